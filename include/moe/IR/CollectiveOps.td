@@ -1,0 +1,23 @@
+// Collectives over a mesh axis.
+#ifndef MOE_IR_COLLECTIVE_OPS_TD
+#define MOE_IR_COLLECTIVE_OPS_TD
+
+include "moe/IR/MoeOpBase.td"
+
+def Moe_AllToAllOp : Moe_Op<"all_to_all", [AttrSizedOperandSegments]> {
+  let summary = "sends blocks of rows to every rank of a group and receives theirs";
+  let description = [{
+    Without counts the buffer is split evenly along `split_dim`. With counts,
+    `send[r]` rows go to rank r and `receive[r]` rows come from it.
+  }];
+  let arguments = (ins AnyRankedTensor:$buffer, Optional<Moe_I32Vector>:$send, Optional<Moe_I32Vector>:$receive,
+    StrAttr:$group, DefaultValuedAttr<I64Attr, "0">:$split_dim);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $buffer `group` `(` $group `)` (`send` `(` $send^ `:` type($send) `)`)? (`receive` `(` $receive^ `:` type($receive) `)`)?
+    attr-dict `:` type($buffer) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // MOE_IR_COLLECTIVE_OPS_TD

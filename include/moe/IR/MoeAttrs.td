@@ -1,0 +1,299 @@
+// Enums and structured attributes of the moe dialect.
+#ifndef MOE_IR_ATTRS_TD
+#define MOE_IR_ATTRS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "moe/IR/MoeDialect.td"
+
+class Moe_Enum<string name, string summary, list<I32EnumAttrCase> cases>
+    : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::moe";
+  let genSpecializedAttr = 0;
+}
+class Moe_EnumAttr<EnumAttrInfo info, string mnemonic>
+    : EnumAttr<Moe_Dialect, info, mnemonic>;
+
+//===-- Routing ----------------------------------------------------------===//
+
+def Moe_ScoreFunction : Moe_Enum<"ScoreFunction", "logits to scores", [
+  I32EnumAttrCase<"Identity", 0, "identity">,
+  I32EnumAttrCase<"Softmax", 1, "softmax">,
+  I32EnumAttrCase<"Sigmoid", 2, "sigmoid">,
+  I32EnumAttrCase<"SqrtSoftplus", 3, "sqrt_softplus">,
+  I32EnumAttrCase<"Sinkhorn", 4, "sinkhorn">]>;
+def Moe_ScoreFunctionAttr : Moe_EnumAttr<Moe_ScoreFunction, "score_function">;
+
+def Moe_ScoreAxis : Moe_Enum<"ScoreAxis", "what a normalised score sums to one over", [
+  I32EnumAttrCase<"Expert", 0, "expert">,
+  I32EnumAttrCase<"Token", 1, "token">,
+  I32EnumAttrCase<"Slot", 2, "slot">]>;
+def Moe_ScoreAxisAttr : Moe_EnumAttr<Moe_ScoreAxis, "score_axis">;
+
+def Moe_NoiseTarget : Moe_Enum<"NoiseTarget", "which output the noise reaches", [
+  I32EnumAttrCase<"None", 0, "none">,
+  I32EnumAttrCase<"Choice", 1, "choice">,
+  I32EnumAttrCase<"Both", 2, "both">]>;
+def Moe_NoiseTargetAttr : Moe_EnumAttr<Moe_NoiseTarget, "noise_target">;
+
+def Moe_ChoiceBasis : Moe_Enum<"ChoiceBasis", "what the choice scores start from", [
+  I32EnumAttrCase<"Scores", 0, "scores">,
+  I32EnumAttrCase<"Logits", 1, "logits">]>;
+def Moe_ChoiceBasisAttr : Moe_EnumAttr<Moe_ChoiceBasis, "choice_basis">;
+
+def Moe_NoiseDistribution : Moe_Enum<"NoiseDistribution", "distribution of moe.noise", [
+  I32EnumAttrCase<"Uniform", 0, "uniform">,
+  I32EnumAttrCase<"Normal", 1, "normal">,
+  I32EnumAttrCase<"Gumbel", 2, "gumbel">,
+  I32EnumAttrCase<"Exponential", 3, "exponential">]>;
+def Moe_NoiseDistributionAttr : Moe_EnumAttr<Moe_NoiseDistribution, "noise_distribution">;
+
+def Moe_SelectMode : Moe_Enum<"SelectMode", "rule that picks (token, expert) pairs", [
+  I32EnumAttrCase<"TopK", 0, "top_k">,
+  I32EnumAttrCase<"SparseMixer", 1, "sparse_mixer">,
+  I32EnumAttrCase<"All", 2, "all">,
+  I32EnumAttrCase<"Threshold", 3, "threshold">,
+  I32EnumAttrCase<"TopP", 4, "top_p">,
+  I32EnumAttrCase<"BalancedExact", 5, "balanced_exact">,
+  I32EnumAttrCase<"BalancedAuction", 6, "balanced_auction">,
+  I32EnumAttrCase<"Table", 7, "table">]>;
+def Moe_SelectModeAttr : Moe_EnumAttr<Moe_SelectMode, "select_mode">;
+
+def Moe_SelectSide : Moe_Enum<"SelectSide", "who chooses", [
+  I32EnumAttrCase<"Token", 0, "token">,
+  I32EnumAttrCase<"Expert", 1, "expert">]>;
+def Moe_SelectSideAttr : Moe_EnumAttr<Moe_SelectSide, "select_side">;
+
+def Moe_GroupMask : Moe_Enum<"GroupMask", "value that experts of dropped groups take", [
+  I32EnumAttrCase<"NegInf", 0, "neg_inf">,
+  I32EnumAttrCase<"Zero", 1, "zero">]>;
+
+def Moe_WeightSource : Moe_Enum<"WeightSource", "where combine weights come from", [
+  I32EnumAttrCase<"Gather", 0, "gather">,
+  I32EnumAttrCase<"SoftmaxSelected", 1, "softmax_selected">,
+  I32EnumAttrCase<"One", 2, "one">,
+  I32EnumAttrCase<"SparseMixer", 3, "sparse_mixer">]>;
+def Moe_WeightSourceAttr : Moe_EnumAttr<Moe_WeightSource, "weight_source">;
+
+def Moe_WeightNorm : Moe_Enum<"WeightNorm", "normalisation of a token's weights", [
+  I32EnumAttrCase<"None", 0, "none">,
+  I32EnumAttrCase<"L1", 1, "l1">,
+  I32EnumAttrCase<"Lp", 2, "lp">]>;
+def Moe_WeightNormAttr : Moe_EnumAttr<Moe_WeightNorm, "weight_norm">;
+
+def Moe_EpsilonMode : Moe_Enum<"EpsilonMode", "how the epsilon guards the divisor", [
+  I32EnumAttrCase<"None", 0, "none">,
+  I32EnumAttrCase<"Add", 1, "add">,
+  I32EnumAttrCase<"Clamp", 2, "clamp">]>;
+def Moe_EpsilonModeAttr : Moe_EnumAttr<Moe_EpsilonMode, "epsilon_mode">;
+
+def Moe_FilterKind : Moe_Enum<"FilterKind", "rule that keeps an assignment", [
+  I32EnumAttrCase<"GreaterThan", 0, "greater_than">,
+  I32EnumAttrCase<"Bernoulli", 1, "bernoulli">]>;
+def Moe_FilterKindAttr : Moe_EnumAttr<Moe_FilterKind, "filter_kind">;
+
+def Moe_SlotOrder : Moe_Enum<"SlotOrder", "order in which assignments claim slots", [
+  I32EnumAttrCase<"RankMajor", 0, "rank_major">,
+  I32EnumAttrCase<"TokenMajor", 1, "token_major">,
+  I32EnumAttrCase<"PerExpert", 2, "per_expert">]>;
+def Moe_SlotOrderAttr : Moe_EnumAttr<Moe_SlotOrder, "slot_order">;
+
+def Moe_SlotFit : Moe_Enum<"SlotFit", "which of a token's choices may be tried", [
+  I32EnumAttrCase<"PerRank", 0, "per_rank">,
+  I32EnumAttrCase<"First", 1, "first">]>;
+def Moe_SlotFitAttr : Moe_EnumAttr<Moe_SlotFit, "slot_fit">;
+
+def Moe_SlotLayout : Moe_Enum<"SlotLayout", "layout of dispatched rows", [
+  I32EnumAttrCase<"Padded", 0, "padded">,
+  I32EnumAttrCase<"Ragged", 1, "ragged">]>;
+def Moe_SlotLayoutAttr : Moe_EnumAttr<Moe_SlotLayout, "slot_layout">;
+
+def Moe_Dropped : Moe_Enum<"Dropped", "output of a token without a surviving assignment", [
+  I32EnumAttrCase<"Zero", 0, "zero">,
+  I32EnumAttrCase<"Identity", 1, "identity">]>;
+def Moe_DroppedAttr : Moe_EnumAttr<Moe_Dropped, "dropped">;
+
+def Moe_CapacityBase : Moe_Enum<"CapacityBase", "number that the capacity factor multiplies", [
+  I32EnumAttrCase<"Tokens", 0, "tokens">,
+  I32EnumAttrCase<"Assignments", 1, "assignments">]>;
+
+def Moe_Rounding : Moe_Enum<"Rounding", "rounding of a rational capacity", [
+  I32EnumAttrCase<"Floor", 0, "floor">,
+  I32EnumAttrCase<"Ceil", 1, "ceil">,
+  I32EnumAttrCase<"HalfEven", 2, "half_even">]>;
+
+def Moe_StatsSource : Moe_Enum<"StatsSource", "assignments that the fraction f counts", [
+  I32EnumAttrCase<"FirstChoice", 0, "first_choice">,
+  I32EnumAttrCase<"All", 1, "all">]>;
+def Moe_StatsSourceAttr : Moe_EnumAttr<Moe_StatsSource, "stats_source">;
+
+def Moe_StatsNorm : Moe_Enum<"StatsNorm", "divisor of the fraction f", [
+  I32EnumAttrCase<"Tokens", 0, "tokens">,
+  I32EnumAttrCase<"Assignments", 1, "assignments">]>;
+def Moe_StatsNormAttr : Moe_EnumAttr<Moe_StatsNorm, "stats_norm">;
+
+//===-- Experts and weights ----------------------------------------------===//
+
+def Moe_Activation : Moe_Enum<"Activation", "activation of an expert", [
+  I32EnumAttrCase<"Identity", 0, "identity">,
+  I32EnumAttrCase<"Relu", 1, "relu">,
+  I32EnumAttrCase<"GeluErf", 2, "gelu_erf">,
+  I32EnumAttrCase<"GeluTanh", 3, "gelu_tanh">,
+  I32EnumAttrCase<"Silu", 4, "silu">,
+  I32EnumAttrCase<"Relu2", 5, "relu2">]>;
+def Moe_ActivationAttr : Moe_EnumAttr<Moe_Activation, "activation">;
+
+def Moe_GateLayout : Moe_Enum<"GateLayout", "where the gate and up projections lie", [
+  // Not gated: one projection.
+  I32EnumAttrCase<"None", 0, "none">,
+  // Two tensors: `gate` and `up`.
+  I32EnumAttrCase<"Separate", 1, "separate">,
+  // One tensor of 2·I rows: gate rows first, then up rows.
+  I32EnumAttrCase<"Halves", 2, "halves">,
+  // One tensor of 2·I rows: gate on even rows, up on odd rows.
+  I32EnumAttrCase<"Interleaved", 3, "interleaved">]>;
+def Moe_GateLayoutAttr : Moe_EnumAttr<Moe_GateLayout, "gate_layout">;
+
+def Moe_WeightOrder : Moe_Enum<"WeightOrder", "order of the two inner dims of a weight", [
+  I32EnumAttrCase<"OutIn", 0, "out_in">,
+  I32EnumAttrCase<"InOut", 1, "in_out">]>;
+def Moe_WeightOrderAttr : Moe_EnumAttr<Moe_WeightOrder, "weight_order">;
+
+def Moe_PackingFamily : Moe_Enum<"PackingFamily", "layout that a kernel reads a weight in", [
+  // As the file has it.
+  I32EnumAttrCase<"Plain", 0, "plain">,
+  // [E][ceil(N/32)][K][32]: element (k, n) of an expert at (n/32)·32·K + k·32 + n%32, zero where n ≥ N.
+  I32EnumAttrCase<"Panel32", 1, "panel32">,
+  // As Panel32 over pairs: a panel holds 16 gate columns, then the 16 up columns that belong to them.
+  I32EnumAttrCase<"GateUp16", 2, "gate_up16">]>;
+def Moe_PackingFamilyAttr : Moe_EnumAttr<Moe_PackingFamily, "packing_family">;
+
+def Moe_QuantFormat : Moe_Enum<"QuantFormat", "format of quantised weights", [
+  I32EnumAttrCase<"Int8Channel", 0, "int8_channel">,
+  I32EnumAttrCase<"Int4Group", 1, "int4_group">,
+  I32EnumAttrCase<"Fp8Block", 2, "fp8_block">,
+  I32EnumAttrCase<"Mxfp4", 3, "mxfp4">,
+  I32EnumAttrCase<"Nf4", 4, "nf4">,
+  I32EnumAttrCase<"TernaryDict", 5, "ternary_dict">]>;
+
+class Moe_Attr<string name, string attrMnemonic>
+    : AttrDef<Moe_Dialect, name> { let mnemonic = attrMnemonic; }
+
+def Moe_FfnAttr : Moe_Attr<"Ffn", "ffn"> {
+  let summary = "what an expert computes between its two projections";
+  let description = [{
+    Not gated: `y = act(x·W1ᵀ + b1)·W2ᵀ + b2`.
+    Gated, with gate g and up u of a row:
+    `g' = min(g, limit)`, `u' = clip(u, -limit, limit)`, then
+    `h = act(g')·(u' + up_offset)`; for silu the sigmoid takes `alpha·g'`.
+    Absent: alpha 1, up_offset 0, no limit. In files alpha, up_offset and limit
+    are written as f64 attributes.
+  }];
+  let parameters = (ins
+    EnumParameter<Moe_Activation>:$activation,
+    DefaultValuedParameter<"::moe::GateLayout", "::moe::GateLayout::None">:$gate,
+    OptionalParameter<"::mlir::FloatAttr">:$alpha,
+    OptionalParameter<"::mlir::FloatAttr">:$up_offset,
+    OptionalParameter<"::mlir::FloatAttr">:$limit);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    /// The values with their defaults: 1, 0 and +inf.
+    double alphaValue() const { return getAlpha() ? getAlpha().getValueAsDouble() : 1.0; }
+    double upOffsetValue() const { return getUpOffset() ? getUpOffset().getValueAsDouble() : 0.0; }
+    double limitValue() const {
+      return getLimit() ? getLimit().getValueAsDouble() : std::numeric_limits<double>::infinity();
+    }
+    bool isGated() const { return getGate() != ::moe::GateLayout::None; }
+  }];
+}
+
+def Moe_OriginAttr : Moe_Attr<"Origin", "origin"> {
+  let summary = "where a raised layer came from: its name and the export form";
+  let parameters = (ins StringRefParameter<>:$name, StringRefParameter<>:$form);
+  let assemblyFormat = "`<` $name `,` $form `>`";
+}
+
+def Moe_GroupsAttr : Moe_Attr<"Groups", "groups"> {
+  let summary = "group-limited selection (DeepSeek): keep the best groups, select inside them";
+  let description = [{
+    E experts form `count` equal groups; a group's score is the sum of its
+    `top_r` best choice scores; the `keep` best groups stay.
+  }];
+  let parameters = (ins "int64_t":$count, "int64_t":$keep, "int64_t":$top_r,
+                        EnumParameter<Moe_GroupMask>:$mask);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Moe_CapacityAttr : Moe_Attr<"Capacity", "capacity"> {
+  let summary = "rule that gives the slots per expert; exact integer arithmetic";
+  let description = [{
+    `round(base · numerator / (denominator · E))`, times K if `times_k`, at
+    least `minimum`, at most `maximum` where that is not 0, rounded up to
+    `multiple_of`. With `pre_ceil`, `base/E` is rounded up first.
+  }];
+  let parameters = (ins
+    EnumParameter<Moe_CapacityBase>:$base,
+    "int64_t":$numerator, "int64_t":$denominator,
+    EnumParameter<Moe_Rounding>:$rounding,
+    DefaultValuedParameter<"bool", "false">:$pre_ceil,
+    DefaultValuedParameter<"bool", "false">:$times_k,
+    DefaultValuedParameter<"int64_t", "0">:$minimum,
+    DefaultValuedParameter<"int64_t", "0">:$maximum,
+    DefaultValuedParameter<"int64_t", "1">:$multiple_of);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Moe_QuantAttr : Moe_Attr<"Quant", "quant"> {
+  let summary = "how a quantised weight is stored";
+  let parameters = (ins EnumParameter<Moe_QuantFormat>:$format,
+                        DefaultValuedParameter<"int64_t", "0">:$group_size,
+                        DefaultValuedParameter<"int64_t", "0">:$bits);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Moe_FileAttr : Moe_Attr<"File", "file"> {
+  let summary = "bytes of a tensor in a file: path, offset and length in bytes";
+  let description = [{
+    The path is absolute or relative to the working directory of the compiler
+    and was checked by the importer. Little-endian, row-major, ONNX packing.
+  }];
+  let parameters = (ins StringRefParameter<>:$path, "int64_t":$offset, "int64_t":$length);
+  let assemblyFormat = "`<` $path `,` `offset` `=` $offset `,` `length` `=` $length `>`";
+}
+
+def Moe_RouterAttr : Moe_Attr<"Router", "router"> {
+  let summary = "a fused router: score, select and weigh in one";
+  let description = [{
+    `function` gives scores, `k` experts with the greatest score are selected
+    (ties: lowest expert), `source` and `norm` give the weights, then `scale`.
+  }];
+  let parameters = (ins
+    EnumParameter<Moe_ScoreFunction>:$function,
+    "int64_t":$k,
+    EnumParameter<Moe_WeightSource>:$source,
+    EnumParameter<Moe_WeightNorm>:$norm,
+    OptionalParameter<"::mlir::FloatAttr">:$scale);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    /// The scale with its default, 1.
+    double scaleValue() const { return getScale() ? getScale().getValueAsDouble() : 1.0; }
+  }];
+}
+
+def Moe_PlanAttr : Moe_Attr<"Plan", "plan"> {
+  let summary = "what the plan stage decided for one op";
+  let description = [{
+    Created by the plan stage on `moe.experts` and on products with a stored
+    weight; obeyed by distribute, fuse and lower; gone after fuse.
+    `activations` is the precision of the kernel's activations: f32, bf16 or
+    int8.
+  }];
+  let parameters = (ins
+    EnumParameter<Moe_PackingFamily>:$packing,
+    StringRefParameter<>:$activations);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+#endif // MOE_IR_ATTRS_TD

@@ -1,0 +1,30 @@
+//===- MoeDialect.h - the moe dialect ---------------------------*- C++ -*-===//
+// The dialect, its attributes and its ops. Semantics: the .td files beside this one and docs/Dialect.md.
+#ifndef MOE_IR_MOEDIALECT_H
+#define MOE_IR_MOEDIALECT_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include <limits>
+
+#include "moe/IR/MoeDialect.h.inc"
+#include "moe/IR/MoeEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "moe/IR/MoeAttrs.h.inc"
+
+#define GET_OP_CLASSES
+#include "moe/IR/MoeOps.h.inc"
+
+#endif // MOE_IR_MOEDIALECT_H

@@ -1,0 +1,23 @@
+// Types and traits that every family of moe ops uses.
+#ifndef MOE_IR_OP_BASE_TD
+#define MOE_IR_OP_BASE_TD
+
+include "moe/IR/MoeAttrs.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Moe_F32Vector : 1DTensorOf<[F32]>;
+def Moe_F32Matrix : 2DTensorOf<[F32]>;
+def Moe_I32Vector : 1DTensorOf<[I32]>;
+def Moe_I1Vector : 1DTensorOf<[I1]>;
+def Moe_FloatMatrix : 2DTensorOf<[F32, F16, BF16]>;
+def Moe_FloatTensor : RankedTensorOf<[F32, F16, BF16]>;
+
+// A value that is a tensor until bufferization and a memref after it.
+def Moe_TensorOrMemRef : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
+
+#endif // MOE_IR_OP_BASE_TD

@@ -1,0 +1,43 @@
+// Movement of rows: dispatch to experts and combine back.
+#ifndef MOE_IR_MOVEMENT_OPS_TD
+#define MOE_IR_MOVEMENT_OPS_TD
+
+include "moe/IR/MoeOpBase.td"
+
+def Moe_DispatchOp : Moe_Op<"dispatch", [Pure]> {
+  let summary = "copies token rows into their experts' slots";
+  let description = [{
+    `x` is T×H. Ragged: the result is R×H, row slot[n] = x[token[n]]. Padded:
+    the result is E×C×H; slots nobody has are zero. With `weights`, rows are
+    scaled on the way in (Llama-4).
+  }];
+  let arguments = (ins Moe_FloatMatrix:$x, Moe_I32Vector:$token, Moe_I32Vector:$expert,
+    Moe_I32Vector:$slot, Moe_I1Vector:$keep, Moe_I32Vector:$offset, Optional<Moe_F32Vector>:$weights,
+    DefaultValuedAttr<Moe_SlotLayoutAttr, "::moe::SlotLayout::Ragged">:$layout);
+  let results = (outs Moe_FloatTensor:$rows);
+  let assemblyFormat = [{
+    $layout $x `,` $token `,` $expert `,` $slot `,` $keep `,` $offset (`weights` `(` $weights^ `:` type($weights) `)`)?
+    attr-dict `:` type($x) `,` type($token) `,` type($expert) `,` type($slot) `,` type($keep) `,` type($offset) `->` type($rows)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_CombineOp : Moe_Op<"combine", [Pure]> {
+  let summary = "weighted sum of expert outputs per token, in f32, in ascending expert id";
+  let description = [{
+    y[t] = Σ weights[n]·rows[slot[n]] over the kept assignments of t. A token
+    without one gives zero, or the row of `x` where dropped is identity.
+    `tokens` is T.
+  }];
+  let arguments = (ins Moe_FloatTensor:$rows, Moe_I32Vector:$token, Moe_I32Vector:$expert,
+    Moe_I32Vector:$slot, Moe_I1Vector:$keep, Moe_F32Vector:$weights, Index:$tokens, Optional<Moe_FloatMatrix>:$x,
+    DefaultValuedAttr<Moe_DroppedAttr, "::moe::Dropped::Zero">:$dropped);
+  let results = (outs Moe_FloatMatrix:$result);
+  let assemblyFormat = [{
+    $rows `,` $token `,` $expert `,` $slot `,` $keep `,` $weights `tokens` `(` $tokens `)` (`dropped_to` `(` $x^ `:` type($x) `)`)?
+    attr-dict `:` type($rows) `,` type($token) `,` type($expert) `,` type($slot) `,` type($keep) `,` type($weights) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // MOE_IR_MOVEMENT_OPS_TD

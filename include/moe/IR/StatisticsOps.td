@@ -1,0 +1,27 @@
+// Statistics that balancing losses are made of.
+#ifndef MOE_IR_STATISTICS_OPS_TD
+#define MOE_IR_STATISTICS_OPS_TD
+
+include "moe/IR/MoeOpBase.td"
+
+def Moe_StatsOp : Moe_Op<"stats", [Pure]> {
+  let summary = "fraction of assignments f and mean score P of each expert";
+  let description = [{
+    f[e] counts assignments (first choices or all) before any drop, divided by
+    tokens or assignments; P[e] is the mean of scores[:, e]. Tokens that are not
+    `token_valid` count nowhere. With `group_size` the results are G×E.
+  }];
+  let arguments = (ins Moe_F32Matrix:$scores, Moe_I32Vector:$token, Moe_I32Vector:$expert,
+    Moe_I32Vector:$rank, Moe_I1Vector:$valid, Optional<Moe_I1Vector>:$token_valid,
+    DefaultValuedAttr<Moe_StatsSourceAttr, "::moe::StatsSource::FirstChoice">:$source,
+    DefaultValuedAttr<Moe_StatsNormAttr, "::moe::StatsNorm::Tokens">:$norm,
+    OptionalAttr<I64Attr>:$group_size);
+  let results = (outs RankedTensorOf<[F32]>:$fraction, RankedTensorOf<[F32]>:$mean_score);
+  let assemblyFormat = [{
+    $scores `,` $token `,` $expert `,` $rank `,` $valid (`token_valid` `(` $token_valid^ `:` type($token_valid) `)`)?
+    attr-dict `:` type($scores) `,` type($token) `,` type($expert) `,` type($rank) `,` type($valid) `->` type($fraction) `,` type($mean_score)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // MOE_IR_STATISTICS_OPS_TD

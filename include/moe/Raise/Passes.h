@@ -1,0 +1,28 @@
+//===- Passes.h - passes and pipeline of Raise ---------------------*- C++ -*-===//
+// ONNX ops become moe.*, linalg, tensor and arith; MoE layers are found.
+#ifndef MOE_RAISE_PASSES_H
+#define MOE_RAISE_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <memory>
+
+namespace moe {
+
+#define GEN_PASS_DECL
+#include "moe/Raise/Passes.h.inc"
+
+/// Options of the stage, declared once; the command line, moe-opt and Python read this struct.
+struct RaiseOptions {
+};
+
+/// Appends the stage's passes; the last one is the stage's verify pass.
+void buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &options);
+
+#define GEN_PASS_REGISTRATION
+#include "moe/Raise/Passes.h.inc"
+
+} // namespace moe
+
+#endif // MOE_RAISE_PASSES_H

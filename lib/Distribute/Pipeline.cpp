@@ -1,0 +1,5 @@
+// The order of the stage's passes.
+#include "moe/Distribute/Passes.h"
+
+void moe::buildDistributePipeline(mlir::OpPassManager &pm, const DistributeOptions &options) {
+}

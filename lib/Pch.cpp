@@ -1,0 +1,1 @@
+// Home of the shared precompiled header; it has no code of its own.

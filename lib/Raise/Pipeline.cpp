@@ -1,0 +1,5 @@
+// The order of the stage's passes.
+#include "moe/Raise/Passes.h"
+
+void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &options) {
+}

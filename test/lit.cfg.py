@@ -1,0 +1,24 @@
+# The lit suite: every .mlir, .test and .py below test/ with a RUN line, except Inputs and Unit (GoogleTest).
+import os
+
+import lit.formats
+
+config.name = "moe-opt"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "Unit", "CMakeLists.txt", "lit.cfg.py", "lit.site.cfg.py"]
+config.test_source_root = os.path.join(config.moe_source_root, "test")
+config.test_exec_root = os.path.join(config.moe_build_root, "test")
+
+path = [os.path.join(config.moe_build_root, "bin"), config.llvm_tools_dir, config.environment["PATH"]]
+config.environment["PATH"] = os.pathsep.join(path)
+config.environment["FILECHECK_OPTS"] = "-enable-var-scope --dump-input-filter=all"
+config.environment["PYTHONPATH"] = os.path.join(config.moe_build_root, "python")
+
+config.substitutions.append(("%inputs", os.path.join(config.test_source_root, "Inputs")))
+# %fixtures: the big fixtures beside the project, used in place; tests that need them say `REQUIRES: fixtures`.
+fixtures = os.environ.get("MOE_FIXTURES", os.path.join(config.moe_source_root, "..", "shared", "fixtures", "onnx"))
+if os.path.isdir(fixtures):
+    config.available_features.add("fixtures")
+    config.substitutions.append(("%fixtures", os.path.abspath(fixtures)))
+config.substitutions.append(("%python", config.python or "python3"))

@@ -1,0 +1,11 @@
+// moe-opt: runs any pass or pipeline of moe-opt on .mlir, as mlir-opt does.
+#include "moe/Driver/Register.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  moe::registerAllDialects(registry);
+  moe::registerAllPasses();
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "moe-opt: Mixture-of-Experts compiler passes\n", registry));
+}
