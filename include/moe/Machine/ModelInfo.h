@@ -1,0 +1,111 @@
+//===- ModelInfo.h - the binary description inside a model.so ----*- C++ -*-===//
+// Every model.so carries `moe_model_info`: what the runtime must know about the model, without a JSON parser. lib/Package writes it,
+// lib/Runtime reads it. No standard library here: the runtime inside model.so needs no libstdc++ symbol. A reader checks every length
+// against `moe_model_info_size`.
+//
+// Layout. Integers are little-endian and unaligned (read them by memcpy). `list X` is u32 count, then the items. `string` is u32 length in
+// bytes, the bytes (UTF-8), and one NUL that the length does not count: a reader may hand out pointers into the blob.
+//
+//     u8[8]        magic, "MOEINFO" and NUL
+//     u32          version, modelInfoVersion
+//     u32          bytes of the whole blob
+//     u64          weights_bytes: length of model.weights, 0 if the model has none
+//     u8[32]       weights_sha256: SHA-256 of model.weights (of the empty string if it has none)
+//     list tensor  inputs, in the order of the model's inputs
+//     list tensor  outputs, in the order of the model's outputs
+//     list pair    kv_pairs
+//     list string  checks: message k belongs to the answer −1−k of moe_shapes
+//     list section weight sections; `MoeThread.sections` has one pointer per item, in this order
+//     list isa     ISA versions, best first; item n is moe_entries[n]
+//
+//     tensor  = string name, u32 dtype (ONNX TensorProto.DataType), list dim
+//     dim     = i64 size (−1: known at run time only), string symbol (empty: fixed or unnamed)
+//               dims of the inputs with the same symbol must be equal; moe_shapes checks it as far as checks say
+//     pair    = u32 input, u32 output, u32 axis: the output is the input extended along that axis; one buffer may serve both
+//     section = u32 id, u64 offset in model.weights (a multiple of 4096), u64 bytes, u8[32] SHA-256 of those bytes
+//     isa     = string name, u64 features (CpuFeature bits that the CPU must have), list u32 indices of the sections that it reads
+#ifndef MOE_MACHINE_MODELINFO_H
+#define MOE_MACHINE_MODELINFO_H
+
+#include <stdint.h>
+
+namespace moe {
+
+/// First bytes of moe_model_info.
+constexpr char modelInfoMagic[8] = {'M', 'O', 'E', 'I', 'N', 'F', 'O', '\0'};
+
+/// A reader refuses any other version.
+constexpr uint32_t modelInfoVersion = 1;
+
+/// Bytes before the first list: magic, version, size, weights_bytes, weights_sha256.
+constexpr uint64_t modelInfoHeaderBytes = 8 + 4 + 4 + 8 + 32;
+
+/// Length of a SHA-256 digest in bytes.
+constexpr uint64_t sha256Bytes = 32;
+
+/// Multiple at which every section of model.weights starts, in bytes.
+constexpr uint64_t weightSectionAlignment = 4096;
+
+/// The size of a dim that is known at run time only.
+constexpr int64_t dynamicDim = -1;
+
+/// Element types that a model's inputs and outputs may have: ONNX TensorProto.DataType.
+enum OnnxDataType : uint32_t {
+  OnnxFloat = 1,
+  OnnxUint8 = 2,
+  OnnxInt8 = 3,
+  OnnxUint16 = 4,
+  OnnxInt16 = 5,
+  OnnxInt32 = 6,
+  OnnxInt64 = 7,
+  OnnxBool = 9,
+  OnnxFloat16 = 10,
+  OnnxDouble = 11,
+  OnnxUint32 = 12,
+  OnnxUint64 = 13,
+  OnnxBfloat16 = 16,
+};
+
+/// Bytes of one element, 0 for a type that is not in the enum.
+constexpr uint32_t onnxDataTypeBytes(uint32_t dtype) {
+  switch (dtype) {
+  case OnnxUint8:
+  case OnnxInt8:
+  case OnnxBool:
+    return 1;
+  case OnnxUint16:
+  case OnnxInt16:
+  case OnnxFloat16:
+  case OnnxBfloat16:
+    return 2;
+  case OnnxFloat:
+  case OnnxInt32:
+  case OnnxUint32:
+    return 4;
+  case OnnxInt64:
+  case OnnxUint64:
+  case OnnxDouble:
+    return 8;
+  default:
+    return 0;
+  }
+}
+
+} // namespace moe
+
+extern "C" {
+struct MoeThread; // moe/Runtime/Kernel.h
+
+/// Runs the model on one of its threads. `descriptors` points to the memref descriptors of inputs, outputs and arena, in that order; a
+/// descriptor is {void *allocated, void *aligned, int64_t offset, int64_t sizes[rank], int64_t strides[rank]}.
+typedef void (*MoeEntry)(void **descriptors, const struct MoeThread *thread);
+
+/// What generated code defines inside a model.so; all hidden.
+extern const unsigned char moe_model_info[];
+extern const uint64_t moe_model_info_size;
+extern const MoeEntry moe_entries[]; ///< One per ISA version, in the order of moe_model_info.
+/// Dims of all outputs, one after the other, from those of all inputs. Answers the arena's bytes, or −1−k where check k fails.
+int64_t moe_shapes(const int64_t *inDims, int64_t *outDims);
+}
+
+#endif // MOE_MACHINE_MODELINFO_H
