@@ -21,6 +21,7 @@ void moe::registerAllPasses() {
   registerMoeFusePasses();
   registerMoeLowerPasses();
   registerMoeCodegenCPUPasses();
+  registerCpuCodegenPipeline();
   for (const StageInfo &info : stages()) {
     if (!info.build)
       continue;

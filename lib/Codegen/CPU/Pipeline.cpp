@@ -1,5 +1,77 @@
 // The order of the stage's passes.
 #include "moe/Codegen/CPU/Passes.h"
 
-void moe::buildCpuCodegenPipeline(mlir::OpPassManager &pm, const CpuCodegenOptions &options) {
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+
+/// Multi-dimensional vectors, memrefs and math of the host function to what the conversions to the LLVM dialect accept.
+static void addSimplification(OpPassManager &pm, const moe::CpuCodegenOptions &options) {
+  pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(VectorTransferToSCFOptions().enableFullUnroll()));
+  pm.addNestedPass<func::FuncOp>(moe::createCpuApproximateMath());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  // Without the instruction, LLVM would call a function of the compiler's own library to round to bf16.
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = !llvm::is_contained(options.features, "+avx512bf16");
+  pm.addPass(arith::createArithExpandOpsPass(expand));
+  pm.addPass(createCSEPass());
+}
+
+static void addConversionToLLVM(OpPassManager &pm) {
+  pm.addPass(createSCFToControlFlowPass());
+  ConvertVectorToLLVMPassOptions vector;
+  vector.x86Vector = true;
+  vector.amx = true;
+  // An index of a buffer may exceed 32 bits.
+  vector.force32BitVectorIndices = false;
+  pm.addPass(createConvertVectorToLLVMPass(vector));
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCanonicalizerPass());
+}
+
+void moe::buildCpuCodegenPipeline(OpPassManager &pm, const CpuCodegenOptions &options) {
+  pm.addPass(createCpuThreadArgument());
+  pm.addPass(createCpuPackEntry({options.version}));
+  addSimplification(pm, options);
+  addConversionToLLVM(pm);
+  CpuFinishFunctionsOptions finish;
+  finish.features.assign(options.features.begin(), options.features.end());
+  pm.addPass(createCpuFinishFunctions(finish));
+  VerifyCodegenOptions verify;
+  verify.features.assign(options.features.begin(), options.features.end());
+  pm.addPass(createVerifyCodegen(verify));
+}
+
+namespace {
+/// The struct's fields as options of a registered pipeline.
+struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
+  ListOption<std::string> features{*this, "features", llvm::cl::desc("LLVM's names of CPU features, each with its sign")};
+  Option<unsigned> version{*this, "version", llvm::cl::desc("number of the ISA version"), llvm::cl::init(0)};
+};
+} // namespace
+
+void moe::registerCpuCodegenPipeline() {
+  PassPipelineRegistration<PipelineOptions>("moe-codegen-pipeline", "kernels and LLVM dialect for one ISA version",
+                                            [](OpPassManager &pm, const PipelineOptions &options) {
+                                              CpuCodegenOptions stage;
+                                              stage.features.assign(options.features.begin(), options.features.end());
+                                              stage.version = options.version;
+                                              buildCpuCodegenPipeline(pm, stage);
+                                            });
 }

@@ -7,6 +7,8 @@
 #include "mlir/Pass/PassManager.h"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace moe {
 
@@ -15,10 +17,17 @@ namespace moe {
 
 /// Options of the stage, declared once; the command line, moe-opt and Python read this struct.
 struct CpuCodegenOptions {
+  /// LLVM's names of the CPU features of this ISA version, each with its sign ("+avx2").
+  std::vector<std::string> features;
+  /// Number of this ISA version: n of `moe_entry_<n>`. Version 0 also keeps `moe_shapes`.
+  unsigned version = 0;
 };
 
 /// Appends the stage's passes; the last one is the stage's verify pass.
 void buildCpuCodegenPipeline(mlir::OpPassManager &pm, const CpuCodegenOptions &options);
+
+/// Registers the stage for moe-opt as `moe-codegen-pipeline`, with the options as its own.
+void registerCpuCodegenPipeline();
 
 #define GEN_PASS_REGISTRATION
 #include "moe/Codegen/CPU/Passes.h.inc"

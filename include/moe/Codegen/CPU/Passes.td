@@ -4,4 +4,110 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CpuThreadArgument : Pass<"moe-cpu-thread-argument", "::mlir::ModuleOp"> {
+  let summary = "gives functions their MoeThread pointer and reads thread numbers and weights from it";
+  let description = [{
+    A function that uses `moe.thread_id`, `moe.num_threads`, `moe.barrier` or
+    `moe.weight_ref`, or calls one that does, gets a trailing `!llvm.ptr`: the
+    `MoeThread` of moe/Runtime/Kernel.h. The ops become loads from it, the
+    barrier a call of `moe_rt_barrier`, a weight the address of its section
+    plus its offset. The `moe.weight` symbols go.
+
+    Example:
+    ```mlir
+    func.func @entry() attributes {moe.entry} {
+      %id = moe.thread_id
+      return
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @entry(%thread: !llvm.ptr) attributes {moe.entry} {
+      %0 = llvm.load %thread invariant : !llvm.ptr -> i64
+      %id = arith.index_cast %0 : i64 to index
+      return
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
+}
+
+def CpuPackEntry : Pass<"moe-cpu-pack-entry", "::mlir::ModuleOp"> {
+  let summary = "wraps the entry and the shape function in the C ABI of model.so";
+  let description = [{
+    Adds `moe_entry_<version>(void **descriptors, const MoeThread *)`, which
+    loads the memref descriptors and calls the `moe.entry` function, and
+    `moe_shapes(const int64_t *, int64_t *)`, which calls the `moe.shapes`
+    function. These two are public, all others private. ISA versions share one
+    shape function: only version 0 keeps it.
+
+    Example:
+    ```mlir
+    func.func @entry(%in: memref<?xf32>, %thread: !llvm.ptr) attributes {moe.entry} {
+      return
+    }
+    ```
+    gets
+    ```mlir
+    func.func @moe_entry_0(%descriptors: !llvm.ptr, %thread: !llvm.ptr) {
+      %0 = llvm.load %descriptors : !llvm.ptr -> !llvm.ptr
+      %1 = llvm.load %0 : !llvm.ptr -> !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+      %2 = builtin.unrealized_conversion_cast %1 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<?xf32>
+      call @entry(%2, %thread) : (memref<?xf32>, !llvm.ptr) -> ()
+      return
+    }
+    ```
+  }];
+  let options = [Option<"version", "version", "unsigned", "0", "number of the ISA version, the suffix of the entry">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::func::FuncDialect"];
+}
+
+def CpuApproximateMath : Pass<"moe-cpu-approximate-math", "::mlir::func::FuncOp"> {
+  let summary = "f32 exp, tanh, erf, log and the like as polynomials on vectors";
+  let description = [{
+    A libm call per lane is 15 to 46 times slower. Sine and cosine stay libm
+    calls: the arguments of rotary embeddings are too large for a reduction
+    in f32.
+
+    Example:
+    ```mlir
+    %0 = math.exp %x : vector<16xf32>
+    ```
+    becomes arithmetic without a call.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def CpuFinishFunctions : Pass<"moe-cpu-finish-functions", "::mlir::ModuleOp"> {
+  let summary = "linkage, target features and vector width of every LLVM function";
+  let description = [{
+    Everything but `moe_entry_<n>` and `moe_shapes` becomes internal. Functions
+    get the ISA version's features; those that `moe_shapes` reaches get none,
+    for it runs before a version is chosen. Loads that read a weight at a
+    visible address are marked invariant. What is left of the `moe` dialect
+    (discardable attributes) goes.
+
+    Example:
+    ```mlir
+    llvm.func @kernel()
+    ```
+    becomes, with features +avx2,
+    ```mlir
+    llvm.func internal @kernel() attributes {dso_local, target_features = #llvm.target_features<["+avx2"]>}
+    ```
+  }];
+  let options = [ListOption<"features", "features", "std::string", "LLVM's names of the features, each with its + sign">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def VerifyCodegen : Pass<"moe-verify-codegen", "::mlir::ModuleOp"> {
+  let summary = "only the LLVM dialect is left, features are set, and nothing unknown is called";
+  let description = [{
+    LLVM's back end aborts on an AVX-512 function without the feature, and a
+    missing symbol would show only when a user loads the model: both are
+    errors here.
+  }];
+  let options = [ListOption<"features", "features", "std::string", "features that every function but the shape function's must have">];
+}
+
 #endif // MOE_CODEGEN_CPU_PASSES_TD

@@ -1,0 +1,23 @@
+// Names that the passes of this room agree on.
+#ifndef MOE_LIB_CODEGEN_CPU_CODEGENNAMES_H
+#define MOE_LIB_CODEGEN_CPU_CODEGENNAMES_H
+
+#include "llvm/ADT/StringRef.h"
+
+namespace moe {
+
+/// The one function of the runtime that generated code calls (moe/Runtime/Kernel.h).
+constexpr llvm::StringLiteral barrierFunction = "moe_rt_barrier";
+
+/// The shape function of the C ABI.
+constexpr llvm::StringLiteral shapesFunction = "moe_shapes";
+
+/// The entry of ISA version n is this and n.
+constexpr llvm::StringLiteral entryPrefix = "moe_entry_";
+
+/// Unit attribute on the op that computes a weight's address: what is loaded through it never changes.
+constexpr llvm::StringLiteral weightAddressAttrName = "moe.weight_address";
+
+} // namespace moe
+
+#endif // MOE_LIB_CODEGEN_CPU_CODEGENNAMES_H

@@ -1,0 +1,174 @@
+// Thread numbers, barriers and weights become loads from the MoeThread that each thread of the runtime passes in. Must run while functions
+// are still func.func on memrefs; the field numbers below are those of moe/Runtime/Kernel.h.
+#include "moe/Codegen/CPU/Passes.h"
+
+#include "CodegenNames.h"
+#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "moe/IR/MoeDialect.h"
+
+namespace moe {
+#define GEN_PASS_DEF_CPUTHREADARGUMENT
+#include "moe/Codegen/CPU/Passes.h.inc"
+
+using namespace mlir;
+
+namespace {
+
+constexpr int64_t weightAlignment = 64;
+
+/// Fields of MoeThread; each has 8 bytes.
+enum ThreadField : int32_t { Thread = 0, Threads = 1, Barrier = 2, Sections = 3 };
+
+bool needsThread(Operation *op) { return isa<ThreadIdOp, NumThreadsOp, BarrierOp, WeightRefOp>(op); }
+
+Value loadInvariant(OpBuilder &builder, Location loc, Type type, Value address, int32_t slot) {
+  Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  if (slot)
+    address = LLVM::GEPOp::create(builder, loc, pointer, pointer, address, ArrayRef<LLVM::GEPArg>{slot},
+                                  LLVM::GEPNoWrapFlags::inbounds);
+  return LLVM::LoadOp::create(builder, loc, type, address, /*alignment=*/8, /*isVolatile=*/false, /*isNonTemporal=*/false,
+                              /*isInvariant=*/true);
+}
+
+struct CpuThreadArgument : impl::CpuThreadArgumentBase<CpuThreadArgument> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    collect();
+    if (failed(checkReferences()))
+      return signalPassFailure();
+    for (func::FuncOp function : needing)
+      addArgument(function);
+    for (func::FuncOp function : needing) {
+      SmallVector<Operation *> ops;
+      function.walk([&](Operation *op) {
+        if (needsThread(op) || isa<func::CallOp>(op))
+          ops.push_back(op);
+      });
+      for (Operation *op : ops)
+        if (failed(rewrite(op, function.getArgument(function.getNumArguments() - 1))))
+          return signalPassFailure();
+    }
+    for (auto weight : llvm::make_early_inc_range(getOperation().getOps<WeightOp>()))
+      weight.erase();
+  }
+
+private:
+  /// Fills `needing`: the entry, functions with such ops, and those that call one.
+  void collect() {
+    needing.clear();
+    DenseMap<StringAttr, SmallVector<func::FuncOp>> callers;
+    SmallVector<func::FuncOp> open;
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      bool direct = function->hasAttr("moe.entry");
+      function.walk([&](Operation *op) {
+        direct |= needsThread(op);
+        if (auto call = dyn_cast<func::CallOp>(op))
+          callers[call.getCalleeAttr().getAttr()].push_back(function);
+      });
+      if (direct && needing.insert(function))
+        open.push_back(function);
+    }
+    while (!open.empty())
+      for (func::FuncOp caller : callers[open.pop_back_val().getSymNameAttr()])
+        if (needing.insert(caller))
+          open.push_back(caller);
+    for (func::FuncOp function : needing)
+      names.insert(function.getSymNameAttr());
+  }
+
+  /// A function used as a value could not be given its argument at the call.
+  LogicalResult checkReferences() {
+    WalkResult result = getOperation().walk([&](func::ConstantOp op) {
+      if (!names.contains(op.getValueAttr().getAttr()))
+        return WalkResult::advance();
+      op.emitOpError("takes the address of a function that needs the thread: ") << op.getValueAttr();
+      return WalkResult::interrupt();
+    });
+    for (func::FuncOp function : needing)
+      if (function->hasAttr("moe.shapes"))
+        return function.emitOpError("is the shape function and must not use threads or weights");
+    return failure(result.wasInterrupted());
+  }
+
+  void addArgument(func::FuncOp function) {
+    Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    Builder builder(&getContext());
+    auto attributes = builder.getDictionaryAttr({builder.getNamedAttr(LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr()),
+                                                 builder.getNamedAttr(LLVM::LLVMDialect::getReadonlyAttrName(), builder.getUnitAttr())});
+    // Only the runtime writes a MoeThread, before the run.
+    (void)function.insertArgument(function.getNumArguments(), pointer, attributes, function.getLoc());
+  }
+
+  LogicalResult rewrite(Operation *op, Value thread) {
+    OpBuilder builder(op);
+    Location loc = op->getLoc();
+    if (auto call = dyn_cast<func::CallOp>(op)) {
+      if (names.contains(call.getCalleeAttr().getAttr()))
+        call.getOperandsMutable().append(thread);
+      return success();
+    }
+    if (auto weight = dyn_cast<WeightRefOp>(op))
+      return rewriteWeight(weight, thread);
+    if (isa<BarrierOp>(op)) {
+      Type pointer = LLVM::LLVMPointerType::get(&getContext());
+      Value barrier = loadInvariant(builder, loc, pointer, thread, Barrier);
+      LLVM::CallOp::create(builder, loc, declareBarrier(), barrier);
+    } else {
+      Value number = loadInvariant(builder, loc, builder.getI64Type(), thread, isa<ThreadIdOp>(op) ? Thread : Threads);
+      op->replaceAllUsesWith(arith::IndexCastOp::create(builder, loc, builder.getIndexType(), number));
+    }
+    op->erase();
+    return success();
+  }
+
+  LogicalResult rewriteWeight(WeightRefOp op, Value thread) {
+    auto weight = SymbolTable::lookupNearestSymbolFrom<WeightOp>(op, op.getWeightAttr());
+    auto type = dyn_cast<MemRefType>(op.getType());
+    if (!type || !type.hasStaticShape() || !type.getLayout().isIdentity())
+      return op.emitOpError("must be a memref of static shape and identity layout after lower, found ") << op.getType();
+    if (!weight || !weight.getSection() || !weight.getOffset())
+      return op.emitOpError("reads ") << op.getWeightAttr() << ", which has no place in model.weights";
+    if (*weight.getSection() < 0 || *weight.getSection() > std::numeric_limits<int32_t>::max() || *weight.getOffset() < 0 ||
+        *weight.getOffset() % weightAlignment)
+      return op.emitOpError("reads ") << op.getWeightAttr() << " at section " << *weight.getSection() << ", offset "
+                                      << *weight.getOffset() << "; an offset is a multiple of 64";
+    OpBuilder builder(op);
+    Location loc = op.getLoc();
+    Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    Value sections = loadInvariant(builder, loc, pointer, thread, Sections);
+    Value base = loadInvariant(builder, loc, pointer, sections, static_cast<int32_t>(*weight.getSection()));
+    Value offset = LLVM::ConstantOp::create(builder, loc, builder.getI64Type(), builder.getI64IntegerAttr(*weight.getOffset()));
+    auto address = LLVM::GEPOp::create(builder, loc, pointer, builder.getI8Type(), base, ValueRange{offset},
+                                       LLVM::GEPNoWrapFlags::inbounds);
+    address->setDiscardableAttr(weightAddressAttrName, builder.getUnitAttr());
+    Value yes = LLVM::ConstantOp::create(builder, loc, builder.getI1Type(), builder.getBoolAttr(true));
+    Value alignment = LLVM::ConstantOp::create(builder, loc, builder.getI64Type(), builder.getI64IntegerAttr(weightAlignment));
+    LLVM::AssumeOp::create(builder, loc, yes, LLVM::AssumeAlignTag(), address, alignment);
+    LLVMTypeConverter converter(&getContext());
+    Value descriptor = MemRefDescriptor::fromStaticShape(builder, loc, converter, type, address);
+    op.replaceAllUsesWith(UnrealizedConversionCastOp::create(builder, loc, type, descriptor).getResult(0));
+    op.erase();
+    return success();
+  }
+
+  LLVM::LLVMFuncOp declareBarrier() {
+    if (auto declared = getOperation().lookupSymbol<LLVM::LLVMFuncOp>(barrierFunction))
+      return declared;
+    OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(&getContext()), {LLVM::LLVMPointerType::get(&getContext())});
+    auto function = LLVM::LLVMFuncOp::create(builder, getOperation().getLoc(), barrierFunction, type);
+    // Defined in the same model.so: no PLT.
+    function.setVisibility_(LLVM::Visibility::Hidden);
+    return function;
+  }
+
+  llvm::SetVector<func::FuncOp> needing;
+  llvm::DenseSet<StringAttr> names;
+};
+
+} // namespace
+} // namespace moe
