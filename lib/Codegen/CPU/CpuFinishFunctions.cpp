@@ -6,6 +6,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
 
 namespace moe {
 #define GEN_PASS_DEF_CPUFINISHFUNCTIONS
@@ -85,9 +86,9 @@ private:
   void setFeatures(LLVM::LLVMFuncOp function) {
     if (features.empty())
       return;
-    SmallVector<StringRef> names(features.begin(), features.end());
+    SmallVector<StringRef> names = llvm::to_vector(llvm::split(features, ','));
     function.setTargetFeaturesAttr(LLVM::TargetFeaturesAttr::get(&getContext(), names));
-    if (llvm::is_contained(features, "+avx512f"))
+    if (llvm::is_contained(names, "+avx512f"))
       function.setPreferVectorWidthAttr(StringAttr::get(&getContext(), "512"));
   }
 

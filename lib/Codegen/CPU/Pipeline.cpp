@@ -9,6 +9,7 @@
 #include "mlir/Transforms/Passes.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -20,7 +21,7 @@ static void addSimplification(OpPassManager &pm, const moe::CpuCodegenOptions &o
   pm.addPass(createLowerAffinePass());
   // Without the instruction, LLVM would call a function of the compiler's own library to round to bf16.
   arith::ArithExpandOpsPassOptions expand;
-  expand.includeBf16 = !llvm::is_contained(options.features, "+avx512bf16");
+  expand.includeBf16 = !llvm::is_contained(llvm::split(options.features, ','), "+avx512bf16");
   pm.addPass(arith::createArithExpandOpsPass(expand));
   pm.addPass(createCSEPass());
 }
@@ -50,18 +51,14 @@ void moe::buildCpuCodegenPipeline(OpPassManager &pm, const CpuCodegenOptions &op
   pm.addPass(createCpuPackEntry({options.version}));
   addSimplification(pm, options);
   addConversionToLLVM(pm);
-  CpuFinishFunctionsOptions finish;
-  finish.features.assign(options.features.begin(), options.features.end());
-  pm.addPass(createCpuFinishFunctions(finish));
-  VerifyCodegenOptions verify;
-  verify.features.assign(options.features.begin(), options.features.end());
-  pm.addPass(createVerifyCodegen(verify));
+  pm.addPass(createCpuFinishFunctions({options.features}));
+  pm.addPass(createVerifyCodegen({options.features}));
 }
 
 namespace {
 /// The struct's fields as options of a registered pipeline.
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
-  ListOption<std::string> features{*this, "features", llvm::cl::desc("LLVM's names of CPU features, each with its sign")};
+  Option<std::string> features{*this, "features", llvm::cl::desc("LLVM feature string of the ISA version: +avx2,+fma")};
   Option<unsigned> version{*this, "version", llvm::cl::desc("number of the ISA version"), llvm::cl::init(0)};
 };
 } // namespace
@@ -70,7 +67,7 @@ void moe::registerCpuCodegenPipeline() {
   PassPipelineRegistration<PipelineOptions>("moe-codegen-pipeline", "kernels and LLVM dialect for one ISA version",
                                             [](OpPassManager &pm, const PipelineOptions &options) {
                                               CpuCodegenOptions stage;
-                                              stage.features.assign(options.features.begin(), options.features.end());
+                                              stage.features = options.features;
                                               stage.version = options.version;
                                               buildCpuCodegenPipeline(pm, stage);
                                             });

@@ -4,6 +4,7 @@
 #include "CodegenNames.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace moe {
@@ -55,7 +56,9 @@ private:
 
   LogicalResult verifyFeatures(LLVM::LLVMFuncOp function) {
     LLVM::TargetFeaturesAttr present = function.getTargetFeaturesAttr();
-    for (const std::string &feature : features) {
+    for (StringRef feature : llvm::split(features, ',')) {
+      if (feature.empty())
+        continue;
       if (present && llvm::is_contained(present.getFeatures(), StringAttr::get(&getContext(), feature)))
         continue;
       if (!present && !usesVectors(function))

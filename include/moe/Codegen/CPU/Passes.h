@@ -8,7 +8,6 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace moe {
 
@@ -17,8 +16,8 @@ namespace moe {
 
 /// Options of the stage, declared once; the command line, moe-opt and Python read this struct.
 struct CpuCodegenOptions {
-  /// LLVM's names of the CPU features of this ISA version, each with its sign ("+avx2").
-  std::vector<std::string> features;
+  /// LLVM feature string of this ISA version, IsaVersion::featureString(): "+avx2,+fma". Empty for base x86-64.
+  std::string features;
   /// Number of this ISA version: n of `moe_entry_<n>`. Version 0 also keeps `moe_shapes`.
   unsigned version = 0;
 };

@@ -96,7 +96,7 @@ def CpuFinishFunctions : Pass<"moe-cpu-finish-functions", "::mlir::ModuleOp"> {
     llvm.func internal @kernel() attributes {dso_local, target_features = #llvm.target_features<["+avx2"]>}
     ```
   }];
-  let options = [ListOption<"features", "features", "std::string", "LLVM's names of the features, each with its + sign">];
+  let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string of the ISA version: +avx2,+fma">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
@@ -107,7 +107,7 @@ def VerifyCodegen : Pass<"moe-verify-codegen", "::mlir::ModuleOp"> {
     missing symbol would show only when a user loads the model: both are
     errors here.
   }];
-  let options = [ListOption<"features", "features", "std::string", "features that every function but the shape function's must have">];
+  let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string that every function but the shape function's must have">];
 }
 
 #endif // MOE_CODEGEN_CPU_PASSES_TD
