@@ -1,0 +1,109 @@
+// moe-codegen-worker: the child process in which LLVM and lld run for moe-compile. Two modes:
+//   moe-codegen-worker emit INPUT --output-kind=obj|asm|llvm -o FILE      INPUT: a module of the LLVM dialect
+//   moe-codegen-worker link OBJECT... -o model.so --whole-archive=A --archive=B --export=PATTERN
+// It limits its own memory first; the parent limits its time and explains its end to the user.
+#include "moe/Codegen/CPU/Objects.h"
+
+#include "lld/Common/Driver.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+
+LLD_HAS_DRIVER(elf)
+
+using namespace llvm;
+
+namespace {
+
+cl::OptionCategory category("moe-codegen-worker");
+
+enum class Fault { None, Abort, Kill, Hang, OutOfMemory };
+
+cl::opt<std::string> mode(cl::Positional, cl::Required, cl::cat(category), cl::desc("emit|link"));
+cl::list<std::string> inputs(cl::Positional, cl::OneOrMore, cl::cat(category), cl::desc("inputs"));
+cl::opt<std::string> output("o", cl::Required, cl::cat(category), cl::desc("file to write"), cl::value_desc("file"));
+cl::opt<moe::ObjectKind> kind("output-kind", cl::cat(category), cl::desc("what to write"), cl::init(moe::ObjectKind::Object),
+                              cl::values(clEnumValN(moe::ObjectKind::Object, "obj", "ELF object"),
+                                         clEnumValN(moe::ObjectKind::Assembly, "asm", "assembly"),
+                                         clEnumValN(moe::ObjectKind::LLVMIR, "llvm", "optimised LLVM IR")));
+cl::list<std::string> wholeArchives("whole-archive", cl::cat(category), cl::desc("archive to link in full"));
+cl::list<std::string> archives("archive", cl::cat(category), cl::desc("archive to link as needed"));
+cl::list<std::string> exports("export", cl::cat(category), cl::desc("pattern of exported names"));
+cl::opt<uint64_t> memoryLimit("memory-limit", cl::cat(category), cl::desc("bytes of address space, 0 for no limit"), cl::init(0));
+cl::opt<Fault> fault("inject-fault", cl::cat(category), cl::Hidden, cl::desc("end in this way"), cl::init(Fault::None),
+                     cl::values(clEnumValN(Fault::Abort, "abort", "abort"), clEnumValN(Fault::Kill, "kill", "a signal"),
+                                clEnumValN(Fault::Hang, "hang", "never end"), clEnumValN(Fault::OutOfMemory, "oom", "use all memory")));
+
+int fail(const Twine &message) {
+  errs() << "error: " << message << "\n";
+  return 1;
+}
+
+void runFault() {
+  switch (fault) {
+  case Fault::None:
+    return;
+  case Fault::Abort:
+    std::abort();
+  case Fault::Kill:
+    std::raise(SIGKILL);
+    return;
+  case Fault::Hang:
+    for (;;)
+      std::this_thread::sleep_for(std::chrono::hours(1));
+  case Fault::OutOfMemory:
+    // LLVM's own allocation, so that the test sees what LLVM says when memory ends. The limit ends it; without one, this does.
+    for (int i = 0; i < 64 && memoryLimit != 0; ++i)
+      memset(safe_malloc(memoryLimit / 32), 1, 1);
+    std::abort();
+  }
+}
+
+int link() {
+  moe::LinkInputs request;
+  request.objects = inputs;
+  request.wholeArchives = wholeArchives;
+  request.archives = archives;
+  if (!exports.empty())
+    request.exports = exports;
+  int descriptor = -1;
+  SmallString<128> script;
+  if (std::error_code error = sys::fs::createTemporaryFile("moe-exports", "ver", descriptor, script))
+    return fail("cannot create a temporary file: " + error.message());
+  FileRemover removeScript(script);
+  {
+    raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
+    stream << moe::worker::versionScript(request.exports);
+  }
+  std::vector<std::string> arguments = moe::worker::linkArguments(request, script, output);
+  std::vector<const char *> pointers;
+  for (const std::string &argument : arguments)
+    pointers.push_back(argument.c_str());
+  lld::Result result = lld::lldMain(pointers, outs(), errs(), {{lld::Gnu, &lld::elf::link}});
+  return result.retCode;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(argc, argv, "moe-codegen-worker: LLVM and lld in a process of their own\n");
+  std::string error;
+  if (!moe::worker::limitProcess(memoryLimit, error))
+    return fail(error);
+  runFault();
+  if (mode == "link")
+    return link();
+  if (mode != "emit")
+    return fail("the mode is emit or link, found " + mode);
+  if (inputs.size() != 1)
+    return fail("emit takes one input");
+  if (!moe::worker::emit(inputs.front(), kind, output, error))
+    return fail(error);
+  return 0;
+}
