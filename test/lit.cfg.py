@@ -21,4 +21,8 @@ fixtures = os.environ.get("MOE_FIXTURES", os.path.join(config.moe_source_root, "
 if os.path.isdir(fixtures):
     config.available_features.add("fixtures")
     config.substitutions.append(("%fixtures", os.path.abspath(fixtures)))
+# %models: models made without the compiler (test/Runtime/CMakeLists.txt).
+config.substitutions.append(("%models", os.path.join(config.moe_build_root, "test", "Runtime", "models")))
+config.substitutions.append(("%source", config.moe_source_root))
+config.substitutions.append(("%runtime-archive", os.path.join(config.moe_build_root, "lib", "libMoeRuntime.a")))
 config.substitutions.append(("%python", config.python or "python3"))

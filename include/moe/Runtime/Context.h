@@ -1,0 +1,63 @@
+//===- Context.h - the working memory of a run ------------------*- C++ -*-===//
+// A context owns everything that a run writes but the outputs: the arena, the memref descriptors, the arrays of dims. All but the arena have
+// their final size from the start.
+#ifndef MOE_RUNTIME_CONTEXT_H
+#define MOE_RUNTIME_CONTEXT_H
+
+#include "moe/Runtime/Model.h"
+
+namespace moe::runtime {
+
+/// Memory that only grows.
+class Arena {
+public:
+  Arena() = default;
+  Arena(const Arena &) = delete;
+  Arena &operator=(const Arena &) = delete;
+  ~Arena();
+
+  /// Makes room for `bytes` bytes at an address aligned to 64 (to a huge page when large). What it held is lost when it grows; on failure it
+  /// holds nothing.
+  moe_status reserve(int64_t bytes);
+
+  void *data() const { return memory; }
+  int64_t bytes() const { return capacity; }
+
+private:
+  void *memory = nullptr;
+  int64_t capacity = 0;
+};
+
+} // namespace moe::runtime
+
+/// See moe_model.h.
+struct moe_context {
+  /// Becomes an owner of `model`.
+  moe_context(moe_model &model, int32_t threads);
+  ~moe_context();
+
+  /// Allocates what has a fixed size. Call once.
+  moe_status prepare();
+
+  /// See moe_context_run.
+  moe_status run(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs);
+
+  moe_model &model;
+  const int32_t threads;
+
+private:
+  moe_status runLocked(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs);
+  void writeDescriptors(const moe_tensor *inputs, const moe_tensor *outputs);
+  static void runThread(void *context, int64_t thread, int64_t threads, void *barrier);
+
+  moe::runtime::Arena arena;
+  std::atomic<bool> running{false};
+  int64_t *inDims = nullptr;                ///< Sizes of all inputs, one after the other.
+  int64_t *outDims = nullptr;               ///< Sizes of all outputs.
+  void **addresses = nullptr;               ///< First elements of inputs, then outputs.
+  moe::runtime::Extent *extents = nullptr;  ///< As many.
+  int64_t *words = nullptr;                 ///< All memref descriptors, one after the other.
+  void **descriptors = nullptr;             ///< Where each begins: inputs, outputs, arena.
+};
+
+#endif // MOE_RUNTIME_CONTEXT_H

@@ -1,0 +1,59 @@
+//===- ModelInfoReader.h - reads moe_model_info -----------------*- C++ -*-===//
+// The bounds-checked reader of the format that moe/Machine/ModelInfo.h describes. Used inside model.so and by moe-run.
+#ifndef MOE_RUNTIME_MODELINFOREADER_H
+#define MOE_RUNTIME_MODELINFOREADER_H
+
+#include "moe/Runtime/moe_model.h"
+
+namespace moe::runtime {
+
+/// Largest rank of an input or output that the runtime takes.
+constexpr int32_t maxRank = 32;
+
+/// A section of model.weights.
+struct SectionInfo {
+  uint32_t id;     ///< Identifies the packing.
+  uint64_t offset; ///< In model.weights, bytes, a multiple of 4096.
+  uint64_t bytes;  ///< Length.
+  uint8_t sha256[32];
+};
+
+/// One version of the code.
+struct VersionInfo {
+  const char *name;         ///< "avx2".
+  uint64_t features;        ///< CpuFeature bits that the CPU must have.
+  const uint32_t *sections; ///< Indices of the sections that it reads.
+  uint32_t numSections;
+};
+
+/// What moe_model_info says. Strings point into the blob, arrays belong to this object.
+class ModelInfo {
+public:
+  ModelInfo() = default;
+  ModelInfo(const ModelInfo &) = delete;
+  ModelInfo &operator=(const ModelInfo &) = delete;
+  ~ModelInfo();
+
+  /// Reads a blob of `bytes` bytes that must outlive this object. Call once. On bad_artifact or no_memory the object is unusable and
+  /// lastError() says at which byte what was wrong.
+  moe_status read(const unsigned char *blob, uint64_t bytes);
+
+  uint64_t weightsBytes = 0; ///< Length of model.weights.
+  uint8_t weightsSha256[32] = {};
+  moe_tensor_info *inputs = nullptr; ///< Pairs included.
+  moe_tensor_info *outputs = nullptr;
+  const char **checks = nullptr; ///< Messages of moe_shapes.
+  SectionInfo *sections = nullptr;
+  VersionInfo *versions = nullptr; ///< Best first.
+  uint32_t numInputs = 0, numOutputs = 0, numChecks = 0, numSections = 0, numVersions = 0;
+  uint32_t numInputDims = 0, numOutputDims = 0; ///< Sums of the ranks.
+
+private:
+  friend class ModelInfoParser;
+  struct Block;
+  Block *blocks = nullptr; ///< All arrays, freed together.
+};
+
+} // namespace moe::runtime
+
+#endif // MOE_RUNTIME_MODELINFOREADER_H

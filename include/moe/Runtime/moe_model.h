@@ -1,0 +1,161 @@
+/* moe_model.h - the C ABI of a compiled model (copied into every artifact as model.h).
+ *
+ * An artifact is a folder: model.so exports the functions below, model.weights is mapped read-only by moe_model_open. Link with model.so or
+ * load it with dlopen; several models may live in one process, each through its own model.so, and share one thread pool.
+ *
+ * A function that can fail answers a moe_status; moe_last_error() of the same model.so then says in words what was expected and what was
+ * found. Nothing here throws, exits or prints. Plain C99; usable from C++.
+ */
+#ifndef MOE_RUNTIME_MOE_MODEL_H
+#define MOE_RUNTIME_MOE_MODEL_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifdef __GNUC__
+#define MOE_API __attribute__((visibility("default")))
+#else
+#define MOE_API
+#endif
+
+/** What a call answers. The numbers never change. */
+typedef enum moe_status {
+  MOE_STATUS_OK = 0,
+  MOE_STATUS_BAD_ARGUMENT = 1,    /**< A null or misaligned pointer, a wrong count, overlapping buffers, a context used twice at once. */
+  MOE_STATUS_BAD_SHAPE = 2,       /**< A tensor's rank, dims or strides do not fit the model. */
+  MOE_STATUS_BAD_DTYPE = 3,       /**< A tensor's element type is not the model's. */
+  MOE_STATUS_BAD_ARTIFACT = 4,    /**< Files of the artifact are missing, damaged or do not belong together. */
+  MOE_STATUS_UNSUPPORTED_CPU = 5, /**< No version in model.so runs on this CPU. */
+  MOE_STATUS_NO_MEMORY = 6,       /**< The system gave no memory; smaller dims may work. */
+  MOE_STATUS_IO = 7,              /**< Reading a file failed. */
+  MOE_STATUS_COMM = 8,            /**< Communication between ranks failed. */
+  MOE_STATUS_INTERNAL = 9         /**< A defect of the compiler or the runtime. */
+} moe_status;
+
+/** A loaded model: weights mapped, code chosen for this CPU. Immutable, so any number of threads may use it. */
+typedef struct moe_model moe_model;
+
+/** The working memory of one run at a time. One thread uses a context at a time; several contexts of a model may run at once. */
+typedef struct moe_context moe_context;
+
+/** Element type codes, as DLPack numbers them. */
+enum { MOE_INT = 0, MOE_UINT = 1, MOE_FLOAT = 2, MOE_BFLOAT = 4, MOE_BOOL = 6 };
+
+/** The device type of host memory, as DLPack numbers it; the only one that a model for CPUs takes. */
+enum { MOE_CPU = 1 };
+
+/** An element type; layout of DLPack's DLDataType. bool is {MOE_BOOL, 8, 1}: one byte, 0 or 1. */
+typedef struct moe_dtype {
+  uint8_t code;   /**< MOE_INT, MOE_UINT, MOE_FLOAT, MOE_BFLOAT or MOE_BOOL. */
+  uint8_t bits;   /**< Bits of one element. */
+  uint16_t lanes; /**< 1. */
+} moe_dtype;
+
+/** Where a tensor lies; layout of DLPack's DLDevice. */
+typedef struct moe_device {
+  int32_t device_type; /**< MOE_CPU. */
+  int32_t device_id;   /**< 0. */
+} moe_device;
+
+/** A caller's buffer; layout of DLPack's DLTensor. The first element is at data + byte_offset, aligned to the size of an element. */
+typedef struct moe_tensor {
+  void *data;           /**< May be null only if the tensor has no elements. Inputs are not written. */
+  moe_device device;    /**< {MOE_CPU, 0}. */
+  int32_t ndim;         /**< Length of shape and strides. */
+  moe_dtype dtype;      /**< Element type. */
+  int64_t *shape;       /**< ndim sizes; may be null if ndim is 0. */
+  int64_t *strides;     /**< In elements; null means contiguous row-major. Other strides: see moe_context_run. */
+  uint64_t byte_offset; /**< Added to data. */
+} moe_tensor;
+
+/** One dim of an input or output. */
+typedef struct moe_dim {
+  int64_t size;       /**< -1 where only the run knows it. */
+  const char *symbol; /**< "" if it has none. Dims of the inputs with the same symbol must be equal. */
+} moe_dim;
+
+/** An input or output. Pointers live as long as the model. */
+typedef struct moe_tensor_info {
+  const char *name;    /**< As in the source model; UTF-8. */
+  moe_dtype dtype;     /**< Element type. */
+  int32_t rank;        /**< Number of dims. */
+  const moe_dim *dims; /**< `rank` dims. */
+  int32_t pair;        /**< KV cache: for an input the output that extends it, for an output that input; -1 if none. */
+  int32_t pair_axis;   /**< The dim that grows, -1 without a pair. */
+} moe_tensor_info;
+
+/** Options of moe_model_open. Set `size` to sizeof(moe_open_options) and all that you do not use to zero. */
+typedef struct moe_open_options {
+  uint64_t size;   /**< sizeof(moe_open_options): later versions add fields. */
+  const char *isa; /**< Name of the version to use, null for the best that this CPU runs. */
+  uint32_t verify; /**< Not 0: compare the SHA-256 of model.weights (reads all of it). */
+  uint32_t unused; /**< 0. */
+} moe_open_options;
+
+/** The version of moe-opt that made this model.so, "0.1.0". */
+MOE_API const char *moe_version(void);
+
+/** What went wrong in this thread's last failed call to this model.so; "" before the first failure. Valid until the next failure. */
+MOE_API const char *moe_last_error(void);
+
+/** "bad_shape" for MOE_STATUS_BAD_SHAPE and so on; "unknown" for a number that is no status. */
+MOE_API const char *moe_status_name(moe_status status);
+
+/** The model's binary description (moe/Machine/ModelInfo.h in moe-opt's source). Needs no open model and no particular CPU. */
+MOE_API const void *moe_model_metadata(uint64_t *bytes);
+
+/** Opens the artifact in `folder`: checks and maps its model.weights and picks the version for this CPU. `options` may be null. */
+MOE_API moe_status moe_model_open(const char *folder, const moe_open_options *options, moe_model **model);
+
+/** Gives the model up. Its contexts stay usable; the memory goes with the last of them. Null is allowed. */
+MOE_API void moe_model_close(moe_model *model);
+
+/** Number of inputs. */
+MOE_API int32_t moe_model_num_inputs(const moe_model *model);
+
+/** Number of outputs. */
+MOE_API int32_t moe_model_num_outputs(const moe_model *model);
+
+/** Describes input `index`. */
+MOE_API moe_status moe_model_input(const moe_model *model, int32_t index, moe_tensor_info *info);
+
+/** Describes output `index`. */
+MOE_API moe_status moe_model_output(const moe_model *model, int32_t index, moe_tensor_info *info);
+
+/** Name of the version in use ("avx512", "avx2", ...). */
+MOE_API const char *moe_model_isa(const moe_model *model);
+
+/** The outputs' shapes for inputs of given shapes. Reads ndim, dtype and shape of all `inputs` (data may be null). Fills `outputs[i]`: device,
+ * ndim, dtype, strides = null, byte_offset = 0 and the sizes in outputs[i].shape, which the caller points to room for the output's rank.
+ * data stays as it is. */
+MOE_API moe_status moe_model_output_shapes(const moe_model *model, const moe_tensor *inputs, int32_t num_inputs, moe_tensor *outputs,
+                                           int32_t num_outputs);
+
+/** Makes a context. `threads` that run together, the caller among them: 1 to 1024, or 0 for $MOE_NUM_THREADS, else the CPUs that this
+ * process may use. Results do not depend on it. */
+MOE_API moe_status moe_context_create(moe_model *model, int32_t threads, moe_context **context);
+
+/** Frees the context and its memory. Null is allowed. It must not be running. */
+MOE_API void moe_context_destroy(moe_context *context);
+
+/** The number of threads that a run uses at most. */
+MOE_API int32_t moe_context_threads(const moe_context *context);
+
+/** Runs the model: reads the inputs, writes the outputs, all in the order of the model and in the caller's memory. Blocks until done. Allocates
+ * only when the dims need more working memory than any run of this context before.
+ *
+ * Tensors are contiguous row-major. The two of a KV pair (moe_tensor_info.pair) may have other non-negative strides as long as the last dim is
+ * dense; elements of an output must not share memory. If both point to the same address with the same strides, the cache is updated in
+ * place and only the new entries are written. Any other overlap of an output with an input or an output is an error.
+ * After a failure other than MOE_STATUS_INTERNAL and MOE_STATUS_COMM no output has been written. */
+MOE_API moe_status moe_context_run(moe_context *context, const moe_tensor *inputs, int32_t num_inputs, const moe_tensor *outputs,
+                                   int32_t num_outputs);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MOE_RUNTIME_MOE_MODEL_H */

@@ -1,0 +1,141 @@
+// A run: check the caller's tensors, make room in the arena, write the memref descriptors, call the entry on every thread of a team.
+#include "moe/Runtime/Context.h"
+#include "Memory.h"
+#include "moe/Runtime/Error.h"
+#include "moe/Runtime/Kernel.h"
+#include "moe/Runtime/ThreadPool.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+
+using namespace moe::runtime;
+
+Arena::~Arena() { free(memory); }
+
+moe_status Arena::reserve(int64_t bytes) {
+  if (memory && bytes <= capacity)
+    return MOE_STATUS_OK;
+  free(memory);
+  memory = nullptr;
+  capacity = 0;
+  constexpr int64_t hugePage = int64_t(2) << 20, cacheLine = 64;
+  const int64_t unit = bytes >= hugePage ? hugePage : cacheLine;
+  if (bytes > INT64_MAX - unit || posix_memalign(&memory, size_t(unit), size_t((bytes / unit + 1) * unit)) != 0) {
+    memory = nullptr;
+    return fail(MOE_STATUS_NO_MEMORY, "no memory for the %" PRId64 " bytes that inputs of this size need", bytes);
+  }
+  capacity = (bytes / unit + 1) * unit;
+  if (unit == hugePage)
+    madvise(memory, size_t(capacity), MADV_HUGEPAGE); // Advice only.
+  return MOE_STATUS_OK;
+}
+
+moe_context::moe_context(moe_model &model, int32_t threads) : model(model), threads(threads) {
+  model.owners.fetch_add(1, std::memory_order_relaxed);
+}
+
+moe_context::~moe_context() {
+  free(inDims);
+  free(outDims);
+  free(addresses);
+  free(extents);
+  free(words);
+  free(descriptors);
+  model.release();
+}
+
+/// Words of a memref descriptor: allocated, aligned, offset, sizes, strides.
+static size_t descriptorWords(int32_t rank) { return 3 + 2 * size_t(rank); }
+
+moe_status moe_context::prepare() {
+  const ModelInfo &info = model.info;
+  const size_t tensors = size_t(info.numInputs) + info.numOutputs;
+  size_t wordCount = descriptorWords(1); // The arena.
+  for (uint32_t i = 0; i < info.numInputs; ++i)
+    wordCount += descriptorWords(info.inputs[i].rank);
+  for (uint32_t i = 0; i < info.numOutputs; ++i)
+    wordCount += descriptorWords(info.outputs[i].rank);
+  inDims = allocateArray<int64_t>(info.numInputDims);
+  outDims = allocateArray<int64_t>(info.numOutputDims);
+  addresses = allocateArray<void *>(tensors);
+  extents = allocateArray<Extent>(tensors);
+  words = allocateArray<int64_t>(wordCount);
+  descriptors = allocateArray<void *>(tensors + 1);
+  if (!inDims || !outDims || !addresses || !extents || !words || !descriptors)
+    return fail(MOE_STATUS_NO_MEMORY, "no memory for a context");
+  return MOE_STATUS_OK;
+}
+
+/// Fills one descriptor and answers the word after it. `strides` null: contiguous.
+static int64_t *writeDescriptor(int64_t *word, void *address, const int64_t *shape, const int64_t *strides, int32_t rank) {
+  word[0] = word[1] = int64_t(reinterpret_cast<intptr_t>(address));
+  word[2] = 0;
+  int64_t *sizes = word + 3, *steps = sizes + rank;
+  if (rank > 0)
+    memcpy(sizes, shape, size_t(rank) * sizeof(int64_t));
+  contiguousStrides(sizes, rank, steps);
+  // Strides of dims of size 1 are never used by a caller, but generated code takes the last one for 1.
+  for (int32_t d = 0; strides && d < rank; ++d)
+    if (sizes[d] > 1)
+      steps[d] = strides[d];
+  return steps + rank;
+}
+
+void moe_context::writeDescriptors(const moe_tensor *inputs, const moe_tensor *outputs) {
+  int64_t *word = words;
+  uint32_t next = 0;
+  auto write = [&](const moe_tensor_info &info, const moe_tensor &tensor) {
+    descriptors[next] = word;
+    word = writeDescriptor(word, addresses[next], tensor.shape, info.pair >= 0 ? tensor.strides : nullptr, info.rank);
+    ++next;
+  };
+  for (uint32_t i = 0; i < model.info.numInputs; ++i)
+    write(model.info.inputs[i], inputs[i]);
+  for (uint32_t i = 0; i < model.info.numOutputs; ++i)
+    write(model.info.outputs[i], outputs[i]);
+  descriptors[next] = word;
+  const int64_t arenaBytes = arena.bytes();
+  writeDescriptor(word, arena.data(), &arenaBytes, nullptr, 1);
+}
+
+#if defined(__x86_64__)
+/// Round to nearest, denormals kept, no exceptions: every thread must compute alike whatever its creator had set.
+constexpr unsigned defaultControlWord = 0x1f80;
+#endif
+
+void moe_context::runThread(void *argument, int64_t thread, int64_t threads, void *barrier) {
+  moe_context &context = *static_cast<moe_context *>(argument);
+  const MoeThread place = {thread, threads, barrier, context.model.weights.sections()};
+#if defined(__x86_64__)
+  const unsigned before = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(defaultControlWord);
+#endif
+  context.model.program.entries[context.model.version](context.descriptors, &place);
+#if defined(__x86_64__)
+  __builtin_ia32_ldmxcsr(before);
+#endif
+}
+
+moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {
+  int64_t arenaBytes = 0;
+  if (moe_status status = model.computeShapes(inputs, numInputs, inDims, outDims, arenaBytes))
+    return status;
+  if (moe_status status = checkOutputShapes(model.info, outputs, numOutputs, outDims))
+    return status;
+  if (moe_status status = checkBuffers(model.info, inputs, outputs, addresses, extents))
+    return status;
+  if (moe_status status = arena.reserve(arenaBytes))
+    return status;
+  writeDescriptors(inputs, outputs);
+  runTeam(threads, runThread, this);
+  return MOE_STATUS_OK;
+}
+
+moe_status moe_context::run(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {
+  if (running.exchange(true, std::memory_order_acquire))
+    return fail(MOE_STATUS_BAD_ARGUMENT, "the context is running already: each thread needs a context of its own");
+  const moe_status status = runLocked(inputs, numInputs, outputs, numOutputs);
+  running.store(false, std::memory_order_release);
+  return status;
+}

@@ -1,0 +1,255 @@
+// Reads the binary description of a model. Nothing in the blob is believed: every length is compared with the bytes that are left before
+// anything is allocated or read.
+#include "moe/Runtime/ModelInfoReader.h"
+#include "moe/Machine/ModelInfo.h"
+#include "moe/Runtime/Error.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+namespace moe::runtime {
+
+struct ModelInfo::Block {
+  Block *next;
+  // The array follows.
+};
+
+ModelInfo::~ModelInfo() {
+  while (blocks) {
+    Block *next = blocks->next;
+    free(blocks);
+    blocks = next;
+  }
+}
+
+/// Walks the blob once. After the first error `status` is not ok and every further read answers zero.
+class ModelInfoParser {
+public:
+  ModelInfoParser(ModelInfo &info, const unsigned char *blob, uint64_t bytes) : info(info), blob(blob), bytes(bytes) {}
+
+  moe_status parse() {
+    readHeader();
+    readTensors(info.inputs, info.numInputs, info.numInputDims);
+    readTensors(info.outputs, info.numOutputs, info.numOutputDims);
+    readPairs();
+    readChecks();
+    readSections();
+    readVersions();
+    if (status == MOE_STATUS_OK && at != bytes)
+      bad("expected the end, found %" PRIu64 " more bytes", bytes - at);
+    return status;
+  }
+
+private:
+  bool ok() const { return status == MOE_STATUS_OK; }
+
+  [[gnu::format(printf, 2, 3)]] void bad(const char *format, ...) {
+    if (!ok())
+      return;
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    status = fail(MOE_STATUS_BAD_ARTIFACT, "model.so: model description, byte %" PRIu64 " of %" PRIu64 ": %s", at, bytes, text);
+  }
+
+  template <typename T> T number() {
+    T value = 0;
+    if (ok() && bytes - at < sizeof(T))
+      bad("expected %zu more bytes, found %" PRIu64, sizeof(T), bytes - at);
+    if (!ok())
+      return 0;
+    memcpy(&value, blob + at, sizeof(T));
+    at += sizeof(T);
+    return value;
+  }
+
+  void digest(uint8_t out[32]) {
+    if (ok() && bytes - at < sha256Bytes)
+      bad("expected a digest of 32 bytes, found %" PRIu64, bytes - at);
+    if (!ok())
+      return;
+    memcpy(out, blob + at, sha256Bytes);
+    at += sha256Bytes;
+  }
+
+  const char *string() {
+    uint32_t length = number<uint32_t>();
+    if (ok() && bytes - at <= length)
+      bad("expected a string of %" PRIu32 " bytes and a NUL, found %" PRIu64 " bytes", length, bytes - at);
+    if (!ok())
+      return "";
+    const char *text = reinterpret_cast<const char *>(blob + at);
+    if (strnlen(text, uint64_t(length) + 1) != length) {
+      bad("expected the NUL of a string after %" PRIu32 " bytes, found it elsewhere", length);
+      return "";
+    }
+    at += uint64_t(length) + 1;
+    return text;
+  }
+
+  /// The count of a list whose items take at least `itemBytes` bytes each.
+  uint32_t count(uint64_t itemBytes) {
+    uint32_t value = number<uint32_t>();
+    if (ok() && value > (bytes - at) / itemBytes)
+      bad("a list of %" PRIu32 " items cannot fit in the %" PRIu64 " bytes left", value, bytes - at);
+    return ok() ? value : 0;
+  }
+
+  /// A zeroed array that lives as long as `info`.
+  template <typename T> T *array(uint64_t items) {
+    if (!ok())
+      return nullptr;
+    auto *block = static_cast<ModelInfo::Block *>(calloc(1, sizeof(ModelInfo::Block) + items * sizeof(T)));
+    if (!block) {
+      status = fail(MOE_STATUS_NO_MEMORY, "no memory for the model's description");
+      return nullptr;
+    }
+    block->next = info.blocks;
+    info.blocks = block;
+    return reinterpret_cast<T *>(block + 1);
+  }
+
+  void readHeader() {
+    if (bytes < modelInfoHeaderBytes)
+      return bad("expected a header of %" PRIu64 " bytes", modelInfoHeaderBytes);
+    if (memcmp(blob, modelInfoMagic, sizeof(modelInfoMagic)) != 0)
+      return bad("expected the magic bytes MOEINFO, found others");
+    at = sizeof(modelInfoMagic);
+    uint32_t version = number<uint32_t>();
+    if (version != modelInfoVersion)
+      return bad("expected format version %" PRIu32 ", found %" PRIu32, modelInfoVersion, version);
+    uint32_t whole = number<uint32_t>();
+    if (whole != bytes)
+      return bad("the header says %" PRIu32 " bytes in all", whole);
+    info.weightsBytes = number<uint64_t>();
+    digest(info.weightsSha256);
+  }
+
+  moe_dtype dtype(uint32_t onnx) {
+    const uint8_t bits = uint8_t(8 * onnxDataTypeBytes(onnx));
+    switch (onnx) {
+    case OnnxFloat:
+    case OnnxFloat16:
+    case OnnxDouble:
+      return {MOE_FLOAT, bits, 1};
+    case OnnxBfloat16:
+      return {MOE_BFLOAT, bits, 1};
+    case OnnxInt8:
+    case OnnxInt16:
+    case OnnxInt32:
+    case OnnxInt64:
+      return {MOE_INT, bits, 1};
+    case OnnxUint8:
+    case OnnxUint16:
+    case OnnxUint32:
+    case OnnxUint64:
+      return {MOE_UINT, bits, 1};
+    case OnnxBool:
+      return {MOE_BOOL, bits, 1};
+    default:
+      bad("unknown ONNX data type %" PRIu32, onnx);
+      return {0, 0, 0};
+    }
+  }
+
+  void readTensors(moe_tensor_info *&tensors, uint32_t &tensorCount, uint32_t &dimSum) {
+    tensorCount = count(4 + 1 + 4 + 4);
+    tensors = array<moe_tensor_info>(tensorCount);
+    for (uint32_t i = 0; i < tensorCount && ok(); ++i) {
+      moe_tensor_info &tensor = tensors[i];
+      tensor.name = string();
+      tensor.dtype = dtype(number<uint32_t>());
+      tensor.pair = tensor.pair_axis = -1;
+      const uint32_t rank = count(8 + 4 + 1);
+      if (rank > uint32_t(maxRank))
+        return bad("expected at most %" PRId32 " dims in '%s', found %" PRIu32, maxRank, tensor.name, rank);
+      moe_dim *dims = array<moe_dim>(rank);
+      for (uint32_t d = 0; d < rank && ok(); ++d) {
+        dims[d].size = number<int64_t>();
+        if (dims[d].size < dynamicDim)
+          bad("dim %" PRIu32 " of '%s' has the size %" PRId64, d, tensor.name, dims[d].size);
+        dims[d].symbol = string();
+      }
+      tensor.dims = dims;
+      tensor.rank = int32_t(rank);
+      dimSum += rank; // Fits: the blob has fewer than 2^32 bytes.
+    }
+  }
+
+  void readPairs() {
+    const uint32_t pairCount = count(12);
+    for (uint32_t i = 0; i < pairCount && ok(); ++i) {
+      const uint32_t input = number<uint32_t>(), output = number<uint32_t>(), axis = number<uint32_t>();
+      if (!ok())
+        return;
+      if (input >= info.numInputs || output >= info.numOutputs)
+        return bad("KV pair %" PRIu32 " names input %" PRIu32 " of %" PRIu32 " and output %" PRIu32 " of %" PRIu32, i, input, info.numInputs, output, info.numOutputs);
+      moe_tensor_info &past = info.inputs[input], &present = info.outputs[output];
+      if (past.pair != -1 || present.pair != -1)
+        return bad("KV pair %" PRIu32 " names an input or output of another pair", i);
+      if (past.rank != present.rank || axis >= uint32_t(past.rank) || memcmp(&past.dtype, &present.dtype, sizeof(moe_dtype)) != 0)
+        return bad("the KV pair of '%s' and '%s' has different ranks or dtypes, or grows along dim %" PRIu32, past.name, present.name, axis);
+      past.pair = int32_t(output), present.pair = int32_t(input);
+      past.pair_axis = present.pair_axis = int32_t(axis);
+    }
+  }
+
+  void readChecks() {
+    info.numChecks = count(4 + 1);
+    info.checks = array<const char *>(info.numChecks);
+    for (uint32_t i = 0; i < info.numChecks && ok(); ++i)
+      info.checks[i] = string();
+  }
+
+  void readSections() {
+    info.numSections = count(4 + 8 + 8 + sha256Bytes);
+    info.sections = array<SectionInfo>(info.numSections);
+    for (uint32_t i = 0; i < info.numSections && ok(); ++i) {
+      SectionInfo &section = info.sections[i];
+      section.id = number<uint32_t>();
+      section.offset = number<uint64_t>();
+      section.bytes = number<uint64_t>();
+      digest(section.sha256);
+      if (ok() && section.offset % weightSectionAlignment != 0)
+        return bad("weight section %" PRIu32 " starts at %" PRIu64 ", expected a multiple of 4096", i, section.offset);
+      if (ok() && (section.offset > info.weightsBytes || section.bytes > info.weightsBytes - section.offset))
+        return bad("weight section %" PRIu32 " (%" PRIu64 " bytes at %" PRIu64 ") reaches beyond model.weights (%" PRIu64 " bytes)", i,
+                   section.bytes, section.offset, info.weightsBytes);
+    }
+  }
+
+  void readVersions() {
+    info.numVersions = count(4 + 1 + 8 + 4);
+    if (ok() && info.numVersions == 0)
+      return bad("expected at least one ISA version, found none");
+    info.versions = array<VersionInfo>(info.numVersions);
+    for (uint32_t i = 0; i < info.numVersions && ok(); ++i) {
+      VersionInfo &version = info.versions[i];
+      version.name = string();
+      version.features = number<uint64_t>();
+      version.numSections = count(4);
+      uint32_t *sections = array<uint32_t>(version.numSections);
+      for (uint32_t s = 0; s < version.numSections && ok(); ++s) {
+        sections[s] = number<uint32_t>();
+        if (ok() && sections[s] >= info.numSections)
+          bad("ISA version '%s' reads weight section %" PRIu32 " of %" PRIu32, version.name, sections[s], info.numSections);
+      }
+      version.sections = sections;
+    }
+  }
+
+  ModelInfo &info;
+  const unsigned char *blob;
+  uint64_t bytes;
+  uint64_t at = 0;
+  moe_status status = MOE_STATUS_OK;
+};
+
+moe_status ModelInfo::read(const unsigned char *blob, uint64_t bytes) { return ModelInfoParser(*this, blob, bytes).parse(); }
+
+} // namespace moe::runtime

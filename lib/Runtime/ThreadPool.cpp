@@ -1,0 +1,259 @@
+// The process-wide thread pool: workers that wait, first spinning, then asleep, for their share of a team's work.
+//
+// The pool is published in `moe_process_pool_v1`, a symbol of binding STB_GNU_UNIQUE: the dynamic linker resolves it to one address in the
+// whole process, even for libraries loaded with RTLD_LOCAL. A change to SharedPool's layout or meaning needs a new number in that name.
+// The library that creates the pool pins itself: its code runs in the workers until the process ends.
+#include "moe/Runtime/ThreadPool.h"
+#include "Futex.h"
+#include "moe/Machine/Cpuid.h"
+#include "moe/Runtime/Barrier.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <new>
+#include <signal.h>
+#include <stdlib.h>
+
+// In assembly because clang has no attribute for unique symbols; eight zero bytes.
+__asm__(".pushsection .bss.moe_process_pool_v1,\"aw\",@nobits\n"
+        ".balign 8\n"
+        ".type moe_process_pool_v1,@gnu_unique_object\n"
+        ".size moe_process_pool_v1,8\n"
+        "moe_process_pool_v1: .zero 8\n"
+        ".popsection\n");
+
+namespace moe::runtime {
+namespace {
+
+/// What copies of the runtime share. Created once per process (and once more in a forked child), never freed.
+struct SharedPool {
+  pid_t process;                                                              ///< A forked child inherits the memory, not the threads.
+  void (*run)(SharedPool *, int32_t threads, TeamFunction function, void *context); ///< The code of the library that made the pool.
+};
+
+enum WorkerState : uint32_t {
+  workerIdle,     ///< Nothing to do, the worker spins; or it is done and its team may look.
+  workerAsleep,   ///< Nothing to do, the worker is in futexWait or on its way.
+  workerBusy,     ///< It has a share of a team's work.
+  workerAwaited,  ///< As busy, and the team's caller is in futexWait or on its way.
+};
+
+/// One thread. A team's caller owns it from acquire to release; the fields below `state` are written before state becomes busy.
+struct alignas(64) Worker {
+  Word state{workerIdle};
+  uint32_t spins;
+  TeamFunction function;
+  void *context;
+  int64_t thread;
+  int64_t threads;
+  Barrier *barrier;
+  bool taken; ///< Belongs to a team; guarded by Pool::mutex.
+};
+
+struct Pool : SharedPool {
+  pthread_mutex_t mutex;
+  pthread_cond_t changed; ///< Workers were given back or the line moved.
+  int32_t processors;     ///< CPUs in the affinity mask when the pool was made.
+  int32_t limit;          ///< Most workers to start.
+  int32_t started;        ///< Workers that exist.
+  int32_t idle;           ///< Workers that belong to no team.
+  uint64_t lineEnd;       ///< Number that the next team in the line gets.
+  uint64_t lineHead;      ///< Number of the team whose turn it is.
+  Worker *workers[maxThreads];
+};
+
+/// About 0.3 to 1 ms: longer than the serial parts between two runs of a decoder, shorter than a time slice.
+constexpr uint32_t patientSpins = 20000;
+/// With more threads than CPUs whoever spins keeps another from running.
+constexpr uint32_t crowdedSpins = 50;
+
+/// Whether this thread is part of a team; a team inside a team is the caller alone.
+thread_local bool insideTeam = false;
+
+void *workerMain(void *argument) {
+  Worker &self = *static_cast<Worker *>(argument);
+  insideTeam = true;
+  for (;;) {
+    for (uint32_t round = 0; round < patientSpins && self.state.load(std::memory_order_acquire) < workerBusy; ++round)
+      pauseCpu();
+    uint32_t state = workerIdle;
+    self.state.compare_exchange_strong(state, workerAsleep, std::memory_order_acq_rel);
+    while ((state = self.state.load(std::memory_order_acquire)) == workerAsleep)
+      futexWait(self.state, workerAsleep);
+    // Busy or already awaited. After the exchange the caller may give this worker to another team at once.
+    self.function(self.context, self.thread, self.threads, self.barrier);
+    if (self.state.exchange(workerIdle, std::memory_order_acq_rel) == workerAwaited)
+      futexWakeAll(self.state);
+  }
+  return nullptr;
+}
+
+/// Null when the system gives no memory or no thread. Signals stay with the threads of the program.
+Worker *startWorker() {
+  void *memory = nullptr;
+  if (posix_memalign(&memory, alignof(Worker), sizeof(Worker)) != 0)
+    return nullptr;
+  Worker *worker = new (memory) Worker();
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  int error = pthread_create(&thread, nullptr, workerMain, worker);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) {
+    free(memory);
+    return nullptr;
+  }
+  pthread_detach(thread);
+  return worker;
+}
+
+/// Takes up to `wanted` idle workers of lowest number, in that order, so that a thread keeps its place and its cache from run to run.
+int32_t acquireWorkers(Pool &pool, int32_t wanted, Worker **team) {
+  pthread_mutex_lock(&pool.mutex);
+  const uint64_t ticket = pool.lineEnd++;
+  while (ticket != pool.lineHead)
+    pthread_cond_wait(&pool.changed, &pool.mutex);
+  if (pool.limit < wanted)
+    pool.limit = wanted;
+  while (pool.idle < wanted) {
+    Worker *worker = pool.started < pool.limit ? startWorker() : nullptr;
+    if (worker) {
+      pool.workers[pool.started++] = worker;
+      ++pool.idle;
+    } else if (pool.started < wanted) {
+      break; // The system gives no more threads: waiting would not help.
+    } else {
+      pthread_cond_wait(&pool.changed, &pool.mutex);
+    }
+  }
+  int32_t taken = 0;
+  for (int32_t i = 0; i < pool.started && taken < wanted; ++i) {
+    if (pool.workers[i]->taken)
+      continue;
+    pool.workers[i]->taken = true;
+    team[taken++] = pool.workers[i];
+  }
+  pool.idle -= taken;
+  ++pool.lineHead;
+  if (pool.lineHead != pool.lineEnd)
+    pthread_cond_broadcast(&pool.changed);
+  pthread_mutex_unlock(&pool.mutex);
+  return taken;
+}
+
+void releaseWorkers(Pool &pool, Worker **team, int32_t count) {
+  pthread_mutex_lock(&pool.mutex);
+  for (int32_t i = 0; i < count; ++i)
+    team[i]->taken = false;
+  pool.idle += count;
+  if (pool.lineHead != pool.lineEnd)
+    pthread_cond_broadcast(&pool.changed);
+  pthread_mutex_unlock(&pool.mutex);
+}
+
+void startShare(Worker &worker) {
+  if (worker.state.exchange(workerBusy, std::memory_order_acq_rel) == workerAsleep)
+    futexWakeAll(worker.state);
+}
+
+/// Returns when the worker has done its share.
+void awaitShare(Worker &worker, uint32_t spins) {
+  for (uint32_t round = 0; round < spins; ++round) {
+    if (worker.state.load(std::memory_order_acquire) < workerBusy)
+      return;
+    pauseCpu();
+  }
+  uint32_t state = workerBusy;
+  if (!worker.state.compare_exchange_strong(state, workerAwaited, std::memory_order_acq_rel, std::memory_order_acquire))
+    return;
+  while (worker.state.load(std::memory_order_acquire) == workerAwaited)
+    futexWait(worker.state, workerAwaited);
+}
+
+void runAlone(TeamFunction function, void *context) {
+  Barrier barrier(1, 0);
+  function(context, 0, 1, &barrier);
+}
+
+/// The team's function as the owner of the pool runs it.
+void runShared(SharedPool *shared, int32_t threads, TeamFunction function, void *context) {
+  if (insideTeam)
+    return runAlone(function, context);
+  Pool &pool = *static_cast<Pool *>(shared);
+  Worker *team[maxThreads];
+  const int32_t count = acquireWorkers(pool, threads - 1, team);
+  const uint32_t spins = count + 1 <= pool.processors ? patientSpins : crowdedSpins;
+  Barrier barrier(count + 1, spins);
+  for (int32_t i = 0; i < count; ++i) {
+    team[i]->function = function;
+    team[i]->context = context;
+    team[i]->thread = i + 1;
+    team[i]->threads = count + 1;
+    team[i]->barrier = &barrier;
+    startShare(*team[i]);
+  }
+  insideTeam = true;
+  function(context, 0, count + 1, &barrier);
+  insideTeam = false;
+  for (int32_t i = 0; i < count; ++i)
+    awaitShare(*team[i], spins);
+  releaseWorkers(pool, team, count);
+}
+
+/// Keeps the library that holds this code loaded for good. In a static program there is nothing to do.
+void pinLibrary() {
+  Dl_info self;
+  if (dladdr(reinterpret_cast<void *>(&runShared), &self) != 0 && self.dli_fname)
+    dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+} // namespace
+
+extern "C" __attribute__((visibility("default"))) std::atomic<void *> moe_process_pool_v1; ///< A SharedPool.
+
+/// The pool of this process, made if there is none; null without memory.
+static SharedPool *processPool() {
+  void *present = moe_process_pool_v1.load(std::memory_order_acquire);
+  const pid_t process = getpid();
+  if (present && static_cast<SharedPool *>(present)->process == process)
+    return static_cast<SharedPool *>(present);
+  Pool *pool = static_cast<Pool *>(calloc(1, sizeof(Pool)));
+  if (!pool)
+    return nullptr;
+  pool->process = process;
+  pool->run = runShared;
+  pthread_mutex_init(&pool->mutex, nullptr);
+  pthread_cond_init(&pool->changed, nullptr);
+  pool->processors = readCpuInfo().threads;
+  pool->limit = pool->processors - 1;
+  pinLibrary();
+  if (moe_process_pool_v1.compare_exchange_strong(present, static_cast<SharedPool *>(pool), std::memory_order_acq_rel, std::memory_order_acquire))
+    return pool;
+  free(pool);
+  return static_cast<SharedPool *>(present);
+}
+
+void runTeam(int32_t threads, TeamFunction function, void *context) {
+  SharedPool *pool = threads > 1 ? processPool() : nullptr;
+  if (!pool)
+    return runAlone(function, context);
+  pool->run(pool, threads, function, context);
+}
+
+int32_t defaultThreads() {
+  const char *text = getenv("MOE_NUM_THREADS");
+  if (!text || !*text) {
+    int32_t processors = readCpuInfo().threads;
+    return processors < maxThreads ? processors : maxThreads;
+  }
+  int32_t value = 0;
+  for (const char *digit = text; *digit; ++digit) {
+    if (*digit < '0' || *digit > '9' || value > maxThreads)
+      return 0;
+    value = value * 10 + (*digit - '0');
+  }
+  return value <= maxThreads ? value : 0;
+}
+
+} // namespace moe::runtime
