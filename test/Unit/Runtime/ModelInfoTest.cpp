@@ -1,0 +1,125 @@
+// The reader of moe_model_info: a whole blob, every truncation of it, every byte changed, and each rule broken once.
+#include "InfoBlob.h"
+#include "moe/Runtime/Error.h"
+#include "moe/Runtime/ModelInfoReader.h"
+
+#include <gtest/gtest.h>
+#include <memory>
+
+using namespace moe;
+using namespace moe::runtime;
+
+namespace {
+
+/// Reads from memory of exactly the blob's size, so that AddressSanitizer sees a read beyond.
+moe_status readBlob(const std::vector<unsigned char> &blob, ModelInfo &info, std::unique_ptr<unsigned char[]> &copy) {
+  copy = std::make_unique<unsigned char[]>(blob.size());
+  std::copy(blob.begin(), blob.end(), copy.get());
+  return info.read(copy.get(), blob.size());
+}
+
+std::string errorOf(const BlobModel &model) {
+  ModelInfo info;
+  std::unique_ptr<unsigned char[]> copy;
+  return readBlob(model.bytes(), info, copy) == MOE_STATUS_BAD_ARTIFACT ? lastError() : "no error";
+}
+
+BlobModel richModel() {
+  BlobModel model = cacheModel();
+  model.weightsBytes = 4096 + 10;
+  model.sections = {{7, 0, 100}, {9, 4096, 10}};
+  model.versions = {{"wide", 0x30, {0, 1}}, {"plain", 0, {1}}};
+  return model;
+}
+
+TEST(ModelInfo, ReadsEverything) {
+  ModelInfo info;
+  std::unique_ptr<unsigned char[]> copy;
+  ASSERT_EQ(readBlob(richModel().bytes(), info, copy), MOE_STATUS_OK) << lastError();
+  ASSERT_EQ(info.numInputs, 2u);
+  EXPECT_STREQ(info.inputs[0].name, "x");
+  EXPECT_EQ(info.inputs[0].rank, 2);
+  EXPECT_EQ(info.inputs[0].dtype.code, MOE_FLOAT);
+  EXPECT_EQ(info.inputs[0].dtype.bits, 32);
+  EXPECT_EQ(info.inputs[0].pair, -1);
+  EXPECT_EQ(info.inputs[1].dims[1].size, 2);
+  EXPECT_STREQ(info.inputs[1].dims[2].symbol, "past");
+  EXPECT_EQ(info.inputs[1].pair, 1);
+  EXPECT_EQ(info.outputs[1].pair, 1);
+  EXPECT_EQ(info.outputs[1].pair_axis, 2);
+  EXPECT_EQ(info.numInputDims, 6u);
+  EXPECT_EQ(info.numOutputDims, 6u);
+  ASSERT_EQ(info.numChecks, 1u);
+  EXPECT_STREQ(info.checks[0], "expected seq to be even");
+  ASSERT_EQ(info.numSections, 2u);
+  EXPECT_EQ(info.sections[1].offset, 4096u);
+  ASSERT_EQ(info.numVersions, 2u);
+  EXPECT_STREQ(info.versions[0].name, "wide");
+  EXPECT_EQ(info.versions[0].features, 0x30u);
+  EXPECT_EQ(info.versions[0].sections[1], 1u);
+}
+
+TEST(ModelInfo, EveryTruncationIsRefused) {
+  const std::vector<unsigned char> whole = richModel().bytes();
+  for (size_t size = 0; size < whole.size(); ++size) {
+    // Once with the size that the header had, once with a header that agrees with the file.
+    for (bool patched : {false, true}) {
+      std::vector<unsigned char> cut(whole.begin(), whole.begin() + size);
+      if (patched && size >= 16)
+        *reinterpret_cast<uint32_t *>(&cut[12]) = uint32_t(size);
+      ModelInfo info;
+      std::unique_ptr<unsigned char[]> copy;
+      EXPECT_EQ(readBlob(cut, info, copy), MOE_STATUS_BAD_ARTIFACT) << size << " bytes";
+    }
+  }
+}
+
+TEST(ModelInfo, NoChangedByteBreaksTheReader) {
+  const std::vector<unsigned char> whole = richModel().bytes();
+  for (size_t at = 0; at < whole.size(); ++at)
+    for (unsigned char value : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
+      std::vector<unsigned char> changed = whole;
+      changed[at] = value;
+      ModelInfo info;
+      std::unique_ptr<unsigned char[]> copy;
+      if (readBlob(changed, info, copy) != MOE_STATUS_OK)
+        continue;
+      // What was accepted must be usable.
+      for (uint32_t i = 0; i < info.numInputs; ++i)
+        EXPECT_LT(strlen(info.inputs[i].name), whole.size());
+      for (uint32_t v = 0; v < info.numVersions; ++v)
+        for (uint32_t s = 0; s < info.versions[v].numSections; ++s)
+          EXPECT_LT(info.versions[v].sections[s], info.numSections);
+    }
+}
+
+TEST(ModelInfo, EachRuleHasItsMessage) {
+  auto broken = [](auto &&change) {
+    BlobModel model = richModel();
+    change(model);
+    return errorOf(model);
+  };
+  EXPECT_EQ(errorOf(richModel()), "no error");
+  EXPECT_NE(broken([](BlobModel &m) { m.formatVersion = 99; }).find("format version"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.inputs[0].dtype = 8; }).find("unknown ONNX data type 8"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.inputs[0].dims.resize(33); }).find("at most 32 dims in 'x', found 33"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.inputs[0].dims[1].first = -2; }).find("dim 1 of 'x' has the size -2"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.inputs[0].name = std::string("a\0b", 3); }).find("NUL"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.pairs[0][0] = 2; }).find("names input 2 of 2"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.pairs.push_back({1, 0, 0}); }).find("of another pair"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.pairs[0][2] = 4; }).find("grows along dim 4"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.pairs[0][0] = 0; }).find("different ranks"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.sections[1].offset = 4097; }).find("multiple of 4096"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.sections[1].bytes = 11; }).find("reaches beyond model.weights"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.sections[1].bytes = ~0ull; }).find("reaches beyond model.weights"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.versions.clear(); }).find("at least one ISA version"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.versions[0].sections[0] = 2; }).find("'wide' reads weight section 2 of 2"), std::string::npos);
+  std::vector<unsigned char> longer = richModel().bytes();
+  longer.push_back(0);
+  *reinterpret_cast<uint32_t *>(&longer[12]) += 1;
+  ModelInfo info;
+  EXPECT_EQ(info.read(longer.data(), longer.size()), MOE_STATUS_BAD_ARTIFACT);
+  EXPECT_NE(std::string(lastError()).find("expected the end, found 1 more"), std::string::npos);
+}
+
+} // namespace
