@@ -38,6 +38,7 @@ public:
     readChecks();
     readSections();
     readVersions();
+    readLayers();
     if (status == MOE_STATUS_OK && at != bytes)
       bad("expected the end, found %" PRIu64 " more bytes", bytes - at);
     return status;
@@ -240,6 +241,18 @@ private:
           bad("ISA version '%s' reads weight section %" PRIu32 " of %" PRIu32, version.name, sections[s], info.numSections);
       }
       version.sections = sections;
+    }
+  }
+
+  void readLayers() {
+    info.numLayers = count(4 + 1 + 4 + 1 + 4 * 4);
+    info.layers = array<LayerInfo>(info.numLayers);
+    for (uint32_t i = 0; i < info.numLayers && ok(); ++i) {
+      LayerInfo &layer = info.layers[i];
+      layer.name = string();
+      layer.form = string();
+      for (uint32_t *field : {&layer.experts, &layer.topK, &layer.hidden, &layer.intermediate})
+        *field = number<uint32_t>();
     }
   }
 

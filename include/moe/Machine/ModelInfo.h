@@ -17,6 +17,7 @@
 //     list string  checks: message k belongs to the answer −1−k of moe_shapes
 //     list section weight sections; `MoeThread.sections` has one pointer per item, in this order
 //     list isa     ISA versions, best first; item n is moe_entries[n]
+//     list layer   MoE layers that were found, in the order of the graph; for reports only
 //
 //     tensor  = string name, u32 dtype (ONNX TensorProto.DataType), list dim
 //     dim     = i64 size (−1: known at run time only), string symbol (empty: fixed or unnamed)
@@ -24,6 +25,7 @@
 //     pair    = u32 input, u32 output, u32 axis: the output is the input extended along that axis; one buffer may serve both
 //     section = u32 id, u64 offset in model.weights (a multiple of 4096), u64 bytes, u8[32] SHA-256 of those bytes
 //     isa     = string name, u64 features (CpuFeature bits that the CPU must have), list u32 indices of the sections that it reads
+//     layer   = string name, string export form ("batched"), u32 experts, u32 top_k, u32 hidden size, u32 intermediate size (0: not known)
 #ifndef MOE_MACHINE_MODELINFO_H
 #define MOE_MACHINE_MODELINFO_H
 

@@ -26,6 +26,13 @@ struct VersionInfo {
   uint32_t numSections;
 };
 
+/// An MoE layer, for reports. A number that the compiler did not know is 0.
+struct LayerInfo {
+  const char *name; ///< As the source model calls it.
+  const char *form; ///< How the exporter wrote it: "batched", "unrolled", ...
+  uint32_t experts, topK, hidden, intermediate;
+};
+
 /// What moe_model_info says. Strings point into the blob, arrays belong to this object.
 class ModelInfo {
 public:
@@ -45,7 +52,8 @@ public:
   const char **checks = nullptr; ///< Messages of moe_shapes.
   SectionInfo *sections = nullptr;
   VersionInfo *versions = nullptr; ///< Best first.
-  uint32_t numInputs = 0, numOutputs = 0, numChecks = 0, numSections = 0, numVersions = 0;
+  LayerInfo *layers = nullptr;
+  uint32_t numInputs = 0, numOutputs = 0, numChecks = 0, numSections = 0, numVersions = 0, numLayers = 0;
   uint32_t numInputDims = 0, numOutputDims = 0; ///< Sums of the ranks.
 
 private:

@@ -92,6 +92,12 @@ const struct {
     uint64_t features;
     uint32_t numSections, section;
   } plain;
+  uint32_t numLayers;
+  struct {
+    STRING(3) name;
+    STRING(7) form;
+    uint32_t experts, topK, hidden, intermediate;
+  } layer;
 } moe_model_info = {
     "MOEINFO", 1, sizeof(moe_model_info), 4096 + 8, {0xc0, 0xfd, 0x1b, 0xcc, 0x9f, 0x4e, 0x19, 0x91, 0x98, 0x6b, 0x85, 0x19, 0xfe, 0xe3, 0xe5, 0xa9,
      0x1e, 0x53, 0x92, 0xbf, 0xf4, 0xaa, 0xa0, 0x46, 0xc9, 0x9b, 0xf4, 0x47, 0x7e, 0x67, 0x68, 0xa8},
@@ -111,6 +117,7 @@ const struct {
     2,
     {TEXT("future"), 1ull << 63, 1, 0},
     {TEXT("plain"), 0, 1, 1},
+    1, {TEXT("mlp"), TEXT("batched"), 8, 1, 4, 0},
 };
 #pragma pack(pop)
 

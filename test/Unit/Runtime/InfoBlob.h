@@ -30,6 +30,11 @@ struct BlobModel {
     std::vector<uint32_t> sections;
   };
   std::vector<Version> versions = {{"plain", 0, {}}};
+  struct Layer {
+    std::string name, form;
+    std::vector<uint32_t> numbers; ///< experts, top_k, hidden, intermediate
+  };
+  std::vector<Layer> layers;
   uint64_t weightsBytes = 0;
   std::string weightsSha256 = std::string(32, '\0');
   uint32_t formatVersion = moe::modelInfoVersion;
@@ -80,6 +85,13 @@ struct BlobModel {
       u32(version.sections.size());
       for (uint32_t section : version.sections)
         u32(section);
+    }
+    u32(layers.size());
+    for (const Layer &layer : layers) {
+      text(layer.name);
+      text(layer.form);
+      for (uint32_t number : layer.numbers)
+        u32(number);
     }
     const uint32_t size = uint32_t(out.size());
     out.replace(12, 4, reinterpret_cast<const char *>(&size), 4);

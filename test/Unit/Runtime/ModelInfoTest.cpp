@@ -29,6 +29,7 @@ BlobModel richModel() {
   model.weightsBytes = 4096 + 10;
   model.sections = {{7, 0, 100}, {9, 4096, 10}};
   model.versions = {{"wide", 0x30, {0, 1}}, {"plain", 0, {1}}};
+  model.layers = {{"layers.0.mlp", "batched", {8, 2, 64, 96}}};
   return model;
 }
 
@@ -57,6 +58,13 @@ TEST(ModelInfo, ReadsEverything) {
   EXPECT_STREQ(info.versions[0].name, "wide");
   EXPECT_EQ(info.versions[0].features, 0x30u);
   EXPECT_EQ(info.versions[0].sections[1], 1u);
+  ASSERT_EQ(info.numLayers, 1u);
+  EXPECT_STREQ(info.layers[0].name, "layers.0.mlp");
+  EXPECT_STREQ(info.layers[0].form, "batched");
+  EXPECT_EQ(info.layers[0].experts, 8u);
+  EXPECT_EQ(info.layers[0].topK, 2u);
+  EXPECT_EQ(info.layers[0].hidden, 64u);
+  EXPECT_EQ(info.layers[0].intermediate, 96u);
 }
 
 TEST(ModelInfo, EveryTruncationIsRefused) {
