@@ -1,5 +1,4 @@
 // The order of the stage's passes.
 #include "moe/Distribute/Passes.h"
 
-void moe::buildDistributePipeline(mlir::OpPassManager &pm, const DistributeOptions &options) {
-}
+void moe::buildDistributePipeline(mlir::OpPassManager &pm, const DistributeOptions &options) { pm.addPass(createVerifyDistributed()); }

@@ -3,6 +3,7 @@
 #ifndef MOE_FUSE_PASSES_H
 #define MOE_FUSE_PASSES_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
 

@@ -4,4 +4,79 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FuseRoutePermute : Pass<"moe-fuse-route-permute", "::mlir::func::FuncOp"> {
+  let summary = "a dropless layer becomes moe.route_permute and two moe.grouped_matmul";
+  let description = [{
+    Starts at each `moe.combine` and walks back over `moe.experts`,
+    `moe.dispatch`, `moe.weigh`, `moe.slots` and `moe.select` with `moe.score`, or
+    `moe.assign`. The chain is replaced when `moe.route_permute` can say the same:
+    dropless slots in one group, ragged rows, experts with an `ffn`, a router that
+    `#moe.router` expresses (identity, softmax or sigmoid over experts; top_k or
+    all; weights gathered, softmax_selected or one; norm none or l1, no epsilon),
+    and no value of the chain used elsewhere. The order in which assignments
+    claimed their slots cannot be seen then, so rows are put in the order
+    (expert, token, rank). A chain that does not fit stays; a remark says why.
+
+    Example:
+    ```mlir
+    %scores, %choice = moe.score softmax %logits ...
+    %t, %e, %r, %v, %kth = moe.select top_k %choice ... {k = 2 : i64} ...
+    %w = moe.weigh gather %scores, %t, %e, %r, %v {norm = l1} ...
+    %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} ...
+    %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off ...
+    %y = moe.experts %rows, %off gate(%w1) down(%w2) {ffn = #moe.ffn<activation = relu>} ...
+    %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) ...
+    ```
+    becomes
+    ```mlir
+    %rows, %sw, %off = moe.route_permute logits(%logits) outs(...)
+        {experts = 8, router = #moe.router<function = softmax, k = 2, source = gather, norm = l1>}
+    %h = moe.grouped_matmul %x rows(%rows) offsets(%off) weight(%w1) outs(...) {ffn = #moe.ffn<activation = relu>}
+    %out = moe.grouped_matmul %h offsets(%off) weight(%w2) combine(%rows, %sw) outs(...)
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def FuseDenseProducts : Pass<"moe-fuse-dense-products", "::mlir::func::FuncOp"> {
+  let summary = "a planned linalg.matmul with a stored weight becomes moe.grouped_matmul of one expert";
+  let description = [{
+    Obeys `moe.plan`: a `linalg.matmul` that has it, starts from zero and reads its
+    rows untransposed becomes `moe.grouped_matmul` without `offsets`. The weight
+    keeps its rank of two. A bias vector that a `linalg.generic` adds to the
+    columns (also behind a `tensor.expand_shape` that keeps the columns) is folded
+    into `bias` when nothing else reads the product.
+
+    Example:
+    ```mlir
+    %0 = linalg.fill ins(%zero : f32) outs(%e : tensor<?x96xf32>) -> tensor<?x96xf32>
+    %1 = linalg.matmul {moe.plan = ...} ins(%x, %w : tensor<?x64xf32>, tensor<64x96xf32>) outs(%0) ...
+    ```
+    becomes
+    ```mlir
+    %1 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) outs(%e : tensor<?x96xf32>) {order = in_out, plan = ...} ...
+    ```
+  }];
+}
+
+def FuseElementwise : Pass<"moe-fuse-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "elementwise linalg ops are fused into their consumers";
+  let description = [{
+    MLIR's fusion of elementwise `linalg.generic`s with a rule of our own. A
+    producer is fused when that computes nothing twice (one user, and the user
+    reads each element once), or when it is cheap: a copy, cast, compare, select,
+    add or multiply, never a division, a function of `math` or a gather. Bodies
+    stay below 64 ops and 16 inputs, which bounds what duplication can
+    cost. Named elementwise ops (broadcast, transpose, add …) are made generic first.
+  }];
+}
+
+def VerifyFused : Pass<"moe-verify-fused", "::mlir::ModuleOp"> {
+  let summary = "states what fuse leaves behind: no layer that is not kernels";
+  let description = [{
+    An error for each op of the model level (`moe.score` … `moe.combine`) that is
+    left; it names the op and its layer. Changes nothing.
+  }];
+}
+
 #endif // MOE_FUSE_PASSES_TD

@@ -7,6 +7,7 @@
 #include "mlir/Pass/PassManager.h"
 
 #include <memory>
+#include <string>
 
 namespace moe {
 
@@ -15,6 +16,8 @@ namespace moe {
 
 /// Options of the stage, declared once; the command line, moe-opt and Python read this struct.
 struct PlanOptions {
+  /// Precision that kernels compute in: auto (the graph's dtype), f32, bf16 or int8.
+  std::string activations = "auto";
 };
 
 /// Appends the stage's passes; the last one is the stage's verify pass.

@@ -4,4 +4,35 @@
 
 include "mlir/Pass/PassBase.td"
 
+def PlanSingleMachine : Pass<"moe-plan-single-machine", "::mlir::ModuleOp"> {
+  let summary = "chooses packing and precision of each product with a stored weight, for one machine";
+  let description = [{
+    Writes `plan` on each `moe.experts` and the discardable attribute `moe.plan`
+    on each `linalg.matmul` whose right side is a stored weight and whose rows
+    and results are f32. `packing` of experts is that of their first product:
+    gate_up16 where the ffn is gated, else panel32; the second product is always
+    panel32. Experts with a region are no kernel: plain.
+
+    `activations` is the precision that kernels compute in; auto follows the
+    graph's dtype, which may be f32 only for now. What cannot be obeyed is an
+    error that names the layer.
+
+    Example: after the pass,
+    ```mlir
+    %y = linalg.matmul ins(%x, %w : tensor<?x64xf32>, tensor<64x96xf32>) ... -> tensor<?x96xf32>
+    ```
+    has `{moe.plan = #moe.plan<packing = panel32, activations = "f32">}`.
+  }];
+  let options = [Option<"activations", "activations", "std::string", "\"auto\"",
+                        "precision of activations: auto, f32, bf16 or int8">];
+}
+
+def VerifyPlanned : Pass<"moe-verify-planned", "::mlir::ModuleOp"> {
+  let summary = "states what plan leaves behind: every product with a stored weight has a plan";
+  let description = [{
+    An error for each `moe.experts` without `plan` and each planable
+    `linalg.matmul` without `moe.plan`. Changes nothing.
+  }];
+}
+
 #endif // MOE_PLAN_PASSES_TD

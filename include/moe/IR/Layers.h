@@ -1,0 +1,28 @@
+//===- Layers.h - questions that several stages ask about an op ------*- C++ -*-===//
+// Names of layers for messages, and which products the plan, fuse and lower stages speak of.
+#ifndef MOE_IR_LAYERS_H
+#define MOE_IR_LAYERS_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "moe/IR/MoeDialect.h"
+
+#include <string>
+
+namespace moe {
+
+/// The name of the discardable attribute that holds the #moe.plan of an op of another dialect.
+inline constexpr llvm::StringLiteral planAttrName = "moe.plan";
+
+/// The name that a user knows `op` by: that of its `origin`, else of its location (an ONNX node), else an empty string.
+std::string layerName(mlir::Operation *op);
+
+/// "op 'moe.experts' of layer 'x'" or "op 'moe.experts'" where no name is known; for messages about ops of one layer.
+std::string describeOp(mlir::Operation *op);
+
+/// The stored weight that `matmul` multiplies with if a kernel of ours can do the product: 2-D, f32 rows and results, and a
+/// `moe.weight_ref` of f32, f16 or bf16 as right side. A null op otherwise.
+WeightRefOp storedWeightOf(mlir::linalg::MatmulOp matmul);
+
+} // namespace moe
+
+#endif // MOE_IR_LAYERS_H

@@ -1,0 +1,137 @@
+// Turns the chain of a dropless layer into the three kernels that compute it. Nothing is decided here: the plan of the experts goes along.
+// Before: the form that raise leaves, with plans. Ops of a layer that does not fit are left as they are, for moe-verify-fused to name.
+#include "LayerChain.h"
+#include "moe/Fuse/Passes.h"
+#include "moe/IR/Layers.h"
+
+using namespace mlir;
+
+namespace moe {
+#define GEN_PASS_DEF_FUSEROUTEPERMUTE
+#include "moe/Fuse/Passes.h.inc"
+
+namespace {
+
+/// Writes the kernels of one layer before its moe.combine.
+class KernelBuilder {
+public:
+  KernelBuilder(LayerChain chain, OpBuilder &builder) : chain(std::move(chain)), builder(builder) {
+    const Value source = this->chain.assign ? Value(this->chain.assign.getIndices()) : Value(this->chain.score.getLogits());
+    tokens = cast<ShapedType>(source.getType()).getDimSize(0);
+    slots = ShapedType::isDynamic(tokens) ? ShapedType::kDynamic : tokens * this->chain.k;
+  }
+
+  /// The value that replaces the result of moe.combine.
+  Value build() {
+    RoutePermuteOp route = buildRoute();
+    GroupedMatmulOp first = buildFirst(route);
+    return buildSecond(route, first.getResults()[0]);
+  }
+
+private:
+  RoutePermuteOp buildRoute() {
+    const Location loc = chain.slots.getLoc();
+    const int64_t experts = chain.slots.getExperts();
+    slotCount = ShapedType::isDynamic(slots) ? slotCountValue(loc) : Value();
+    const Value outs[] = {empty(loc, {slots}, builder.getI32Type(), slotCount), empty(loc, {slots}, builder.getF32Type(), slotCount),
+                          empty(loc, {experts + 1}, builder.getI32Type(), Value())};
+    const SmallVector<Type> types(ValueRange(outs).getTypes());
+    const Value logits = chain.assign ? Value() : Value(chain.score.getLogits());
+    const Value indices = chain.assign ? Value(chain.assign.getIndices()) : Value();
+    const Value weights = chain.assign ? weightMatrix(loc) : Value();
+    return RoutePermuteOp::create(builder, loc, types, logits, indices, weights, outs, experts, chain.router);
+  }
+
+  GroupedMatmulOp buildFirst(RoutePermuteOp route) {
+    ExpertsOp op = chain.experts;
+    const Location loc = op.getLoc();
+    const bool outIn = op.getOrder() == WeightOrder::OutIn;
+    int64_t columns = op.getGate().getType().getDimSize(outIn ? 1 : 2);
+    if (op.getFfn()->getGate() == GateLayout::Halves || op.getFfn()->getGate() == GateLayout::Interleaved)
+      columns /= 2;
+    const Value out = empty(loc, {slots, columns}, chain.dispatch.getX().getType().getElementType(), slotCount);
+    return GroupedMatmulOp::create(builder, loc, out.getType(), chain.dispatch.getX(), route.getResults()[0], route.getResults()[2],
+                                   op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), /*combine_rows=*/Value(),
+                                   /*combine_weights=*/Value(), out, op.getFfnAttr(), op.getOrder(), PackingFamily::Plain,
+                                   /*columns=*/IntegerAttr(), op.getOriginAttr(), op.getPlanAttr());
+  }
+
+  Value buildSecond(RoutePermuteOp route, Value hidden) {
+    ExpertsOp op = chain.experts;
+    const Location loc = chain.combine.getLoc();
+    auto resultType = chain.combine.getResult().getType();
+    const int64_t columns = op.getDown().getType().getDimSize(op.getOrder() == WeightOrder::OutIn ? 1 : 2);
+    const int64_t rows = resultType.getDimSize(0);
+    const Value out = empty(loc, {rows, columns}, resultType.getElementType(),
+                            ShapedType::isDynamic(rows) ? Value(chain.combine.getTokens()) : Value());
+    auto product = GroupedMatmulOp::create(builder, loc, out.getType(), hidden, /*rows=*/Value(), route.getResults()[2], op.getDown(),
+                                           op.getDownBias(), /*up=*/Value(), /*up_bias=*/Value(), route.getResults()[0],
+                                           route.getResults()[1], out, /*ffn=*/FfnAttr(), op.getOrder(), PackingFamily::Plain,
+                                           /*columns=*/IntegerAttr(), op.getOriginAttr(), secondPlan());
+    const Value result = product.getResults()[0];
+    return result.getType() == resultType ? result : tensor::CastOp::create(builder, loc, resultType, result).getResult();
+  }
+
+  /// The plan of experts speaks of their first product; gate and up pairs are no matter of the second.
+  PlanAttr secondPlan() {
+    PlanAttr plan = chain.experts.getPlanAttr();
+    if (!plan || plan.getPacking() != PackingFamily::GateUp16)
+      return plan;
+    return PlanAttr::get(builder.getContext(), PackingFamily::Panel32, plan.getActivations());
+  }
+
+  Value slotCountValue(Location loc) {
+    const Value count = chain.combine.getTokens();
+    if (chain.k == 1)
+      return count;
+    return arith::MulIOp::create(builder, loc, count, arith::ConstantIndexOp::create(builder, loc, chain.k));
+  }
+
+  /// An uninitialised tensor; `size` is its only dynamic dim.
+  Value empty(Location loc, ArrayRef<int64_t> shape, Type element, Value size) {
+    const bool dynamic = ShapedType::isDynamicShape(shape);
+    return tensor::EmptyOp::create(builder, loc, shape, element, dynamic ? ValueRange(size) : ValueRange());
+  }
+
+  /// The T×K matrix behind the weights that a graph computed.
+  Value weightMatrix(Location loc) {
+    const Value weights = chain.combine.getWeights();
+    const auto type = RankedTensorType::get({tokens, chain.k}, builder.getF32Type());
+    if (auto collapse = weights.getDefiningOp<tensor::CollapseShapeOp>(); collapse && collapse.getSrcType() == type)
+      return collapse.getSrc();
+    const auto vector = RankedTensorType::get({slots}, builder.getF32Type());
+    const Value source = weights.getType() == vector ? weights : tensor::CastOp::create(builder, loc, vector, weights).getResult();
+    const OpFoldResult rows = ShapedType::isDynamic(tokens) ? OpFoldResult(chain.combine.getTokens()) : builder.getIndexAttr(tokens);
+    const SmallVector<ReassociationIndices> both = {{0, 1}};
+    return tensor::ExpandShapeOp::create(builder, loc, type, source, both, {rows, builder.getIndexAttr(chain.k)});
+  }
+
+  LayerChain chain;
+  OpBuilder &builder;
+  int64_t tokens, slots;
+  Value slotCount;
+};
+
+struct FuseRoutePermute : impl::FuseRoutePermuteBase<FuseRoutePermute> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    SmallVector<CombineOp> combines;
+    getOperation().walk([&](CombineOp op) { combines.push_back(op); });
+    for (CombineOp combine : combines) {
+      std::string why;
+      FailureOr<LayerChain> chain = matchLayerChain(combine, why);
+      if (failed(chain)) {
+        combine.emitRemark() << "the layer is not fused: " << why;
+        continue;
+      }
+      OpBuilder builder(combine);
+      combine.getResult().replaceAllUsesWith(KernelBuilder(*chain, builder).build());
+      for (Operation *op : chain->opsFromTheEnd())
+        op->erase();
+    }
+  }
+};
+
+} // namespace
+} // namespace moe
