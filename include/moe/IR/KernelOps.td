@@ -21,7 +21,7 @@ def Moe_RoutePermuteOp : Moe_KernelOp<"route_permute"> {
   let description = [{
     From `logits` (T×E, with `router`), or from given `indices` (T×K, integer)
     and `weights` (T×K, f32). Writes, with S = T·K slots sorted by (expert,
-    token): `rows` i32[S] the token of a slot, `slot_weights` f32[S] its combine
+    token, rank): `rows` i32[S] the token of a slot, `slot_weights` f32[S] its combine
     weight, `offsets` i32[E+1] the first slot of each expert.
 
     Lifespan: created by fuse, gone after codegen's kernel emission.
@@ -50,8 +50,10 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     slot s reads row rows[s] of `x`, else row s. `offsets` (i32[E+1]) gives each
     expert its slots; absent means one expert has all rows (a dense product).
     `weight` is E×N×K (or E×K×N with `order = in_out`); `up` is the separate up
-    projection. After lower packs it, `weight` is E×P×K×32 in the layout
-    `packing` and `columns` is N.
+    projection. Without `offsets` a plain weight has rank 2: N×K or K×N. `bias`
+    is E×N, or N without `offsets`, in the gate layout of `ffn`; `up_bias` E×N.
+    After lower packs it, `weight` is E×P×K×32 f32 in the layout `packing`, E = 1
+    without `offsets`; `up` is gone and `columns` is N, 2·I where it is gated.
 
     Epilogue `ffn` (first product of an expert): the result has N/2 columns
     where gate and up share a tensor. Epilogue combine (second product), with

@@ -268,6 +268,11 @@ def Moe_RouterAttr : Moe_Attr<"Router", "router"> {
   let description = [{
     `function` gives scores, `k` experts with the greatest score are selected
     (ties: lowest expert), `source` and `norm` give the weights, then `scale`.
+    `source = softmax_selected` reads the logits of the selected experts.
+
+    In real arithmetic (softmax, gather, l1) equals (identity, softmax_selected,
+    none): softmax keeps the order and the common divisor cancels. A kernel may
+    compute the second for the first; the attribute says what the graph had.
   }];
   let parameters = (ins
     EnumParameter<Moe_ScoreFunction>:$function,
@@ -285,8 +290,9 @@ def Moe_RouterAttr : Moe_Attr<"Router", "router"> {
 def Moe_PlanAttr : Moe_Attr<"Plan", "plan"> {
   let summary = "what the plan stage decided for one op";
   let description = [{
-    Created by the plan stage on `moe.experts` and on products with a stored
-    weight; obeyed by distribute, fuse and lower; gone after fuse.
+    Created by the plan stage on `moe.experts` (`packing` is that of the first
+    product) and on products with a stored weight; carried by fuse to
+    `moe.grouped_matmul`; gone when lower has packed the weights.
     `activations` is the precision of the kernel's activations: f32, bf16 or
     int8.
   }];

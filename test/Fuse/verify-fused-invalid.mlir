@@ -1,0 +1,10 @@
+// RUN: moe-opt %s --moe-verify-fused --verify-diagnostics
+
+func.func @layer(%x: tensor<?x64xf32>, %z: tensor<?x8xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64xf32>, %d: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
+  // expected-error @unknown {{op 'moe.score' of layer 'router' is left after the fuse stage; its lowering is not supported yet}}
+  %s, %c = moe.score softmax %z : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32> loc("router")
+  // expected-error @below {{op 'moe.experts' of layer 'block.3' is left after the fuse stage; its lowering is not supported yet}}
+  %0 = moe.experts %x, %off gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x96xf32>)
+    {ffn = #moe.ffn<activation = relu>, origin = #moe.origin<"block.3", "mlir">} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

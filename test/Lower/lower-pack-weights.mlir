@@ -1,0 +1,83 @@
+// RUN: moe-opt %s --split-input-file --moe-lower-pack-weights | FileCheck %s
+
+// Two products of one weight share a packed weight; the plain bias has a place too; what is unread and no source is erased.
+
+// CHECK: moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
+// CHECK-NOT: section
+// CHECK: moe.weight @w.panels : tensor<1x2x96x32xf32> packed({{ ?}}panel32) from([@w]) order({{ ?}}out_in) gate({{ ?}}none) section 1 at 0
+// CHECK-NEXT: moe.weight @b1 : tensor<3xf32> {{.*}} section 0 at 0
+// CHECK-NEXT: moe.weight @b2 : tensor<64xf32> {{.*}} section 0 at 64
+// CHECK-NEXT: moe.weight @half : tensor<96x40xf16> source
+// CHECK-NEXT: moe.weight @half.panels : tensor<1x2x96x32xf32> packed({{ ?}}panel32) from([@half]) order({{ ?}}in_out) gate({{ ?}}none) section 1 at 24576
+// CHECK-NOT: @unread
+// CHECK-LABEL: func.func @dense
+moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
+moe.weight @b1 : tensor<3xf32> source(#moe.file<"m.onnx", offset = 24576, length = 12>)
+moe.weight @unread : tensor<3xf32> source(#moe.file<"m.onnx", offset = 24576, length = 12>)
+moe.weight @b2 : tensor<64xf32> source(#moe.file<"m.onnx", offset = 24588, length = 256>)
+moe.weight @half : tensor<96x40xf16> source(#moe.file<"m.onnx", offset = 30000, length = 7680>)
+func.func @dense(%x: tensor<?x96xf32>, %y: tensor<?x64xf32>, %z: tensor<?x40xf32>)
+    -> (tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x40xf32>, tensor<3xf32>) {
+  %w = moe.weight_ref @w : tensor<64x96xf32>
+  %b1 = moe.weight_ref @b1 : tensor<3xf32>
+  %b2 = moe.weight_ref @b2 : tensor<64xf32>
+  %half = moe.weight_ref @half : tensor<96x40xf16>
+  %unread = moe.weight_ref @unread : tensor<3xf32>
+  // CHECK: moe.grouped_matmul %{{.*}} weight(%{{.*}} : tensor<1x2x96x32xf32>) bias(%{{.*}} : tensor<64xf32>)
+  // CHECK-SAME: {columns = 64 : i64, packing = #moe<packing_family panel32>} :
+  %0 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) bias(%b2 : tensor<64xf32>) outs(%y : tensor<?x64xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x96xf32> -> tensor<?x64xf32>
+  // CHECK: moe.grouped_matmul %{{.*}} weight(%{{.*}} : tensor<1x2x96x32xf32>) outs
+  %1 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) outs(%y : tensor<?x64xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x96xf32> -> tensor<?x64xf32>
+  // The order in which the source lies moves to the packed weight.
+  // CHECK: moe.grouped_matmul
+  // CHECK-SAME: {columns = 40 : i64, packing = #moe<packing_family panel32>} :
+  %2 = moe.grouped_matmul %x weight(%half : tensor<96x40xf16>) outs(%z : tensor<?x40xf32>)
+    {order = #moe<weight_order in_out>, plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x96xf32> -> tensor<?x40xf32>
+  return %0, %1, %2, %b1 : tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x40xf32>, tensor<3xf32>
+}
+
+// -----
+
+// Gate and up: from one tensor (halves) and from two (separate). 40 columns of each need three panels of 16 pairs.
+
+// CHECK: moe.weight @gate_up.panels : tensor<8x3x64x32xf32> packed({{ ?}}gate_up16) from([@gate_up]) order({{ ?}}out_in) gate({{ ?}}halves) section 2 at 0
+// CHECK: moe.weight @gate.panels : tensor<8x3x64x32xf32> packed({{ ?}}gate_up16) from([@gate, @up]) order({{ ?}}in_out) gate({{ ?}}separate) section 2 at 196608
+// CHECK-LABEL: func.func @gated
+moe.weight @gate_up : tensor<8x80x64xf32> source(#moe.file<"m.onnx", offset = 0, length = 163840>)
+moe.weight @gate : tensor<8x64x40xf32> source(#moe.file<"m.onnx", offset = 163840, length = 81920>)
+moe.weight @up : tensor<8x64x40xf32> source(#moe.file<"m.onnx", offset = 245760, length = 81920>)
+func.func @gated(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %y: tensor<?x40xf32>, %b: tensor<8x40xf32>) -> (tensor<?x40xf32>, tensor<?x40xf32>) {
+  %gate_up = moe.weight_ref @gate_up : tensor<8x80x64xf32>
+  %gate = moe.weight_ref @gate : tensor<8x64x40xf32>
+  %up = moe.weight_ref @up : tensor<8x64x40xf32>
+  // CHECK: moe.grouped_matmul {{.*}} weight(%{{.*}} : tensor<8x3x64x32xf32>) outs
+  // CHECK-SAME: columns = 80 : i64
+  // CHECK-SAME: packing = #moe<packing_family gate_up16>
+  %0 = moe.grouped_matmul %x offsets(%off : tensor<9xi32>) weight(%gate_up : tensor<8x80x64xf32>) outs(%y : tensor<?x40xf32>)
+    {ffn = #moe.ffn<activation = silu, gate = halves>, plan = #moe.plan<packing = gate_up16, activations = "f32">} : tensor<?x64xf32> -> tensor<?x40xf32>
+  // CHECK: moe.grouped_matmul {{.*}} weight(%{{.*}} : tensor<8x3x64x32xf32>) bias(%{{[^)]*}}) up_bias(%{{[^)]*}}) outs
+  // CHECK-SAME: columns = 80 : i64
+  // CHECK-NOT: order
+  %1 = moe.grouped_matmul %x offsets(%off : tensor<9xi32>) weight(%gate : tensor<8x64x40xf32>) bias(%b : tensor<8x40xf32>) up(%up : tensor<8x64x40xf32>)
+    up_bias(%b : tensor<8x40xf32>) outs(%y : tensor<?x40xf32>)
+    {order = #moe<weight_order in_out>, ffn = #moe.ffn<activation = silu, gate = separate>, plan = #moe.plan<packing = gate_up16, activations = "f32">}
+    : tensor<?x64xf32> -> tensor<?x40xf32>
+  return %0, %1 : tensor<?x40xf32>, tensor<?x40xf32>
+}
+
+// -----
+
+// A plan of plain keeps the weight; it is read, so it has a place.
+
+// CHECK: moe.weight @w : tensor<64x96xf32> source({{.*}}) section 0 at 0
+// CHECK-NOT: panels
+// CHECK: moe.grouped_matmul %{{.*}} weight(%{{.*}} : tensor<64x96xf32>)
+moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
+func.func @plain(%x: tensor<?x96xf32>, %y: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %w = moe.weight_ref @w : tensor<64x96xf32>
+  %0 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) outs(%y : tensor<?x64xf32>)
+    {plan = #moe.plan<packing = plain, activations = "f32">} : tensor<?x96xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
