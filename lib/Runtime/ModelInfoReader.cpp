@@ -251,8 +251,10 @@ private:
       LayerInfo &layer = info.layers[i];
       layer.name = string();
       layer.form = string();
-      for (uint32_t *field : {&layer.experts, &layer.topK, &layer.hidden, &layer.intermediate})
-        *field = number<uint32_t>();
+      layer.experts = number<uint32_t>();
+      layer.topK = number<uint32_t>();
+      layer.hidden = number<uint32_t>();
+      layer.intermediate = number<uint32_t>();
     }
   }
 
