@@ -2,11 +2,13 @@
 // Our own shape inference. Walks a function of moe.onnx ops in order, sets result types in place, and knows for each value its
 // dims as functions of the entry arguments' dims, and for small integer tensors (shape arithmetic) their contents too.
 //
-// A dim is an AffineExpr over symbols. Symbol i is dim `symbols()[i].dim` of entry argument `symbols()[i].argument`; two input dims
-// with the same name in `moe.dims` are one symbol. A size that depends on data is a symbol whose `argument` is null.
+// A dim is an AffineExpr over symbols (products of symbols occur, so it may be semi-affine). `symbols()` says what symbol i is: a dim of an entry
+// argument, the minimum or maximum of two expressions, or a number that depends on data. Two input dims with the same name in `moe.dims` are
+// one symbol.
 #ifndef MOE_IR_ONNXINFERENCE_H
 #define MOE_IR_ONNXINFERENCE_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/Value.h"
 #include "moe/IR/MoeDialect.h"
@@ -14,27 +16,51 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/MapVector.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace moe {
 
+class DimAlgebra;
+
 /// What is known of one tensor value.
 struct ValueFacts {
   /// One expression per dim; a constant for a static dim.
   llvm::SmallVector<mlir::AffineExpr> dims;
-  /// The elements in row-major order, for integer tensors of at most 64 elements whose contents are functions of the input dims.
+  /// The elements in row-major order, for integer and bool tensors of at most 64 elements whose contents are functions of the input dims. Where only
+  /// some are, the others are symbols that depend on data.
   std::optional<llvm::SmallVector<mlir::AffineExpr>> content;
 };
 
-/// Where a symbol comes from: dim `dim` of `argument`, or a size that depends on data where `argument` is null.
+/// The element type of an ONNX data type number (as in TensorProto.data_type and Cast's `to`); null where MLIR has none (strings, numbers that are no
+/// data type).
+mlir::Type onnxElementType(mlir::MLIRContext *context, int64_t dataType);
+
+/// What the value of a symbol is.
+enum class SymbolKind {
+  /// Dim `dim` of the entry argument `argument`.
+  Argument,
+  /// A size or number that depends on data: it is not known on entry.
+  Data,
+  /// The lesser or the greater of `lhs` and `rhs`, which use only earlier symbols.
+  Minimum,
+  Maximum
+};
+
+/// One symbol of the expressions. `argument` is null unless the kind is Argument.
 struct DimSymbol {
+  SymbolKind kind = SymbolKind::Argument;
   mlir::BlockArgument argument;
   int64_t dim = 0;
   std::string name;
+  mlir::AffineExpr lhs, rhs;
+  /// Never negative: a size, or a minimum or maximum that cannot be.
+  bool isSize = true;
 };
 
-/// Two sizes that inference had to take as equal (broadcasting, Concat, MatMul), and the node that needs it.
+/// Two sizes that inference had to take as equal (broadcasting, Concat, MatMul), and the node that needs it. Where one of the expressions has a
+/// symbol that depends on data, entry cannot check it.
 struct DimCondition {
   mlir::AffineExpr lhs, rhs;
   mlir::Location loc;
@@ -42,31 +68,44 @@ struct DimCondition {
 
 class OnnxInference {
 public:
-  explicit OnnxInference(mlir::MLIRContext *context) : context(context) {}
+  explicit OnnxInference(mlir::MLIRContext *context);
+  ~OnnxInference();
 
   /// Registers the entry arguments; their `moe.dims` attributes name the symbols. A missing name is a symbol of its own.
   void addEntryArguments(mlir::func::FuncOp entry);
 
   /// Infers one op: moe.onnx, moe.absent, moe.weight_ref, arith.constant. Sets the result types of moe.onnx in place (result types that the
-  /// op has so far are ignored). On failure a diagnostic at the op's location names the node, what was expected and what was found.
+  /// op has so far are ignored, but a result of type none is an absent output and stays one). On failure a diagnostic at the op's location
+  /// names the node, what was expected and what was found.
   mlir::LogicalResult infer(mlir::Operation *op);
 
   /// addEntryArguments and infer over the whole body, in order; then the function's result types.
   mlir::LogicalResult inferFunction(mlir::func::FuncOp entry);
 
-  /// The facts of a value seen so far.
-  const ValueFacts &facts(mlir::Value value) const;
+  /// The facts of a value seen so far; valid until the next call of a method. A value that was not is given the facts of its type.
+  const ValueFacts &facts(mlir::Value value);
 
   /// Are two sizes provably equal, the conditions taken into account?
-  bool provablyEqual(mlir::AffineExpr lhs, mlir::AffineExpr rhs) const;
+  bool provablyEqual(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
+  /// The canonical form of an expression, with symbols that a condition determines replaced. Equal sizes have equal forms where we can prove it.
+  mlir::AffineExpr normalise(mlir::AffineExpr expression);
+  /// Does the expression have a symbol that depends on data, itself or inside a minimum or maximum?
+  bool dependsOnData(mlir::AffineExpr expression) const;
+  /// The expression for people: "2*batch*seq".
+  std::string text(mlir::AffineExpr expression) const;
 
-  llvm::ArrayRef<DimSymbol> symbols() const { return dimSymbols; }
+  llvm::ArrayRef<DimSymbol> symbols() const;
   llvm::ArrayRef<DimCondition> conditions() const { return dimConditions; }
 
+  /// Is there a rule for this op? `domain` is "" for ONNX's own.
+  static bool knows(llvm::StringRef domain, llvm::StringRef opType);
+
 private:
+  friend class OnnxNode;
+
   mlir::MLIRContext *context;
+  std::unique_ptr<DimAlgebra> algebra;
   llvm::DenseMap<mlir::Value, ValueFacts> valueFacts;
-  llvm::SmallVector<DimSymbol> dimSymbols;
   llvm::SmallVector<DimCondition> dimConditions;
 };
 

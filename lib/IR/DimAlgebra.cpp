@@ -1,0 +1,398 @@
+// Polynomials over symbols, with floor divisions and remainders that do not cancel as factors of their own.
+#include "DimAlgebra.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <numeric>
+
+using namespace mlir;
+
+namespace moe {
+
+// More terms than this are not worth comparing: the expression then stays as it is written.
+static constexpr size_t maximumTerms = 512;
+
+/// An order of expressions that does not depend on where they lie in memory.
+static int compare(AffineExpr lhs, AffineExpr rhs) {
+  if (lhs == rhs)
+    return 0;
+  if (lhs.getKind() != rhs.getKind())
+    return lhs.getKind() < rhs.getKind() ? -1 : 1;
+  if (auto left = dyn_cast<AffineSymbolExpr>(lhs))
+    return left.getPosition() < cast<AffineSymbolExpr>(rhs).getPosition() ? -1 : 1;
+  if (auto left = dyn_cast<AffineConstantExpr>(lhs))
+    return left.getValue() < cast<AffineConstantExpr>(rhs).getValue() ? -1 : 1;
+  auto left = dyn_cast<AffineBinaryOpExpr>(lhs);
+  if (!left)
+    return 0;
+  auto right = cast<AffineBinaryOpExpr>(rhs);
+  if (int first = compare(left.getLHS(), right.getLHS()))
+    return first;
+  return compare(left.getRHS(), right.getRHS());
+}
+
+bool DimAlgebra::MonomialLess::operator()(const Monomial &lhs, const Monomial &rhs) const {
+  if (lhs.size() != rhs.size())
+    return lhs.size() < rhs.size();
+  for (auto [left, right] : llvm::zip(lhs, rhs))
+    if (int order = compare(left, right))
+      return order > 0;
+  return false;
+}
+
+AffineExpr DimAlgebra::addSymbol(DimSymbol symbol) {
+  allSymbols.push_back(std::move(symbol));
+  return getAffineSymbolExpr(allSymbols.size() - 1, context);
+}
+
+AffineExpr DimAlgebra::extremum(AffineExpr lhs, AffineExpr rhs, SymbolKind kind) {
+  lhs = normalise(lhs);
+  rhs = normalise(rhs);
+  bool isMinimum = kind == SymbolKind::Minimum;
+  if (nonNegative(lhs - rhs))
+    return isMinimum ? rhs : lhs;
+  if (nonNegative(rhs - lhs))
+    return isMinimum ? lhs : rhs;
+  if (compare(lhs, rhs) > 0)
+    std::swap(lhs, rhs);
+  for (auto [position, symbol] : llvm::enumerate(allSymbols))
+    if (symbol.kind == kind && symbol.lhs == lhs && symbol.rhs == rhs)
+      return getAffineSymbolExpr(position, context);
+  DimSymbol symbol;
+  symbol.kind = kind;
+  symbol.lhs = lhs;
+  symbol.rhs = rhs;
+  symbol.name = std::string(isMinimum ? "min(" : "max(") + text(lhs) + ", " + text(rhs) + ")";
+  bool left = nonNegative(lhs), right = nonNegative(rhs);
+  symbol.isSize = isMinimum ? left && right : left || right;
+  return addSymbol(std::move(symbol));
+}
+
+bool DimAlgebra::add(Polynomial &into, const Monomial &monomial, int64_t coefficient) {
+  auto [place, isNew] = into.try_emplace(monomial, 0);
+  if (llvm::AddOverflow(place->second, coefficient, place->second))
+    return false;
+  if (place->second == 0)
+    into.erase(place);
+  return into.size() <= maximumTerms;
+}
+
+bool DimAlgebra::multiply(const Polynomial &lhs, const Polynomial &rhs, Polynomial &result) {
+  for (const auto &[leftFactors, leftCoefficient] : lhs)
+    for (const auto &[rightFactors, rightCoefficient] : rhs) {
+      Monomial factors(leftFactors);
+      factors.append(rightFactors.begin(), rightFactors.end());
+      llvm::sort(factors, [](AffineExpr a, AffineExpr b) { return compare(a, b) < 0; });
+      int64_t coefficient = 0;
+      if (llvm::MulOverflow(leftCoefficient, rightCoefficient, coefficient) || !add(result, factors, coefficient))
+        return false;
+    }
+  return true;
+}
+
+/// Long division by one divisor; true where nothing remains.
+bool DimAlgebra::divide(Polynomial numerator, const Polynomial &denominator, Polynomial &quotient) {
+  if (denominator.empty())
+    return false;
+  const auto &[leadFactors, leadCoefficient] = *denominator.rbegin();
+  while (!numerator.empty()) {
+    auto [factors, coefficient] = *numerator.rbegin();
+    if (coefficient % leadCoefficient)
+      return false;
+    Monomial left(factors);
+    for (AffineExpr factor : leadFactors) {
+      auto place = llvm::find(left, factor);
+      if (place == left.end())
+        return false;
+      left.erase(place);
+    }
+    Polynomial term, product;
+    term[left] = coefficient / leadCoefficient;
+    if (!add(quotient, left, term[left]) || !multiply(term, denominator, product))
+      return false;
+    for (const auto &[productFactors, productCoefficient] : product) {
+      int64_t negated = 0;
+      if (llvm::SubOverflow<int64_t>(0, productCoefficient, negated) || !add(numerator, productFactors, negated))
+        return false;
+    }
+  }
+  return true;
+}
+
+bool DimAlgebra::toPolynomial(AffineExpr expression, Polynomial &result) {
+  if (auto number = dyn_cast<AffineConstantExpr>(expression))
+    return number.getValue() == 0 || add(result, {}, number.getValue());
+  if (isa<AffineSymbolExpr>(expression)) {
+    AffineExpr value = normaliseSymbol(expression);
+    return value == expression ? add(result, {value}, 1) : toPolynomial(value, result);
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expression);
+  if (!binary)
+    return false;
+  switch (expression.getKind()) {
+  case AffineExprKind::Add:
+    return toPolynomial(binary.getLHS(), result) && toPolynomial(binary.getRHS(), result);
+  case AffineExprKind::Mul: {
+    Polynomial lhs, rhs, product;
+    if (!toPolynomial(binary.getLHS(), lhs) || !toPolynomial(binary.getRHS(), rhs) || !multiply(lhs, rhs, product))
+      return false;
+    for (const auto &[factors, coefficient] : product)
+      if (!add(result, factors, coefficient))
+        return false;
+    return true;
+  }
+  default:
+    return divisionPolynomial(binary, result);
+  }
+}
+
+/// floordiv, ceildiv and mod: what divides exactly leaves the division, the rest becomes a factor of its own.
+bool DimAlgebra::divisionPolynomial(AffineBinaryOpExpr expression, Polynomial &result) {
+  Polynomial numerator, denominator, quotient;
+  if (!toPolynomial(expression.getLHS(), numerator) || !toPolynomial(expression.getRHS(), denominator))
+    return false;
+  bool isMod = expression.getKind() == AffineExprKind::Mod;
+  if (divide(numerator, denominator, quotient)) {
+    if (isMod)
+      return true;
+    for (const auto &[factors, coefficient] : quotient)
+      if (!add(result, factors, coefficient))
+        return false;
+    return true;
+  }
+  AffineExpr divisor = fromPolynomial(denominator);
+  auto number = dyn_cast<AffineConstantExpr>(divisor);
+  if (number && number.getValue() <= 0)
+    return false;
+  Polynomial rest;
+  for (const auto &[factors, coefficient] : numerator) {
+    int64_t whole = number ? llvm::divideFloorSigned(coefficient, number.getValue()) : 0;
+    int64_t left = coefficient - (number ? whole * number.getValue() : 0);
+    if (whole && !isMod && !add(result, factors, whole))
+      return false;
+    if (left && !add(rest, factors, left))
+      return false;
+  }
+  AffineExpr remaining = fromPolynomial(rest);
+  AffineExpr division = getAffineBinaryOpExpr(expression.getKind(), remaining, divisor);
+  if (auto folded = dyn_cast<AffineConstantExpr>(division))
+    return folded.getValue() == 0 || add(result, {}, folded.getValue());
+  return add(result, {division}, 1);
+}
+
+AffineExpr DimAlgebra::fromPolynomial(const Polynomial &polynomial) const {
+  AffineExpr sum;
+  // Greatest terms first, the constant last, as people write them.
+  for (auto term = polynomial.rbegin(); term != polynomial.rend(); ++term) {
+    AffineExpr product;
+    for (AffineExpr factor : term->first)
+      product = product ? product * factor : factor;
+    if (!product)
+      product = constant(term->second);
+    else if (term->second != 1)
+      product = product * term->second;
+    sum = sum ? sum + product : product;
+  }
+  return sum ? sum : constant(0);
+}
+
+AffineExpr DimAlgebra::normaliseSymbol(AffineExpr expression) {
+  unsigned position = cast<AffineSymbolExpr>(expression).getPosition();
+  if (auto place = replaced.find(position); place != replaced.end())
+    return place->second;
+  if (position >= allSymbols.size())
+    return expression;
+  DimSymbol symbol = allSymbols[position];
+  if (symbol.kind != SymbolKind::Minimum && symbol.kind != SymbolKind::Maximum)
+    return expression;
+  // What was learnt since may have decided which of the two it is.
+  AffineExpr lhs = normalise(symbol.lhs), rhs = normalise(symbol.rhs);
+  if (lhs == symbol.lhs && rhs == symbol.rhs)
+    return expression;
+  return extremum(lhs, rhs, symbol.kind);
+}
+
+AffineExpr DimAlgebra::normalise(AffineExpr expression) {
+  if (isa<AffineConstantExpr>(expression))
+    return expression;
+  if (auto place = normalForms.find(expression); place != normalForms.end())
+    return place->second;
+  Polynomial polynomial;
+  AffineExpr result = toPolynomial(expression, polynomial) ? fromPolynomial(polynomial) : expression;
+  normalForms[expression] = result;
+  return result;
+}
+
+std::optional<int64_t> DimAlgebra::constantValue(AffineExpr expression) {
+  if (auto number = dyn_cast<AffineConstantExpr>(normalise(expression)))
+    return number.getValue();
+  return std::nullopt;
+}
+
+bool DimAlgebra::different(AffineExpr lhs, AffineExpr rhs) {
+  std::optional<int64_t> difference = constantValue(lhs - rhs);
+  if (difference)
+    return *difference != 0;
+  return positive(lhs - rhs) || positive(rhs - lhs);
+}
+
+bool DimAlgebra::nonNegativeFactor(AffineExpr factor) {
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(factor))
+    return symbol.getPosition() < allSymbols.size() && allSymbols[symbol.getPosition()].isSize;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(factor);
+  if (!binary)
+    return false;
+  if (factor.getKind() == AffineExprKind::Mod)
+    return nonNegative(binary.getRHS());
+  return nonNegative(binary.getLHS()) && nonNegative(binary.getRHS());
+}
+
+bool DimAlgebra::nonNegative(AffineExpr expression) {
+  Polynomial polynomial;
+  if (!toPolynomial(expression, polynomial))
+    return false;
+  return llvm::all_of(polynomial, [&](const auto &term) {
+    return term.second >= 0 && llvm::all_of(term.first, [&](AffineExpr factor) { return nonNegativeFactor(factor); });
+  });
+}
+
+AffineExpr DimAlgebra::exactQuotient(AffineExpr numerator, AffineExpr denominator) {
+  Polynomial top, bottom, quotient;
+  if (!toPolynomial(numerator, top) || !toPolynomial(denominator, bottom) || !divide(top, bottom, quotient))
+    return nullptr;
+  return fromPolynomial(quotient);
+}
+
+/// Divides an equation `polynomial = 0` by what all its terms share. A shared size that is zero makes both sides empty, so it may go.
+void DimAlgebra::removeCommonFactors(Polynomial &polynomial) {
+  int64_t divisor = 0;
+  Monomial shared = polynomial.size() > 1 ? polynomial.begin()->first : Monomial();
+  for (const auto &[factors, coefficient] : polynomial) {
+    divisor = std::gcd(divisor, coefficient);
+    Monomial left(factors), common;
+    for (AffineExpr factor : shared)
+      if (auto place = llvm::find(left, factor); place != left.end()) {
+        left.erase(place);
+        common.push_back(factor);
+      }
+    shared = common;
+  }
+  Polynomial whole, quotient;
+  whole[shared] = divisor ? divisor : 1;
+  if (divide(polynomial, whole, quotient))
+    polynomial = std::move(quotient);
+}
+
+/// Does `symbol` occur in the expression, or in the minimum or maximum that one of its symbols stands for?
+bool DimAlgebra::mentions(AffineExpr expression, unsigned symbol) const {
+  bool found = false;
+  expression.walk([&](AffineExpr part) {
+    auto leaf = dyn_cast<AffineSymbolExpr>(part);
+    if (!leaf || found)
+      return;
+    const DimSymbol &info = allSymbols[leaf.getPosition()];
+    found = leaf.getPosition() == symbol || (info.lhs && (mentions(info.lhs, symbol) || mentions(info.rhs, symbol)));
+  });
+  return found;
+}
+
+/// The symbol that occurs once, as a term of its own with factor 1 or -1; -1 where there is none. Symbols that depend on data go first, then the
+/// latest, so that what stays is what the caller knows first.
+int DimAlgebra::solvableSymbol(const Polynomial &polynomial) const {
+  int best = -1;
+  auto rank = [&](unsigned position) { return std::make_pair(allSymbols[position].kind != SymbolKind::Argument, position); };
+  for (const auto &[factors, coefficient] : polynomial) {
+    if (factors.size() != 1 || (coefficient != 1 && coefficient != -1))
+      continue;
+    auto symbol = dyn_cast<AffineSymbolExpr>(factors[0]);
+    if (!symbol)
+      continue;
+    unsigned position = symbol.getPosition();
+    bool occursElsewhere = llvm::any_of(polynomial, [&, &factors = factors](const auto &term) {
+      return &term.first != &factors && llvm::any_of(term.first, [&](AffineExpr factor) { return mentions(factor, position); });
+    });
+    if (!occursElsewhere && (best < 0 || rank(position) > rank(best)))
+      best = static_cast<int>(position);
+  }
+  return best;
+}
+
+bool DimAlgebra::assume(AffineExpr &lhs, AffineExpr &rhs) {
+  Polynomial difference;
+  if (!toPolynomial(lhs - rhs, difference) || difference.empty())
+    return true;
+  removeCommonFactors(difference);
+  if (difference.size() == 1 && difference.begin()->first.empty())
+    return false;
+  int position = solvableSymbol(difference);
+  if (position < 0) {
+    lhs = normalise(lhs);
+    rhs = normalise(rhs);
+    return true;
+  }
+  AffineExpr symbol = getAffineSymbolExpr(position, context);
+  int64_t coefficient = difference[{symbol}];
+  difference.erase({symbol});
+  AffineExpr value = fromPolynomial(difference);
+  value = normalise(coefficient == 1 ? value * -1 : value);
+  // A size cannot be a negative number.
+  if (auto number = dyn_cast<AffineConstantExpr>(value); number && number.getValue() < 0 && allSymbols[position].isSize)
+    return false;
+  lhs = symbol;
+  rhs = value;
+  normalForms.clear();
+  replaced[position] = value;
+  for (auto &[other, expression] : replaced)
+    expression = normalise(expression);
+  normalForms.clear();
+  return true;
+}
+
+bool DimAlgebra::dependsOnData(AffineExpr expression) const {
+  bool found = false;
+  expression.walk([&](AffineExpr part) {
+    auto leaf = dyn_cast<AffineSymbolExpr>(part);
+    if (!leaf || leaf.getPosition() >= allSymbols.size())
+      return;
+    const DimSymbol &symbol = allSymbols[leaf.getPosition()];
+    if (symbol.kind == SymbolKind::Data)
+      found = true;
+    else if (symbol.kind != SymbolKind::Argument)
+      found |= dependsOnData(symbol.lhs) || dependsOnData(symbol.rhs);
+  });
+  return found;
+}
+
+std::string DimAlgebra::text(AffineExpr expression) const {
+  if (auto number = dyn_cast<AffineConstantExpr>(expression))
+    return std::to_string(number.getValue());
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expression))
+    return symbol.getPosition() < allSymbols.size() ? allSymbols[symbol.getPosition()].name : "?";
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expression);
+  if (!binary)
+    return "?";
+  AffineExpr left = binary.getLHS(), right = binary.getRHS();
+  auto inBrackets = [&](AffineExpr part) {
+    bool isSum = part.getKind() == AffineExprKind::Add;
+    return isSum ? "(" + text(part) + ")" : text(part);
+  };
+  switch (expression.getKind()) {
+  case AffineExprKind::Add:
+    if (auto number = dyn_cast<AffineConstantExpr>(right); number && number.getValue() < 0 && number.getValue() != INT64_MIN)
+      return text(left) + " - " + std::to_string(-number.getValue());
+    return text(left) + " + " + text(right);
+  case AffineExprKind::Mul:
+    // The constant, which AffineExpr keeps on the right, reads better in front.
+    return isa<AffineConstantExpr>(right) ? text(right) + "*" + inBrackets(left) : inBrackets(left) + "*" + inBrackets(right);
+  case AffineExprKind::FloorDiv:
+    return "floor(" + text(left) + " / " + inBrackets(right) + ")";
+  case AffineExprKind::CeilDiv:
+    return "ceil(" + text(left) + " / " + inBrackets(right) + ")";
+  case AffineExprKind::Mod:
+    return inBrackets(left) + " mod " + inBrackets(right);
+  default:
+    return "?";
+  }
+}
+
+} // namespace moe

@@ -1,0 +1,70 @@
+// Arithmetic on symbolic sizes: a canonical form that decides equality, signs, exact division, and elimination of symbols by equations.
+// AffineExpr is only the notation; MLIR's own simplifier does not order products of symbols, so equality would depend on how they were made.
+#ifndef MOE_LIB_IR_DIMALGEBRA_H
+#define MOE_LIB_IR_DIMALGEBRA_H
+
+#include "moe/IR/OnnxInference.h"
+
+#include <map>
+
+namespace moe {
+
+class DimAlgebra {
+public:
+  explicit DimAlgebra(mlir::MLIRContext *context) : context(context) {}
+
+  mlir::AffineExpr constant(int64_t value) const { return mlir::getAffineConstantExpr(value, context); }
+  /// A new symbol. Returns its expression.
+  mlir::AffineExpr addSymbol(DimSymbol symbol);
+  mlir::AffineExpr minimum(mlir::AffineExpr lhs, mlir::AffineExpr rhs) { return extremum(lhs, rhs, SymbolKind::Minimum); }
+  mlir::AffineExpr maximum(mlir::AffineExpr lhs, mlir::AffineExpr rhs) { return extremum(lhs, rhs, SymbolKind::Maximum); }
+
+  mlir::AffineExpr normalise(mlir::AffineExpr expression);
+  bool equal(mlir::AffineExpr lhs, mlir::AffineExpr rhs) { return normalise(lhs) == normalise(rhs); }
+  /// Their difference is a constant other than zero.
+  bool different(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
+  bool nonNegative(mlir::AffineExpr expression);
+  bool positive(mlir::AffineExpr expression) { return nonNegative(expression - 1); }
+  std::optional<int64_t> constantValue(mlir::AffineExpr expression);
+
+  /// numerator / denominator where it is exact for every value of the symbols; null otherwise.
+  mlir::AffineExpr exactQuotient(mlir::AffineExpr numerator, mlir::AffineExpr denominator);
+
+  /// Takes lhs = rhs from here on: `lhs` and `rhs` become the equation without common factors, and where one side can be a plain symbol, that symbol
+  /// is replaced from here on. False where the equation has no solution.
+  bool assume(mlir::AffineExpr &lhs, mlir::AffineExpr &rhs);
+
+  bool dependsOnData(mlir::AffineExpr expression) const;
+  std::string text(mlir::AffineExpr expression) const;
+  llvm::ArrayRef<DimSymbol> symbols() const { return allSymbols; }
+
+private:
+  /// Factors of a product in order, and the order of products: by degree, then by factors (needed by division).
+  using Monomial = llvm::SmallVector<mlir::AffineExpr, 2>;
+  struct MonomialLess {
+    bool operator()(const Monomial &lhs, const Monomial &rhs) const;
+  };
+  using Polynomial = std::map<Monomial, int64_t, MonomialLess>;
+
+  mlir::AffineExpr extremum(mlir::AffineExpr lhs, mlir::AffineExpr rhs, SymbolKind kind);
+  mlir::AffineExpr normaliseSymbol(mlir::AffineExpr symbol);
+  bool toPolynomial(mlir::AffineExpr expression, Polynomial &result);
+  bool divisionPolynomial(mlir::AffineBinaryOpExpr expression, Polynomial &result);
+  mlir::AffineExpr fromPolynomial(const Polynomial &polynomial) const;
+  static bool add(Polynomial &into, const Monomial &monomial, int64_t coefficient);
+  static bool multiply(const Polynomial &lhs, const Polynomial &rhs, Polynomial &result);
+  static bool divide(Polynomial numerator, const Polynomial &denominator, Polynomial &quotient);
+  bool nonNegativeFactor(mlir::AffineExpr factor);
+  void removeCommonFactors(Polynomial &polynomial);
+  bool mentions(mlir::AffineExpr expression, unsigned symbol) const;
+  int solvableSymbol(const Polynomial &polynomial) const;
+
+  mlir::MLIRContext *context;
+  llvm::SmallVector<DimSymbol> allSymbols;
+  llvm::DenseMap<unsigned, mlir::AffineExpr> replaced;
+  llvm::DenseMap<mlir::AffineExpr, mlir::AffineExpr> normalForms;
+};
+
+} // namespace moe
+
+#endif // MOE_LIB_IR_DIMALGEBRA_H

@@ -1,0 +1,147 @@
+// Rules of ops that move elements by index: Gather and Scatter in their forms, NonZero, OneHot, TensorScatter.
+#include "OnnxInferenceNode.h"
+
+using namespace mlir;
+
+namespace moe {
+
+/// Elements that a Gather along the only axis takes, where data and indices are known.
+static std::optional<Dims> gatherContent(OnnxNode &node) {
+  std::optional<Dims> data = node.content(0);
+  std::optional<SmallVector<int64_t>> indices = node.constants(1);
+  if (!data || !indices || node.rank(0) != 1)
+    return std::nullopt;
+  Dims content;
+  for (int64_t index : *indices) {
+    int64_t position = index < 0 ? index + static_cast<int64_t>(data->size()) : index;
+    if (position < 0 || position >= static_cast<int64_t>(data->size()))
+      return std::nullopt;
+    content.push_back((*data)[position]);
+  }
+  return content;
+}
+
+static LogicalResult inferGather(OnnxNode &node) {
+  Dims data = node.dims(0), indices = node.dims(1);
+  FailureOr<int64_t> axis = node.axis("axis", 0, data.size());
+  if (failed(axis))
+    return failure();
+  // An index that is a constant can be checked here.
+  if (auto constants = node.constants(1))
+    if (std::optional<int64_t> size = node.algebra.constantValue(data[*axis]))
+      for (int64_t index : *constants)
+        if (index < -*size || index >= *size)
+          return node.error() << "expected indices from " << -*size << " to " << *size - 1 << ", found " << index;
+  Dims dims(ArrayRef<AffineExpr>(data).take_front(*axis));
+  dims.append(indices);
+  dims.append(data.begin() + *axis + 1, data.end());
+  return node.set(0, node.element(0), dims, gatherContent(node));
+}
+
+static LogicalResult inferGatherElements(OnnxNode &node) {
+  Dims data = node.dims(0);
+  if (failed(node.axis("axis", 0, data.size())) || failed(node.requireRank(1, data.size(), data.size(), "indices")))
+    return failure();
+  return node.set(0, node.element(0), node.dims(1));
+}
+
+/// The last dim of `indices` in GatherND and ScatterND: how many leading dims of the data an index names.
+static FailureOr<int64_t> indexDepth(OnnxNode &node, int64_t most) {
+  if (failed(node.requireRank(1, 1, INT64_MAX, "indices")))
+    return failure();
+  std::optional<int64_t> depth = node.algebra.constantValue(node.dims(1).back());
+  if (depth && *depth >= 1 && *depth <= most)
+    return *depth;
+  node.error() << "expected the last dim of the indices from 1 to " << most << ", found dims " << node.text(node.dims(1));
+  return failure();
+}
+
+static LogicalResult inferGatherND(OnnxNode &node) {
+  Dims data = node.dims(0), indices = node.dims(1);
+  int64_t batchDims = node.integer("batch_dims", 0);
+  if (batchDims < 0 || batchDims >= static_cast<int64_t>(std::min(data.size(), indices.size())))
+    return node.error() << "expected batch_dims below the ranks of data and indices, found " << batchDims;
+  FailureOr<int64_t> depth = indexDepth(node, data.size() - batchDims);
+  if (failed(depth))
+    return failure();
+  for (int64_t position = 0; position < batchDims; ++position)
+    if (failed(node.requireEqual(data[position], indices[position], "batch dim " + Twine(position))))
+      return failure();
+  Dims dims(ArrayRef<AffineExpr>(indices).drop_back());
+  dims.append(data.begin() + batchDims + *depth, data.end());
+  return node.set(0, node.element(0), dims);
+}
+
+static LogicalResult inferScatterElements(OnnxNode &node) {
+  Dims data = node.dims(0), indices = node.dims(1);
+  if (failed(node.requireSameElement(0, 2)) || failed(node.axis("axis", 0, data.size())) ||
+      failed(node.requireRank(1, data.size(), data.size(), "indices")) || failed(node.requireRank(2, data.size(), data.size(), "updates")))
+    return failure();
+  Dims updates = node.dims(2);
+  for (auto [position, dim] : llvm::enumerate(updates))
+    if (failed(node.requireEqual(indices[position], dim, "dim " + Twine(position) + " of indices and updates")))
+      return failure();
+  return node.set(0, node.element(0), data);
+}
+
+static LogicalResult inferScatterND(OnnxNode &node) {
+  Dims data = node.dims(0), indices = node.dims(1), updates = node.dims(2);
+  if (failed(node.requireSameElement(0, 2)))
+    return failure();
+  FailureOr<int64_t> depth = indexDepth(node, data.size());
+  if (failed(depth))
+    return failure();
+  Dims expected(ArrayRef<AffineExpr>(indices).drop_back());
+  expected.append(data.begin() + *depth, data.end());
+  if (failed(node.requireRank(2, expected.size(), expected.size(), "updates")))
+    return failure();
+  for (auto [position, dim] : llvm::enumerate(updates))
+    if (failed(node.requireEqual(expected[position], dim, "dim " + Twine(position) + " of the updates")))
+      return failure();
+  return node.set(0, node.element(0), data);
+}
+
+static LogicalResult inferTensorScatter(OnnxNode &node) {
+  if (failed(node.requireSameElement(0, 1)) || failed(node.requireRank(1, node.rank(0), node.rank(0), "update")))
+    return failure();
+  FailureOr<int64_t> axis = node.axis("axis", -2, node.rank(0));
+  if (failed(axis))
+    return failure();
+  Dims cache = node.dims(0), update = node.dims(1);
+  for (auto [position, dim] : llvm::enumerate(update))
+    if (static_cast<int64_t>(position) != *axis && failed(node.requireEqual(cache[position], dim, "dim " + Twine(position) + " of the update")))
+      return failure();
+  return node.set(0, node.element(0), cache);
+}
+
+static LogicalResult inferNonZero(OnnxNode &node) {
+  int64_t rank = node.rank(0);
+  return node.set(0, IntegerType::get(node.op.getContext(), 64), {node.number(rank), node.freshSize("nonzero")});
+}
+
+static LogicalResult inferOneHot(OnnxNode &node) {
+  Dims dims = node.dims(0);
+  FailureOr<int64_t> axis = node.normaliseAxis(node.integer("axis", -1), dims.size() + 1);
+  if (failed(axis))
+    return failure();
+  std::optional<Dims> depth = node.contentOrSymbols(1);
+  AffineExpr size = depth && depth->size() == 1 ? (*depth)[0] : nullptr;
+  if (!size || (node.algebra.dependsOnData(size) && !node.algebra.nonNegative(size)))
+    size = node.freshSize("depth");
+  dims.insert(dims.begin() + *axis, size);
+  return node.set(0, node.element(2), dims);
+}
+
+void addIndexingRules(OnnxRuleTable &table) {
+  table["Gather"] = {inferGather, 2, 2, 1, 1};
+  table["GatherElements"] = {inferGatherElements, 2, 2, 1, 11};
+  table["GatherND"] = {inferGatherND, 2, 2, 1, 11};
+  table["ScatterElements"] = {inferScatterElements, 3, 3, 1, 11};
+  table["Scatter"] = {inferScatterElements, 3, 3, 1, 9};
+  table["ScatterND"] = {inferScatterND, 3, 3, 1, 11};
+  table["TensorScatter"] = {inferTensorScatter, 2, 3, 1, 24};
+  table["NonZero"] = {inferNonZero, 1, 1, 1, 9};
+  table["OneHot"] = {inferOneHot, 3, 3, 1, 9};
+}
+
+} // namespace moe
