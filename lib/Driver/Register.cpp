@@ -6,6 +6,7 @@
 #include "mlir/InitAllPasses.h"
 #include "moe/Driver/Stages.h"
 #include "moe/IR/MoeDialect.h"
+#include "moe/Import/Passes.h"
 
 void moe::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
@@ -15,6 +16,7 @@ void moe::registerAllDialects(mlir::DialectRegistry &registry) {
 
 void moe::registerAllPasses() {
   mlir::registerAllPasses();
+  registerMoeImportPasses();
   registerMoeRaisePasses();
   registerMoePlanPasses();
   registerMoeDistributePasses();

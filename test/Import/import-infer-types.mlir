@@ -1,0 +1,103 @@
+// RUN: moe-opt %s --moe-import-infer-types=report-sizes --split-input-file --verify-diagnostics | FileCheck %s
+
+// The example of the pass.
+// CHECK-LABEL: func.func @example
+// CHECK-SAME: -> tensor<?x64xf32>
+func.func @example(%x: tensor<?x?x64xf32> {moe.dims = ["batch", "seq", "64"]}) -> tensor<f32> {
+  %rows = arith.constant dense<[-1, 64]> : tensor<2xi64>
+  // expected-remark @+2 {{dims [batch*seq, 64]}}
+  // CHECK: -> tensor<?x64xf32>
+  %y = moe.onnx "Reshape"(%x, %rows) version 14 {} : (tensor<?x?x64xf32>, tensor<2xi64>) -> tensor<f32>
+  return %y : tensor<f32>
+}
+
+// -----
+
+// A shape that is computed: rows and back, whatever way the product was made.
+// CHECK-LABEL: func.func @there_and_back
+func.func @there_and_back(%x: tensor<?x?x64xf32> {moe.dims = ["batch", "seq", "64"]}) -> tensor<f32> {
+  %zero = arith.constant dense<0> : tensor<i64>
+  %one = arith.constant dense<1> : tensor<i64>
+  %axis = arith.constant dense<0> : tensor<1xi64>
+  %inner = arith.constant dense<[32, 2]> : tensor<2xi64>
+  // expected-remark @+1 {{dims [3] content [batch, seq, 64]}}
+  %shape = moe.onnx "Shape"(%x) version 15 {} : (tensor<?x?x64xf32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [] content [batch]}}
+  %batch = moe.onnx "Gather"(%shape, %zero) version 13 {} : (tensor<f32>, tensor<i64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [] content [seq]}}
+  %seq = moe.onnx "Gather"(%shape, %one) version 13 {} : (tensor<f32>, tensor<i64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [] content [batch*seq]}}
+  %rows = moe.onnx "Mul"(%seq, %batch) version 14 {} : (tensor<f32>, tensor<f32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [1] content [batch*seq]}}
+  %rows1 = moe.onnx "Unsqueeze"(%rows, %axis) version 13 {} : (tensor<f32>, tensor<1xi64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [3] content [batch*seq, 32, 2]}}
+  %to = moe.onnx "Concat"(%rows1, %inner) version 13 {axis = 0 : i64} : (tensor<f32>, tensor<2xi64>) -> tensor<f32>
+  // expected-remark @+2 {{dims [batch*seq, 32, 2]}}
+  // CHECK: "Reshape"{{.*}} -> tensor<?x32x2xf32>
+  %y = moe.onnx "Reshape"(%x, %to) version 14 {} : (tensor<?x?x64xf32>, tensor<f32>) -> tensor<f32>
+  // expected-remark @+2 {{dims [batch, seq, 64]}}
+  // CHECK: "Reshape"{{.*}} -> tensor<?x?x64xf32>
+  %z = moe.onnx "Reshape"(%y, %shape) version 14 {} : (tensor<f32>, tensor<f32>) -> tensor<f32>
+  return %z : tensor<f32>
+}
+
+// -----
+
+// A KV cache: total is past + seq from the Concat; the mask's own name for it is taken as equal.
+func.func @cache(%past: tensor<?x2x?x16xf32> {moe.dims = ["batch", "2", "past", "16"]}, %now: tensor<?x2x?x16xf32> {moe.dims = ["batch", "2", "seq", "16"]},
+                 %mask: tensor<?x1x?x1xf32> {moe.dims = ["batch", "1", "total", "1"]}) -> tensor<f32> {
+  // expected-remark @+1 {{dims [batch, 2, past + seq, 16]}}
+  %all = moe.onnx "Concat"(%past, %now) version 13 {axis = -2 : i64} : (tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>) -> tensor<f32>
+  // expected-remark @+2 {{dims [batch, 2, past + seq, 16]}}
+  // expected-remark @+1 {{takes total as equal to past + seq}}
+  %sum = moe.onnx "Add"(%all, %mask) version 14 {} : (tensor<f32>, tensor<?x1x?x1xf32>) -> tensor<f32>
+  // Known from here on: no second condition.
+  // expected-remark @+1 {{dims [batch, 2, past + seq, 16]}}
+  %more = moe.onnx "Mul"(%mask, %sum) version 14 {} : (tensor<?x1x?x1xf32>, tensor<f32>) -> tensor<f32>
+  return %more : tensor<f32>
+}
+
+// -----
+
+// The last token; a window that a short sequence does not fill.
+func.func @slices(%x: tensor<?x?xf32> {moe.dims = ["batch", "seq"]}) -> (tensor<f32>, tensor<f32>) {
+  %last = arith.constant dense<-1> : tensor<1xi64>
+  %four = arith.constant dense<4> : tensor<1xi64>
+  %zero = arith.constant dense<0> : tensor<1xi64>
+  %one = arith.constant dense<1> : tensor<1xi64>
+  %end = arith.constant dense<9223372036854775807> : tensor<1xi64>
+  // expected-remark @+1 {{dims [batch, min(1, seq)]}}
+  %a = moe.onnx "Slice"(%x, %last, %end, %one) version 13 {} : (tensor<?x?xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [batch, min(4, seq)]}}
+  %b = moe.onnx "Slice"(%x, %zero, %four, %one) version 13 {} : (tensor<?x?xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<f32>
+  return %a, %b : tensor<f32>, tensor<f32>
+}
+
+// -----
+
+// Sizes that depend on data are symbols; the same values mean the same symbol.
+func.func @data(%x: tensor<?xf32> {moe.dims = ["n"]}, %k: tensor<1xi64> {moe.dims = ["1"]}) -> (tensor<f32>, tensor<f32>) {
+  // expected-remark @+1 {{dims [1, nonzero#1]}}
+  %i = moe.onnx "NonZero"(%x) version 13 {} : (tensor<?xf32>) -> tensor<f32>
+  // Both results.
+  // expected-remark @+1 {{dims [k#3]}}
+  %v, %j = moe.onnx "TopK"(%x, %k) version 11 {} : (tensor<?xf32>, tensor<1xi64>) -> (tensor<f32>, tensor<f32>)
+  return %i, %v : tensor<f32>, tensor<f32>
+}
+
+// -----
+
+// An absent output stays absent; axes moved from attribute to input.
+// CHECK-LABEL: func.func @versions
+// CHECK: -> (tensor<?x4xf32>, none)
+func.func @versions(%x: tensor<?x4xf32> {moe.dims = ["n", "4"]}) -> (tensor<f32>, tensor<f32>) {
+  %scale = arith.constant dense<1.0> : tensor<4xf32>
+  %axes = arith.constant dense<1> : tensor<1xi64>
+  // expected-remark @+1 {{dims [n, 4]}}
+  %y, %mean = moe.onnx "LayerNormalization"(%x, %scale) version 17 {} : (tensor<?x4xf32>, tensor<4xf32>) -> (tensor<f32>, none)
+  // expected-remark @+1 {{dims [n, 1]}}
+  %a = moe.onnx "ReduceMean"(%y) version 13 {axes = array<i64: 1>} : (tensor<f32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [n]}}
+  %b = moe.onnx "ReduceMean"(%y, %axes) version 18 {keepdims = 0 : i64} : (tensor<f32>, tensor<1xi64>) -> tensor<f32>
+  return %a, %b : tensor<f32>, tensor<f32>
+}
