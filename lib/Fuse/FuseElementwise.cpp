@@ -38,6 +38,18 @@ bool isCheap(linalg::GenericOp op) {
   return count <= maxCheapOps;
 }
 
+/// A copy (a broadcast or transpose) whose neighbours along the last dim are neighbours in its input too.
+bool isCopyOfRows(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 || !op.getBody()->without_terminator().empty() ||
+      op.getBody()->getTerminator()->getOperand(0) != op.getBody()->getArgument(0))
+    return false;
+  const SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  if (maps[0].getNumResults() == 0 || maps[1].getNumResults() == 0)
+    return true;
+  const AffineExpr last = maps[1].getResults().back();
+  return maps[0].getResults().back() == last || !llvm::is_contained(maps[0].getResults(), last);
+}
+
 /// True if the fused op stays within the bounds.
 bool staysSmall(linalg::GenericOp producer, linalg::GenericOp consumer) {
   if (producer.getBody()->getOperations().size() + consumer.getBody()->getOperations().size() > maxBodyOps)
@@ -54,10 +66,11 @@ bool shouldFuse(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
   if (!producer || !consumer || producer->getBlock() != consumer->getBlock() || !staysSmall(producer, consumer))
     return false;
-  if (isCheap(producer))
-    return true;
   // A permutation reads each element once. A projection reads it again along each loop that it leaves out.
-  return producer->hasOneUse() && consumer.getMatchingIndexingMap(operand).isPermutation();
+  if (consumer.getMatchingIndexingMap(operand).isPermutation())
+    return producer->hasOneUse() || isCheap(producer);
+  // The innermost loop of a product would do what the producer does over and over: only reads may go there, in order.
+  return consumer.getNumReductionLoops() == 0 ? isCheap(producer) : isCopyOfRows(producer);
 }
 
 struct FuseElementwise : impl::FuseElementwiseBase<FuseElementwise> {

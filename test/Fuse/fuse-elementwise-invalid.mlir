@@ -72,3 +72,31 @@ func.func @across_concat(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>, %e: tensor<4x
   } -> tensor<8x8xf32>
   return %2 : tensor<8x8xf32>
 }
+
+// Scaled and transposed operands of a product: fused, the multiply and the strided read would be in its innermost loop.
+// CHECK-LABEL: func.func @into_product(
+// CHECK: linalg.generic
+// CHECK: arith.mulf
+// CHECK: linalg.generic
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: linalg.yield
+// CHECK: linalg.generic
+// CHECK: arith.mulf
+// CHECK-NEXT: arith.addf
+func.func @into_product(%q: tensor<4x8xf32>, %k: tensor<8x6xf32>, %e: tensor<4x8xf32>, %f: tensor<6x8xf32>, %s: tensor<4x6xf32>) -> tensor<4x6xf32> {
+  %scale = arith.constant 0.125 : f32
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%q : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %n = arith.mulf %a, %scale : f32
+      linalg.yield %n : f32
+  } -> tensor<4x8xf32>
+  %1 = linalg.transpose ins(%k : tensor<8x6xf32>) outs(%f : tensor<6x8xf32>) permutation = [1, 0]
+  %2 = linalg.generic {indexing_maps = [affine_map<(m, n, d) -> (m, d)>, affine_map<(m, n, d) -> (n, d)>, affine_map<(m, n, d) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"]} ins(%0, %1 : tensor<4x8xf32>, tensor<6x8xf32>) outs(%s : tensor<4x6xf32>) {
+    ^bb0(%a: f32, %b: f32, %o: f32):
+      %p = arith.mulf %a, %b : f32
+      %n = arith.addf %o, %p : f32
+      linalg.yield %n : f32
+  } -> tensor<4x6xf32>
+  return %2 : tensor<4x6xf32>
+}

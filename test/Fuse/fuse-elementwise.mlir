@@ -65,3 +65,21 @@ func.func @into_reduction(%x: tensor<?x8xf32>, %e: tensor<?x8xf32>, %s: tensor<?
   } -> tensor<?xf32>
   return %1 : tensor<?xf32>
 }
+
+// Key heads that are repeated for groups of query heads (B×H×S×D from B×S×D) are read where they are by the product.
+// CHECK-LABEL: func.func @repeated_heads(
+// CHECK-SAME: %[[Q:[^:]+]]: tensor<2x4x8xf32>, %[[K:[^:]+]]: tensor<6x8xf32>
+// CHECK: linalg.generic {{.*}} ins(%[[Q]], %[[K]] : tensor<2x4x8xf32>, tensor<6x8xf32>)
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @repeated_heads(%q: tensor<2x4x8xf32>, %k: tensor<6x8xf32>, %e: tensor<2x6x8xf32>, %s: tensor<2x4x6xf32>) -> tensor<2x4x6xf32> {
+  %0 = linalg.broadcast ins(%k : tensor<6x8xf32>) outs(%e : tensor<2x6x8xf32>) dimensions = [0]
+  %1 = linalg.generic {indexing_maps = [affine_map<(h, m, n, d) -> (h, m, d)>, affine_map<(h, m, n, d) -> (h, n, d)>, affine_map<(h, m, n, d) -> (h, m, n)>],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%q, %0 : tensor<2x4x8xf32>, tensor<2x6x8xf32>) outs(%s : tensor<2x4x6xf32>) {
+    ^bb0(%a: f32, %b: f32, %o: f32):
+      %p = arith.mulf %a, %b : f32
+      %n = arith.addf %o, %p : f32
+      linalg.yield %n : f32
+  } -> tensor<2x4x6xf32>
+  return %1 : tensor<2x4x6xf32>
+}

@@ -65,7 +65,9 @@ def FuseElementwise : Pass<"moe-fuse-elementwise", "::mlir::func::FuncOp"> {
     MLIR's fusion of elementwise `linalg.generic`s with a rule of our own. A
     producer is fused when that computes nothing twice (one user, and the user
     reads each element once), or when it is cheap: a copy, cast, compare, select,
-    add or multiply, never a division, a function of `math` or a gather. Bodies
+    add or multiply, never a division, a function of `math` or a gather. Into a
+    reduction that reads it again and again (a product) only a copy goes, and
+    only one that keeps rows contiguous: an Expand of key heads. Bodies
     stay below 64 ops and 16 inputs, which bounds what duplication can
     cost. Named elementwise ops (broadcast, transpose, add …) are made generic first.
   }];
