@@ -47,6 +47,7 @@ static void addConversionToLLVM(OpPassManager &pm) {
 }
 
 void moe::buildCpuCodegenPipeline(OpPassManager &pm, const CpuCodegenOptions &options) {
+  pm.addPass(createCpuEmitKernels({options.features}));
   pm.addPass(createCpuThreadArgument());
   pm.addPass(createCpuPackEntry({options.version}));
   addSimplification(pm, options);

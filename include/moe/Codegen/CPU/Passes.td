@@ -4,6 +4,42 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CpuEmitKernels : Pass<"moe-cpu-emit-kernels", "::mlir::ModuleOp"> {
+  let summary = "moe.grouped_matmul and moe.route_permute become code for one ISA version";
+  let description = [{
+    Each op becomes the call of a private driver function on pointers and
+    sizes: the loops over experts, panels and row passes with the split by
+    thread, around micro-kernels whose sums stay in registers. Equal ops share
+    their functions. Emitted functions carry the ISA version's features, other
+    functions are left alone.
+
+    Weights must be packed (`panel32`, `gate_up16`), f32 and of static shape;
+    rows of x may be strided. A row's result depends neither on the rows that
+    ride with it nor on the number of threads. Routing needs, from logits, two
+    more outs as scratch: expert ids i32[S] and weights f32[S] in token order,
+    written before the one barrier inside. Equal scores go to the lowest
+    expert, NaN is below every number. A given index that is no expert takes
+    no slot; `offsets[E]` is the number of slots in use and the rest is zero.
+
+    Example:
+    ```mlir
+    func.func @dense(%x: memref<?x64xf32>, %w: memref<3x64x32xf32>, %out: memref<?x96xf32>) {
+      moe.grouped_matmul %x weight(%w : memref<3x64x32xf32>) outs(%out : memref<?x96xf32>)
+          {packing = #moe<packing_family panel32>, columns = 96 : i64} : memref<?x64xf32>
+      return
+    }
+    ```
+    becomes
+    ```mlir
+    call @moe_grouped_matmul_f32(%x_pointer, %null, …, %thread, %threads)
+    ```
+  }];
+  let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string of the ISA version: +avx2,+fma">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+                           "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def CpuThreadArgument : Pass<"moe-cpu-thread-argument", "::mlir::ModuleOp"> {
   let summary = "gives functions their MoeThread pointer and reads thread numbers and weights from it";
   let description = [{

@@ -1,0 +1,118 @@
+// Epilogues in registers. Rows are finished one after the other, so that few temporaries are alive beside the sums.
+#include "Epilogue.h"
+
+#include <cmath>
+
+using namespace mlir;
+namespace moe {
+
+void Epilogue::emit(ArrayRef<Value> sums) {
+  if (!spec.hasTail()) {
+    emitRows(sums, /*masked=*/false);
+    return;
+  }
+  Value width = b.i64(tiles * geometry.tileStep);
+  b.ifTrue(
+      b.compare(arith::CmpIPredicate::sge, arguments.columns, width), [&] { emitRows(sums, /*masked=*/false); },
+      [&] { emitRows(sums, /*masked=*/true); });
+}
+
+SmallVector<Epilogue::Columns> Epilogue::resultColumns(bool masked) {
+  SmallVector<Columns> all;
+  for (int64_t first = 0; first < tiles * geometry.tileStep; first += b.lanes()) {
+    Value mask;
+    if (masked)
+      mask = b.firstLanes(b.sub(arguments.columns, b.i64(first)));
+    all.push_back({first, mask});
+  }
+  return all;
+}
+
+Value Epilogue::loadColumns(Value pointer, int64_t first, Value mask) {
+  Value place = b.atF32(pointer, first);
+  return mask ? b.maskedLoad(place, mask, b.splat(0.0)) : b.load(b.f32Vector(), place);
+}
+
+// The bias of a tile's two vectors.
+Epilogue::Pair Epilogue::loadBias(int64_t tile, bool masked) {
+  if (spec.bias == BiasForm::None)
+    return {};
+  const int64_t first = tile * geometry.tileStep, lanes = b.lanes();
+  const auto mask = [&](int64_t column, int64_t perColumn) -> Value {
+    return masked ? b.firstLanes(b.sub(b.mul(arguments.columns, b.i64(perColumn)), b.i64(column))) : Value();
+  };
+  if (!spec.gateUp)
+    return {loadColumns(arguments.bias, first, mask(first, 1)),
+            loadColumns(arguments.bias, first + lanes, mask(first + lanes, 1))};
+  if (spec.bias != BiasForm::Interleaved) {
+    const bool both = spec.bias == BiasForm::Halves;
+    Pair pair;
+    if (both || spec.hasGateBias)
+      pair.first = loadColumns(arguments.bias, first, mask(first, 1));
+    if (both || spec.hasUpBias)
+      pair.second = loadColumns(arguments.upBias, first, mask(first, 1));
+    return pair;
+  }
+  Value low = loadColumns(arguments.bias, 2 * first, mask(2 * first, 2));
+  Value high = loadColumns(arguments.bias, 2 * first + lanes, mask(2 * first + lanes, 2));
+  SmallVector<int64_t> even, odd;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    even.push_back(2 * lane);
+    odd.push_back(2 * lane + 1);
+  }
+  return {vector::ShuffleOp::create(b, low, high, even), vector::ShuffleOp::create(b, low, high, odd)};
+}
+
+Value Epilogue::finish(Value sum, Value bias) {
+  Value value = bias ? b.addf(sum, bias) : sum;
+  return spec.ffn ? math.activation(spec.ffn.getActivation(), spec.ffn.alphaValue(), value) : value;
+}
+
+Value Epilogue::finishGated(Pair sums, Pair bias) {
+  Value gate = bias.first ? b.addf(sums.first, bias.first) : sums.first;
+  Value up = bias.second ? b.addf(sums.second, bias.second) : sums.second;
+  const double limit = spec.ffn.limitValue(), offset = spec.ffn.upOffsetValue();
+  if (std::isfinite(limit)) {
+    gate = b.atMost(gate, b.splat(limit));
+    up = b.atMost(b.atLeast(up, b.splat(-limit)), b.splat(limit));
+  }
+  if (offset != 0.0)
+    up = b.addf(up, b.splat(offset));
+  return b.mulf(math.activation(spec.ffn.getActivation(), spec.ffn.alphaValue(), gate), up);
+}
+
+void Epilogue::write(Value value, Value outRow, Value weight, const Columns &columns) {
+  Value place = b.atF32(outRow, columns.first);
+  if (spec.combine)
+    value = b.fma(weight, value, loadColumns(outRow, columns.first, columns.mask));
+  if (columns.mask)
+    b.maskedStore(value, place, columns.mask);
+  else
+    b.store(value, place);
+}
+
+void Epilogue::emitRows(ArrayRef<Value> sums, bool masked) {
+  const SmallVector<Columns> columns = resultColumns(masked);
+  SmallVector<Pair> bias;
+  for (int64_t tile = 0; tile < tiles; ++tile)
+    bias.push_back(loadBias(tile, masked));
+  for (int64_t row = 0; row < rows; ++row) {
+    Value number = b.i64(row), weight;
+    if (spec.combine) {
+      number = b.toI64(b.load(b.getI32Type(), b.at(arguments.combineRows, b.getI32Type(), row)));
+      weight = b.broadcast(b.load(b.getF32Type(), b.atF32(arguments.combineWeights, row)));
+    }
+    Value outRow = b.atF32(arguments.out, b.mul(number, arguments.outStride));
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      Value first = sums[(row * tiles + tile) * 2], second = sums[(row * tiles + tile) * 2 + 1];
+      if (spec.gateUp) {
+        write(finishGated({first, second}, bias[tile]), outRow, weight, columns[tile]);
+        continue;
+      }
+      write(finish(first, bias[tile].first), outRow, weight, columns[2 * tile]);
+      write(finish(second, bias[tile].second), outRow, weight, columns[2 * tile + 1]);
+    }
+  }
+}
+
+} // namespace moe

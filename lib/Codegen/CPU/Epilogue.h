@@ -1,0 +1,46 @@
+// What a micro-kernel does with its sums before they leave the registers: bias, activation or gate, weighting, store or add.
+#ifndef MOE_CODEGEN_CPU_EPILOGUE_H
+#define MOE_CODEGEN_CPU_EPILOGUE_H
+
+#include "MathEmitter.h"
+#include "MatmulKernel.h"
+
+namespace moe {
+
+class Epilogue {
+public:
+  Epilogue(KernelBuilder &builder, const MatmulSpec &spec, const TileGeometry &geometry, const KernelArguments &arguments,
+           int64_t rows, int64_t tiles)
+      : b(builder), math(builder), spec(spec), geometry(geometry), arguments(arguments), rows(rows), tiles(tiles) {}
+
+  /// `sums` in the order [row][tile][vector].
+  void emit(llvm::ArrayRef<mlir::Value> sums);
+
+private:
+  // One vector of result columns: its first column (from the tile's) and, in a tail, its mask (null: all lanes).
+  struct Columns {
+    int64_t first;
+    mlir::Value mask;
+  };
+  // The pair of bias vectors of a tile (null: none).
+  using Pair = std::pair<mlir::Value, mlir::Value>;
+
+  void emitRows(llvm::ArrayRef<mlir::Value> sums, bool masked);
+  llvm::SmallVector<Columns> resultColumns(bool masked);
+  Pair loadBias(int64_t tile, bool masked);
+  mlir::Value loadColumns(mlir::Value pointer, int64_t first, mlir::Value mask);
+  mlir::Value finish(mlir::Value sum, mlir::Value bias);
+  mlir::Value finishGated(Pair sums, Pair bias);
+  void write(mlir::Value value, mlir::Value outRow, mlir::Value weight, const Columns &columns);
+
+  KernelBuilder &b;
+  MathEmitter math;
+  const MatmulSpec &spec;
+  const TileGeometry &geometry;
+  const KernelArguments &arguments;
+  const int64_t rows, tiles;
+};
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CPU_EPILOGUE_H

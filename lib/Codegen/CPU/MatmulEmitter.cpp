@@ -1,0 +1,225 @@
+// The loops around the micro-kernels. Order: expert, panel, row passes; each pass runs the whole K of one panel, so a panel comes
+// from memory once and from the cache for the later passes.
+#include "MatmulEmitter.h"
+
+using namespace mlir;
+namespace moe {
+
+// Rows of a block at most: many register tiles, so that splitting an expert's rows among threads costs nothing.
+static constexpr int64_t maxBlockRows = 96;
+// What fetching a panel costs, in rows: an expert with one row takes almost as long as one with this many.
+static constexpr int64_t panelCostInRows = 6;
+
+LogicalResult MatmulEmitter::replace(GroupedMatmulOp op) {
+  FailureOr<MatmulSpec> read = MatmulSpec::read(op);
+  if (failed(read))
+    return failure();
+  spec = *read;
+  func::FuncOp function = driver();
+
+  b.setInsertionPoint(op);
+  Value null = LLVM::ZeroOp::create(b, b.ptrType());
+  const auto pointer = [&](Value memref) { return memref ? b.memrefPointer(memref) : null; };
+  Value out = op.getOuts()[0];
+  DriverArguments call;
+  call.x = pointer(op.getX());
+  call.rows = pointer(op.getRows());
+  call.offsets = pointer(op.getOffsets());
+  call.weight = pointer(op.getWeight());
+  call.bias = pointer(op.getBias());
+  call.upBias = spec.bias == BiasForm::Halves ? b.atF32(call.bias, spec.columns) : pointer(op.getUpBias());
+  call.combineRows = pointer(op.getCombineRows());
+  call.combineWeights = pointer(op.getCombineWeights());
+  call.out = pointer(out);
+  call.xStride = b.memrefStride(op.getX(), 0);
+  call.outStride = b.memrefStride(out, 0);
+  call.rowCount = b.memrefSize(op.getRows() ? op.getRows() : op.getX(), 0);
+  call.outRows = b.memrefSize(out, 0);
+  call.thread = b.toI64(ThreadIdOp::create(b));
+  call.threads = b.toI64(NumThreadsOp::create(b));
+  func::CallOp::create(b, function, call.list());
+  op.erase();
+  return success();
+}
+
+func::FuncOp MatmulEmitter::driver() {
+  return kernels.get("matmul driver " + spec.driverKey(), "moe_grouped_matmul_f32", [&](StringRef name) {
+    OpBuilder::InsertionGuard guard(b);
+    SmallVector<Type> types(DriverArguments::pointers, b.ptrType());
+    types.append(DriverArguments::integers, b.getI64Type());
+    func::FuncOp function = b.beginFunction(kernels.module, name, types);
+    arguments = DriverArguments::fromList(function.getArguments());
+    if (spec.combine)
+      splitColumns();
+    else
+      splitUnits();
+    func::ReturnOp::create(b);
+    return function;
+  });
+}
+
+MatmulEmitter::Expert MatmulEmitter::expert(Value number) {
+  Expert expert;
+  expert.number = number;
+  if (spec.ragged) {
+    const auto offset = [&](int64_t after) {
+      return b.toI64(b.load(b.getI32Type(), b.at(b.at(arguments.offsets, b.getI32Type(), number), b.getI32Type(), after)));
+    };
+    expert.firstSlot = offset(0);
+    expert.rows = b.sub(offset(1), expert.firstSlot);
+  } else {
+    expert.firstSlot = b.i64(0);
+    expert.rows = arguments.rowCount;
+  }
+  if (spec.combine) { // A thread takes all rows of its columns: one block.
+    expert.blocks = b.i64(1);
+    expert.blockRows = expert.rows;
+    return expert;
+  }
+  expert.blocks = b.ceilDiv(expert.rows, b.i64(maxBlockRows));
+  expert.blockRows = b.ceilDiv(expert.rows, b.max(expert.blocks, b.i64(1)));
+  return expert;
+}
+
+Value MatmulEmitter::unitCost(const Expert &expert) { return b.add(expert.blockRows, b.i64(panelCostInRows)); }
+
+// The units of all experts lie on a line, each as long as its cost; a thread takes those that begin in its part of the line.
+void MatmulEmitter::splitUnits() {
+  Value zero = b.i64(0), one = b.i64(1), experts = b.i64(spec.experts), panels = b.i64(spec.panels);
+  const auto unitsOf = [&](const Expert &e) { return b.mul(panels, e.blocks); };
+  Value length = b.forLoop(zero, experts, one, {zero}, [&](Value number, ValueRange sum) -> SmallVector<Value> {
+    const Expert e = expert(number);
+    return {b.add(sum[0], b.mul(unitsOf(e), unitCost(e)))};
+  })[0];
+  Value from = b.shareStart(length, arguments.thread, arguments.threads);
+  Value to = b.shareStart(length, b.add(arguments.thread, one), arguments.threads);
+  b.forLoop(zero, experts, one, {zero}, [&](Value number, ValueRange start) -> SmallVector<Value> {
+    const Expert e = expert(number);
+    Value units = unitsOf(e), cost = unitCost(e);
+    const auto firstFrom = [&](Value place) {
+      return b.min(b.ceilDiv(b.max(b.sub(place, start[0]), zero), cost), units);
+    };
+    const Units own = {firstFrom(from), firstFrom(to)};
+    b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] { emitUnits(e, own); });
+    return {b.add(start[0], b.mul(units, cost))};
+  });
+}
+
+// Results of several experts add up in one row, in the order of the experts: a thread owns columns and goes through all experts.
+void MatmulEmitter::splitColumns() {
+  Value zero = b.i64(0), one = b.i64(1), panels = b.i64(spec.panels);
+  const Units own = {b.shareStart(panels, arguments.thread, arguments.threads),
+                     b.shareStart(panels, b.add(arguments.thread, one), arguments.threads)};
+  zeroColumns(own.from, own.to);
+  b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] {
+    b.forLoop(zero, b.i64(spec.experts), [&](Value number) {
+      const Expert e = expert(number);
+      b.ifTrue(b.compare(arith::CmpIPredicate::sgt, e.rows, zero), [&] { emitUnits(e, own); });
+    });
+  });
+}
+
+void MatmulEmitter::zeroColumns(Value firstPanel, Value endPanel) {
+  Value width = b.i64(spec.panelResultColumns()), columns = b.i64(spec.columns), lanes = b.i64(b.lanes());
+  Value first = b.min(b.mul(firstPanel, width), columns), end = b.min(b.mul(endPanel, width), columns);
+  Value fullEnd = b.sub(end, arith::RemUIOp::create(b, b.sub(end, first), lanes));
+  Value zeros = b.splat(0.0), rest = b.firstLanes(b.sub(end, fullEnd));
+  b.forLoop(b.i64(0), arguments.outRows, [&](Value row) {
+    Value line = b.atF32(arguments.out, b.mul(row, arguments.outStride));
+    b.forLoop(first, fullEnd, lanes, {}, [&](Value column, ValueRange) {
+      b.store(zeros, b.atF32(line, column));
+      return SmallVector<Value>();
+    });
+    if (spec.hasTail())
+      b.maskedStore(zeros, b.atF32(line, fullEnd), rest);
+  });
+}
+
+// Few rows have kernels of their own, with more columns; they always are a single block.
+void MatmulEmitter::emitUnits(const Expert &expert, Units units) {
+  int64_t few = 0;
+  while (b.isa.tilesFor(few + 1) > 1)
+    ++few;
+  b.switchUpTo(b.min(expert.rows, b.i64(few + 1)), few + 1, [&](int64_t rows) {
+    if (rows <= few) {
+      emitFewRows(expert, units, rows);
+      return;
+    }
+    const TileGeometry geometry(b.isa, spec.gateUp);
+    b.forLoop(b.div(units.from, expert.blocks), b.ceilDiv(units.to, expert.blocks), [&](Value panel) {
+      Value passed = b.mul(panel, expert.blocks);
+      Value firstRow = b.mul(b.max(b.sub(units.from, passed), b.i64(0)), expert.blockRows);
+      Value endRow = b.mul(b.min(b.sub(units.to, passed), expert.blocks), expert.blockRows);
+      endRow = b.min(endRow, expert.rows);
+      Value slot = b.add(expert.firstSlot, firstRow), count = b.sub(endRow, firstRow);
+      b.forLoop(b.i64(0), b.i64(geometry.tilesPerPanel),
+                [&](Value tile) { emitRowPasses({expert.number, panel, tile}, slot, count); });
+    });
+  });
+}
+
+void MatmulEmitter::emitFewRows(const Expert &expert, Units units, int64_t rows) {
+  const int64_t perPanel = TileGeometry(b.isa, spec.gateUp).tilesPerPanel, tiles = b.isa.tilesFor(rows);
+  const auto panels = [&](Value from, Value to, int64_t panelStep, int64_t tilesPerCall) {
+    b.forLoop(from, to, b.i64(panelStep), {}, [&](Value panel, ValueRange) {
+      for (int64_t tile = 0; tile < perPanel; tile += tilesPerCall)
+        callKernel(rows, tilesPerCall, {expert.number, panel, b.i64(tile)}, expert.firstSlot);
+      return SmallVector<Value>();
+    });
+  };
+  if (tiles <= perPanel) {
+    panels(units.from, units.to, 1, tiles);
+    return;
+  }
+  const int64_t step = tiles / perPanel;
+  Value groups = b.div(b.sub(units.to, units.from), b.i64(step));
+  Value groupsEnd = b.add(units.from, b.mul(groups, b.i64(step)));
+  panels(units.from, groupsEnd, step, tiles);
+  panels(groupsEnd, units.to, 1, perPanel);
+}
+
+// The passes have balanced heights: 13 rows are 7 and 6, not 12 and 1.
+void MatmulEmitter::emitRowPasses(Place place, Value firstSlot, Value rows) {
+  const int64_t height = b.isa.f32Tile.rows;
+  Value passes = b.ceilDiv(rows, b.i64(height));
+  b.forLoop(b.i64(0), passes, b.i64(1), {b.i64(0)}, [&](Value pass, ValueRange done) -> SmallVector<Value> {
+    Value now = b.ceilDiv(b.sub(rows, done[0]), b.sub(passes, pass));
+    Value slot = b.add(firstSlot, done[0]);
+    b.switchUpTo(now, height, [&](int64_t rowsNow) { callKernel(rowsNow, 1, place, slot); });
+    return {b.add(done[0], now)};
+  });
+}
+
+func::FuncOp MatmulEmitter::kernel(int64_t rows, int64_t tiles) {
+  const std::string key = llvm::formatv("matmul kernel {0} {1} {2}", spec.kernelKey(), rows, tiles);
+  const std::string name = llvm::formatv("moe_kernel_f32_{0}x{1}", rows, tiles * 2 * b.lanes());
+  return kernels.get(key, name, [&](StringRef free) { return MatmulKernel(b, spec, rows, tiles).emit(kernels.module, free); });
+}
+
+void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Value slot) {
+  const TileGeometry geometry(b.isa, spec.gateUp);
+  const Type i32 = b.getI32Type();
+  Value column = b.add(b.mul(place.panel, b.i64(spec.panelResultColumns())), b.mul(place.tile, b.i64(geometry.tileStep)));
+  Value biasStart = b.mul(place.expert, b.i64(spec.biasStride()));
+  const auto biasPlace = [&](Value base, int64_t perColumn) {
+    return b.atF32(b.atF32(base, biasStart), b.mul(column, b.i64(perColumn)));
+  };
+  KernelArguments call;
+  call.x = spec.gather ? arguments.x : b.atF32(arguments.x, b.mul(slot, arguments.xStride));
+  call.index = spec.gather ? b.at(arguments.rows, i32, slot) : arguments.rows;
+  Value panel = b.add(b.mul(place.expert, b.i64(spec.panels)), place.panel);
+  call.weight = b.atF32(b.atF32(arguments.weight, b.mul(panel, b.i64(spec.k * panelColumns))),
+                        b.mul(place.tile, b.i64(geometry.tileStep)));
+  call.out = b.atF32(spec.combine ? arguments.out : b.atF32(arguments.out, b.mul(slot, arguments.outStride)), column);
+  call.bias = spec.hasGateBias ? biasPlace(arguments.bias, spec.bias == BiasForm::Interleaved ? 2 : 1) : arguments.bias;
+  call.upBias = spec.hasUpBias || spec.bias == BiasForm::Halves ? biasPlace(arguments.upBias, 1) : arguments.upBias;
+  call.combineRows = spec.combine ? b.at(arguments.combineRows, i32, slot) : arguments.combineRows;
+  call.combineWeights = spec.combine ? b.atF32(arguments.combineWeights, slot) : arguments.combineWeights;
+  call.k = b.i64(spec.k);
+  call.xStride = arguments.xStride;
+  call.outStride = arguments.outStride;
+  call.columns = b.sub(b.i64(spec.columns), column);
+  func::CallOp::create(b, kernel(rows, tiles), call.list());
+}
+
+} // namespace moe

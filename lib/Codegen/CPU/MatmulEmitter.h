@@ -1,0 +1,71 @@
+// Replaces one moe.grouped_matmul by the call of a driver: the loops over experts, panels and row passes around the micro-kernels,
+// with the split by thread. The driver is a function on pointers, shared by equal products.
+#ifndef MOE_CODEGEN_CPU_MATMULEMITTER_H
+#define MOE_CODEGEN_CPU_MATMULEMITTER_H
+
+#include "KernelModule.h"
+#include "MatmulKernel.h"
+
+namespace moe {
+
+/// Arguments of a driver, in this order; absent pointers are null.
+struct DriverArguments {
+  mlir::Value x, rows, offsets, weight, bias, upBias, combineRows, combineWeights, out;
+  /// Row distances of x and out in elements; rows of x (a product without offsets) and of out; this thread and all.
+  mlir::Value xStride, outStride, rowCount, outRows, thread, threads;
+
+  static constexpr int pointers = 9, integers = 6;
+  llvm::SmallVector<mlir::Value> list() const {
+    return {x,   rows,    offsets,   weight,   bias,    upBias, combineRows, combineWeights,
+            out, xStride, outStride, rowCount, outRows, thread, threads};
+  }
+  static DriverArguments fromList(mlir::ValueRange v) {
+    return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[12], v[13], v[14]};
+  }
+};
+
+class MatmulEmitter {
+public:
+  MatmulEmitter(KernelModule &kernels, mlir::Location loc)
+      : kernels(kernels), b(loc, kernels.module.getContext(), kernels.isa) {}
+
+  /// Replaces `op`; an error where the op is not what the kernels take.
+  llvm::LogicalResult replace(GroupedMatmulOp op);
+
+private:
+  // The slots of one expert, cut into blocks of rows; a unit of work is one block of one panel, panels outermost.
+  struct Expert {
+    mlir::Value number, firstSlot, rows, blocks, blockRows;
+  };
+  // A run of units of one expert.
+  struct Units {
+    mlir::Value from, to;
+  };
+  // A place in the work: expert, panel and tile in the panel.
+  struct Place {
+    mlir::Value expert, panel;
+    mlir::Value tile;
+  };
+
+  mlir::func::FuncOp driver();
+  void emitDriver(mlir::func::FuncOp function);
+  Expert expert(mlir::Value number);
+  mlir::Value unitCost(const Expert &expert);
+  void splitUnits();
+  void splitColumns();
+  void zeroColumns(mlir::Value firstPanel, mlir::Value endPanel);
+  void emitUnits(const Expert &expert, Units units);
+  void emitFewRows(const Expert &expert, Units units, int64_t rows);
+  void emitRowPasses(Place place, mlir::Value firstSlot, mlir::Value rows);
+  void callKernel(int64_t rows, int64_t tiles, Place place, mlir::Value slot);
+  mlir::func::FuncOp kernel(int64_t rows, int64_t tiles);
+
+  KernelModule &kernels;
+  KernelBuilder b;
+  MatmulSpec spec;
+  DriverArguments arguments;
+};
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CPU_MATMULEMITTER_H

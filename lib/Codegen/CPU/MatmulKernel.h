@@ -1,0 +1,66 @@
+// The micro-kernel: `rows` rows of x times `tiles` register tiles of a packed weight, whole K, then the epilogue, all in registers.
+// One emitter for every height, ISA and epilogue. A row's sum is one chain over K in every kernel: results are row-stable.
+#ifndef MOE_CODEGEN_CPU_MATMULKERNEL_H
+#define MOE_CODEGEN_CPU_MATMULKERNEL_H
+
+#include "KernelBuilder.h"
+#include "MatmulSpec.h"
+
+namespace moe {
+
+/// Arguments of a micro-kernel, in this order. Pointers are to the tile's first row and column; those that its variant does not
+/// use are null.
+struct KernelArguments {
+  /// Row-major x, or its row 0 where rows are gathered by `index` (i32 per row).
+  mlir::Value x, index;
+  /// The tile's first vector in its panel.
+  mlir::Value weight;
+  /// Result, row 0 of the result where `combine` rows are given.
+  mlir::Value out;
+  mlir::Value bias, upBias, combineRows, combineWeights;
+  /// Length of the sums; distance of rows of x and of the result in elements; result columns from the tile's first one on.
+  mlir::Value k, xStride, outStride, columns;
+
+  static constexpr int pointers = 8, integers = 4;
+  llvm::SmallVector<mlir::Value> list() const {
+    return {x, index, weight, out, bias, upBias, combineRows, combineWeights, k, xStride, outStride, columns};
+  }
+  static KernelArguments fromList(mlir::ValueRange v) {
+    return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11]};
+  }
+};
+
+/// Where a tile's two vectors lie in its panel and which result columns they make.
+struct TileGeometry {
+  TileGeometry(const IsaVersion &isa, bool gateUp)
+      : tilesPerPanel(panelColumns / (2 * isa.f32Lanes)), secondVector(gateUp ? panelColumns / 2 : isa.f32Lanes),
+        tileStep(gateUp ? isa.f32Lanes : 2 * isa.f32Lanes) {}
+  int64_t tilesPerPanel;
+  /// From a tile's first vector to its second, and from a tile to the next of its panel; also the result columns of a tile.
+  int64_t secondVector, tileStep;
+};
+
+class MatmulKernel {
+public:
+  MatmulKernel(KernelBuilder &builder, const MatmulSpec &spec, int64_t rows, int64_t tiles)
+      : b(builder), spec(spec), geometry(builder.isa, spec.gateUp), rows(rows), tiles(tiles) {}
+
+  /// Emits the function `name` at the end of `module`.
+  mlir::func::FuncOp emit(mlir::ModuleOp module, llvm::StringRef name);
+
+private:
+  llvm::SmallVector<mlir::Value> rowPointers();
+  llvm::SmallVector<mlir::Value> tilePointers();
+  llvm::SmallVector<mlir::Value> sumOverK();
+  void prefetch(mlir::Value weight);
+
+  KernelBuilder &b;
+  const MatmulSpec &spec;
+  const TileGeometry geometry;
+  const int64_t rows, tiles;
+  KernelArguments arguments;
+};
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CPU_MATMULKERNEL_H

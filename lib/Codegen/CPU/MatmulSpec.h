@@ -1,0 +1,65 @@
+// What of a moe.grouped_matmul its code depends on: read once from the op, checked, then the key under which kernels are shared.
+// Needs the op on memrefs, as lower leaves it.
+#ifndef MOE_CODEGEN_CPU_MATMULSPEC_H
+#define MOE_CODEGEN_CPU_MATMULSPEC_H
+
+#include "moe/IR/MoeDialect.h"
+
+#include <string>
+
+namespace moe {
+
+/// How the bias of a tile's columns lies in memory.
+enum class BiasForm {
+  None,
+  /// One vector; for gated products gate and up have a tensor each (either may be absent).
+  Plain,
+  /// Gate bias in the first half of a row, up bias in the second.
+  Halves,
+  /// Gate bias at even, up bias at odd places.
+  Interleaved
+};
+
+struct MatmulSpec {
+  int64_t experts = 1;
+  /// Panels of 32 packed columns per expert, and the length of a row of x.
+  int64_t panels = 0, k = 0;
+  /// Columns of the result.
+  int64_t columns = 0;
+  /// The panels hold 16 gate and 16 up columns; the result has one column per pair.
+  bool gateUp = false;
+  /// Rows of x come from an index list.
+  bool gather = false;
+  /// Slots of an expert come from `offsets`; else one expert has all rows.
+  bool ragged = false;
+  /// Results are weighted and added to the row of their token.
+  bool combine = false;
+  BiasForm bias = BiasForm::None;
+  /// For gated products with BiasForm::Plain: which of the two are there.
+  bool hasGateBias = false, hasUpBias = false;
+  /// Null: no activation.
+  FfnAttr ffn;
+
+  /// Columns of the result that one panel makes.
+  int64_t panelResultColumns() const { return gateUp ? 16 : 32; }
+  /// True if the last panel is not full.
+  bool hasTail() const { return columns % panelResultColumns() != 0; }
+  /// f32 from one expert's bias to the next.
+  int64_t biasStride() const { return bias == BiasForm::Halves || bias == BiasForm::Interleaved ? 2 * columns : columns; }
+  /// Equal for products that may share micro-kernels.
+  std::string kernelKey() const;
+  /// Equal for products that may share all their code.
+  std::string driverKey() const;
+
+  /// Reads and checks `op`; an error names the operand, what was expected and what was found.
+  static llvm::FailureOr<MatmulSpec> read(GroupedMatmulOp op);
+};
+
+/// Checks that `value` is a memref of `element` (null: any integer of 32 or 64 bits) and of a rank in `ranks`, dense in its last
+/// dim and, with `contiguous`, row-major without gaps. Emits an error on `op` that calls it `name`.
+llvm::LogicalResult checkKernelMemRef(mlir::Operation *op, llvm::StringRef name, mlir::Value value, mlir::Type element,
+                                      llvm::ArrayRef<int64_t> ranks, bool contiguous);
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CPU_MATMULSPEC_H
