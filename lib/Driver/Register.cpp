@@ -5,6 +5,7 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "moe/Driver/Stages.h"
+#include "moe/IR/BufferizableOpInterfaceImpl.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Import/Passes.h"
 
@@ -12,6 +13,7 @@ void moe::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   registry.insert<MoeDialect>();
+  registerBufferizableOpInterfaceExternalModels(registry);
 }
 
 void moe::registerAllPasses() {

@@ -34,4 +34,76 @@ def LowerPackWeights : Pass<"moe-lower-pack-weights", "::mlir::ModuleOp"> {
   }];
 }
 
+def LowerShapes : Pass<"moe-lower-shapes", "::mlir::ModuleOp"> {
+  let summary = "builds @moe_shapes and computes all sizes from the entry's dims";
+  let description = [{
+    `@moe_shapes` reads the dims of all inputs, writes those of all outputs and
+    returns 0 (moe-lower-arena adds the bytes), or −1−k where check k fails.
+    Checks are static dims, dims that share a symbol in `moe.dims`, and
+    `moe.require_equal`, which is gone then. In the entry every size is
+    computed first, from `tensor.dim` of its arguments.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def LowerEntry : Pass<"moe-lower-entry", "::mlir::ModuleOp"> {
+  let summary = "gives the entry its signature on memrefs";
+  let description = [{
+    Inputs become `bufferization.to_tensor` of memrefs, outputs are
+    materialised in memrefs. An output that joins an input and new rows is a KV
+    cache: both get strided layout, and `moe.past_of`, `moe.present_of`.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def LowerBufferize : Pass<"moe-lower-bufferize", "::mlir::ModuleOp"> {
+  let summary = "tensors to memrefs, in place where the analysis allows it";
+  let description = [{
+    Empty-tensor elimination and One-Shot Bufferize; copies are `linalg.copy`.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def LowerThreads : Pass<"moe-lower-threads", "::mlir::ModuleOp"> {
+  let summary = "places barriers between ops that share memory across threads";
+  let description = [{
+    A barrier goes before an op that reads what another wrote since the last
+    one, or writes what another read or wrote. Ops that split the rows of a
+    buffer alike need none. A `linalg.fill` whose buffer the next op overwrites
+    becomes that op's attribute `moe.init`: one constant per output, or unit.
+  }];
+}
+
+def LowerArena : Pass<"moe-lower-arena", "::mlir::ModuleOp"> {
+  let summary = "allocations to views of one arena, its size to @moe_shapes";
+  let description = [{
+    Buffers whose lives lie in different epochs (between barriers) may share
+    bytes. Offsets are functions of the input dims and multiples of 64.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def LowerLoops : Pass<"moe-lower-loops", "::mlir::ModuleOp"> {
+  let summary = "linalg and moe.concat to scf and vector, split over threads";
+  let description = [{
+    The last dim becomes vectors where accesses are contiguous; outer dims are
+    divided by `moe.thread_id` and `moe.num_threads`. A past that is the very
+    buffer of its present is not copied.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerMath : Pass<"moe-lower-math", "::mlir::ModuleOp"> {
+  let summary = "math functions on f32 to polynomials";
+  let description = [{
+    exp, tanh, erf and logarithms; sin, cos and pow stay for libm.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def VerifyLowered : Pass<"moe-verify-lowered", "::mlir::ModuleOp"> {
+  let summary = "checks what the lower stage leaves behind";
+}
+
 #endif // MOE_LOWER_PASSES_TD

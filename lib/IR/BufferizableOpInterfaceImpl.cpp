@@ -1,0 +1,102 @@
+// How One-Shot Bufferize treats moe ops: kernel ops write their `outs` completely and read only their inputs; a weight is a buffer that nobody
+// may write. Attached as external models so that the dialect itself does not depend on bufferization.
+#include "moe/IR/BufferizableOpInterfaceImpl.h"
+
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
+#include "moe/IR/MoeDialect.h"
+
+using namespace mlir;
+using namespace mlir::bufferization;
+
+namespace moe {
+namespace {
+
+/// The buffer itself, or a contiguous copy of it: kernels compute addresses from the shape alone.
+FailureOr<Value> getContiguous(RewriterBase &rewriter, Location loc, Value buffer, const BufferizationOptions &options) {
+  auto type = cast<MemRefType>(buffer.getType());
+  if (type.getLayout().isIdentity())
+    return buffer;
+  SmallVector<Value> sizes;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (type.isDynamicDim(dim))
+      sizes.push_back(memref::DimOp::create(rewriter, loc, buffer, dim));
+  auto plain = MemRefType::get(type.getShape(), type.getElementType());
+  FailureOr<Value> copy = options.createAlloc(rewriter, loc, plain, sizes);
+  if (failed(copy) || failed(options.createMemCpy(rewriter, loc, buffer, *copy)))
+    return failure();
+  return copy;
+}
+
+/// Model of a destination style op that overwrites all of its `outs`.
+template <typename OpTy, bool needsContiguous>
+struct KernelModel : DstBufferizableOpInterfaceExternalModel<KernelModel<OpTy, needsContiguous>, OpTy> {
+  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand, const AnalysisState &) const {
+    return !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand);
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto destination = cast<DestinationStyleOpInterface>(op);
+    SmallVector<Value> operands, results;
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (!isa<TensorType>(operand.get().getType())) {
+        operands.push_back(operand.get());
+        continue;
+      }
+      FailureOr<Value> buffer = getBuffer(rewriter, operand.get(), options, state);
+      if (failed(buffer))
+        return failure();
+      bool isInit = destination.isDpsInit(&operand);
+      Value value = *buffer;
+      if (needsContiguous && !cast<MemRefType>(value.getType()).getLayout().isIdentity()) {
+        if (isInit)
+          return op->emitOpError("writes into a strided view, expected a contiguous buffer");
+        FailureOr<Value> copy = getContiguous(rewriter, op->getLoc(), value, options);
+        if (failed(copy))
+          return failure();
+        value = *copy;
+      }
+      operands.push_back(value);
+      if (isInit)
+        results.push_back(value);
+    }
+    OperationState newState(op->getLoc(), op->getName(), operands, TypeRange(), op->getDiscardableAttrDictionary().getValue());
+    newState.propertiesAttr = op->getPropertiesAsAttribute();
+    rewriter.create(newState);
+    replaceOpWithBufferizedValues(rewriter, op, results);
+    return success();
+  }
+};
+
+struct WeightRefModel : BufferizableOpInterface::ExternalModel<WeightRefModel, WeightRefOp> {
+  bool isWritable(Operation *, Value, const AnalysisState &) const { return false; }
+
+  FailureOr<BufferLikeType> getBufferType(Operation *op, Value value, const BufferizationOptions &, const BufferizationState &,
+                                          SmallVector<Value> &) const {
+    auto type = cast<RankedTensorType>(value.getType());
+    return cast<BufferLikeType>(MemRefType::get(type.getShape(), type.getElementType()));
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &, BufferizationState &) const {
+    auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+    if (!type)
+      return success();
+    replaceOpWithNewBufferizedOp<WeightRefOp>(rewriter, op, MemRefType::get(type.getShape(), type.getElementType()),
+                                              cast<WeightRefOp>(op).getWeightAttr());
+    return success();
+  }
+};
+
+} // namespace
+
+void registerBufferizableOpInterfaceExternalModels(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *context, MoeDialect *) {
+    RoutePermuteOp::attachInterface<KernelModel<RoutePermuteOp, true>>(*context);
+    GroupedMatmulOp::attachInterface<KernelModel<GroupedMatmulOp, true>>(*context);
+    ConcatOp::attachInterface<KernelModel<ConcatOp, false>>(*context);
+    WeightRefOp::attachInterface<WeightRefModel>(*context);
+  });
+}
+
+} // namespace moe

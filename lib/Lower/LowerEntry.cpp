@@ -1,0 +1,151 @@
+// Gives the entry its final signature: memrefs of inputs, then of outputs. The body stays on tensors, read from the inputs and materialised in the
+// outputs, for bufferization to follow. Expects the entry on ranked tensors, without tensor arguments in other functions.
+#include "EntryPoint.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "moe/IR/MoeDialect.h"
+#include "moe/Lower/Passes.h"
+
+namespace moe {
+#define GEN_PASS_DEF_LOWERENTRY
+#include "moe/Lower/Passes.h.inc"
+} // namespace moe
+
+using namespace mlir;
+
+namespace moe {
+namespace {
+
+Value peelCasts(Value value) {
+  while (auto cast = value.getDefiningOp<tensor::CastOp>())
+    value = cast.getSource();
+  return value;
+}
+
+/// A KV cache: output `output` is input `input` with new rows behind it.
+struct CachePair {
+  unsigned input, output;
+};
+
+/// The inputs whose only growth is an output of the model. Each input and each output is in one pair at most.
+SmallVector<CachePair> findCachePairs(func::FuncOp entry, func::ReturnOp ret) {
+  SmallVector<CachePair> pairs;
+  llvm::SmallDenseSet<unsigned> taken;
+  llvm::SmallDenseSet<Value> joined;
+  for (auto [output, value] : llvm::enumerate(ret.getOperands())) {
+    Value source = peelCasts(value);
+    auto concat = source.getDefiningOp<ConcatOp>();
+    if (!concat || concat.getInputs().size() < 2)
+      continue;
+    auto past = dyn_cast<BlockArgument>(peelCasts(concat.getInputs().front()));
+    if (!past || past.getOwner() != &entry.getBody().front() || !joined.insert(source).second)
+      continue;
+    auto pastType = cast<RankedTensorType>(past.getType()), type = cast<RankedTensorType>(value.getType());
+    // The rows must grow: the dim that is joined differs between the two.
+    if (pastType.getRank() != type.getRank() || pastType.getElementType() != type.getElementType() ||
+        !taken.insert(past.getArgNumber()).second)
+      continue;
+    pairs.push_back({past.getArgNumber(), static_cast<unsigned>(output)});
+  }
+  return pairs;
+}
+
+/// Any strides but a dense last dim, from the pointer on.
+MemRefType stridedType(RankedTensorType type) {
+  SmallVector<int64_t> strides(type.getRank(), ShapedType::kDynamic);
+  strides.back() = 1;
+  return MemRefType::get(type.getShape(), type.getElementType(), StridedLayoutAttr::get(type.getContext(), 0, strides));
+}
+
+MemRefType plainType(RankedTensorType type) { return MemRefType::get(type.getShape(), type.getElementType()); }
+
+/// Writes `value` into `destination`. Reshapes before the output are undone on the buffer, so that what computes the value can write there.
+void materialise(OpBuilder &builder, Location loc, Value value, Value destination) {
+  while (cast<MemRefType>(destination.getType()).getLayout().isIdentity()) {
+    auto expand = value.getDefiningOp<tensor::ExpandShapeOp>();
+    if (!expand)
+      break;
+    auto sourceType = cast<RankedTensorType>(expand.getSrc().getType());
+    auto collapsed = memref::CollapseShapeOp::create(builder, loc, destination, expand.getReassociationIndices());
+    if (cast<MemRefType>(collapsed.getType()).getShape() != sourceType.getShape()) {
+      collapsed.erase();
+      break;
+    }
+    destination = collapsed;
+    value = expand.getSrc();
+  }
+  auto op = bufferization::MaterializeInDestinationOp::create(builder, loc, TypeRange(), value, destination);
+  op.setRestrict(true);
+  op.setWritable(true);
+}
+
+struct LowerEntry : impl::LowerEntryBase<LowerEntry> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    func::FuncOp entry = findEntry(getOperation());
+    if (!entry)
+      return signalPassFailure();
+    for (Type type : llvm::concat<const Type>(entry.getArgumentTypes(), entry.getResultTypes()))
+      if (!isa<RankedTensorType>(type)) {
+        entry.emitError() << "entry has type " << type << " in its signature, expected ranked tensors";
+        return signalPassFailure();
+      }
+    rewrite(entry);
+  }
+
+private:
+  void rewrite(func::FuncOp entry);
+};
+
+void LowerEntry::rewrite(func::FuncOp entry) {
+  Block &body = entry.getBody().front();
+  auto ret = cast<func::ReturnOp>(body.getTerminator());
+  OpBuilder builder(&body, body.begin());
+  SmallVector<CachePair> pairs = findCachePairs(entry, ret);
+  SmallVector<MemRefType> inputs, outputs;
+  for (Type type : entry.getArgumentTypes())
+    inputs.push_back(plainType(cast<RankedTensorType>(type)));
+  for (Type type : entry.getResultTypes())
+    outputs.push_back(plainType(cast<RankedTensorType>(type)));
+  for (CachePair pair : pairs) {
+    inputs[pair.input] = stridedType(cast<RankedTensorType>(entry.getArgumentTypes()[pair.input]));
+    outputs[pair.output] = stridedType(cast<RankedTensorType>(entry.getResultTypes()[pair.output]));
+  }
+
+  SmallVector<DictionaryAttr> argAttrs;
+  auto addAttrs = [&](DictionaryAttr old, StringRef kind, unsigned number) {
+    NamedAttrList list(old);
+    list.set(kind, builder.getI64IntegerAttr(number));
+    for (CachePair pair : pairs)
+      if (kind == "moe.input" && pair.input == number)
+        list.set("moe.past_of", builder.getI64IntegerAttr(pair.output));
+      else if (kind == "moe.output" && pair.output == number)
+        list.set("moe.present_of", builder.getI64IntegerAttr(pair.input));
+    argAttrs.push_back(list.getDictionary(builder.getContext()));
+  };
+  for (unsigned i = 0; i < inputs.size(); ++i)
+    addAttrs(entry.getArgAttrDict(i), "moe.input", i);
+  for (unsigned i = 0; i < outputs.size(); ++i)
+    addAttrs(entry.getResultAttrDict(i), "moe.output", i);
+
+  for (auto [i, type] : llvm::enumerate(inputs)) {
+    BlockArgument argument = body.getArgument(i);
+    Type tensor = argument.getType();
+    argument.setType(type);
+    auto read = bufferization::ToTensorOp::create(builder, argument.getLoc(), tensor, argument, /*restrict=*/true, /*writable=*/false);
+    argument.replaceAllUsesExcept(read.getResult(), read);
+  }
+  builder.setInsertionPoint(ret);
+  for (auto [i, type] : llvm::enumerate(outputs))
+    materialise(builder, ret.getLoc(), ret.getOperand(i), body.addArgument(type, ret.getLoc()));
+  ret.getOperandsMutable().clear();
+
+  SmallVector<Type> types(body.getArgumentTypes());
+  entry.removeResAttrsAttr();
+  entry.setFunctionType(builder.getFunctionType(types, {}));
+  entry.setAllArgAttrs(argAttrs);
+  SymbolTable::setSymbolName(entry, "moe_entry");
+}
+
+} // namespace
+} // namespace moe

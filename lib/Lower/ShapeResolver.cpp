@@ -1,0 +1,190 @@
+// See ShapeResolver.h. Recursion follows def-use chains that may be as long as the model is deep; results are memoised, and chains of
+// destination style ops are walked in a loop.
+#include "ShapeResolver.h"
+
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+
+using namespace mlir;
+
+namespace moe {
+
+Value ShapeResolver::constant(Location loc, int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
+
+Value ShapeResolver::nonZero(Location loc, Value divisor) {
+  IntegerAttr known;
+  if (matchPattern(divisor, m_Constant(&known)) && !known.getValue().isZero())
+    return divisor;
+  Type type = divisor.getType();
+  Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+  Value one = arith::ConstantOp::create(builder, loc, builder.getIntegerAttr(type, 1));
+  Value isZero = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, divisor, zero);
+  return arith::SelectOp::create(builder, loc, isZero, one, divisor);
+}
+
+Value ShapeResolver::fold(OpFoldResult size) {
+  if (auto attr = dyn_cast<Attribute>(size))
+    return constant(builder.getUnknownLoc(), cast<IntegerAttr>(attr).getInt());
+  return scalar(cast<Value>(size));
+}
+
+Value ShapeResolver::dim(Value shaped, int64_t dim) {
+  // Destination style ops and casts keep the shape: walk to where it is decided, so that deep chains need no recursion.
+  while (Operation *op = shaped.getDefiningOp()) {
+    if (auto destination = dyn_cast<DestinationStyleOpInterface>(op)) {
+      if (isa<TensorType>(shaped.getType())) {
+        shaped = destination.getTiedOpOperand(cast<OpResult>(shaped))->get();
+        continue;
+      }
+    }
+    if (isa<tensor::CastOp, memref::CastOp, tensor::InsertOp, tensor::InsertSliceOp>(op)) {
+      shaped = isa<tensor::InsertOp, tensor::InsertSliceOp>(op) ? op->getOperand(1) : op->getOperand(0);
+      continue;
+    }
+    break;
+  }
+  auto type = cast<ShapedType>(shaped.getType());
+  if (!type.isDynamicDim(dim))
+    return constant(shaped.getLoc(), type.getDimSize(dim));
+  auto found = dims.find({shaped, dim});
+  if (found != dims.end())
+    return found->second;
+  Value value = computeDim(shaped, dim);
+  if (value) {
+    dims[{shaped, dim}] = value;
+    scalars[value] = value;
+  }
+  return value;
+}
+
+Value ShapeResolver::computeDim(Value shaped, int64_t dim) {
+  if (auto argument = dyn_cast<BlockArgument>(shaped))
+    if (isa<FunctionOpInterface>(argument.getOwner()->getParentOp()))
+      return leaf(argument, dim);
+  Operation *op = shaped.getDefiningOp();
+  Value result = op ? dimOfView(op, dim) : Value();
+  if (!result && !failedAt)
+    failedAt = op;
+  return result;
+}
+
+Value ShapeResolver::product(Value shaped, ArrayRef<int64_t> dims) {
+  Value product;
+  for (int64_t dim : dims) {
+    Value size = this->dim(shaped, dim);
+    if (!size)
+      return {};
+    product = product ? arith::MulIOp::create(builder, shaped.getLoc(), product, size) : size;
+  }
+  return product;
+}
+
+Value ShapeResolver::sizeOfSlice(ArrayRef<OpFoldResult> sizes, const llvm::SmallBitVector &dropped, int64_t dim) {
+  int64_t position = -1;
+  for (auto [i, size] : llvm::enumerate(sizes))
+    if (!dropped.test(i) && ++position == dim)
+      return fold(size);
+  return {};
+}
+
+/// The size of a dynamic dim where `op` states it: allocations and the tensor dialect's view-like ops.
+Value ShapeResolver::dimOfView(Operation *op, int64_t dim) {
+  auto type = cast<ShapedType>(op->getResult(0).getType());
+  if (isa<tensor::EmptyOp, tensor::GenerateOp, tensor::SplatOp, memref::AllocOp>(op)) {
+    unsigned first = isa<tensor::SplatOp>(op) ? 1 : 0;
+    return scalar(op->getOperand(first + type.getDynamicDimIndex(dim)));
+  }
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
+    return fold(expand.getMixedOutputShape()[dim]);
+  if (auto expand = dyn_cast<memref::ExpandShapeOp>(op))
+    return fold(expand.getMixedOutputShape()[dim]);
+  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
+    return product(collapse.getSrc(), collapse.getReassociationIndices()[dim]);
+  if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op))
+    return product(collapse.getSrc(), collapse.getReassociationIndices()[dim]);
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
+    return sizeOfSlice(slice.getMixedSizes(), slice.getDroppedDims(), dim);
+  if (auto view = dyn_cast<memref::SubViewOp>(op))
+    return sizeOfSlice(view.getMixedSizes(), view.getDroppedDims(), dim);
+  if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+    Value low = fold(pad.getMixedLowPad()[dim]), high = fold(pad.getMixedHighPad()[dim]), size = this->dim(pad.getSource(), dim);
+    if (!low || !high || !size)
+      return {};
+    Value sum = arith::AddIOp::create(builder, op->getLoc(), low, size);
+    return arith::AddIOp::create(builder, op->getLoc(), sum, high);
+  }
+  if (auto reshape = dyn_cast<tensor::ReshapeOp>(op)) {
+    Value size = element(reshape.getShape(), {constant(op->getLoc(), dim)});
+    if (!size || size.getType().isIndex())
+      return size;
+    return arith::IndexCastOp::create(builder, op->getLoc(), builder.getIndexType(), size);
+  }
+  return {};
+}
+
+/// One element of a small tensor that is made from scalars, as shapes are.
+Value ShapeResolver::element(Value tensor, ArrayRef<Value> indices) {
+  while (auto cast = tensor.getDefiningOp<tensor::CastOp>())
+    tensor = cast.getSource();
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<uint64_t> position;
+  int64_t linear = 0;
+  for (auto [dim, index] : llvm::enumerate(indices)) {
+    IntegerAttr value;
+    if (type.isDynamicDim(dim) || !matchPattern(index, m_Constant(&value)) || value.getInt() < 0 ||
+        value.getInt() >= type.getDimSize(dim))
+      return {};
+    position.push_back(value.getInt());
+    linear = linear * type.getDimSize(dim) + value.getInt();
+  }
+  if (auto elements = tensor.getDefiningOp<tensor::FromElementsOp>())
+    return scalar(elements.getElements()[linear]);
+  DenseElementsAttr dense;
+  if (!matchPattern(tensor, m_Constant(&dense)) || !isa<IntegerType, IndexType>(type.getElementType()))
+    return {};
+  return arith::ConstantOp::create(builder, tensor.getLoc(), cast<TypedAttr>(dense.getValues<Attribute>()[position]));
+}
+
+Value ShapeResolver::scalar(Value value) {
+  auto found = scalars.find(value);
+  if (found != scalars.end())
+    return found->second;
+  Value result = computeScalar(value);
+  // The answer is its own answer: where it has become an operand of the program, it is not computed again.
+  if (result)
+    scalars[value] = scalars[result] = result;
+  return result;
+}
+
+Value ShapeResolver::computeScalar(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return {};
+  if (isa<tensor::DimOp, memref::DimOp>(op)) {
+    IntegerAttr index;
+    if (matchPattern(op->getOperand(1), m_Constant(&index)) && index.getInt() >= 0 &&
+        index.getInt() < cast<ShapedType>(op->getOperand(0).getType()).getRank())
+      return dim(op->getOperand(0), index.getInt());
+  } else if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
+    SmallVector<Value> indices(extract.getIndices());
+    if (Value result = element(extract.getTensor(), indices))
+      return result;
+  } else if (op->getNumRegions() == 0 && isMemoryEffectFree(op) && (isa_and_nonnull<arith::ArithDialect, affine::AffineDialect>(op->getDialect()))) {
+    IRMapping mapping;
+    for (Value operand : op->getOperands()) {
+      Value mapped = scalar(operand);
+      if (!mapped)
+        return {};
+      mapping.map(operand, mapped);
+    }
+    // A size of zero may divide (an inferred dim of an empty tensor): x/0 would trap, and 0/1 is the size that is meant.
+    if (isa<arith::DivSIOp, arith::DivUIOp, arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp, arith::RemSIOp, arith::RemUIOp>(op))
+      mapping.map(op->getOperand(1), nonZero(op->getLoc(), mapping.lookup(op->getOperand(1))));
+    Operation *clone = builder.clone(*op, mapping);
+    return clone->getResult(cast<OpResult>(value).getResultNumber());
+  }
+  if (!failedAt)
+    failedAt = op;
+  return {};
+}
+
+} // namespace moe

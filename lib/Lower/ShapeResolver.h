@@ -1,0 +1,50 @@
+//===- ShapeResolver.h - sizes as functions of the entry's dims -*- C++ -*-===//
+// Follows a size back through tensor programs to the dims of the entry's arguments and writes the arithmetic anew at another place. The shape
+// function and the entry both compute every size this way, so that neither depends on data.
+#ifndef MOE_LIB_LOWER_SHAPERESOLVER_H
+#define MOE_LIB_LOWER_SHAPERESOLVER_H
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallBitVector.h"
+#include "mlir/IR/Builders.h"
+
+#include <functional>
+
+namespace moe {
+
+class ShapeResolver {
+public:
+  /// Gives the value of dim `dim` of entry argument `argument`, built with the resolver's builder.
+  using LeafFn = std::function<mlir::Value(mlir::BlockArgument argument, int64_t dim)>;
+
+  ShapeResolver(mlir::OpBuilder &builder, LeafFn leaf) : builder(builder), leaf(std::move(leaf)) {}
+
+  /// Size of dimension `dim` of a ranked tensor or memref, as an index value. Null where it depends on data; `failedAt` then names the op.
+  mlir::Value dim(mlir::Value shaped, int64_t dim);
+
+  /// An integer or index scalar recomputed at the builder's place. Null where it depends on data.
+  mlir::Value scalar(mlir::Value value);
+
+  /// The op that made the last answer null.
+  mlir::Operation *failedAt = nullptr;
+
+private:
+  mlir::Value computeDim(mlir::Value shaped, int64_t dim);
+  mlir::Value computeScalar(mlir::Value value);
+  mlir::Value dimOfView(mlir::Operation *op, int64_t dim);
+  mlir::Value product(mlir::Value shaped, llvm::ArrayRef<int64_t> dims);
+  mlir::Value sizeOfSlice(llvm::ArrayRef<mlir::OpFoldResult> sizes, const llvm::SmallBitVector &dropped, int64_t dim);
+  mlir::Value fold(mlir::OpFoldResult size);
+  mlir::Value nonZero(mlir::Location loc, mlir::Value divisor);
+  mlir::Value constant(mlir::Location loc, int64_t value);
+  mlir::Value element(mlir::Value tensor, llvm::ArrayRef<mlir::Value> indices);
+
+  mlir::OpBuilder &builder;
+  LeafFn leaf;
+  llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> dims;
+  llvm::DenseMap<mlir::Value, mlir::Value> scalars;
+};
+
+} // namespace moe
+
+#endif // MOE_LIB_LOWER_SHAPERESOLVER_H
