@@ -132,17 +132,18 @@ private:
       return op.emitOpError("must be a memref of static shape and identity layout after lower, found ") << op.getType();
     if (!weight || !weight.getSection() || !weight.getOffset())
       return op.emitOpError("reads ") << op.getWeightAttr() << ", which has no place in model.weights";
-    if (*weight.getSection() < 0 || *weight.getSection() > std::numeric_limits<int32_t>::max() || *weight.getOffset() < 0 ||
-        *weight.getOffset() % weightAlignment)
-      return op.emitOpError("reads ") << op.getWeightAttr() << " at section " << *weight.getSection() << ", offset "
-                                      << *weight.getOffset() << "; an offset is a multiple of 64";
+    // The attributes are signed; their accessors are not.
+    const auto section = static_cast<int64_t>(*weight.getSection()), offset = static_cast<int64_t>(*weight.getOffset());
+    if (section < 0 || section > std::numeric_limits<int32_t>::max() || offset < 0 || offset % weightAlignment)
+      return op.emitOpError("reads ") << op.getWeightAttr() << " at section " << section << ", offset " << offset
+                                      << "; an offset is a multiple of 64";
     OpBuilder builder(op);
     Location loc = op.getLoc();
     Type pointer = LLVM::LLVMPointerType::get(&getContext());
     Value sections = loadInvariant(builder, loc, pointer, thread, Sections);
-    Value base = loadInvariant(builder, loc, pointer, sections, static_cast<int32_t>(*weight.getSection()));
-    Value offset = LLVM::ConstantOp::create(builder, loc, builder.getI64Type(), builder.getI64IntegerAttr(*weight.getOffset()));
-    auto address = LLVM::GEPOp::create(builder, loc, pointer, builder.getI8Type(), base, ValueRange{offset},
+    Value base = loadInvariant(builder, loc, pointer, sections, static_cast<int32_t>(section));
+    Value distance = LLVM::ConstantOp::create(builder, loc, builder.getI64Type(), builder.getI64IntegerAttr(offset));
+    auto address = LLVM::GEPOp::create(builder, loc, pointer, builder.getI8Type(), base, ValueRange{distance},
                                        LLVM::GEPNoWrapFlags::inbounds);
     address->setDiscardableAttr(weightAddressAttrName, builder.getUnitAttr());
     Value yes = LLVM::ConstantOp::create(builder, loc, builder.getI1Type(), builder.getBoolAttr(true));

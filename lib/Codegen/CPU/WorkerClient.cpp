@@ -137,4 +137,16 @@ LogicalResult linkModel(Location loc, const LinkInputs &inputs, StringRef output
   return runWorker(loc, arguments, options);
 }
 
+LogicalResult emitAndLinkModel(ModuleOp tables, LinkInputs inputs, StringRef outputPath, const WorkerOptions &options) {
+  // An empty file for now; the worker overwrites it.
+  auto object = writeTemporary(tables.getLoc(), "o", [](raw_ostream &) { return success(); });
+  if (failed(object))
+    return failure();
+  llvm::FileRemover removeObject(*object);
+  if (failed(emitObject(tables, ObjectKind::Object, *object, options)))
+    return failure();
+  inputs.objects.push_back(*object);
+  return linkModel(tables.getLoc(), inputs, outputPath, options);
+}
+
 } // namespace moe

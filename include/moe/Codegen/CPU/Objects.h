@@ -52,6 +52,9 @@ struct LinkInputs {
 /// diagnostics at `loc`.
 mlir::LogicalResult linkModel(mlir::Location loc, const LinkInputs &inputs, llvm::StringRef outputPath, const WorkerOptions &options);
 
+/// Emits `tables` (an LLVM-dialect module without vectors) as one more object and links it with `inputs`: what ArtifactOptions::link wants.
+mlir::LogicalResult emitAndLinkModel(mlir::ModuleOp tables, LinkInputs inputs, llvm::StringRef outputPath, const WorkerOptions &options);
+
 namespace worker {
 
 /// Limits this process's address space and makes it die with its parent. Called first.

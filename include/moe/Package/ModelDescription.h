@@ -1,0 +1,101 @@
+//===- ModelDescription.h - what an artifact says about its model -*- C++ -*-===//
+// Plain data, collected from the IR once and written three times: as moe_model_info, as manifest.json and as the comment in model.h.
+#ifndef MOE_PACKAGE_MODELDESCRIPTION_H
+#define MOE_PACKAGE_MODELDESCRIPTION_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Support/LLVM.h"
+#include "moe/Machine/ModelInfo.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace moe {
+
+/// An MoE layer of the source model. A number is 0 and a string empty where the graph does not say it.
+struct MoeLayerInfo {
+  std::string name;         ///< As the graph names it.
+  std::string form;         ///< How the exporter wrote it: "batched", "unrolled", ... "mlir" if written by hand.
+  int64_t experts = 0;      ///< E.
+  int64_t topK = 0;         ///< Experts per token.
+  int64_t hidden = 0;       ///< H, the length of a token's row.
+  int64_t intermediate = 0; ///< I, between the two projections.
+  std::string activation;   ///< "silu"; "custom" if the experts are given as a region.
+  bool gated = false;       ///< True if a gate projection multiplies the up projection.
+  std::string router;       ///< "softmax top_k"; "given" if the router was not recognised and hands over experts and weights.
+  std::string weightType;   ///< Element type of the stored weights: "f32", "int4_group".
+};
+
+/// The MoE layers of a module as the raise stage leaves it, in the order of the graph.
+std::vector<MoeLayerInfo> collectMoeLayers(mlir::ModuleOp raised);
+
+/// One dim of an input or output.
+struct DimDescription {
+  int64_t size = dynamicDim; ///< The size, or dynamicDim.
+  std::string symbol;        ///< Name of a dynamic dim; empty if it has none.
+};
+
+/// An input or output.
+struct TensorDescription {
+  std::string name;
+  uint32_t dataType = 0; ///< OnnxDataType.
+  std::vector<DimDescription> dims;
+};
+
+/// The output `output` is the input `input` extended along `axis`.
+struct CachePairDescription {
+  uint32_t input = 0, output = 0, axis = 0;
+};
+
+/// A section of model.weights. Its place in the list is its id.
+struct SectionDescription {
+  std::string packing;   ///< Layout of the weights in it: "plain", "panel32", ...; empty if it holds none.
+  uint64_t offset = 0;   ///< In model.weights, a multiple of 4096.
+  uint64_t bytes = 0;    ///< Length, 0 if it holds none.
+  std::array<uint8_t, sha256Bytes> sha256 = {};
+};
+
+/// The file model.weights.
+struct WeightsDescription {
+  uint64_t bytes = 0;
+  std::array<uint8_t, sha256Bytes> sha256 = {};
+  std::vector<SectionDescription> sections;
+};
+
+/// One version of the code in model.so.
+struct IsaDescription {
+  std::string name;                  ///< "avx2".
+  std::vector<std::string> features; ///< LLVM's names without sign.
+  std::vector<uint32_t> sections;    ///< Ids of the sections of model.weights that it reads.
+};
+
+/// All of it.
+struct ModelDescription {
+  std::vector<TensorDescription> inputs, outputs;
+  std::vector<CachePairDescription> cachePairs;
+  std::vector<std::string> checks;
+  WeightsDescription weights;
+  std::vector<IsaDescription> isaVersions; ///< Best first.
+  std::vector<MoeLayerInfo> layers;
+};
+
+/// Inputs, outputs, cache pairs and checks of a module as the lower stage leaves it; the rest stays empty. An error is a diagnostic.
+mlir::FailureOr<ModelDescription> describeModel(mlir::ModuleOp lowered);
+
+/// The ONNX number of an element type; 0 if it has none of OnnxDataType.
+uint32_t onnxDataType(mlir::Type type);
+
+/// "float32" for OnnxFloat and so on, as numpy spells it; "unknown" for any other number.
+llvm::StringRef dataTypeName(uint32_t dataType);
+
+/// Lower-case hexadecimal of a digest.
+std::string hexDigest(const std::array<uint8_t, sha256Bytes> &digest);
+
+/// The bytes of moe_model_info. Fails with a text where a string or list does not fit in 32 bits, or a CPU feature has no bit.
+bool writeModelInfo(const ModelDescription &model, std::vector<uint8_t> &bytes, std::string &error);
+
+} // namespace moe
+
+#endif // MOE_PACKAGE_MODELDESCRIPTION_H

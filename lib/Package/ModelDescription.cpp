@@ -1,0 +1,178 @@
+// Reads inputs, outputs, cache pairs and checks off the entry function that the lower stage leaves.
+#include "moe/Package/ModelDescription.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+
+namespace moe {
+
+uint32_t onnxDataType(Type type) {
+  if (isa<Float32Type>(type))
+    return OnnxFloat;
+  if (isa<Float64Type>(type))
+    return OnnxDouble;
+  if (isa<Float16Type>(type))
+    return OnnxFloat16;
+  if (isa<BFloat16Type>(type))
+    return OnnxBfloat16;
+  auto integer = dyn_cast<IntegerType>(type);
+  if (!integer)
+    return 0;
+  bool isUnsigned = integer.isUnsigned();
+  switch (integer.getWidth()) {
+  case 1:
+    return OnnxBool;
+  case 8:
+    return isUnsigned ? OnnxUint8 : OnnxInt8;
+  case 16:
+    return isUnsigned ? OnnxUint16 : OnnxInt16;
+  case 32:
+    return isUnsigned ? OnnxUint32 : OnnxInt32;
+  case 64:
+    return isUnsigned ? OnnxUint64 : OnnxInt64;
+  default:
+    return 0;
+  }
+}
+
+StringRef dataTypeName(uint32_t dataType) {
+  switch (dataType) {
+  case OnnxFloat:
+    return "float32";
+  case OnnxUint8:
+    return "uint8";
+  case OnnxInt8:
+    return "int8";
+  case OnnxUint16:
+    return "uint16";
+  case OnnxInt16:
+    return "int16";
+  case OnnxInt32:
+    return "int32";
+  case OnnxInt64:
+    return "int64";
+  case OnnxBool:
+    return "bool";
+  case OnnxFloat16:
+    return "float16";
+  case OnnxDouble:
+    return "float64";
+  case OnnxUint32:
+    return "uint32";
+  case OnnxUint64:
+    return "uint64";
+  case OnnxBfloat16:
+    return "bfloat16";
+  default:
+    return "unknown";
+  }
+}
+
+std::string hexDigest(const std::array<uint8_t, sha256Bytes> &digest) { return llvm::toHex(digest, /*LowerCase=*/true); }
+
+namespace {
+
+/// Fills the slot of one list that the argument's number names.
+LogicalResult describeTensor(func::FuncOp entry, unsigned argument, StringRef kind, std::vector<TensorDescription> &list) {
+  auto number = entry.getArgAttrOfType<IntegerAttr>(argument, kind);
+  auto type = dyn_cast<MemRefType>(entry.getArgumentTypes()[argument]);
+  if (!number || !type)
+    return entry.emitOpError("argument ") << argument << ": expected a memref with an integer " << kind;
+  int64_t index = number.getInt();
+  if (index < 0 || index >= entry.getNumArguments())
+    return entry.emitOpError("argument ") << argument << ": " << kind << " " << index << " is out of range";
+  if (list.size() <= static_cast<size_t>(index))
+    list.resize(index + 1);
+  TensorDescription &tensor = list[index];
+  if (tensor.dataType != 0)
+    return entry.emitOpError("argument ") << argument << ": " << kind << " " << index << " occurs twice";
+
+  auto name = entry.getArgAttrOfType<StringAttr>(argument, "moe.name");
+  tensor.name = name ? name.getValue().str() : (kind.substr(4) + "_" + Twine(index)).str();
+  // A lowering may have dropped the sign of the elements; then it says which type the model had.
+  auto declared = entry.getArgAttrOfType<TypeAttr>(argument, "moe.dtype");
+  Type element = declared ? declared.getValue() : type.getElementType();
+  tensor.dataType = onnxDataType(element);
+  if (tensor.dataType == 0)
+    return entry.emitOpError("argument ") << argument << " (" << tensor.name << "): elements of type " << element
+                                          << " cannot be a model's input or output";
+  auto names = entry.getArgAttrOfType<ArrayAttr>(argument, "moe.dims");
+  for (auto [axis, size] : llvm::enumerate(type.getShape())) {
+    DimDescription dim;
+    auto text = names && axis < names.size() ? dyn_cast<StringAttr>(names[axis]) : StringAttr();
+    if (!ShapedType::isDynamic(size))
+      dim.size = size;
+    else if (text && text.getValue() != "?" && !llvm::all_of(text.getValue(), llvm::isDigit))
+      dim.symbol = text.getValue().str();
+    tensor.dims.push_back(dim);
+  }
+  return success();
+}
+
+/// The one axis along which the two may differ; -1 if there is none or more than one.
+int64_t growingAxis(const TensorDescription &past, const TensorDescription &present) {
+  if (past.dims.size() != present.dims.size())
+    return -1;
+  int64_t found = -1;
+  for (size_t axis = 0; axis < past.dims.size(); ++axis) {
+    const DimDescription &a = past.dims[axis], &b = present.dims[axis];
+    bool same = a.size != dynamicDim ? a.size == b.size : b.size == dynamicDim && !a.symbol.empty() && a.symbol == b.symbol;
+    if (same)
+      continue;
+    if (found >= 0)
+      return -1;
+    found = static_cast<int64_t>(axis);
+  }
+  return found;
+}
+
+/// Inputs with moe.past_of: the number of the output that extends them. A pair whose axis is not known is left out; the caller then passes
+/// two buffers, which is always right.
+void describePairs(func::FuncOp entry, ModelDescription &model) {
+  for (unsigned i = 0; i < entry.getNumArguments(); ++i) {
+    auto input = entry.getArgAttrOfType<IntegerAttr>(i, "moe.input");
+    auto output = entry.getArgAttrOfType<IntegerAttr>(i, "moe.past_of");
+    if (!input || !output || output.getInt() < 0 || static_cast<size_t>(output.getInt()) >= model.outputs.size())
+      continue;
+    auto declared = entry.getArgAttrOfType<IntegerAttr>(i, "moe.past_axis");
+    const TensorDescription &past = model.inputs[input.getInt()], &present = model.outputs[output.getInt()];
+    int64_t axis = declared ? declared.getInt() : growingAxis(past, present);
+    if (axis >= 0 && static_cast<size_t>(axis) < past.dims.size())
+      model.cachePairs.push_back(
+          {static_cast<uint32_t>(input.getInt()), static_cast<uint32_t>(output.getInt()), static_cast<uint32_t>(axis)});
+  }
+}
+
+} // namespace
+
+FailureOr<ModelDescription> describeModel(ModuleOp lowered) {
+  func::FuncOp entry;
+  for (auto function : lowered.getOps<func::FuncOp>())
+    if (function->hasAttr("moe.entry"))
+      entry = function;
+  if (!entry)
+    return lowered.emitError("has no function with the attribute moe.entry"), failure();
+  ModelDescription model;
+  for (unsigned i = 0; i < entry.getNumArguments(); ++i) {
+    bool isInput = entry.getArgAttr(i, "moe.input") != nullptr, isOutput = entry.getArgAttr(i, "moe.output") != nullptr;
+    if (isInput && failed(describeTensor(entry, i, "moe.input", model.inputs)))
+      return failure();
+    if (isOutput && failed(describeTensor(entry, i, "moe.output", model.outputs)))
+      return failure();
+  }
+  for (const auto *list : {&model.inputs, &model.outputs})
+    for (auto [index, tensor] : llvm::enumerate(*list))
+      if (tensor.dataType == 0)
+        return entry.emitOpError("has no argument that is ") << (list == &model.inputs ? "input " : "output ") << index, failure();
+  describePairs(entry, model);
+  if (auto checks = lowered->getAttrOfType<ArrayAttr>("moe.checks"))
+    for (auto check : checks.getAsRange<StringAttr>())
+      model.checks.push_back(check.getValue().str());
+  return model;
+}
+
+} // namespace moe

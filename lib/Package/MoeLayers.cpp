@@ -1,0 +1,89 @@
+// What a report says about each MoE layer, read off the chain score, select, weigh, slots, dispatch, experts of a raised module.
+#include "moe/IR/Layers.h"
+#include "moe/IR/MoeDialect.h"
+#include "moe/Package/ModelDescription.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+namespace moe {
+
+namespace {
+
+int64_t knownDim(Type type, int64_t fromBack) {
+  auto shaped = dyn_cast<RankedTensorType>(type);
+  if (!shaped || shaped.getRank() < fromBack)
+    return 0;
+  int64_t size = shaped.getDimSize(shaped.getRank() - fromBack);
+  return ShapedType::isDynamic(size) ? 0 : size;
+}
+
+/// Fills experts, top k and the router from the slots that feed `op`.
+void describeRouting(ExpertsOp op, MoeLayerInfo &layer) {
+  auto slots = op.getOffset().getDefiningOp<SlotsOp>();
+  if (!slots)
+    return;
+  layer.experts = slots.getExperts();
+  Operation *list = slots.getToken().getDefiningOp();
+  if (auto assign = dyn_cast_or_null<AssignOp>(list)) {
+    layer.topK = knownDim(assign.getIndices().getType(), 1);
+    layer.router = "given";
+  } else if (auto select = dyn_cast_or_null<SelectOp>(list)) {
+    layer.topK = select.getK();
+    layer.router = stringifySelectMode(select.getMode()).str();
+    if (auto score = select.getChoice() ? select.getChoice().getDefiningOp<ScoreOp>() : ScoreOp())
+      layer.router = (stringifyScoreFunction(score.getFunction()) + " " + layer.router).str();
+  }
+}
+
+/// The element type of what is stored: through a dequantisation, and of the symbol rather than of the value that a cast made.
+std::string storedType(Value weight) {
+  while (Operation *producer = weight.getDefiningOp()) {
+    if (auto dequant = dyn_cast<DequantOp>(producer))
+      return stringifyQuantFormat(dequant.getFormat().getFormat()).str();
+    if (isa<WeightRefOp>(producer) || producer->getNumOperands() != 1)
+      break;
+    weight = producer->getOperand(0);
+  }
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << getElementTypeOrSelf(weight.getType());
+  return text;
+}
+
+void describeExperts(ExpertsOp op, MoeLayerInfo &layer) {
+  layer.hidden = knownDim(op.getRows().getType(), 1);
+  if (!op.getFfn()) {
+    layer.activation = "custom";
+    return;
+  }
+  FfnAttr ffn = *op.getFfn();
+  layer.activation = stringifyActivation(ffn.getActivation()).str();
+  layer.gated = ffn.isGated();
+  if (!op.getGate())
+    return;
+  layer.weightType = storedType(op.getGate());
+  bool outIn = op.getOrder() == WeightOrder::OutIn;
+  bool shared = ffn.getGate() == GateLayout::Halves || ffn.getGate() == GateLayout::Interleaved;
+  layer.intermediate = knownDim(op.getGate().getType(), outIn ? 2 : 1) / (shared ? 2 : 1);
+  if (layer.experts == 0)
+    layer.experts = knownDim(op.getGate().getType(), 3);
+}
+
+} // namespace
+
+std::vector<MoeLayerInfo> collectMoeLayers(ModuleOp raised) {
+  std::vector<MoeLayerInfo> layers;
+  raised.walk([&](ExpertsOp op) {
+    MoeLayerInfo layer;
+    layer.name = layerName(op);
+    layer.form = op.getOrigin() ? op.getOrigin()->getForm().str() : "mlir";
+    describeRouting(op, layer);
+    describeExperts(op, layer);
+    layers.push_back(std::move(layer));
+  });
+  return layers;
+}
+
+} // namespace moe
