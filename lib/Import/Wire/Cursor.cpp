@@ -6,7 +6,10 @@
 namespace moe::wire {
 
 std::string WireError::str() const {
-  return "at byte " + std::to_string(offset) + (path.empty() ? "" : ", in " + path) + ": " + message;
+  std::string place = offset ? "at byte " + std::to_string(*offset) : "";
+  if (!path.empty())
+    place += (place.empty() ? "in " : ", in ") + path;
+  return place + (place.empty() ? "" : ": ") + message;
 }
 
 std::string FieldPath::str() const {
@@ -21,7 +24,7 @@ std::string FieldPath::str() const {
 
 bool Decoder::fail(const uint8_t *at, const FieldPath &path, std::string message) {
   if (!error)
-    error = WireError{at && input.data ? static_cast<uint64_t>(at - input.data) : 0, path.str(), std::move(message)};
+    error = WireError{at ? std::optional<uint64_t>(at - input.data) : std::nullopt, path.str(), std::move(message)};
   return false;
 }
 

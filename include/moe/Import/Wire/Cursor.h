@@ -22,9 +22,9 @@ struct Bytes {
   const uint8_t *end() const { return data + size; }
 };
 
-/// What is wrong, at which byte from the start of the input, in which field.
+/// What is wrong, in which field, and at which byte from the start of the input where it is one place.
 struct WireError {
-  uint64_t offset = 0;
+  std::optional<uint64_t> offset;
   std::string path;
   std::string message;
 

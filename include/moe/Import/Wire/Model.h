@@ -1,0 +1,89 @@
+//===- Model.h - an ONNX model as it lies in the file -----------*- C++ -*-===//
+// The messages of an ONNX model as plain structs of views into the file: nothing is copied, nothing is interpreted. value_info, doc strings,
+// metadata and device configurations are skipped: they are hints. No LLVM here.
+#ifndef MOE_IMPORT_WIRE_MODEL_H
+#define MOE_IMPORT_WIRE_MODEL_H
+
+#include "moe/Import/Wire/Fields.h"
+#include "moe/Import/Wire/TensorProto.h"
+
+#include <memory>
+
+namespace moe::wire {
+
+/// A dim of a type: a number, a name, or neither.
+struct Dimension {
+  enum class Kind { Unset, Value, Param } kind = Kind::Unset;
+  int64_t value = 0;
+  std::string_view param;
+};
+
+/// TypeProto. Only tensors are read further.
+struct Type {
+  enum class Kind { None, Tensor, Sequence, Map, Optional, SparseTensor, Opaque } kind = Kind::None;
+  DataType element = DataType::UNDEFINED;
+  bool hasShape = false;
+  std::vector<Dimension> dims;
+};
+
+struct ValueInfo {
+  std::string_view name;
+  Type type;
+};
+
+struct Graph;
+
+/// AttributeProto. `type` says which value is meant; where a file older than IR 2 leaves it out, it is the value that is there.
+struct Attribute {
+  std::string_view name, refName;
+  AttributeType type = AttributeType::Undefined;
+  float f = 0;
+  int64_t i = 0;
+  std::string_view s;
+  std::vector<float> floats;
+  std::vector<int64_t> ints;
+  std::vector<std::string_view> strings;
+  /// One tensor or graph for `t` and `g`, any number for `tensors` and `graphs`.
+  std::vector<TensorProto> tensor, tensors;
+  std::vector<Graph> graph, graphs;
+};
+
+struct Node {
+  std::string_view name, opType, domain, overload;
+  std::vector<std::string_view> inputs, outputs;
+  std::vector<Attribute> attributes;
+};
+
+struct Graph {
+  std::string_view name;
+  std::vector<Node> nodes;
+  std::vector<TensorProto> initializers;
+  std::vector<ValueInfo> inputs, outputs;
+  bool hasSparseInitializer = false;
+};
+
+struct OpsetImport {
+  std::string_view domain;
+  int64_t version = 0;
+};
+
+/// A model-local function, by name only.
+struct Function {
+  std::string_view domain, name;
+};
+
+struct Model {
+  std::optional<int64_t> irVersion;
+  std::string_view producerName, producerVersion;
+  std::vector<OpsetImport> opsets;
+  std::vector<Function> functions;
+  bool hasGraph = false;
+  Graph graph;
+};
+
+/// Parses a whole file. Nothing on an error, which `error` receives. The result points into `input`.
+std::optional<Model> parseModel(Bytes input, WireError &error);
+
+} // namespace moe::wire
+
+#endif // MOE_IMPORT_WIRE_MODEL_H

@@ -1,0 +1,257 @@
+// The graph around the nodes: opsets, initializers, entry arguments and results.
+#include "GraphImporter.h"
+
+#include "NodeOrder.h"
+#include "OnnxVersions.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace moe {
+
+GraphImporter::GraphImporter(ModuleOp module, Location file, StringRef path, wire::Bytes bytes, const wire::Model &model, const ImportOptions &options)
+    : module(module), file(file), model(model), options(options), context(module.getContext()), builder(context),
+      tensors(context, path, bytes, options), inference(context) {}
+
+LogicalResult GraphImporter::run() {
+  if (model.graph.hasSparseInitializer)
+    return emitError(file) << "sparse initializers are not supported";
+  if (failed(declareOpsets()) || failed(declareInitializers()) || failed(buildEntry()))
+    return failure();
+  std::optional<SmallVector<size_t>> order = orderNodes(model.graph, [&](size_t position, const std::string &message) {
+    const wire::Node &node = model.graph.nodes[position];
+    nodeError(node, nodeLocation(node, position)) << message;
+  });
+  if (!order)
+    return failure();
+  for (size_t position : *order)
+    if (failed(buildNode(model.graph.nodes[position], position)))
+      return failure();
+  return finish();
+}
+
+LogicalResult GraphImporter::declareOpsets() {
+  if (model.opsets.empty())
+    return emitError(file) << "expected opset_import, found none";
+  for (const wire::OpsetImport &opset : model.opsets) {
+    StringRef domain = opset.domain == "ai.onnx" ? StringRef() : StringRef(opset.domain);
+    if (opset.version < 1)
+      return emitError(file) << "expected an opset version of at least 1 for domain '" << domain << "', found " << opset.version;
+    auto [place, isNew] = opsets.try_emplace(domain, opset.version);
+    if (!isNew && place->second != opset.version)
+      return emitError(file) << "expected one opset version for domain '" << domain << "', found " << place->second << " and " << opset.version;
+    if (domain.empty() && opset.version > newestOnnxOpset())
+      emitWarning(file) << "opset " << opset.version << " is newer than " << newestOnnxOpset() << ", the newest one known; ops are taken as they were then";
+  }
+  for (const wire::Function &function : model.functions)
+    functions.insert((StringRef(function.domain) + "::" + StringRef(function.name)).str());
+  return success();
+}
+
+LogicalResult GraphImporter::declareInitializers() {
+  for (const wire::TensorProto &tensor : model.graph.initializers) {
+    StringRef name(tensor.name);
+    if (name.empty())
+      return emitError(file) << "expected initializers with names, found one without";
+    if (!initializers.try_emplace(name, &tensor).second)
+      return emitError(file) << "expected one initializer called '" << name << "', found two";
+  }
+  return success();
+}
+
+FailureOr<RankedTensorType> GraphImporter::inputType(const wire::ValueInfo &input, SmallVectorImpl<Attribute> &dims) {
+  auto fail = [&]() -> InFlightDiagnostic { return emitError(file) << "input '" << StringRef(input.name) << "': "; };
+  if (input.type.kind != wire::Type::Kind::Tensor) {
+    fail() << "expected a tensor, found " << (input.type.kind == wire::Type::Kind::None ? "no type" : "a type that is no tensor");
+    return failure();
+  }
+  Type element = onnxElementType(context, static_cast<int64_t>(input.type.element));
+  if (!element) {
+    fail() << "expected a data type of numbers, found " << wire::dataTypeName(input.type.element);
+    return failure();
+  }
+  if (!input.type.hasShape) {
+    fail() << "expected a shape, found none; the rank must be known";
+    return failure();
+  }
+  SmallVector<int64_t> shape;
+  for (const wire::Dimension &dim : input.type.dims) {
+    StringRef name = dim.kind == wire::Dimension::Kind::Param ? StringRef(dim.param) : StringRef();
+    int64_t size = ShapedType::kDynamic, digits = 0;
+    auto fixed = llvm::find_if(options.fixedDims, [&](const auto &entry) { return !name.empty() && entry.first == name; });
+    if (!name.empty())
+      dimNames.insert(name);
+    if (fixed != options.fixedDims.end())
+      size = fixed->second;
+    else if (dim.kind == wire::Dimension::Kind::Value)
+      size = dim.value;
+    else if (!name.empty() && !name.getAsInteger(10, digits) && digits >= 0)
+      size = digits; // Some exporters write fixed sizes as names.
+    if (size < 0 && size != ShapedType::kDynamic) {
+      fail() << "expected sizes of at least 0, found " << size;
+      return failure();
+    }
+    shape.push_back(size);
+    dims.push_back(builder.getStringAttr(size != ShapedType::kDynamic ? Twine(size) : name.empty() ? Twine("?") : Twine(name)));
+  }
+  return RankedTensorType::get(shape, element);
+}
+
+LogicalResult GraphImporter::checkFixedDims() {
+  for (const auto &[name, size] : options.fixedDims) {
+    if (size < 1)
+      return emitError(file) << "expected a size of at least 1 for the dim '" << name << "', found " << size;
+    if (dimNames.contains(name))
+      continue;
+    InFlightDiagnostic report = emitError(file) << "no input has a dim called '" << name << "'; there are";
+    SmallVector<StringRef> known;
+    for (const auto &entry : dimNames)
+      known.push_back(entry.getKey());
+    llvm::sort(known);
+    if (known.empty())
+      report << " none";
+    for (auto [position, other] : llvm::enumerate(known))
+      report << (position ? ", '" : " '") << other << "'";
+    return report;
+  }
+  return success();
+}
+
+LogicalResult GraphImporter::buildEntry() {
+  SmallVector<Type> types;
+  SmallVector<StringRef> names;
+  SmallVector<DictionaryAttr> attributes;
+  llvm::StringSet<> seen;
+  for (const wire::ValueInfo &input : model.graph.inputs) {
+    StringRef name(input.name);
+    if (name.empty())
+      return emitError(file) << "expected inputs with names, found one without";
+    if (!seen.insert(name).second)
+      return emitError(file) << "expected one input called '" << name << "', found two";
+    // An input with an initializer has a default; it is not asked for at run time.
+    if (initializers.contains(name))
+      continue;
+    SmallVector<Attribute> dims;
+    FailureOr<RankedTensorType> type = inputType(input, dims);
+    if (failed(type))
+      return failure();
+    types.push_back(*type);
+    names.push_back(name);
+    attributes.push_back(builder.getDictionaryAttr({builder.getNamedAttr("moe.name", builder.getStringAttr(name)),
+                                                    builder.getNamedAttr("moe.dims", builder.getArrayAttr(dims))}));
+  }
+  if (failed(checkFixedDims()))
+    return failure();
+  builder.setInsertionPointToEnd(module.getBody());
+  entry = func::FuncOp::create(builder, file, "main", builder.getFunctionType(types, {}));
+  entry.setArgAttrsAttr(builder.getArrayAttr(SmallVector<Attribute>(attributes.begin(), attributes.end())));
+  entry->setAttr("moe.entry", builder.getUnitAttr());
+  symbols.emplace(module);
+  Block *block = entry.addEntryBlock();
+  for (auto [name, argument] : llvm::zip(names, block->getArguments()))
+    values[name] = argument;
+  inference.addEntryArguments(entry);
+  builder.setInsertionPointToEnd(block);
+  return success();
+}
+
+FailureOr<Value> GraphImporter::buildTensor(const wire::TensorProto &tensor, StringRef name, Location loc) {
+  FailureOr<TensorSource> source = tensors.read(tensor, loc, /*mustBeDense=*/false);
+  if (failed(source))
+    return failure();
+  uint64_t size = *wire::payloadSize(tensor.dataType, source->type.getNumElements());
+  Operation *op = nullptr;
+  if (source->dense && size <= largestConstant) {
+    op = arith::ConstantOp::create(builder, loc, source->type, source->dense);
+  } else {
+    OpBuilder detached(context);
+    auto weight = WeightOp::create(detached, loc, builder.getStringAttr(name.empty() ? "weight" : name), nullptr, TypeAttr::get(source->type),
+                                   source->dense ? Attribute(source->dense) : source->file, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
+    // The table renames it where the name is taken; weights stand before the entry, in the order of their first use.
+    symbols->insert(weight, Block::iterator(entry));
+    op = WeightRefOp::create(builder, loc, source->type, weight.getSymName());
+  }
+  if (failed(inference.infer(op)))
+    return failure();
+  return op->getResult(0);
+}
+
+FailureOr<Value> GraphImporter::lookup(StringRef name, Location loc) {
+  if (auto place = values.find(name); place != values.end())
+    return place->second;
+  auto initializer = initializers.find(name);
+  if (initializer == initializers.end())
+    return Value();
+  Location tensorLoc = NameLoc::get(builder.getStringAttr(name), file);
+  FailureOr<Value> value = buildTensor(*initializer->second, name, tensorLoc);
+  if (succeeded(value))
+    values[name] = *value;
+  return value;
+}
+
+/// A dim of a result for people and callers: its size, or the function of the inputs' dims that it is; "?" where it depends on data or on a dim
+/// without a name.
+ArrayAttr GraphImporter::resultDims(Value value) {
+  SmallVector<AffineExpr> dims = inference.facts(value).dims;
+  SmallVector<StringRef> names;
+  SmallVector<std::string> texts;
+  for (AffineExpr dim : dims) {
+    AffineExpr canonical = inference.normalise(dim);
+    bool isNamed = !inference.dependsOnData(canonical);
+    canonical.walk([&](AffineExpr part) {
+      auto symbol = dyn_cast<AffineSymbolExpr>(part);
+      if (symbol && inference.symbols()[symbol.getPosition()].kind == SymbolKind::Argument)
+        isNamed &= dimNames.contains(inference.symbols()[symbol.getPosition()].name);
+    });
+    texts.push_back(isNamed ? inference.text(canonical) : "?");
+  }
+  names.assign(texts.begin(), texts.end());
+  return builder.getStrArrayAttr(names);
+}
+
+/// What the file says of an output is a hint. Where it contradicts inference, the user should know which one holds.
+void GraphImporter::compareWithDeclared(const wire::ValueInfo &output, Value value) {
+  if (output.type.kind != wire::Type::Kind::Tensor)
+    return;
+  auto type = cast<RankedTensorType>(value.getType());
+  Type element = onnxElementType(context, static_cast<int64_t>(output.type.element));
+  bool differs = element && element != type.getElementType();
+  if (output.type.hasShape) {
+    differs |= static_cast<int64_t>(output.type.dims.size()) != type.getRank();
+    for (auto [dim, size] : llvm::zip(output.type.dims, type.getShape()))
+      differs |= dim.kind == wire::Dimension::Kind::Value && !ShapedType::isDynamic(size) && dim.value != size;
+  }
+  if (differs)
+    emitWarning(file) << "output '" << StringRef(output.name) << "' is " << type << " by inference, which differs from what the file declares";
+}
+
+LogicalResult GraphImporter::finish() {
+  SmallVector<Value> results;
+  SmallVector<Type> types;
+  SmallVector<Attribute> attributes;
+  llvm::StringSet<> seen;
+  if (model.graph.outputs.empty())
+    return emitError(file) << "expected a graph with outputs, found none";
+  for (const wire::ValueInfo &output : model.graph.outputs) {
+    StringRef name(output.name);
+    if (!seen.insert(name).second)
+      return emitError(file) << "expected one output called '" << name << "', found two";
+    FailureOr<Value> value = lookup(name, file);
+    if (failed(value))
+      return failure();
+    if (!*value)
+      return emitError(file) << "output '" << name << "' is no input, initializer or result of a node";
+    compareWithDeclared(output, *value);
+    results.push_back(*value);
+    types.push_back(value->getType());
+    attributes.push_back(builder.getDictionaryAttr(
+        {builder.getNamedAttr("moe.name", builder.getStringAttr(name)), builder.getNamedAttr("moe.dims", resultDims(*value))}));
+  }
+  func::ReturnOp::create(builder, file, results);
+  entry.setType(builder.getFunctionType(entry.getArgumentTypes(), types));
+  entry.setResAttrsAttr(builder.getArrayAttr(attributes));
+  return success();
+}
+
+} // namespace moe

@@ -1,0 +1,47 @@
+// The import stage: open, parse, check what concerns the whole file, build the module.
+#include "moe/Import/Import.h"
+
+#include "GraphImporter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Verifier.h"
+
+using namespace mlir;
+
+namespace moe {
+
+OwningOpRef<ModuleOp> importOnnx(MLIRContext &context, StringRef path, const ImportOptions &options) {
+  context.loadDialect<MoeDialect, func::FuncDialect, arith::ArithDialect>();
+  // There are no lines in the file; 0 says so.
+  Location file = FileLineColLoc::get(&context, path, 0, 0);
+  std::string reason;
+  std::optional<wire::MappedFile> mapped = wire::MappedFile::open(path.str(), reason);
+  if (!mapped) {
+    emitError(file) << "cannot open the model: " << reason;
+    return nullptr;
+  }
+  wire::WireError error;
+  std::optional<wire::Model> model = wire::parseModel(mapped->bytes(), error);
+  if (!model) {
+    emitError(file) << "not an ONNX model: " << error.str();
+    return nullptr;
+  }
+  if (!model->irVersion || *model->irVersion < 1 || !model->hasGraph) {
+    InFlightDiagnostic report = emitError(file) << "not an ONNX model: expected a graph and an ir_version of at least 1, found ";
+    report << (model->hasGraph ? "a graph" : "no graph") << " and ";
+    if (model->irVersion)
+      report << *model->irVersion;
+    else
+      report << "no ir_version";
+    return nullptr;
+  }
+  if (*model->irVersion > wire::newestIrVersion)
+    emitWarning(file) << "IR version " << *model->irVersion << " is newer than " << wire::newestIrVersion << ", the newest one known; what it added is ignored";
+  OwningOpRef<ModuleOp> module = ModuleOp::create(file);
+  GraphImporter importer(*module, file, path, mapped->bytes(), *model, options);
+  if (failed(importer.run()) || failed(verify(*module)))
+    return nullptr;
+  return module;
+}
+
+} // namespace moe
