@@ -1,0 +1,54 @@
+// Whole files in and out.
+#include "Files.h"
+#include "Failure.h"
+#include "moe/Import/Wire/MappedFile.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <unistd.h>
+
+namespace moe::run {
+
+std::vector<unsigned char> readFile(const std::string &path) {
+  std::string error;
+  std::optional<wire::MappedFile> file = wire::MappedFile::open(path, error);
+  if (!file)
+    throw Failure(path + ": " + error);
+  const wire::Bytes bytes = file->bytes();
+  return {bytes.data, bytes.data + bytes.size};
+}
+
+void writeFile(const std::string &path, const std::string &header, const std::vector<unsigned char> &bytes) {
+  std::string aside = path + ".XXXXXX";
+  auto fail = [&](const char *what) -> Failure { return Failure(path + ": " + what + ": " + std::strerror(errno)); };
+  const int descriptor = mkstemp(aside.data());
+  if (descriptor < 0)
+    throw fail("cannot create");
+  FILE *file = fdopen(descriptor, "wb");
+  bool written = file != nullptr;
+  written = written && std::fwrite(header.data(), 1, header.size(), file) == header.size();
+  written = written && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  if (file)
+    written = (std::fclose(file) == 0) && written;
+  else
+    close(descriptor);
+  if (written && std::rename(aside.c_str(), path.c_str()) == 0)
+    return;
+  Failure failure = fail("cannot write");
+  unlink(aside.c_str());
+  throw failure;
+}
+
+std::string fileNameFor(const std::string &name) {
+  std::string file;
+  for (char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    file += plain ? c : '_';
+  }
+  if (file.empty() || file[0] == '.')
+    file.insert(file.begin(), '_');
+  return file.substr(0, 200);
+}
+
+} // namespace moe::run

@@ -1,0 +1,149 @@
+// The command line: --name value or --name=value.
+#include "Options.h"
+#include "Failure.h"
+
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+
+namespace moe::run {
+
+const char *const helpText = R"(usage: moe-run FOLDER [options]
+
+Runs a compiled model. FOLDER holds model.so and model.weights, as moe-compile wrote them.
+
+inputs
+  --test-data DIR       input_N.pb of DIR; compares the outputs with its output_N.pb
+  --input NAME=FILE     the input NAME from a .npy file (repeatable; wins over --test-data)
+  --dim SYMBOL=SIZE     with --bench: inputs without a file are zeros of this size (repeatable)
+
+what to do
+  --output-dir DIR      writes every output to DIR/<name>.npy
+  --atol X  --rtol X    an element passes if |got - want| <= atol + rtol * |want| (1e-4, 1e-3)
+  --bench               measures runs/s, tokens/s, percentiles and the share of the memory bandwidth
+  --bench-seconds X     how long (2)
+  --info                describes the model; needs no weights and no particular CPU
+  --in-place            past and present of each KV pair share one buffer
+
+how
+  --threads N           threads (default: MOE_NUM_THREADS, else all CPUs of this process)
+  --isa NAME            a certain version of the code (default: the best that this CPU runs)
+  --verify              compares the SHA-256 of model.weights first
+  --json                prints one JSON object instead of text
+  --help                this text
+
+Exit status: 0 passed, 1 an output differs, 2 any error.
+)";
+
+static double parsePositive(const std::string &option, const std::string &text) {
+  char *end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !std::isfinite(value) || value < 0)
+    throw Failure(option + ": expected a number of at least 0, found '" + text + "'");
+  return value;
+}
+
+static int64_t parseInteger(const std::string &option, const std::string &text, int64_t least, int64_t most) {
+  char *end = nullptr;
+  errno = 0;
+  const long long value = std::strtoll(text.c_str(), &end, 10);
+  if (text.empty() || *end != '\0' || errno != 0 || value < least || value > most)
+    throw Failure(option + ": expected a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ", found '" + text + "'");
+  return value;
+}
+
+/// Splits NAME=VALUE at the first '='.
+static std::pair<std::string, std::string> parsePair(const std::string &option, const std::string &text) {
+  const size_t at = text.find('=');
+  if (at == std::string::npos || at == 0 || at + 1 == text.size())
+    throw Failure(option + ": expected NAME=VALUE, found '" + text + "'");
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+static bool parseFlag(Options &options, const std::string &name) {
+  bool *flag = name == "--bench"      ? &options.bench
+               : name == "--info"     ? &options.info
+               : name == "--json"     ? &options.json
+               : name == "--in-place" ? &options.inPlace
+               : name == "--verify"   ? &options.session.verify
+               : name == "--help"     ? &options.help
+                                      : nullptr;
+  if (flag)
+    *flag = true;
+  return flag != nullptr;
+}
+
+static bool takesValue(const std::string &name) {
+  for (const char *option : {"--test-data", "--input", "--dim", "--output-dir", "--atol", "--rtol", "--bench-seconds", "--threads", "--isa"})
+    if (name == option)
+      return true;
+  return false;
+}
+
+static void parseValue(Options &options, const std::string &name, const std::string &value) {
+  if (value.empty())
+    throw Failure(name + ": expected a value");
+  if (name == "--test-data") {
+    options.testData = value;
+  } else if (name == "--output-dir") {
+    options.outputDir = value;
+  } else if (name == "--isa") {
+    options.session.isa = value;
+  } else if (name == "--threads") {
+    options.session.threads = int32_t(parseInteger(name, value, 1, 1024));
+  } else if (name == "--atol") {
+    options.tolerance.atol = parsePositive(name, value);
+  } else if (name == "--rtol") {
+    options.tolerance.rtol = parsePositive(name, value);
+  } else if (name == "--bench-seconds") {
+    options.benchSeconds = parsePositive(name, value);
+  } else if (name == "--input") {
+    auto [input, file] = parsePair(name, value);
+    if (!options.inputs.emplace(input, file).second)
+      throw Failure("--input: '" + input + "' is given twice");
+  } else { // --dim
+    auto [symbol, size] = parsePair(name, value);
+    if (!options.dims.emplace(symbol, parseInteger("--dim " + symbol, size, 0, int64_t(1) << 40)).second)
+      throw Failure("--dim: '" + symbol + "' is given twice");
+  }
+}
+
+/// Options that contradict each other or ask for nothing.
+static void checkOptions(const Options &options) {
+  if (options.folder.empty())
+    throw Failure("expected the folder of a compiled model; see --help");
+  if (options.info)
+    return;
+  if (options.testData.empty() && options.inputs.empty() && !options.bench)
+    throw Failure("expected --test-data, --input, --bench or --info; see --help");
+  if (!options.dims.empty() && !options.bench)
+    throw Failure("--dim: expected together with --bench");
+}
+
+Options parseOptions(int argc, char **argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument.empty() || argument[0] != '-') {
+      if (!options.folder.empty())
+        throw Failure("expected one folder, found '" + options.folder + "' and '" + argument + "'");
+      options.folder = argument;
+      continue;
+    }
+    if (parseFlag(options, argument))
+      continue;
+    const size_t equals = argument.find('=');
+    const std::string name = argument.substr(0, equals);
+    if (!takesValue(name))
+      throw Failure("unknown option '" + argument + "'; see --help");
+    if (equals != std::string::npos)
+      parseValue(options, name, argument.substr(equals + 1));
+    else
+      parseValue(options, name, i + 1 < argc ? argv[++i] : "");
+  }
+  if (!options.help)
+    checkOptions(options);
+  return options;
+}
+
+} // namespace moe::run

@@ -1,0 +1,33 @@
+//===- Options.h - the command line of moe-run ------------------*- C++ -*-===//
+#ifndef MOE_RUN_OPTIONS_H
+#define MOE_RUN_OPTIONS_H
+
+#include "Compare.h"
+#include "Session.h"
+
+#include <map>
+
+namespace moe::run {
+
+/// What the command line asks for.
+struct Options {
+  std::string folder;                        ///< The artifact.
+  std::string testData;                      ///< Empty: none.
+  std::map<std::string, std::string> inputs; ///< Name of an input to its .npy file.
+  std::string outputDir;                     ///< Empty: write nothing.
+  std::map<std::string, int64_t> dims;       ///< Symbol to size, for inputs of zeros.
+  Tolerance tolerance;
+  SessionOptions session;
+  bool bench = false, info = false, json = false, inPlace = false, help = false;
+  double benchSeconds = 2; ///< Length of the measurement.
+};
+
+/// The text of --help.
+extern const char *const helpText;
+
+/// Parses the command line. Throws a Failure that names the option.
+Options parseOptions(int argc, char **argv);
+
+} // namespace moe::run
+
+#endif // MOE_RUN_OPTIONS_H

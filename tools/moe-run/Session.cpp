@@ -1,0 +1,117 @@
+// Loading, opening and running a model through its C ABI.
+#include "Session.h"
+#include "Failure.h"
+
+#include <cstring>
+#include <dlfcn.h>
+
+namespace moe::run {
+
+Library::Library(const std::string &folder) {
+  // The '/' keeps dlopen from searching the system's library path.
+  const std::string path = folder + "/model.so";
+  handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle)
+    throw Failure("cannot load " + path + ": " + dlerror());
+  auto find = [&](auto &function, const char *name) {
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(handle, name));
+    if (!function)
+      throw Failure(path + ": expected the function " + name + ", found none: not a compiled model or another version's");
+  };
+  find(version, "moe_version");
+  find(lastError, "moe_last_error");
+  find(statusName, "moe_status_name");
+  find(metadata, "moe_model_metadata");
+  find(open, "moe_model_open");
+  find(close, "moe_model_close");
+  find(numInputs, "moe_model_num_inputs");
+  find(numOutputs, "moe_model_num_outputs");
+  find(input, "moe_model_input");
+  find(output, "moe_model_output");
+  find(isa, "moe_model_isa");
+  find(outputShapes, "moe_model_output_shapes");
+  find(createContext, "moe_context_create");
+  find(destroyContext, "moe_context_destroy");
+  find(threads, "moe_context_threads");
+  find(run, "moe_context_run");
+}
+
+Library::~Library() { dlclose(handle); }
+
+void Session::check(moe_status status) const {
+  if (status != MOE_STATUS_OK)
+    throw Failure(folder + ": " + library.lastError() + " (" + library.statusName(status) + ")");
+}
+
+Session::Session(const std::string &folder, const SessionOptions &options) : folder(folder), library(folder) {
+  moe_open_options open = {sizeof(open), options.isa.empty() ? nullptr : options.isa.c_str(), options.verify, 0};
+  check(library.open(folder.c_str(), &open, &model));
+  try {
+    inputInfos.resize(size_t(library.numInputs(model)));
+    for (size_t i = 0; i < inputInfos.size(); ++i)
+      check(library.input(model, int32_t(i), &inputInfos[i]));
+    outputInfos.resize(size_t(library.numOutputs(model)));
+    for (size_t i = 0; i < outputInfos.size(); ++i)
+      check(library.output(model, int32_t(i), &outputInfos[i]));
+    check(library.createContext(model, options.threads, &context));
+  } catch (...) {
+    library.close(model);
+    throw;
+  }
+}
+
+Session::~Session() {
+  library.destroyContext(context);
+  library.close(model);
+}
+
+/// Puts a past into the front of its present, along the axis that grows, and points the past's view there.
+void Session::sharePair(size_t input) {
+  const moe_tensor_info &info = inputInfos[input];
+  const Array &past = inputData[input];
+  Array &present = outputData[size_t(info.pair)];
+  const size_t axis = size_t(info.pair_axis);
+  size_t inner = past.dtype.bits / 8, outer = 1;
+  for (size_t d = 0; d < past.shape.size(); ++d)
+    if (d != axis)
+      (d < axis ? outer : inner) *= size_t(past.shape[d]);
+  const size_t pastBytes = inner * size_t(past.shape[axis]), presentBytes = inner * size_t(present.shape[axis]);
+  if (presentBytes < pastBytes)
+    throw Failure("output '" + std::string(outputInfos[size_t(info.pair)].name) + "' is shorter than its past; --in-place cannot run");
+  for (size_t row = 0; row < outer && pastBytes; ++row)
+    std::memcpy(present.bytes.data() + row * presentBytes, past.bytes.data() + row * pastBytes, pastBytes);
+  int64_t stride = 1;
+  strides[input].resize(past.shape.size());
+  for (size_t d = past.shape.size(); d-- > 0; stride *= present.shape[d])
+    strides[input][d] = stride;
+  inputViews[input].data = present.bytes.data();
+  inputViews[input].strides = outputViews[size_t(info.pair)].strides = strides[input].data();
+}
+
+void Session::bind(std::vector<Array> arrays, bool inPlace) {
+  inputData = std::move(arrays);
+  inputViews.clear();
+  for (Array &array : inputData)
+    inputViews.push_back(array.view());
+  outputData.assign(outputInfos.size(), Array());
+  outputViews.assign(outputInfos.size(), moe_tensor());
+  for (size_t i = 0; i < outputData.size(); ++i) {
+    outputData[i].shape.resize(size_t(outputInfos[i].rank));
+    outputViews[i].shape = outputData[i].shape.data();
+  }
+  check(library.outputShapes(model, inputViews.data(), int32_t(inputViews.size()), outputViews.data(), int32_t(outputViews.size())));
+  for (size_t i = 0; i < outputData.size(); ++i) {
+    outputData[i] = Array::zeros(outputInfos[i].dtype, outputData[i].shape, "output '" + std::string(outputInfos[i].name) + "'");
+    outputViews[i] = outputData[i].view();
+  }
+  strides.assign(inputInfos.size(), {});
+  for (size_t i = 0; i < inputInfos.size() && inPlace; ++i)
+    if (inputInfos[i].pair >= 0)
+      sharePair(i);
+}
+
+void Session::run() {
+  check(library.run(context, inputViews.data(), int32_t(inputViews.size()), outputViews.data(), int32_t(outputViews.size())));
+}
+
+} // namespace moe::run

@@ -1,0 +1,27 @@
+// moe-run: runs a compiled model on recorded inputs, .npy files or zeros. Knows the model by its C ABI alone; no LLVM here.
+#include "Commands.h"
+#include "Failure.h"
+
+#include <cstdio>
+#include <new>
+
+int main(int argc, char **argv) {
+  try {
+    const moe::run::Options options = moe::run::parseOptions(argc, argv);
+    bool passed = true;
+    if (options.help)
+      std::fputs(moe::run::helpText, stdout);
+    else if (options.info)
+      moe::run::describeModel(options);
+    else
+      passed = moe::run::runModel(options);
+    if (std::fflush(stdout) != 0)
+      throw moe::run::Failure("writing to the standard output failed");
+    return passed ? 0 : 1;
+  } catch (const std::bad_alloc &) {
+    std::fprintf(stderr, "moe-run: error: out of memory\n");
+  } catch (const std::exception &failure) {
+    std::fprintf(stderr, "moe-run: error: %s\n", failure.what());
+  }
+  return 2;
+}
