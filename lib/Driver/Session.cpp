@@ -154,7 +154,7 @@ LogicalResult Session::read() {
   } else {
     return fail(options.input + ": expected a file named .onnx or .mlir");
   }
-  return success(module);
+  return success(bool(module));
 }
 
 LogicalResult Session::dump(const StageInfo &info, size_t number) {

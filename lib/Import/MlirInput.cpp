@@ -72,7 +72,7 @@ static void outlineConstants(ModuleOp module, func::FuncOp entry) {
   });
   for (arith::ConstantOp constant : large) {
     auto weight = WeightOp::create(moduleBuilder, constant.getLoc(), "constant", /*sym_visibility=*/StringAttr(),
-                                   constant.getType(), constant.getValue(), PackingFamilyAttr(), ArrayAttr(), WeightOrderAttr(),
+                                   cast<RankedTensorType>(constant.getType()), constant.getValue(), PackingFamilyAttr(), ArrayAttr(), WeightOrderAttr(),
                                    GateLayoutAttr(), IntegerAttr(), IntegerAttr());
     symbols.insert(weight);
     OpBuilder builder(constant);
