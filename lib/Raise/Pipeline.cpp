@@ -2,4 +2,6 @@
 #include "moe/Raise/Passes.h"
 
 void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &options) {
+  pm.addPass(createRaiseOnnx());
+  pm.addPass(createVerifyRaised());
 }
