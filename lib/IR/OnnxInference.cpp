@@ -151,6 +151,7 @@ LogicalResult OnnxInference::infer(Operation *op) {
     else
       facts(result);
   }
+  inferChain(op);
   return success();
 }
 

@@ -2,6 +2,10 @@
 #include "moe/Raise/Passes.h"
 
 void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &options) {
-  pm.addPass(createRaiseOnnx());
-  pm.addPass(createVerifyRaised());
+  // Experts first, from any ids and weights; then the routers in front of them.
+  pm.addPass(createRaiseExpandLayers());
+  pm.addPass(createRaiseFusedExperts());
+  pm.addPass(createRaiseBatchedExperts());
+  pm.addPass(createRaiseGroupedExperts());
+  pm.addPass(createRaiseRouter());
 }

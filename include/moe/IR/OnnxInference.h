@@ -74,7 +74,7 @@ public:
   /// Registers the entry arguments; their `moe.dims` attributes name the symbols. A missing name is a symbol of its own.
   void addEntryArguments(mlir::func::FuncOp entry);
 
-  /// Infers one op: moe.onnx, moe.absent, moe.weight_ref, arith.constant. Sets the result types of moe.onnx in place (result types that the
+  /// Infers one op: moe.onnx, moe.absent, moe.weight_ref, arith.constant, the chain of an MoE layer. Sets the result types of moe.onnx in place (result types that the
   /// op has so far are ignored, but a result of type none is an absent output and stays one). On failure a diagnostic at the op's location
   /// names the node, what was expected and what was found.
   mlir::LogicalResult infer(mlir::Operation *op);
@@ -84,9 +84,6 @@ public:
 
   /// The facts of a value seen so far; valid until the next call of a method. A value that was not is given the facts of its type.
   const ValueFacts &facts(mlir::Value value);
-
-  /// Says what is known of a value that no ONNX node makes (the result of a moe op); its dims are normalised by the caller.
-  void setFacts(mlir::Value value, ValueFacts facts) { valueFacts[value] = std::move(facts); }
 
   /// Are two sizes provably equal, the conditions taken into account?
   bool provablyEqual(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
@@ -105,6 +102,9 @@ public:
 
 private:
   friend class OnnxNode;
+
+  /// The facts of moe.score … moe.combine, which stand among the nodes once layers are recognised.
+  void inferChain(mlir::Operation *op);
 
   mlir::MLIRContext *context;
   std::unique_ptr<DimAlgebra> algebra;

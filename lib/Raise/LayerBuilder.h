@@ -1,0 +1,73 @@
+//===- LayerBuilder.h - emits the moe chain of one layer --------*- C++ -*-===//
+// All export forms end as the same ops (docs/Stages.md, raise). The recognisers fill in what they found; this file writes it down.
+#ifndef MOE_LIB_RAISE_LAYERBUILDER_H
+#define MOE_LIB_RAISE_LAYERBUILDER_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/SymbolTable.h"
+#include "moe/IR/MoeDialect.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringSet.h"
+
+#include <string>
+
+namespace moe::raise {
+
+/// The four tensors of an assignment list, each of length N = T·K.
+struct Assignments {
+  mlir::Value token, expert, rank, valid;
+};
+
+/// Weights of all experts and what is computed between the two projections. Absent parts are null.
+struct ExpertWeights {
+  mlir::Value gate, gateBias, up, upBias, down, downBias;
+  FfnAttr ffn;
+  WeightOrder order = WeightOrder::OutIn;
+};
+
+/// Writes chains into one module: names of layers stay unique, constants among the weights become `moe.weight` symbols once.
+class LayerBuilder {
+public:
+  explicit LayerBuilder(mlir::ModuleOp module);
+
+  /// A name for a layer whose experts read `weights`: the longest common path of the weights' names ("model.layers.0.mlp.experts");
+  /// else the path of the weight of the router, found above `routing` (indices or logits); else "moe_layer_<n>". Unique.
+  std::string nameLayer(llvm::ArrayRef<mlir::Value> weights, mlir::Value routing);
+  /// `wanted`, made unique among the layers of the module.
+  std::string uniqueName(llvm::StringRef wanted);
+
+  /// `value` as [rows, columns]: itself if it is that, else an ONNX Reshape.
+  mlir::Value asMatrix(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, int64_t columns);
+  /// An ONNX Reshape of `value` to `shape`, of type `type`.
+  static mlir::Value reshape(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> shape,
+                             mlir::RankedTensorType type);
+  /// `value` as f32 vector of its elements in row-major order.
+  mlir::Value asF32Vector(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value);
+  /// `value` in f32: itself or an ONNX Cast.
+  mlir::Value asF32(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value);
+
+  /// score, select and weigh on f32 `logits` (T×E) as `router` says; sparse mixer where `jitter` is given. `weights` gets the f32[N].
+  static Assignments route(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value logits, RouterAttr router,
+                           std::optional<double> jitter, mlir::Value &weights);
+  /// moe.assign on `indices` (T×K).
+  static Assignments assign(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value indices);
+
+  /// slots, dispatch, experts, combine. `x` is T×H, `weights` f32[N]; the result has `resultType` (T×H).
+  mlir::Value experts(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x, Assignments assignments, mlir::Value weights,
+                      ExpertWeights expertWeights, OriginAttr origin, mlir::RankedTensorType resultType);
+
+private:
+  mlir::Value storedWeight(mlir::OpBuilder &builder, mlir::Value value, llvm::StringRef name);
+
+  mlir::ModuleOp module;
+  mlir::SymbolTable symbols;
+  llvm::StringSet<> names;
+  llvm::DenseMap<mlir::Attribute, mlir::StringAttr> promoted;
+  unsigned unnamed = 0;
+};
+
+} // namespace moe::raise
+
+#endif // MOE_LIB_RAISE_LAYERBUILDER_H

@@ -1,0 +1,433 @@
+// Form B: rows sorted by expert, and for each expert one product over its range of rows (grouped_mm).
+//
+// What is checked, because a graph that differs in any of it computes something else: the sort is over all ids and ascending; tokens and
+// weights follow the same permutation; range e goes from the end of e-1 to the end of e, and the ends are the running sum of the histogram of
+// the same ids; the E slices of a weight are all of it, in order; the inverse permutation brings the rows back. Each node is looked at a
+// constant number of times, so time is linear in the size of the graph.
+#include "RoutedLayer.h"
+#include "moe/Raise/Passes.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace moe {
+#define GEN_PASS_DEF_RAISEGROUPEDEXPERTS
+#include "moe/Raise/Passes.h.inc"
+
+namespace raise {
+namespace {
+
+/// Rows [ends[expert-1], ends[expert]) of `source`, all read with the same vector of ends.
+struct Segment {
+  Value source, ends;
+  int64_t expert;
+};
+
+class GroupedMatcher : public RoutedMatcher {
+public:
+  using RoutedMatcher::RoutedMatcher;
+
+  std::optional<RoutedLayer> match(OnnxOp sum);
+  bool isCandidate() const { return sawSegments; }
+
+protected:
+  std::optional<RoutedProduct> matchProduct(Value value) override;
+  bool areExpertIds(Value indices) override;
+
+private:
+  bool matchUnsort(Value rows, const ChoiceSum &choices, Value &sorted);
+  bool matchSort(Value sortedIds);
+  Value matchPermuted(Value value, Value index, bool divided);
+  bool isTokenOf(Value index, int64_t k);
+  std::optional<Segment> matchSegment(Value value);
+  std::optional<std::pair<Value, int64_t>> matchEnd(Value value);
+  bool matchEnds(Value ends, int64_t experts);
+  bool matchHistogramIndex(Value index, int64_t experts);
+  bool fail(Operation *at, const Twine &why) {
+    miss(at, why);
+    return false;
+  }
+
+  OnnxOp sort;
+  int64_t k = 0;
+  /// Vectors of ends that were checked: all products of a layer usually read the same one.
+  DenseMap<Value, int64_t> checkedEnds;
+  bool sawSegments = false;
+};
+
+} // namespace
+
+//===-- The permutation --------------------------------------------------===//
+
+/// Is `value` result `number` of the layer's sort, behind views and integer casts?
+static bool isSortResult(OnnxOp sort, Value value, unsigned number) { return peel(value, Views | IntCasts) == Value(sort->getResult(number)); }
+
+bool GroupedMatcher::areExpertIds(Value indices) { return isSortResult(sort, indices, 0); }
+
+/// Reads whole rows: GatherND of one index per row, or Gather on dim 0. Null if `value` is something else.
+static OnnxOp rowGather(Value value) {
+  if (OnnxOp gather = definedBy(value, "GatherND"))
+    return intAttribute(gather, "batch_dims", 0) == 0 && staticDim(gather.getInputs()[1], -1) == 1 ? gather : OnnxOp();
+  if (OnnxOp gather = definedBy(value, "Gather"))
+    return intAttribute(gather, "axis", 0) == 0 && tensorType(gather.getInputs()[1]) && tensorType(gather.getInputs()[1]).getRank() == 1 ? gather
+                                                                                                                                      : OnnxOp();
+  return {};
+}
+
+/// The sort: TopK ascending over all of a vector of ids. Its second result is the permutation.
+bool GroupedMatcher::matchSort(Value permutation) {
+  permutation = peel(permutation, Views | IntCasts);
+  OnnxOp top = definedBy(permutation, "TopK");
+  if (!top || cast<OpResult>(permutation).getResultNumber() != 1)
+    return fail(permutation.getDefiningOp(), "the rows are not permuted by a sort of the expert ids");
+  Value ids = top.getInputs()[0];
+  if (!tensorType(ids) || tensorType(ids).getRank() != 1 || intAttribute(top, "largest", 1) != 0 || intAttribute(top, "sorted", 1) != 1)
+    return fail(top, "the expert ids are not sorted in ascending order");
+  if (!proof.sameShape(ids, top->getResult(1)))
+    return fail(top, "the sort may leave out some of the expert ids");
+  sort = top;
+  return true;
+}
+
+/// Every row back to its place: GatherND(sorted, inverse), where inverse is ScatterND(any, permutation, 0 … S-1).
+bool GroupedMatcher::matchUnsort(Value rows, const ChoiceSum &choices, Value &sorted) {
+  OnnxOp gather = rowGather(peel(rows, Views | FloatCasts));
+  if (!gather || staticDim(gather.getInputs()[0], -1) != choices.hidden || tensorType(gather.getInputs()[0]).getRank() != 2)
+    return false;
+  Value inverse = peel(gather.getInputs()[1], Views | IntCasts);
+  OnnxOp scatter = definedBy(inverse, "ScatterND");
+  if (!scatter || stringAttribute(scatter, "reduction", "none") != "none" || staticDim(scatter.getInputs()[1], -1) != 1)
+    return false;
+  if (!matchSort(scatter.getInputs()[1]))
+    return false;
+  // What is scattered into does not matter: the permutation overwrites all of it.
+  if (!proof.sameCount(scatter->getResult(0), sort->getResult(1)))
+    return fail(scatter, "the inverse permutation has another size than the permutation");
+  Value numbers = peel(scatter.getInputs()[2], Views | IntCasts);
+  if (OnnxOp range = definedBy(numbers, "Range")) {
+    if (splatNumber(range.getInputs()[0]) != 0.0 || splatNumber(range.getInputs()[2]) != 1.0)
+      return fail(range, "the inverse permutation does not count from 0 by 1");
+  } else {
+    auto counted = constantInts(numbers);
+    bool inOrder = counted.has_value();
+    for (size_t i = 0; inOrder && i < counted->size(); ++i)
+      inOrder = (*counted)[i] == static_cast<int64_t>(i);
+    if (!inOrder)
+      return fail(scatter, "the inverse permutation does not count from 0 by 1");
+  }
+  sorted = gather.getInputs()[0];
+  return true;
+}
+
+/// Is `value` surely false where the permutation is never negative: permutation < 0, also compared with true or joined by And?
+static bool neverTrue(OnnxOp sort, Value value) {
+  value = peel(value, Views);
+  auto op = value.getDefiningOp<OnnxOp>();
+  if (!op || op.getInputs().empty())
+    return false;
+  if (isNode(op, "Less"))
+    return isSortResult(sort, op.getInputs()[0], 1) && splatNumber(op.getInputs()[1]) == 0.0;
+  if (isNode(op, "Equal"))
+    return splatNumber(op.getInputs()[1]) == 1.0 && tensorType(op.getInputs()[1]).getElementType().isInteger(1) && neverTrue(sort, op.getInputs()[0]);
+  if (isNode(op, "And"))
+    return neverTrue(sort, op.getInputs()[0]) || neverTrue(sort, op.getInputs()[1]);
+  return false;
+}
+
+/// permutation / K, rounded down: the token of a sorted row. Exporters subtract 1 where the dividend is negative; it never is.
+bool GroupedMatcher::isTokenOf(Value index, int64_t choices) {
+  Value value = peel(index, Views | IntCasts);
+  if (OnnxOp corrected = definedBy(value, "Sub")) {
+    OnnxOp cast = definedBy(peel(corrected.getInputs()[1], Views | IntCasts), "Cast");
+    if (!cast || !neverTrue(sort, cast.getInputs()[0]))
+      return false;
+    value = peel(corrected.getInputs()[0], Views | IntCasts);
+  }
+  auto divided = matchScalar(value, "Div");
+  if (divided && divided->scalar == static_cast<double>(choices) && tensorType(value).getElementType().isSignlessInteger())
+    return isSortResult(sort, divided->operand, 1);
+  return choices == 1 && isSortResult(sort, value, 1);
+}
+
+//===-- Ranges of rows ---------------------------------------------------===//
+
+/// Element `second` of the vector `first`: an output of a Split into single elements, or a Gather with a constant index.
+std::optional<std::pair<Value, int64_t>> GroupedMatcher::matchEnd(Value value) {
+  value = peel(value, Views | IntCasts);
+  if (OnnxOp split = definedBy(value, "Split")) {
+    Value vector = split.getInputs()[0];
+    if (!tensorType(vector) || tensorType(vector).getRank() != 1 || staticDim(vector, 0) != split->getNumResults() || staticDim(value, 0) != 1)
+      return std::nullopt;
+    return std::make_pair(peel(vector, IntCasts), static_cast<int64_t>(cast<OpResult>(value).getResultNumber()));
+  }
+  if (OnnxOp gather = definedBy(value, "Gather")) {
+    Value vector = gather.getInputs()[0];
+    auto index = constantInts(gather.getInputs()[1]);
+    if (!tensorType(vector) || tensorType(vector).getRank() != 1 || staticDim(vector, 0) <= 0 || !index || index->size() != 1)
+      return std::nullopt;
+    return std::make_pair(peel(vector, IntCasts), fromFront((*index)[0], staticDim(vector, 0)));
+  }
+  return std::nullopt;
+}
+
+/// Gather(source, Range(end of e-1, end of e, 1)), or the Slice between the same ends.
+std::optional<Segment> GroupedMatcher::matchSegment(Value value) {
+  value = peel(value, 0);
+  Value start, end, source;
+  if (OnnxOp gather = definedBy(value, "Gather")) {
+    OnnxOp range = definedBy(peel(gather.getInputs()[1], IntCasts), "Range");
+    if (!range || intAttribute(gather, "axis", 0) != 0 || splatNumber(range.getInputs()[2]) != 1.0)
+      return std::nullopt;
+    source = gather.getInputs()[0];
+    start = range.getInputs()[0];
+    end = range.getInputs()[1];
+  } else if (OnnxOp slice = definedBy(value, "Slice")) {
+    auto axes = inputOrNull(slice, 3) ? constantInts(slice.getInputs()[3]) : std::optional<SmallVector<int64_t>>({0});
+    auto steps = inputOrNull(slice, 4) ? constantInts(slice.getInputs()[4]) : std::optional<SmallVector<int64_t>>({1});
+    if (slice.getInputs().size() < 3 || !axes || !steps || *axes != SmallVector<int64_t>{0} || *steps != SmallVector<int64_t>{1})
+      return std::nullopt;
+    source = slice.getInputs()[0];
+    start = slice.getInputs()[1];
+    end = slice.getInputs()[2];
+  } else {
+    return std::nullopt;
+  }
+  auto last = matchEnd(end);
+  if (!last || !tensorType(source) || tensorType(source).getRank() != 2)
+    return std::nullopt;
+  if (last->second == 0)
+    return splatNumber(start) == 0.0 ? std::optional<Segment>({source, last->first, 0}) : std::nullopt;
+  auto first = matchEnd(start);
+  if (!first || first->first != last->first || first->second != last->second - 1)
+    return std::nullopt;
+  return Segment{source, last->first, last->second};
+}
+
+//===-- The histogram ----------------------------------------------------===//
+
+/// One step of a scalar function, in the arithmetic of `op`'s result type; false for an op that is not known here.
+static bool applyStep(OnnxOp op, double &x) {
+  RankedTensorType type = tensorType(op->getResult(0));
+  Value value = op->getResult(0);
+  if (isNode(op, "Cast")) {
+    if (type.getElementType().isSignlessInteger(64) || type.getElementType().isSignlessInteger(32))
+      x = std::trunc(x);
+    else if (type.getElementType().isF32())
+      x = static_cast<float>(x);
+    else
+      return type.getElementType().isF64();
+    return true;
+  }
+  if (isNode(op, "Clip")) {
+    Value low = inputOrNull(op, 1), high = inputOrNull(op, 2);
+    auto lower = low ? splatNumber(low) : std::optional<double>(-HUGE_VAL), upper = high ? splatNumber(high) : std::optional<double>(HUGE_VAL);
+    if (!lower || !upper || op.getNodeAttributes().contains("min") || op.getNodeAttributes().contains("max"))
+      return false;
+    x = std::min(std::max(x, *lower), *upper);
+    return true;
+  }
+  if (isNode(op, "Floor")) {
+    x = std::floor(x);
+    return true;
+  }
+  const bool integer = type.getElementType().isSignlessInteger();
+  if (!integer && !type.getElementType().isF32())
+    return false;
+  auto rounded = [&](double number) { return integer ? std::trunc(number) : static_cast<double>(static_cast<float>(number)); };
+  if (auto use = matchScalar(value, "Div"))
+    return use->scalar != 0.0 && (x = rounded(x / use->scalar), true);
+  if (auto use = matchScalar(value, "Mul"))
+    return x = rounded(x * use->scalar), true;
+  if (auto use = matchScalar(value, "Add"))
+    return x = rounded(x + use->scalar), true;
+  if (auto use = matchScalar(value, "Sub"))
+    return x = rounded(x - use->scalar), true;
+  return false;
+}
+
+/// Is `index` the expert id of some order of the rows, for every id from 0 to E-1? What lies between is evaluated on each of them: exporters
+/// compute the bin of a histogram with a division that gives the id back.
+bool GroupedMatcher::matchHistogramIndex(Value index, int64_t experts) {
+  constexpr unsigned maxSteps = 12;
+  SmallVector<OnnxOp> steps;
+  Value ids = peel(sort.getInputs()[0], Views | IntCasts), value = peel(index, Views | IntCasts);
+  while (!isSortResult(sort, value, 0) && value != ids) {
+    auto op = value.getDefiningOp<OnnxOp>();
+    if (!op || op.getInputs().empty() || steps.size() == maxSteps)
+      return false;
+    steps.push_back(op);
+    Value next = op.getInputs()[0];
+    // Of Mul and Add either side may be the constant.
+    for (StringRef type : {"Mul", "Add"})
+      if (auto use = matchScalar(value, type))
+        next = use->operand;
+    value = peel(next, Views | IntCasts);
+  }
+  for (int64_t id = 0; id < experts; ++id) {
+    double x = static_cast<double>(id);
+    for (OnnxOp step : llvm::reverse(steps))
+      if (!applyStep(step, x))
+        return false;
+    if (x != static_cast<double>(id))
+      return false;
+  }
+  return true;
+}
+
+/// Are `ends` the running sum of how many rows each of `experts` experts has?
+bool GroupedMatcher::matchEnds(Value ends, int64_t experts) {
+  auto [place, isNew] = checkedEnds.try_emplace(ends, experts);
+  if (!isNew)
+    return place->second == experts;
+  OnnxOp running = definedBy(ends, "CumSum");
+  Operation *at = ends.getDefiningOp();
+  if (!running || intAttribute(running, "exclusive", 0) != 0 || intAttribute(running, "reverse", 0) != 0 || staticDim(ends, 0) != experts)
+    return fail(at, "the ends of the ranges are not a running sum with one element per expert");
+  Value counts = running.getInputs()[0];
+  while (OnnxOp cast = definedBy(counts, "Cast"))
+    counts = cast.getInputs()[0];
+  OnnxOp scatter = definedBy(counts, "ScatterElements");
+  if (!scatter || stringAttribute(scatter, "reduction", "none") != "add" || fromFront(intAttribute(scatter, "axis", 0), 1) != 0 ||
+      tensorType(counts).getRank() != 1 || staticDim(counts, 0) != experts)
+    return fail(at, "the running sum is not over a histogram");
+  if (splatNumber(scatter.getInputs()[0]) != 0.0)
+    return fail(scatter, "the histogram does not start from zeros");
+  if (splatNumber(scatter.getInputs()[2]) != 1.0)
+    return fail(scatter, "the histogram does not count by ones");
+  if (!matchHistogramIndex(scatter.getInputs()[1], experts) || !proof.sameCount(scatter.getInputs()[1], sort->getResult(0)))
+    return fail(scatter, "the histogram is not of the ids that the rows are sorted by");
+  return true;
+}
+
+//===-- Products ---------------------------------------------------------===//
+
+/// Slice `expert` of a stored [E, a, b] weight as a matrix: an output of a Split into single slices, or a Gather with a constant index.
+static Value matchWeightSlice(Value value, int64_t expert, bool &transposed) {
+  value = peel(value, Views);
+  Value whole;
+  if (OnnxOp split = definedBy(value, "Split")) {
+    whole = split.getInputs()[0];
+    if (fromFront(intAttribute(split, "axis", 0), 3) != 0 || staticDim(whole, 0) != split->getNumResults() || staticDim(value, 0) != 1 ||
+        cast<OpResult>(value).getResultNumber() != expert)
+      return {};
+  } else if (OnnxOp gather = definedBy(value, "Gather")) {
+    whole = gather.getInputs()[0];
+    auto index = constantInts(gather.getInputs()[1]);
+    if (fromFront(intAttribute(gather, "axis", 0), 3) != 0 || !index || index->size() != 1 ||
+        fromFront((*index)[0], staticDim(whole, 0)) != expert)
+      return {};
+  } else {
+    return {};
+  }
+  return storedMatrix(whole, transposed);
+}
+
+std::optional<RoutedProduct> GroupedMatcher::matchProduct(Value value) {
+  OnnxOp concat = definedBy(value, "Concat");
+  RankedTensorType type = tensorType(value);
+  if (!concat || !type || type.getRank() != 2 || fromFront(intAttribute(concat, "axis", 0), 2) != 0)
+    return miss(value.getDefiningOp(), "no Concat of one product per expert");
+  std::optional<Segment> first;
+  RoutedProduct result;
+  for (auto [index, piece] : llvm::enumerate(concat.getInputs())) {
+    const int64_t expert = static_cast<int64_t>(index);
+    OnnxOp product = piece.getDefiningOp<OnnxOp>();
+    bool transposed = product && isNode(product, "MatMul");
+    if (product && isNode(product, "Gemm") && !inputOrNull(product, 2) && intAttribute(product, "transA", 0) == 0 &&
+        floatAttribute(product, "alpha", 1.0) == 1.0)
+      transposed = intAttribute(product, "transB", 0) == 0;
+    else if (!transposed)
+      return miss(product ? product.getOperation() : concat.getOperation(), "a piece of the Concat is no product of rows and a matrix");
+    auto segment = matchSegment(product.getInputs()[0]);
+    if (!segment)
+      return miss(product, "the rows of a product are no range of the sorted rows");
+    sawSegments = true;
+    if (segment->expert != expert)
+      return miss(product, "range " + Twine(segment->expert) + " of the sorted rows stands at place " + Twine(expert));
+    if (tensorType(product.getInputs()[1]).getRank() != 2)
+      return miss(product, "the right side of a product is no matrix");
+    Value weight = matchWeightSlice(product.getInputs()[1], expert, transposed);
+    if (!weight)
+      return miss(product, "the right side of a product is not slice " + Twine(expert) + " of a stored weight");
+    const WeightOrder order = transposed ? WeightOrder::InOut : WeightOrder::OutIn;
+    if (!first) {
+      first = segment;
+      result = RoutedProduct{segment->source, weight, {}, order, staticDim(weight, 0), staticDim(weight, transposed ? 1 : 2),
+                             staticDim(weight, transposed ? 2 : 1)};
+    } else if (segment->source != first->source || segment->ends != first->ends || weight != result.weight || order != result.order) {
+      return miss(product, "the products of a Concat read different rows, ranges or weights");
+    }
+  }
+  if (!first || static_cast<int64_t>(concat.getInputs().size()) != result.experts)
+    return miss(concat, "there is not one product for each slice of the weight");
+  if (staticDim(result.rows, -1) != result.in || !proof.sameDim(result.rows, 0, sort->getResult(0), 0))
+    return miss(concat, "the sorted rows are not one per expert id");
+  if (!matchEnds(first->ends, result.experts))
+    return std::nullopt;
+  return result;
+}
+
+//===-- The layer --------------------------------------------------------===//
+
+std::optional<RoutedLayer> GroupedMatcher::match(OnnxOp sum) {
+  auto choices = matchChoiceSum(sum);
+  Value sorted;
+  if (!choices || !matchUnsort(choices->rows, *choices, sorted))
+    return std::nullopt;
+  k = choices->k;
+  auto weighted = matchWeightedRows(peel(sorted, Views | FloatCasts), choices->hidden, proof);
+  if (!weighted)
+    return miss(sum, "the sorted rows are not weighted one by one");
+  auto ffn = matchFfn(weighted->rows);
+  if (!ffn)
+    return std::nullopt;
+  OnnxOp weightGather = rowGather(peel(weighted->weights, Views | FloatCasts));
+  if (!weightGather || !isSortResult(sort, weightGather.getInputs()[1], 1) || tensorType(weightGather.getInputs()[0]).getRank() != 1)
+    return miss(sum, "the combine weights do not follow the permutation of the rows");
+  Value x;
+  for (const RoutedProduct *product : {&ffn->gate, ffn->up ? &*ffn->up : &ffn->gate}) {
+    OnnxOp tokens = rowGather(peel(product->rows, Views | FloatCasts));
+    if (!tokens || !isTokenOf(tokens.getInputs()[1], k) || staticDim(tokens.getInputs()[0], -1) != choices->hidden ||
+        tensorType(tokens.getInputs()[0]).getRank() != 2)
+      return miss(sum, "the rows of the first product are not the tokens in the order of the sort");
+    if (x && flatRoot(x) != flatRoot(tokens.getInputs()[0]))
+      return miss(sum, "gate and up read different tokens");
+    x = tokens.getInputs()[0];
+  }
+  Value ids = sort.getInputs()[0];
+  if (!idsInRange(ids, ffn->gate.experts))
+    return miss(sort, "the expert ids may lie outside of the histogram");
+  RoutedLayer layer{*choices, x, ids, weightGather.getInputs()[0], *ffn, "grouped"};
+  std::string why;
+  if (!checkRoutedLayer(layer, proof, why))
+    return miss(sum, why);
+  return layer;
+}
+
+namespace {
+struct RaiseGroupedExperts : impl::RaiseGroupedExpertsBase<RaiseGroupedExperts> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    LayerBuilder chain(getOperation());
+    auto raise = [&](func::FuncOp function, const SizeProof &proof) {
+      std::vector<RoutedLayer> layers;
+      function.walk([&](OnnxOp op) {
+        if (!isNode(op, "ReduceSum"))
+          return;
+        GroupedMatcher matcher(proof);
+        if (auto layer = matcher.match(op))
+          layers.push_back(*layer);
+        else if (matcher.isCandidate())
+          remarkMiss(remarks, op, matcher.missedAt(), matcher.missed());
+      });
+      replaceRoutedLayers(layers, chain);
+    };
+    if (failed(forEachOnnxFunction(getOperation(), raise)))
+      signalPassFailure();
+  }
+};
+} // namespace
+} // namespace raise
+} // namespace moe

@@ -1,0 +1,469 @@
+// What experts compute on routed rows: bias, gate layout, activation and clamps between two products.
+//
+// The activation is read as a product of factors: SiLU, GELU and a gate are all multiplications, and exporters multiply in any order.
+// Matched by value: two values are the same only if the same op result is behind views and float casts.
+#include "RoutedFfn.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace moe::raise {
+
+static constexpr unsigned elementwise = Views | FloatCasts;
+
+static Value seen(Value value) { return peel(value, elementwise); }
+
+/// Equal up to what rounding a constant to f16 or bf16 does to it.
+static bool isNear(double found, double wanted) { return std::abs(found - wanted) <= 4e-3 * std::abs(wanted); }
+
+//===-- Stored tensors and lookups ---------------------------------------===//
+
+Value storedTensor(Value value) {
+  while (OnnxOp identity = definedBy(value, "Identity"))
+    value = identity.getInputs()[0];
+  Operation *op = value.getDefiningOp();
+  return op && isa<WeightRefOp, arith::ConstantOp>(op) && tensorType(value) && tensorType(value).hasStaticShape() ? value : Value();
+}
+
+bool swapsInnerDims(OnnxOp op) {
+  if (!op || !isNode(op, "Transpose"))
+    return false;
+  auto permutation = intsAttribute(op, "perm");
+  return permutation && *permutation == SmallVector<int64_t>{0, 2, 1};
+}
+
+Value storedMatrix(Value value, bool &transposed) {
+  while (OnnxOp identity = definedBy(value, "Identity"))
+    value = identity.getInputs()[0];
+  if (OnnxOp transpose = definedBy(value, "Transpose")) {
+    if (!swapsInnerDims(transpose))
+      return {};
+    transposed = !transposed;
+    value = transpose.getInputs()[0];
+  }
+  Value stored = storedTensor(value);
+  return stored && tensorType(stored).getRank() == 3 ? stored : Value();
+}
+
+Value RoutedMatcher::matchLookup(Value value) {
+  if (OnnxOp gather = definedBy(value, "GatherND")) {
+    Value indices = gather.getInputs()[1];
+    if (intAttribute(gather, "batch_dims", 0) != 0 || staticDim(indices, -1) != 1)
+      return {};
+    return areExpertIds(indices) ? gather.getInputs()[0] : Value();
+  }
+  if (OnnxOp gather = definedBy(value, "Gather"))
+    return intAttribute(gather, "axis", 0) == 0 && areExpertIds(gather.getInputs()[1]) ? gather.getInputs()[0] : Value();
+  return {};
+}
+
+std::nullopt_t RoutedMatcher::miss(Operation *at, const Twine &text) {
+  if (!missedOp) {
+    missedOp = at;
+    missedText = text.str();
+  }
+  return std::nullopt;
+}
+
+//===-- Products ----------------------------------------------------------===//
+
+std::optional<RoutedProduct> RoutedMatcher::matchBiasedProduct(Value value) {
+  value = seen(value);
+  OnnxOp add = definedBy(value, "Add");
+  if (!add)
+    return matchProduct(value);
+  for (unsigned side : {0u, 1u}) {
+    Value looked = peel(add.getInputs()[1 - side], elementwise);
+    Value bias = matchLookup(looked);
+    if (!bias)
+      continue;
+    auto product = matchProduct(seen(add.getInputs()[side]));
+    if (!product)
+      return std::nullopt;
+    bias = storedTensor(bias);
+    if (!bias || tensorType(bias).getRank() != 2 || staticDim(bias, 0) != product->experts || staticDim(bias, 1) != product->out)
+      return miss(add, "the bias is not a stored tensor of one vector per expert, as long as the product's rows");
+    if (!proof.sameShape(add.getInputs()[0], add.getInputs()[1]))
+      return miss(add, "product and bias have different shapes");
+    product->bias = bias;
+    return product;
+  }
+  return miss(add, "neither side is a lookup of the expert's bias by the layer's expert ids");
+}
+
+//===-- Factors and activations ------------------------------------------===//
+
+bool RoutedMatcher::collectFactors(Value value, SmallVectorImpl<Value> &factors, double &constant, unsigned depth) {
+  constexpr unsigned maxDepth = 8;
+  value = seen(value);
+  if (depth > maxDepth)
+    return false;
+  if (auto scaled = matchScalar(value, "Mul")) {
+    constant *= scaled->scalar;
+    return collectFactors(scaled->operand, factors, constant, depth + 1);
+  }
+  if (auto divided = matchScalar(value, "Div")) {
+    constant /= divided->scalar;
+    return collectFactors(divided->operand, factors, constant, depth + 1);
+  }
+  OnnxOp product = definedBy(value, "Mul");
+  if (!product) {
+    factors.push_back(value);
+    return true;
+  }
+  if (!proof.sameShape(product.getInputs()[0], product.getInputs()[1])) {
+    miss(product, "the factors have different shapes");
+    return false;
+  }
+  return collectFactors(product.getInputs()[0], factors, constant, depth + 1) &&
+         collectFactors(product.getInputs()[1], factors, constant, depth + 1);
+}
+
+/// An activation of `gate`; `up` is what it is multiplied with, null where nothing is.
+struct RoutedMatcher::Activated {
+  Activation activation = Activation::Identity;
+  double alpha = 1.0;
+  Value gate, up;
+};
+
+namespace {
+/// A node that is an activation by itself.
+struct NamedActivation {
+  Activation activation;
+  double alpha = 1.0;
+  Value input;
+};
+} // namespace
+
+static std::optional<NamedActivation> matchNamed(Value factor) {
+  auto op = factor.getDefiningOp<OnnxOp>();
+  if (!op || op.getInputs().empty())
+    return std::nullopt;
+  Value input = op.getInputs()[0];
+  if (isNode(op, "Relu"))
+    return NamedActivation{Activation::Relu, 1.0, input};
+  if (isNode(op, "Swish"))
+    return NamedActivation{Activation::Silu, floatAttribute(op, "alpha", 1.0), input};
+  if (isNode(op, "QuickGelu", "com.microsoft"))
+    return NamedActivation{Activation::Silu, floatAttribute(op, "alpha", 1.702), input};
+  if (isNode(op, "Gelu", "com.microsoft"))
+    return NamedActivation{Activation::GeluErf, 1.0, input};
+  if (isNode(op, "FastGelu", "com.microsoft") && !inputOrNull(op, 1))
+    return NamedActivation{Activation::GeluTanh, 1.0, input};
+  if (isNode(op, "Gelu"))
+    return NamedActivation{stringAttribute(op, "approximate", "none") == "tanh" ? Activation::GeluTanh : Activation::GeluErf, 1.0, input};
+  if (isNode(op, "Pow")) {
+    auto exponent = op.getInputs().size() == 2 ? scalarFor(op.getInputs()[1], input) : std::nullopt;
+    OnnxOp relu = definedBy(seen(input), "Relu");
+    if (relu && exponent && *exponent == 2.0)
+      return NamedActivation{Activation::Relu2, 1.0, relu.getInputs()[0]};
+  }
+  return std::nullopt;
+}
+
+/// `c·x` above `value`: x behind multiplications and divisions by scalars, and c.
+static ScalarUse scaledValue(Value value) {
+  ScalarUse result{seen(value), 1.0};
+  while (true) {
+    auto scaled = matchScalar(result.operand, "Mul");
+    if (scaled) {
+      result = {seen(scaled->operand), result.scalar * scaled->scalar};
+      continue;
+    }
+    auto divided = matchScalar(result.operand, "Div");
+    if (!divided || divided->scalar == 0.0)
+      return result;
+    result = {seen(divided->operand), result.scalar / divided->scalar};
+  }
+}
+
+/// x of `√(2/π)·(x + 0.044715·x³)`, the argument of the tanh form of GELU; null if `value` is something else.
+static Value matchTanhArgument(Value value) {
+  ScalarUse outer = scaledValue(value);
+  OnnxOp sum = definedBy(outer.operand, "Add");
+  if (!sum || !isNear(outer.scalar, std::sqrt(2.0 / M_PI)))
+    return {};
+  for (unsigned side : {0u, 1u}) {
+    Value x = seen(sum.getInputs()[side]);
+    ScalarUse cubic = scaledValue(sum.getInputs()[1 - side]);
+    if (!isNear(cubic.scalar, 0.044715))
+      continue;
+    if (OnnxOp power = definedBy(cubic.operand, "Pow")) {
+      auto exponent = scalarFor(power.getInputs()[1], power.getInputs()[0]);
+      if (seen(power.getInputs()[0]) == x && exponent && *exponent == 3.0)
+        return x;
+    }
+    // x·x·x in either grouping.
+    if (OnnxOp product = definedBy(cubic.operand, "Mul"))
+      for (unsigned inner : {0u, 1u}) {
+        OnnxOp square = definedBy(seen(product.getInputs()[inner]), "Mul");
+        if (square && seen(product.getInputs()[1 - inner]) == x && seen(square.getInputs()[0]) == x && seen(square.getInputs()[1]) == x)
+          return x;
+      }
+  }
+  return {};
+}
+
+/// x of `1 + erf(x/√2)` or `1 + tanh(√(2/π)·(x + 0.044715·x³))`, and which of the two; null if `factor` is neither.
+static Value matchGeluFactor(Value factor, Activation &activation) {
+  auto sum = matchScalar(factor, "Add");
+  if (!sum || sum->scalar != 1.0)
+    return {};
+  Value inner = seen(sum->operand);
+  if (OnnxOp erf = definedBy(inner, "Erf")) {
+    ScalarUse argument = scaledValue(erf.getInputs()[0]);
+    activation = Activation::GeluErf;
+    return isNear(argument.scalar, M_SQRT1_2) ? argument.operand : Value();
+  }
+  if (OnnxOp tanh = definedBy(inner, "Tanh")) {
+    activation = Activation::GeluTanh;
+    return matchTanhArgument(tanh.getInputs()[0]);
+  }
+  return {};
+}
+
+/// `factors` without the ones at `i` and `j`; at most one is left for a gated expert. Fails with more.
+static bool remaining(ArrayRef<Value> factors, size_t i, size_t j, Value &left) {
+  left = {};
+  for (size_t n = 0; n < factors.size(); ++n) {
+    if (n == i || n == j)
+      continue;
+    if (left)
+      return false;
+    left = factors[n];
+  }
+  return true;
+}
+
+std::optional<RoutedMatcher::Activated> RoutedMatcher::matchActivation(ArrayRef<Value> factors, double constant) {
+  Activated result;
+  auto partnerOf = [&](Value wanted, size_t self) -> size_t {
+    for (size_t n = 0; n < factors.size(); ++n)
+      if (n != self && factors[n] == wanted)
+        return n;
+    return factors.size();
+  };
+  for (size_t i = 0; i < factors.size(); ++i) {
+    size_t partner = i;
+    if (OnnxOp sigmoid = definedBy(factors[i], "Sigmoid")) {
+      ScalarUse argument = scaledValue(sigmoid.getInputs()[0]);
+      // The gate may itself be a scaled value: prefer the exact operand.
+      Value exact = seen(sigmoid.getInputs()[0]);
+      partner = partnerOf(exact, i);
+      result = {Activation::Silu, 1.0, exact, {}};
+      if (partner == factors.size()) {
+        partner = partnerOf(argument.operand, i);
+        result = {Activation::Silu, argument.scalar, argument.operand, {}};
+      }
+      if (partner != factors.size() && constant == 1.0 && remaining(factors, i, partner, result.up))
+        return result;
+      continue;
+    }
+    Activation gelu;
+    if (Value gate = matchGeluFactor(factors[i], gelu)) {
+      partner = partnerOf(gate, i);
+      result = {gelu, 1.0, gate, {}};
+      if (partner != factors.size() && constant == 0.5 && remaining(factors, i, partner, result.up))
+        return result;
+      continue;
+    }
+    if (auto named = matchNamed(factors[i])) {
+      partner = partnerOf(factors[i], i);
+      result = {named->activation, named->alpha, named->input, {}};
+      if (named->activation == Activation::Relu && partner != factors.size())
+        result.activation = Activation::Relu2;
+      else
+        partner = i;
+      if (constant == 1.0 && remaining(factors, i, partner, result.up))
+        return result;
+    }
+  }
+  if (factors.size() == 1 && constant == 1.0)
+    return Activated{Activation::Identity, 1.0, factors[0], {}};
+  return std::nullopt;
+}
+
+//===-- Gate and up ------------------------------------------------------===//
+
+namespace {
+/// Which columns of a product a value takes.
+enum class Columns { All, FirstHalf, SecondHalf, Even, Odd };
+struct Part {
+  Value source;
+  Columns columns = Columns::All;
+};
+} // namespace
+
+static std::optional<Part> matchSlice(OnnxOp slice) {
+  Value source = slice.getInputs()[0];
+  const int64_t rank = tensorType(source).getRank(), size = staticDim(source, -1);
+  if (slice.getInputs().size() < 4 || size <= 0 || size % 2 != 0)
+    return std::nullopt;
+  auto starts = constantInts(slice.getInputs()[1]), ends = constantInts(slice.getInputs()[2]), axes = constantInts(slice.getInputs()[3]);
+  Value stepsInput = inputOrNull(slice, 4);
+  auto steps = stepsInput ? constantInts(stepsInput) : std::optional<SmallVector<int64_t>>({1});
+  if (!starts || !ends || !axes || !steps || starts->size() != 1 || ends->size() != 1 || axes->size() != 1 || steps->size() != 1 ||
+      fromFront((*axes)[0], rank) != rank - 1)
+    return std::nullopt;
+  int64_t start = fromFront((*starts)[0], size), end = std::min((*ends)[0] < 0 ? (*ends)[0] + size : (*ends)[0], size), step = (*steps)[0];
+  if (step == 1 && start == 0 && end == size / 2)
+    return Part{source, Columns::FirstHalf};
+  if (step == 1 && start == size / 2 && end == size)
+    return Part{source, Columns::SecondHalf};
+  // The last element of the step may be cut off: of an even size, odd columns end at size - 1.
+  if (step == 2 && start == 0 && end >= size - 1)
+    return Part{source, Columns::Even};
+  if (step == 2 && start == 1 && end == size)
+    return Part{source, Columns::Odd};
+  return std::nullopt;
+}
+
+static std::optional<Part> matchPart(Value value) {
+  value = seen(value);
+  OnnxOp op = value.getDefiningOp<OnnxOp>();
+  if (!op)
+    return Part{value, Columns::All};
+  if (isNode(op, "Slice") && tensorType(op.getInputs()[0]))
+    return matchSlice(op);
+  if (!isNode(op, "Split"))
+    return Part{value, Columns::All};
+  Value source = op.getInputs()[0];
+  RankedTensorType type = tensorType(source);
+  int64_t size = staticDim(source, -1);
+  if (!type || op->getNumResults() != 2 || size <= 0 || size % 2 != 0 ||
+      fromFront(intAttribute(op, "axis", 0), type.getRank()) != type.getRank() - 1)
+    return std::nullopt;
+  auto sizes = inputOrNull(op, 1) ? constantInts(op.getInputs()[1]) : intsAttribute(op, "split");
+  if ((inputOrNull(op, 1) && !sizes) || (sizes && *sizes != SmallVector<int64_t>{size / 2, size / 2}))
+    return std::nullopt;
+  return Part{source, cast<OpResult>(value).getResultNumber() == 0 ? Columns::FirstHalf : Columns::SecondHalf};
+}
+
+/// Takes a bound off `value`: Clip or Min with constant bounds. Bounds that are absent are infinite.
+static bool takeClamp(Value &value, double &lower, double &upper) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  lower = -infinity;
+  upper = infinity;
+  value = seen(value);
+  OnnxOp clip = definedBy(value, "Clip");
+  if (clip) {
+    auto bound = [&](unsigned index, StringRef name, double &into) {
+      if (Value input = inputOrNull(clip, index)) {
+        auto number = scalarFor(input, clip.getInputs()[0]);
+        into = number.value_or(0.0);
+        return number.has_value();
+      }
+      into = floatAttribute(clip, name, into);
+      return true;
+    };
+    if (!bound(1, "min", lower) || !bound(2, "max", upper))
+      return false;
+    // Clip-1 and Clip-6 say "no bound" with the largest float.
+    const double largest = 3.4028234663852886e38;
+    lower = lower <= -largest ? -infinity : lower;
+    upper = upper >= largest ? infinity : upper;
+    value = seen(clip.getInputs()[0]);
+  } else if (auto least = matchScalar(value, "Min")) {
+    upper = least->scalar;
+    value = seen(least->operand);
+  }
+  return true;
+}
+
+static std::optional<GateLayout> layoutOf(Columns gate, Columns up) {
+  if (gate == Columns::All && up == Columns::All)
+    return GateLayout::Separate;
+  if (gate == Columns::FirstHalf && up == Columns::SecondHalf)
+    return GateLayout::Halves;
+  if (gate == Columns::Even && up == Columns::Odd)
+    return GateLayout::Interleaved;
+  return std::nullopt;
+}
+
+static FloatAttr optionalNumber(MLIRContext *context, double value, double absent) {
+  return value == absent ? FloatAttr() : FloatAttr::get(Float64Type::get(context), value);
+}
+
+std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, RoutedProduct down) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  MLIRContext *context = down.rows.getContext();
+  Operation *at = down.rows.getDefiningOp();
+  RoutedFfn result;
+  result.down = down;
+  Value gate = activated.gate;
+  double gateLower, gateUpper, upLower = -infinity, upUpper = infinity, offset = 0.0;
+  if (!takeClamp(gate, gateLower, gateUpper) || gateLower != -infinity)
+    return miss(at, "the gate is clamped in a way that no limit expresses");
+  auto gatePart = matchPart(gate);
+  if (!gatePart)
+    return miss(at, "the gate is no half of a product");
+  auto gateProduct = matchBiasedProduct(gatePart->source);
+  if (!gateProduct)
+    return std::nullopt;
+  result.gate = *gateProduct;
+  // A part is taken of the last dim: it must be the product's columns, not a regrouping of them.
+  if (gatePart->columns != Columns::All && staticDim(gatePart->source, -1) != gateProduct->out)
+    return miss(at, "the gate is a part of a reshaped product");
+  GateLayout layout = GateLayout::None;
+  if (activated.up) {
+    Value up = activated.up;
+    if (auto shifted = matchScalar(up, "Add")) {
+      offset = shifted->scalar;
+      up = shifted->operand;
+    }
+    if (!takeClamp(up, upLower, upUpper))
+      return miss(at, "the bounds of a clamp are not constant");
+    auto upPart = matchPart(up);
+    auto found = upPart ? layoutOf(gatePart->columns, upPart->columns) : std::nullopt;
+    if (!found)
+      return miss(at, "gate and up are not halves, alternate columns or separate products");
+    layout = *found;
+    if (layout == GateLayout::Separate) {
+      result.up = matchBiasedProduct(upPart->source);
+      if (!result.up)
+        return std::nullopt;
+    } else if (seen(gatePart->source) != seen(upPart->source) || staticDim(upPart->source, -1) != gateProduct->out) {
+      return miss(at, "gate and up are not parts of the same product");
+    }
+  } else if (gatePart->columns != Columns::All) {
+    return miss(at, "an expert without gate uses only a part of its first product");
+  }
+  // One limit bounds the gate from above and the up part on both sides.
+  const double limit = gateUpper;
+  if (activated.up ? (upUpper != limit || upLower != -limit) : limit != infinity)
+    return miss(at, "gate and up have different limits");
+  if (limit <= 0.0)
+    return miss(at, "the limit is not positive");
+  if (activated.activation != Activation::Silu && activated.alpha != 1.0)
+    return miss(at, "only SiLU takes a factor");
+  const int64_t columns = layout == GateLayout::Halves || layout == GateLayout::Interleaved ? 2 * down.in : down.in;
+  if (result.gate.out != columns || (result.up && (result.up->out != down.in || result.up->in != result.gate.in)))
+    return miss(at, "the widths of the two products do not fit");
+  if (result.gate.experts != down.experts || (result.up && result.up->experts != down.experts))
+    return miss(at, "the products have weights for different numbers of experts");
+  if (result.gate.order != down.order || (result.up && result.up->order != down.order))
+    return miss(at, "the weights are stored in different orders");
+  result.ffn = FfnAttr::get(context, activated.activation, layout, optionalNumber(context, activated.alpha, 1.0),
+                            optionalNumber(context, offset, 0.0), optionalNumber(context, limit, infinity));
+  return result;
+}
+
+std::optional<RoutedFfn> RoutedMatcher::matchFfn(Value value) {
+  missedOp = nullptr;
+  missedText.clear();
+  auto down = matchBiasedProduct(value);
+  if (!down)
+    return std::nullopt;
+  SmallVector<Value, 4> factors;
+  double constant = 1.0;
+  Operation *at = down->rows.getDefiningOp();
+  if (!collectFactors(down->rows, factors, constant, 0))
+    return miss(at, "what lies between the two products is too deep");
+  auto activated = matchActivation(factors, constant);
+  if (!activated)
+    return miss(at, "no known activation lies between the two products");
+  return resolve(*activated, *down);
+}
+
+} // namespace moe::raise

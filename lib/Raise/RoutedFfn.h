@@ -1,0 +1,79 @@
+//===- RoutedFfn.h - what experts compute on routed rows --------*- C++ -*-===//
+// A routed row belongs to one (token, choice) pair; there are S = T·K of them. Forms B and C differ in how a routed row meets its expert's
+// matrix; what lies between the two products (bias, gate, activation, clamps) looks the same in both and is read here.
+#ifndef MOE_LIB_RAISE_ROUTEDFFN_H
+#define MOE_LIB_RAISE_ROUTEDFFN_H
+
+#include "LayerBuilder.h"
+#include "OnnxMatch.h"
+#include "SizeProof.h"
+
+#include "llvm/ADT/SmallString.h"
+
+namespace moe::raise {
+
+/// [S, in] rows times each row's expert matrix, plus its expert's bias: [S, out].
+struct RoutedProduct {
+  /// The operand that holds the rows, not peeled.
+  mlir::Value rows;
+  mlir::Value weight, bias;
+  WeightOrder order = WeightOrder::OutIn;
+  int64_t experts = 0, in = 0, out = 0;
+};
+
+/// A whole expert: first product(s), what is between, second product.
+struct RoutedFfn {
+  RoutedProduct gate, down;
+  std::optional<RoutedProduct> up;
+  FfnAttr ffn;
+};
+
+/// Reads expert computations upwards from a routed result. A form derives from it and says what its products look like.
+/// Whatever does not fit exactly is no match; `missed()` and `missedAt()` then say what was expected, for the remark.
+class RoutedMatcher {
+public:
+  RoutedMatcher(const SizeProof &proof) : proof(proof) {}
+  virtual ~RoutedMatcher() = default;
+
+  /// A second product whose rows are an activation of first products, above `value`.
+  std::optional<RoutedFfn> matchFfn(mlir::Value value);
+
+  llvm::StringRef missed() const { return missedText; }
+  mlir::Operation *missedAt() const { return missedOp; }
+
+protected:
+  /// The product above `value` (already peeled of views and float casts), without bias.
+  virtual std::optional<RoutedProduct> matchProduct(mlir::Value value) = 0;
+  /// Are these indices the expert ids of the routed rows of this form, one per row?
+  virtual bool areExpertIds(mlir::Value indices) = 0;
+
+  /// Looks for a tensor [E, …] that is read at the expert id of each routed row: GatherND or Gather on dim 0.
+  mlir::Value matchLookup(mlir::Value value);
+  /// Remembers the first reason why a match failed; returns nullopt.
+  std::nullopt_t miss(mlir::Operation *at, const llvm::Twine &text);
+
+  const SizeProof &proof;
+
+private:
+  struct Activated;
+  std::optional<RoutedProduct> matchBiasedProduct(mlir::Value value);
+  bool collectFactors(mlir::Value value, llvm::SmallVectorImpl<mlir::Value> &factors, double &constant, unsigned depth);
+  std::optional<Activated> matchActivation(llvm::ArrayRef<mlir::Value> factors, double constant);
+  std::optional<RoutedFfn> resolve(const Activated &activated, RoutedProduct down);
+
+  mlir::Operation *missedOp = nullptr;
+  llvm::SmallString<64> missedText;
+};
+
+/// A stored tensor behind views that keep its shape: `moe.weight_ref` or a constant; null otherwise.
+mlir::Value storedTensor(mlir::Value value);
+
+/// As storedTensor, through a Transpose of the two inner dims of a 3-D tensor; `transposed` is flipped by it.
+mlir::Value storedMatrix(mlir::Value value, bool &transposed);
+
+/// Is `op` a Transpose that swaps the two inner dims of a 3-D tensor?
+bool swapsInnerDims(OnnxOp op);
+
+} // namespace moe::raise
+
+#endif // MOE_LIB_RAISE_ROUTEDFFN_H
