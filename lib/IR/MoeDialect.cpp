@@ -4,6 +4,7 @@
 #include "llvm/ADT/TypeSwitch.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Transforms/InliningUtils.h"
 
 using namespace mlir;
 
@@ -15,7 +16,17 @@ using namespace mlir;
 
 namespace moe {
 
+namespace {
+// Every moe op may be inlined: a layer written as a function is one layer of the entry function after raise.
+struct MoeInlinerInterface : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final { return true; }
+  bool isLegalToInline(Region *, Region *, bool, IRMapping &) const final { return true; }
+};
+} // namespace
+
 void MoeDialect::initialize() {
+  addInterfaces<MoeInlinerInterface>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "moe/IR/MoeAttrs.cpp.inc"

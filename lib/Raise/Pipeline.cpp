@@ -2,10 +2,12 @@
 #include "moe/Raise/Passes.h"
 
 void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &options) {
-  // Experts first, from any ids and weights; then the routers in front of them.
+  // Experts first, from any ids and weights; then the routers in front of them; what is left is ordinary.
   pm.addPass(createRaiseExpandLayers());
   pm.addPass(createRaiseFusedExperts());
   pm.addPass(createRaiseBatchedExperts());
   pm.addPass(createRaiseGroupedExperts());
   pm.addPass(createRaiseRouter());
+  pm.addPass(createRaiseOnnx());
+  pm.addPass(createVerifyRaised());
 }

@@ -85,6 +85,9 @@ public:
   /// The facts of a value seen so far; valid until the next call of a method. A value that was not is given the facts of its type.
   const ValueFacts &facts(mlir::Value value);
 
+  /// Says what is known of a value that no ONNX node makes (the result of a moe op); its dims are normalised by the caller.
+  void setFacts(mlir::Value value, ValueFacts facts) { valueFacts[value] = std::move(facts); }
+
   /// Are two sizes provably equal, the conditions taken into account?
   bool provablyEqual(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
   /// The canonical form of an expression, with symbols that a condition determines replaced. Equal sizes have equal forms where we can prove it.

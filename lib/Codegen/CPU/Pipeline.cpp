@@ -13,10 +13,10 @@
 
 using namespace mlir;
 
-/// Multi-dimensional vectors, memrefs and math of the host function to what the conversions to the LLVM dialect accept.
+/// Multi-dimensional vectors, memrefs and arithmetic to what the conversions to the LLVM dialect accept.
 static void addSimplification(OpPassManager &pm, const moe::CpuCodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(VectorTransferToSCFOptions().enableFullUnroll()));
-  pm.addNestedPass<func::FuncOp>(moe::createCpuApproximateMath());
+  pm.addPass(moe::createCpuExpandFma({options.features}));
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   // Without the instruction, LLVM would call a function of the compiler's own library to round to bf16.

@@ -30,7 +30,7 @@ struct VerifyCodegen : impl::VerifyCodegenBase<VerifyCodegen> {
 
   void runOnOperation() override {
     bool valid = true;
-    getOperation().walk([&](Operation *op) {
+    getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (op == getOperation() || isa<LLVM::LLVMDialect>(op->getDialect()))
         return WalkResult::advance();
       op->emitOpError("is left after codegen; only the LLVM dialect may be");

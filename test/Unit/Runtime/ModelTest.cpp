@@ -6,6 +6,7 @@
 #include "moe/Runtime/Kernel.h"
 
 #include <cfenv>
+#include <functional>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -38,11 +39,16 @@ int64_t shapes(const int64_t *in, int64_t *out) {
   return in[0] * in[1] * 4;
 }
 
+/// What the first thread of a run does besides.
+std::function<void()> duringRun;
+
 /// y = 2 x by way of the arena; present = past then x[.., s] in every head and lane. Past is copied only where the buffers differ.
 void entry(void **descriptors, const MoeThread *self) {
   View x{static_cast<int64_t *>(descriptors[0]), 2}, past{static_cast<int64_t *>(descriptors[1]), 4};
   View y{static_cast<int64_t *>(descriptors[2]), 2}, present{static_cast<int64_t *>(descriptors[3]), 4};
   float *arena = View{static_cast<int64_t *>(descriptors[4]), 1}.data();
+  if (self->thread == 0 && duringRun)
+    duringRun();
   const int64_t count = x.size(0) * x.size(1), old = past.size(2), total = present.size(2);
   for (int64_t i = self->thread; i < count; i += self->threads)
     arena[i] = x.data()[i];
@@ -249,6 +255,33 @@ TEST_F(ModelTest, TwoThreadsWithAContextEach) {
   work(7.f);
   other.join();
   EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(ModelTest, AContextRunsOnceAtATime) {
+  duringRun = [this] { expectFailure(MOE_STATUS_BAD_ARGUMENT, "the context is running already: each thread needs a context of its own"); };
+  EXPECT_EQ(run(), MOE_STATUS_OK);
+  duringRun = nullptr;
+  EXPECT_EQ(run(), MOE_STATUS_OK);
+}
+
+TEST_F(ModelTest, AModelInsideAModelRuns) {
+  // Another context, run from inside a team: on one thread, without deadlock.
+  moe_context inner(*model, 3);
+  ASSERT_EQ(inner.prepare(), MOE_STATUS_OK);
+  Tensor in({2, 4}, 5), cache({2, 2, 3, 4}), out({2, 4}), extended({2, 2, 7, 4});
+  moe_status status = MOE_STATUS_INTERNAL;
+  bool isInside = false;
+  duringRun = [&] {
+    if (isInside)
+      return;
+    isInside = true;
+    const moe_tensor inputs[] = {in.view, cache.view}, outputs[] = {out.view, extended.view};
+    status = inner.run(inputs, 2, outputs, 2);
+  };
+  EXPECT_EQ(run(), MOE_STATUS_OK);
+  duringRun = nullptr;
+  EXPECT_EQ(status, MOE_STATUS_OK);
+  EXPECT_EQ(out.data[7], 24);
 }
 
 TEST(Model, PicksAVersionAndSaysWhyNot) {

@@ -98,20 +98,24 @@ def CpuPackEntry : Pass<"moe-cpu-pack-entry", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::func::FuncDialect"];
 }
 
-def CpuApproximateMath : Pass<"moe-cpu-approximate-math", "::mlir::func::FuncOp"> {
-  let summary = "f32 exp, tanh, erf, log and the like as polynomials on vectors";
+def CpuExpandFma : Pass<"moe-cpu-expand-fma", "::mlir::ModuleOp"> {
+  let summary = "multiply and add for CPUs without a fused multiply-add";
   let description = [{
-    A libm call per lane is 15 to 46 times slower. Sine and cosine stay libm
-    calls: the arguments of rotary embeddings are too large for a reduction
-    in f32.
+    With `+fma` among the features nothing happens. Without it LLVM would call
+    libm for each lane; two roundings are what such a CPU does.
 
     Example:
     ```mlir
-    %0 = math.exp %x : vector<16xf32>
+    %0 = math.fma %a, %b, %c : vector<4xf32>
     ```
-    becomes arithmetic without a call.
+    becomes
+    ```mlir
+    %p = arith.mulf %a, %b : vector<4xf32>
+    %0 = arith.addf %p, %c : vector<4xf32>
+    ```
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+  let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string of the ISA version: +avx2,+fma">];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
 def CpuFinishFunctions : Pass<"moe-cpu-finish-functions", "::mlir::ModuleOp"> {

@@ -1,0 +1,178 @@
+// Codegen and package: the lowered module is cloned and compiled once per ISA version, then everything goes into one artifact.
+#include "Artifact.h"
+
+#include "moe/Codegen/CPU/Objects.h"
+#include "moe/IR/MoeDialect.h"
+#include "moe/Machine/Cpuid.h"
+#include "moe/Machine/Isa.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace mlir;
+
+namespace moe {
+namespace {
+
+// The folder of objects between codegen and link; goes with this object.
+class ScratchFolder {
+public:
+  ~ScratchFolder() {
+    if (!path.empty())
+      llvm::sys::fs::remove_directories(path);
+  }
+  std::error_code create() { return llvm::sys::fs::createUniqueDirectory("moe-compile", path); }
+  std::string file(const Twine &name) const {
+    SmallString<128> result(path);
+    llvm::sys::path::append(result, name);
+    return std::string(result);
+  }
+
+private:
+  SmallString<128> path;
+};
+
+// The named version that this CPU runs best, by CPUID.
+IsaVersion hostVersion() {
+  const uint64_t have = readCpuInfo().features;
+  IsaVersion best = namedIsaVersions().front();
+  for (const IsaVersion &version : namedIsaVersions())
+    if (llvm::all_of(version.features, [&](const std::string &feature) { return (have & cpuFeatureBit(feature.c_str())) != 0; }))
+      best = version;
+  return best;
+}
+
+// --cpu-features; "host" among the versions is what CPUID says. Best version first: the loader takes the first that runs.
+FailureOr<std::vector<IsaVersion>> isaVersions(ModuleOp module, StringRef text) {
+  SmallVector<StringRef> items;
+  text.split(items, ';');
+  std::string expanded;
+  for (StringRef item : items) {
+    if (!expanded.empty())
+      expanded += ";";
+    expanded += item.trim() == "host" ? hostVersion().name : item.str();
+  }
+  std::vector<IsaVersion> versions;
+  std::string error;
+  if (!parseCpuFeatures(expanded, versions, error))
+    return module.emitError("--cpu-features: ") << error;
+  llvm::sort(versions, [](const IsaVersion &a, const IsaVersion &b) {
+    return std::make_pair(a.f32Lanes, a.features.size()) > std::make_pair(b.f32Lanes, b.features.size());
+  });
+  return versions;
+}
+
+WorkerOptions workerOptions(const SessionOptions &options) {
+  WorkerOptions worker;
+  worker.path = options.workerPath;
+  worker.memoryLimit = uint64_t(options.workerMemoryMiB) << 20;
+  worker.timeoutSeconds = options.workerSeconds;
+  worker.injectFault = options.workerFault;
+  return worker;
+}
+
+// Compiles one ISA version of the module into `path`.
+LogicalResult compileVersion(ModuleOp lowered, const IsaVersion &isa, unsigned number, ObjectKind kind, StringRef path,
+                             const SessionOptions &options) {
+  OwningOpRef<ModuleOp> code = lowered.clone();
+  CpuCodegenOptions codegen;
+  codegen.features = isa.featureString();
+  codegen.version = number;
+  PassManager manager(lowered.getContext());
+  buildCpuCodegenPipeline(manager, codegen);
+  if (failed(manager.run(*code)))
+    return failure();
+  return emitObject(*code, kind, path, workerOptions(options));
+}
+
+// Archives that model.so is made of lie beside the tools: <prefix>/bin and <prefix>/lib.
+std::string runtimeArchive(const WorkerOptions &worker, StringRef name) {
+  std::string ignored;
+  SmallString<128> path(llvm::sys::path::parent_path(findCodegenWorker(worker, ignored)));
+  llvm::sys::path::append(path, "..", "lib", name);
+  return std::string(path);
+}
+
+std::vector<std::pair<std::string, std::string>> recordedOptions(const SessionOptions &options) {
+  std::vector<std::pair<std::string, std::string>> recorded = {
+      {"target", "cpu"}, {"cpu-features", options.cpuFeatures}, {"activations", options.stages.plan.activations}};
+  std::string dims;
+  for (const auto &[name, size] : options.import.fixedDims)
+    dims += (dims.empty() ? "" : ",") + name + "=" + std::to_string(size);
+  if (!dims.empty())
+    recorded.emplace_back("dim", dims);
+  return recorded;
+}
+
+// --emit=llvm, asm or obj: the code of the first version, as one file.
+LogicalResult writeFile(ModuleOp lowered, const IsaVersion &isa, const ScratchFolder &scratch, const SessionOptions &options) {
+  const ObjectKind kind = options.emit == Emit::Llvm       ? ObjectKind::LLVMIR
+                          : options.emit == Emit::Assembly ? ObjectKind::Assembly
+                                                           : ObjectKind::Object;
+  const std::string path = scratch.file("code");
+  if (failed(compileVersion(lowered, isa, 0, kind, path, options)))
+    return failure();
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return lowered.emitError("cannot read the code: ") << buffer.getError().message();
+  std::string error;
+  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(options.output, &error);
+  if (!file)
+    return lowered.emitError(error);
+  file->os() << (*buffer)->getBuffer();
+  file->keep();
+  return success();
+}
+
+uint64_t fileBytes(const Twine &folder, StringRef name) {
+  uint64_t bytes = 0;
+  SmallString<128> path;
+  llvm::sys::path::append(path, folder, name);
+  (void)llvm::sys::fs::file_size(path, bytes);
+  return bytes;
+}
+
+} // namespace
+
+LogicalResult writeCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const SessionOptions &options, const Progress &progress,
+                        SessionSummary &summary) {
+  FailureOr<std::vector<IsaVersion>> versions = isaVersions(lowered, options.cpuFeatures);
+  if (failed(versions))
+    return failure();
+  ScratchFolder scratch;
+  if (std::error_code error = scratch.create())
+    return lowered.emitError("cannot make a temporary folder: ") << error.message();
+  progress("codegen", 0, 0);
+  if (options.emit != Emit::Artifact)
+    return writeFile(lowered, versions->front(), scratch, options);
+
+  ArtifactOptions artifact;
+  LinkInputs link;
+  const WorkerOptions worker = workerOptions(options);
+  for (auto [number, isa] : llvm::enumerate(*versions)) {
+    link.objects.push_back(scratch.file("version" + Twine(number) + ".o"));
+    if (failed(compileVersion(lowered, isa, number, ObjectKind::Object, link.objects.back(), options)))
+      return failure();
+    artifact.isaVersions.push_back({isa.name, isa.features});
+    summary.isaVersions.push_back(isa.name);
+  }
+  link.wholeArchives = {runtimeArchive(worker, "libMoeRuntime.a")};
+  link.archives = {runtimeArchive(worker, "libMoeMachine.a")};
+  artifact.path = options.output;
+  artifact.layers = layers;
+  artifact.compilerOptions = recordedOptions(options);
+  artifact.link = [&](ModuleOp tables, StringRef path) { return emitAndLinkModel(tables, link, path, worker); };
+  artifact.progress = [&](uint64_t done, uint64_t total) { progress("package", done, total); };
+  progress("package", 0, 0);
+  if (failed(writeArtifact(lowered, artifact)))
+    return failure();
+  summary.weightBytes = fileBytes(options.output, "model.weights");
+  return success();
+}
+
+} // namespace moe

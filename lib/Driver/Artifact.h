@@ -1,0 +1,18 @@
+//===- Artifact.h - code and package of a lowered module --------*- C++ -*-===//
+// The last two stages of a session, codegen and package: one object per ISA version, then the artifact.
+#ifndef MOE_LIB_DRIVER_ARTIFACT_H
+#define MOE_LIB_DRIVER_ARTIFACT_H
+
+#include "moe/Driver/Session.h"
+#include "moe/Package/Package.h"
+
+namespace moe {
+
+/// Writes what `options.emit` asks for, from a module that has gone through lower. `layers` are those of the raised module. Errors are
+/// diagnostics.
+mlir::LogicalResult writeCode(mlir::ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const SessionOptions &options,
+                              const Progress &progress, SessionSummary &summary);
+
+} // namespace moe
+
+#endif // MOE_LIB_DRIVER_ARTIFACT_H

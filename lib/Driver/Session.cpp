@@ -1,0 +1,235 @@
+// One compilation: reads the model, runs the stages of the table, hands the lowered module to codegen and package.
+#include "moe/Driver/Session.h"
+
+#include "Artifact.h"
+#include "moe/Driver/Register.h"
+#include "moe/IR/MoeDialect.h"
+#include "moe/Import/MlirInput.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Support/FileUtilities.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+#include <chrono>
+
+using namespace mlir;
+
+namespace moe {
+namespace {
+
+// `file:line:col`, or `node 'name'` for a location that the ONNX importer made.
+std::string describeLocation(Location location, StringRef input) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (auto fused = dyn_cast<FusedLoc>(location))
+    return fused.getLocations().empty() ? input.str() : describeLocation(fused.getLocations().front(), input);
+  if (auto site = dyn_cast<CallSiteLoc>(location))
+    return describeLocation(site.getCallee(), input);
+  if (auto file = dyn_cast<FileLineColLoc>(location)) {
+    stream << file.getFilename().getValue();
+    if (file.getLine())
+      stream << ":" << file.getLine() << ":" << file.getColumn();
+    return text;
+  }
+  stream << input;
+  if (auto name = dyn_cast<NameLoc>(location))
+    stream << ": node '" << name.getName().getValue() << "'";
+  return text;
+}
+
+StringRef severityName(DiagnosticSeverity severity) {
+  switch (severity) {
+  case DiagnosticSeverity::Error:
+    return "error";
+  case DiagnosticSeverity::Warning:
+    return "warning";
+  case DiagnosticSeverity::Note:
+    return "note";
+  case DiagnosticSeverity::Remark:
+    return "remark";
+  }
+  return "";
+}
+
+void forward(const Diagnostic &diagnostic, StringRef input, const DiagnosticSink &sink) {
+  std::string text;
+  llvm::raw_string_ostream(text) << severityName(diagnostic.getSeverity()) << ": " << describeLocation(diagnostic.getLocation(), input)
+                                 << ": " << diagnostic;
+  sink(text);
+  for (const Diagnostic &note : diagnostic.getNotes())
+    forward(note, input, sink);
+}
+
+class Session {
+public:
+  Session(const SessionOptions &options, const Progress &progress, const DiagnosticSink &sink, SessionSummary &summary)
+      : options(options), progress(progress), sink(sink), summary(summary), context(makeRegistry(), MLIRContext::Threading::DISABLED) {
+    context.loadAllAvailableDialects();
+  }
+
+  LogicalResult run();
+
+private:
+  static DialectRegistry makeRegistry() {
+    DialectRegistry registry;
+    registerAllDialects(registry);
+    return registry;
+  }
+
+  LogicalResult fail(const Twine &message) {
+    sink(("error: " + message).str());
+    return failure();
+  }
+  LogicalResult checkOptions();
+  LogicalResult read();
+  LogicalResult runStages();
+  LogicalResult dump(const StageInfo &info, size_t number);
+  LogicalResult writeModule();
+
+  const SessionOptions &options;
+  const Progress &progress;
+  const DiagnosticSink &sink;
+  SessionSummary &summary;
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+  std::vector<MoeLayerInfo> layers;
+  // Rows of the table to run: [first, last].
+  size_t first = 0, last = 0;
+};
+
+LogicalResult Session::checkOptions() {
+  if (options.target == Target::Cuda)
+    return fail("--target=cuda is not supported yet; use --target=cpu");
+  ArrayRef<StageInfo> table = stages();
+  auto find = [&](const std::string &name, size_t &row) {
+    for (auto [index, info] : llvm::enumerate(table))
+      if (info.name == name) {
+        row = index;
+        return true;
+      }
+    return false;
+  };
+  std::string names;
+  llvm::raw_string_ostream stream(names);
+  llvm::interleaveComma(table, stream, [&](const StageInfo &info) { stream << info.name; });
+
+  const size_t lower = size_t(Stage::Lower);
+  last = options.emit == Emit::Mlir ? lower : table.size() - 1;
+  if (!options.compileTo.empty()) {
+    if (!find(options.compileTo, last))
+      return fail("--compile-to expects a stage (" + names + "), got '" + options.compileTo + "'");
+    if (last > lower && options.emit != Emit::Artifact)
+      return fail("--compile-to=" + options.compileTo + " and --emit exclude each other");
+    if (last == size_t(Stage::Codegen))
+      return fail("--compile-to=codegen leaves no IR; use --emit=llvm, asm or obj");
+  }
+  if (!options.compileFrom.empty()) {
+    if (!find(options.compileFrom, first))
+      return fail("--compile-from expects a stage (" + names + "), got '" + options.compileFrom + "'");
+    if (first > lower)
+      return fail("--compile-from=" + options.compileFrom + " leaves no IR to go on from; the last stage that does is lower");
+    ++first;
+    if (first > last + 1)
+      return fail("--compile-from=" + options.compileFrom + " is after --compile-to=" + table[last].name.str());
+  }
+  if (options.output.empty())
+    return fail("expected an output: -o <folder>, or -o <file> with --emit or --compile-to");
+  return success();
+}
+
+LogicalResult Session::read() {
+  progress("import", 0, 0);
+  if (!llvm::sys::fs::exists(options.input))
+    return fail(options.input + ": no such file");
+  const StringRef extension = llvm::sys::path::extension(options.input);
+  if (extension == ".onnx") {
+    if (!options.compileFrom.empty())
+      return fail("--compile-from expects a .mlir file, got " + options.input);
+    module = importOnnx(context, options.input, options.import);
+  } else if (extension == ".mlir" || extension == ".mlirbc") {
+    module = readMlirModel(context, options.input, options.import);
+  } else {
+    return fail(options.input + ": expected a file named .onnx or .mlir");
+  }
+  return success(bool(module));
+}
+
+LogicalResult Session::dump(const StageInfo &info, size_t number) {
+  if (options.dumpStagesTo.empty())
+    return success();
+  if (std::error_code error = llvm::sys::fs::create_directories(options.dumpStagesTo))
+    return fail(options.dumpStagesTo + ": cannot create the folder: " + error.message());
+  SmallString<128> path(options.dumpStagesTo);
+  llvm::sys::path::append(path, std::to_string(number) + "-" + info.name + ".mlir");
+  std::string error;
+  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(path, &error);
+  if (!file)
+    return fail(error);
+  module->print(file->os());
+  file->keep();
+  return success();
+}
+
+LogicalResult Session::runStages() {
+  ArrayRef<StageInfo> table = stages();
+  if (first == 0 && failed(dump(table[0], 1)))
+    return failure();
+  for (size_t row = std::max<size_t>(first, 1); row <= last && row < table.size(); ++row) {
+    const StageInfo &info = table[row];
+    if (!info.build)
+      continue;
+    progress(info.name, 0, 0);
+    PassManager manager(&context);
+    info.build(manager, options.stages);
+    if (failed(manager.run(*module)))
+      return failure();
+    if (info.stage == Stage::Raise)
+      layers = collectMoeLayers(*module);
+    if (info.stage == Stage::Fuse)
+      module->walk([&](Operation *op) {
+        summary.routePermutes += isa<RoutePermuteOp>(op);
+        if (auto product = dyn_cast<GroupedMatmulOp>(op))
+          ++(product.getOffsets() ? summary.groupedProducts : summary.denseProducts);
+      });
+    if (failed(dump(info, row + 1)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult Session::writeModule() {
+  std::string error;
+  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(options.output, &error);
+  if (!file)
+    return fail(error);
+  module->print(file->os());
+  file->keep();
+  return success();
+}
+
+LogicalResult Session::run() {
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    forward(diagnostic, options.input, sink);
+    return success();
+  });
+  const auto start = std::chrono::steady_clock::now();
+  if (failed(checkOptions()) || failed(read()) || failed(runStages()))
+    return failure();
+  const bool stopsAtIr = last <= size_t(Stage::Lower);
+  LogicalResult result = stopsAtIr ? writeModule() : writeCode(*module, layers, options, progress, summary);
+  summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (const MoeLayerInfo &layer : layers)
+    summary.layers.push_back({layer.name, layer.form, layer.experts, layer.topK});
+  return result;
+}
+
+} // namespace
+
+LogicalResult runSession(const SessionOptions &options, const Progress &progress, const DiagnosticSink &sink, SessionSummary &summary) {
+  return Session(options, progress, sink, summary).run();
+}
+
+} // namespace moe

@@ -1,0 +1,102 @@
+// Ops that only change the shape, or make a tensor from a shape: reshapes are tensor.collapse_shape and expand_shape, broadcasts one generic.
+#include "OnnxConversion.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+using namespace mlir;
+using moe::NodeConverter;
+using moe::SizedTensor;
+
+/// Reshape, Flatten, Squeeze and Unsqueeze: the same elements in the dims that inference gave the result.
+static LogicalResult convertReshape(NodeConverter &node) {
+  SizedTensor x = node.input(0);
+  if (!x)
+    return failure();
+  AffineExpr before = node.t.product(x.dims), after = node.t.product(node.resultDims());
+  if (auto counted = dyn_cast<AffineConstantExpr>(before))
+    if (auto wanted = dyn_cast<AffineConstantExpr>(after); wanted && wanted != counted)
+      return node.error() << "makes " << wanted.getValue() << " elements of " << counted.getValue();
+  return node.finish(node.t.reshape(x, node.resultDims()));
+}
+
+static LogicalResult convertExpand(NodeConverter &node) {
+  SizedTensor x = node.input(0);
+  return x ? node.finish(node.t.broadcast(x, node.resultDims())) : failure();
+}
+
+/// Its contents are the dims of the input; a node that comes here has dims that inference could not express.
+static LogicalResult convertShape(NodeConverter &node) { return node.error() << "needs a size that depends on data"; }
+
+static LogicalResult convertConstantOfShape(NodeConverter &node) {
+  TypedAttr value;
+  if (auto elements = dyn_cast_or_null<DenseElementsAttr>(node.op.getNodeAttributes().get("value"))) {
+    if (elements.getNumElements() != 1)
+      return node.error() << "has " << elements.getNumElements() << " elements in 'value', expected 1";
+    value = cast<TypedAttr>(*elements.getValues<Attribute>().begin());
+  } else if (node.hasAttribute("value")) {
+    return node.error() << "has an attribute 'value' that is not a small tensor";
+  } else {
+    value = node.t.builder.getF32FloatAttr(0);
+  }
+  Value scalar = arith::ConstantOp::create(node.t.builder, node.t.loc, value);
+  return node.finish(node.t.filled(node.resultDims(), scalar));
+}
+
+/// start + i·delta; the number of elements is inference's.
+static LogicalResult convertRange(NodeConverter &node) {
+  Type type = node.resultElement();
+  auto start = node.contents(0), delta = node.contents(2);
+  if (isa<IntegerType>(type) && start && delta) {
+    Value first = node.t.indexOf(start->front()), step = node.t.indexOf(delta->front());
+    return node.finish(node.t.points({}, {}, node.resultDims(), type, [&](OpBuilder &builder, Location loc, ValueRange at, ValueRange) -> Value {
+      Value moved = arith::AddIOp::create(builder, loc, arith::MulIOp::create(builder, loc, at[0], step), first);
+      return arith::IndexCastOp::create(builder, loc, type, moved);
+    }));
+  }
+  SizedTensor from = node.input(0), by = node.input(2);
+  if (!from || !by)
+    return failure();
+  return node.finish(node.t.elementwise({from, by}, node.resultDims(), type, [&](OpBuilder &builder, Location loc, ValueRange in) -> Value {
+    Value index = linalg::IndexOp::create(builder, loc, 0);
+    Value number = arith::IndexCastOp::create(builder, loc, builder.getI64Type(), index);
+    number = moe::convertScalar(builder, loc, number, type);
+    if (isa<FloatType>(type))
+      return arith::AddFOp::create(builder, loc, in[0], arith::MulFOp::create(builder, loc, number, in[1]));
+    return arith::AddIOp::create(builder, loc, in[0], arith::MulIOp::create(builder, loc, number, in[1]));
+  }));
+}
+
+/// Tile: each tiled dim becomes (repeats, dim), broadcast, then joined.
+static LogicalResult convertTile(NodeConverter &node) {
+  SizedTensor x = node.input(0);
+  auto repeats = node.contents(1);
+  if (!x)
+    return failure();
+  if (!repeats || repeats->size() != x.dims.size())
+    return node.error() << "needs one repeat per dim that depends on no data";
+  SmallVector<AffineExpr> split, tiled;
+  for (auto [dim, repeat] : llvm::zip(x.dims, *repeats)) {
+    if (!moe::TensorBuilder::isOne(repeat)) {
+      split.push_back(node.t.size(1));
+      tiled.push_back(repeat);
+    }
+    split.push_back(dim);
+    tiled.push_back(dim);
+  }
+  return node.finish(node.t.reshape(node.t.broadcast(node.t.reshape(x, split), tiled), node.resultDims()));
+}
+
+void moe::addShapeConversions(ConversionTable &table) {
+  const uint32_t second = 1u << 1;
+  table.add("Reshape", convertReshape, "", second);
+  table.add("Flatten", convertReshape);
+  table.add("Squeeze", convertReshape, "", second);
+  table.add("Unsqueeze", convertReshape, "", second);
+  table.add("Expand", convertExpand, "", second);
+  table.add("Shape", convertShape, "", 1);
+  table.add("Size", convertShape, "", 1);
+  table.add("ConstantOfShape", convertConstantOfShape, "", 1);
+  table.add("Range", convertRange);
+  table.add("Tile", convertTile, "", second);
+}

@@ -1,0 +1,194 @@
+// What the conversions of ONNX nodes share: inputs, attributes, results, errors, and the table.
+#include "OnnxConversion.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using moe::SizedTensor;
+
+//===-- Values ------------------------------------------------------------===//
+
+bool moe::ConvertedValues::hasContents(Value value) const {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  const ValueFacts &facts = inference.facts(value);
+  return facts.content && type && type.hasStaticShape() && isa<IntegerType>(type.getElementType()) &&
+         llvm::none_of(*facts.content, [&](AffineExpr element) { return sizes.dependsOnData(element); });
+}
+
+bool moe::ConvertedValues::isMissing(Value value) const {
+  return isa_and_nonnull<OnnxOp>(value.getDefiningOp()) && !values.contains(value) && !hasContents(value);
+}
+
+Value moe::ConvertedValues::materialise(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  auto elementType = cast<IntegerType>(type.getElementType());
+  SmallVector<AffineExpr> contents = *inference.facts(value).content;
+  SmallVector<APInt> constants;
+  for (AffineExpr element : contents) {
+    if (auto constant = dyn_cast<AffineConstantExpr>(element))
+      constants.push_back(APInt(elementType.getWidth(), constant.getValue(), /*isSigned=*/true, /*implicitTrunc=*/true));
+  }
+  if (constants.size() == contents.size()) {
+    OpBuilder builder = sizes.entryBuilder();
+    auto op = arith::ConstantOp::create(builder, value.getLoc(), DenseElementsAttr::get(type, constants));
+    sizes.placed(op);
+    return op;
+  }
+  SmallVector<Value> elements;
+  for (AffineExpr element : contents)
+    elements.push_back(sizes.get(element));
+  OpBuilder builder = sizes.entryBuilder();
+  for (Value &element : elements)
+    element = arith::IndexCastOp::create(builder, value.getLoc(), elementType, element);
+  auto op = tensor::FromElementsOp::create(builder, value.getLoc(), type, elements);
+  sizes.placed(op);
+  return op;
+}
+
+FailureOr<SizedTensor> moe::ConvertedValues::get(Value value, Operation *user) {
+  Value converted = values.lookup(value);
+  Operation *producer = value.getDefiningOp();
+  if (!converted && isa_and_nonnull<OnnxOp>(producer)) {
+    if (!hasContents(value))
+      return user->emitError() << "node '" << nodeName(user->getLoc()) << "' uses '" << nodeName(value.getLoc()) << "', which is not converted";
+    converted = values[value] = materialise(value);
+  }
+  if (!converted)
+    converted = value;
+  auto type = dyn_cast<RankedTensorType>(converted.getType());
+  const ValueFacts facts = inference.facts(value);
+  if (!type || static_cast<int64_t>(facts.dims.size()) != type.getRank())
+    return user->emitError() << "node '" << nodeName(user->getLoc()) << "' uses a value of type " << value.getType()
+                             << " whose size is not known";
+  SizedTensor result{converted, facts.dims};
+  return result;
+}
+
+//===-- Nodes -------------------------------------------------------------===//
+
+bool moe::NodeConverter::has(unsigned i) { return i < numInputs() && !isa<NoneType>(op.getInputs()[i].getType()); }
+
+SizedTensor moe::NodeConverter::input(unsigned i) {
+  if (!has(i)) {
+    hasFailed = true;
+    error() << "input " << i << " is missing";
+    return {};
+  }
+  FailureOr<SizedTensor> tensor = values.get(op.getInputs()[i], op);
+  if (mlir::failed(tensor)) {
+    hasFailed = true;
+    return {};
+  }
+  return t.withDims(tensor->value, tensor->dims);
+}
+
+std::optional<SmallVector<AffineExpr>> moe::NodeConverter::contents(unsigned i) {
+  if (!has(i))
+    return std::nullopt;
+  const ValueFacts facts = values.inference.facts(op.getInputs()[i]);
+  if (!facts.content || llvm::any_of(*facts.content, [&](AffineExpr element) { return values.sizes.dependsOnData(element); }))
+    return std::nullopt;
+  return facts.content;
+}
+
+std::optional<SmallVector<int64_t>> moe::NodeConverter::constants(unsigned i) {
+  std::optional<SmallVector<AffineExpr>> known = contents(i);
+  if (!known)
+    return std::nullopt;
+  SmallVector<int64_t> result;
+  for (AffineExpr element : *known) {
+    auto constant = dyn_cast<AffineConstantExpr>(element);
+    if (!constant)
+      return std::nullopt;
+    result.push_back(constant.getValue());
+  }
+  return result;
+}
+
+bool moe::NodeConverter::wants(unsigned i) {
+  return i < op.getOutputs().size() && !isa<NoneType>(op.getOutputs()[i].getType()) && !op.getOutputs()[i].use_empty();
+}
+
+int64_t moe::NodeConverter::getInt(StringRef name, int64_t otherwise) {
+  auto value = dyn_cast_or_null<IntegerAttr>(op.getNodeAttributes().get(name));
+  return value ? value.getInt() : otherwise;
+}
+
+double moe::NodeConverter::getFloat(StringRef name, double otherwise) {
+  auto value = dyn_cast_or_null<FloatAttr>(op.getNodeAttributes().get(name));
+  return value ? value.getValueAsDouble() : otherwise;
+}
+
+StringRef moe::NodeConverter::getString(StringRef name, StringRef otherwise) {
+  auto value = dyn_cast_or_null<StringAttr>(op.getNodeAttributes().get(name));
+  return value ? value.getValue() : otherwise;
+}
+
+std::optional<SmallVector<int64_t>> moe::NodeConverter::getInts(StringRef name) {
+  auto value = dyn_cast_or_null<DenseI64ArrayAttr>(op.getNodeAttributes().get(name));
+  if (!value)
+    return std::nullopt;
+  return llvm::to_vector(value.asArrayRef());
+}
+
+FailureOr<int64_t> moe::NodeConverter::axis(int64_t axis, int64_t rank) {
+  if (axis < -rank || axis >= rank)
+    return error() << "axis " << axis << " is outside [" << -rank << ", " << rank << ")";
+  return axis < 0 ? axis + rank : axis;
+}
+
+FailureOr<SmallVector<int64_t>> moe::NodeConverter::axes(ArrayRef<int64_t> axes, int64_t rank) {
+  SmallVector<int64_t> result;
+  for (int64_t value : axes) {
+    FailureOr<int64_t> counted = axis(value, rank);
+    if (mlir::failed(counted))
+      return failure();
+    if (llvm::is_contained(result, *counted))
+      return error() << "axis " << value << " is named twice";
+    result.push_back(*counted);
+  }
+  return result;
+}
+
+void moe::NodeConverter::result(unsigned i, const SizedTensor &tensor) {
+  Value value = tensor.value;
+  Value old = op.getOutputs()[i];
+  if (value.getType() != old.getType())
+    value = tensor::CastOp::create(t.builder, t.loc, old.getType(), value);
+  values.set(old, value);
+}
+
+InFlightDiagnostic moe::NodeConverter::error() {
+  hasFailed = true;
+  InFlightDiagnostic diagnostic = op.emitError();
+  diagnostic << "node '" << nodeName(op.getLoc()) << "' (" << op.getOpType() << "): ";
+  return diagnostic;
+}
+
+//===-- Table -------------------------------------------------------------===//
+
+const moe::ConversionTable &moe::ConversionTable::get() {
+  static const ConversionTable table = [] {
+    ConversionTable all;
+    addElementwiseConversions(all);
+    addActivationConversions(all);
+    addCastConversions(all);
+    addShapeConversions(all);
+    addMovementConversions(all);
+    addReductionConversions(all);
+    addNormalizationConversions(all);
+    addMatmulConversions(all);
+    addAttentionConversions(all);
+    addRotaryConversions(all);
+    addGatherConversions(all);
+    addScanConversions(all);
+    return all;
+  }();
+  return table;
+}
+
+moe::NodeConversion moe::ConversionTable::lookup(OnnxOp op) const {
+  StringRef domain = op.getDomain() == "ai.onnx" ? "" : op.getDomain();
+  return table.lookup((domain + ":" + op.getOpType()).str());
+}

@@ -1,0 +1,177 @@
+// moe-raise-onnx: every moe.onnx op of the entry function becomes linalg, tensor, arith, math, moe.concat. Inference gives each value its
+// dims, and the contents of shape arithmetic; sizes are built from the entry arguments, so what only computed shapes is dead afterwards.
+// Must hold before: import's form (docs/Stages.md), with MoE layers already raised where they were recognised.
+#include "OnnxConversion.h"
+#include "OtherFacts.h"
+#include "moe/Raise/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+
+namespace moe {
+#define GEN_PASS_DEF_RAISEONNX
+#include "moe/Raise/Passes.h.inc"
+
+namespace {
+
+/// Element types that arith computes with. Unsigned integers of ONNX are refused rather than computed as signed.
+bool isComputable(Type type) {
+  if (auto integer = dyn_cast<IntegerType>(type))
+    return integer.isSignless() && llvm::is_contained({1u, 8u, 16u, 32u, 64u}, integer.getWidth());
+  return isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(type);
+}
+
+/// The ONNX nodes whose results something live needs as tensors: found backwards from what is not an ONNX node. Operands whose contents are
+/// known, and those that give only a shape, keep nothing alive.
+llvm::DenseSet<Operation *> neededNodes(Block &body, const ConvertedValues &values) {
+  llvm::DenseSet<Operation *> needed;
+  auto need = [&](Value value) {
+    Operation *producer = value.getDefiningOp();
+    if (isa_and_nonnull<OnnxOp>(producer) && !values.hasContents(value))
+      needed.insert(producer);
+  };
+  for (Operation &op : llvm::reverse(body)) {
+    auto node = dyn_cast<OnnxOp>(op);
+    if (!node) {
+      if (!isOpTriviallyDead(&op))
+        op.walk([&](Operation *inner) {
+          if (!isa<tensor::DimOp>(inner))
+            llvm::for_each(inner->getOperands(), need);
+        });
+      continue;
+    }
+    if (!needed.contains(node))
+      continue;
+    uint32_t shapeOnly = ConversionTable::get().lookup(node).shapeOnlyInputs;
+    for (auto [i, input] : llvm::enumerate(node.getInputs()))
+      if (i >= 32 || !(shapeOnly & (1u << i)))
+        need(input);
+  }
+  return needed;
+}
+
+class RaiseOnnx : public impl::RaiseOnnxBase<RaiseOnnx> {
+public:
+  using Base::Base;
+  void runOnOperation() override;
+
+private:
+  LogicalResult raiseEntry(func::FuncOp entry);
+  LogicalResult convertNodes(Block &body, ConvertedValues &values);
+  LogicalResult convertNode(OnnxOp op, ConvertedValues &values);
+  LogicalResult replaceUses(Block &body, ConvertedValues &values);
+};
+
+} // namespace
+
+/// Refuses what no conversion could handle: data-dependent sizes and element types without arithmetic.
+static LogicalResult checkNode(OnnxOp op, ConvertedValues &values) {
+  auto fail = [&]() { return op.emitError() << "node '" << nodeName(op.getLoc()) << "' (" << op.getOpType() << "): "; };
+  for (Value result : op.getOutputs()) {
+    auto type = dyn_cast<RankedTensorType>(result.getType());
+    if (!type || result.use_empty())
+      continue;
+    SmallVector<AffineExpr> dims = values.inference.facts(result).dims;
+    for (auto [i, dim] : llvm::enumerate(dims))
+      if (values.sizes.dependsOnData(dim))
+        return fail() << "the size of dim " << i << " of the result depends on data (" << values.sizes.describe(dim) << ")";
+    if (!isComputable(type.getElementType()))
+      return fail() << "results of element type " << type.getElementType() << " are not supported yet";
+  }
+  for (Value input : op.getInputs())
+    if (auto type = dyn_cast<RankedTensorType>(input.getType()); type && !isComputable(type.getElementType()))
+      return fail() << "inputs of element type " << type.getElementType() << " are not supported yet";
+  return success();
+}
+
+LogicalResult RaiseOnnx::convertNode(OnnxOp op, ConvertedValues &values) {
+  NodeConversion conversion = ConversionTable::get().lookup(op);
+  if (!conversion.convert)
+    return op.emitError() << "node '" << nodeName(op.getLoc()) << "': ONNX op '" << op.getOpType() << "' of domain '" << op.getDomain()
+                          << "' (version " << op.getVersion() << ") is not supported yet";
+  if (failed(checkNode(op, values)))
+    return failure();
+  NodeConverter node(op, values);
+  if (failed(conversion.convert(node)))
+    return failure();
+  return failure(node.failed());
+}
+
+LogicalResult RaiseOnnx::convertNodes(Block &body, ConvertedValues &values) {
+  llvm::DenseSet<Operation *> needed = neededNodes(body, values);
+  SmallVector<OnnxOp> nodes(body.getOps<OnnxOp>());
+  bool ok = true;
+  for (OnnxOp node : nodes) {
+    if (!needed.contains(node))
+      continue;
+    // Every node that cannot be raised is reported, but none that only lacks what an earlier one did not give.
+    if (!ok && llvm::any_of(node.getInputs(), [&](Value input) { return values.isMissing(input); }))
+      continue;
+    ok &= succeeded(convertNode(node, values));
+  }
+  return success(ok);
+}
+
+LogicalResult RaiseOnnx::replaceUses(Block &body, ConvertedValues &values) {
+  SmallVector<OnnxOp> nodes(body.getOps<OnnxOp>());
+  SmallVector<tensor::DimOp> dims;
+  body.walk([&](tensor::DimOp dim) { dims.push_back(dim); });
+  for (tensor::DimOp dim : dims) {
+    // Sizes are read from entry arguments only.
+    std::optional<int64_t> index = dim.getConstantIndex();
+    const ValueFacts facts = values.inference.facts(dim.getSource());
+    if (!index || !isa_and_nonnull<OnnxOp>(dim.getSource().getDefiningOp()) || *index < 0 || *index >= static_cast<int64_t>(facts.dims.size()))
+      continue;
+    if (values.sizes.dependsOnData(facts.dims[*index]))
+      return dim.emitError() << "needs a size that depends on data: " << values.sizes.describe(facts.dims[*index]);
+    dim.replaceAllUsesWith(values.sizes.get(facts.dims[*index]));
+    dim.erase();
+  }
+  for (OnnxOp node : nodes)
+    for (Value result : node.getOutputs())
+      for (OpOperand &use : llvm::make_early_inc_range(result.getUses())) {
+        Operation *user = use.getOwner();
+        if (isa<OnnxOp>(user) || isOpTriviallyDead(user))
+          continue;
+        FailureOr<SizedTensor> converted = values.get(result, user);
+        if (failed(converted))
+          return failure();
+        use.set(converted->value);
+      }
+  // Users before producers.
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
+    if (isa<OnnxOp, AbsentOp>(op) || isOpTriviallyDead(&op)) {
+      if (!op.use_empty())
+        return op.emitError() << "is still used after conversion";
+      op.erase();
+    }
+  return success();
+}
+
+LogicalResult RaiseOnnx::raiseEntry(func::FuncOp entry) {
+  if (!llvm::hasSingleElement(entry.getBody()))
+    return entry.emitError() << "has " << entry.getBody().getBlocks().size() << " blocks, expected one";
+  OnnxInference inference(&getContext());
+  if (failed(inferWithOtherOps(entry, inference)))
+    return failure();
+  SizeTable sizes(entry, inference);
+  ConvertedValues values(sizes, inference);
+  sizes.emitConditions();
+  if (failed(convertNodes(entry.getBody().front(), values)))
+    return failure();
+  return replaceUses(entry.getBody().front(), values);
+}
+
+void RaiseOnnx::runOnOperation() {
+  for (auto function : getOperation().getOps<func::FuncOp>())
+    if (function->hasAttr("moe.entry") && !function.isExternal() && failed(raiseEntry(function)))
+      return signalPassFailure();
+}
+
+} // namespace moe

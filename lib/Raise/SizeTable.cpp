@@ -1,0 +1,195 @@
+// Symbolic sizes as index values at function entry. All arithmetic is on sizes, so products and sums are plain; a quotient rounds towards
+// minus infinity, as in an AffineExpr, and is expanded here so that no later stage needs the expansion of floordivsi.
+#include "SizeTable.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include "llvm/ADT/SmallString.h"
+
+using namespace mlir;
+
+std::string moe::nodeName(Location loc) {
+  if (auto name = dyn_cast<NameLoc>(loc))
+    return name.getName().str();
+  if (auto fused = dyn_cast<FusedLoc>(loc))
+    for (Location part : fused.getLocations())
+      if (isa<NameLoc>(part))
+        return nodeName(part);
+  return "<unnamed>";
+}
+
+OpBuilder moe::SizeTable::entryBuilder() {
+  OpBuilder builder(entry.getContext());
+  if (last)
+    builder.setInsertionPointAfter(last);
+  else
+    builder.setInsertionPointToStart(&entry.getBody().front());
+  return builder;
+}
+
+Value moe::SizeTable::constant(int64_t value) {
+  Value &cached = values[getAffineConstantExpr(value, entry.getContext())];
+  if (!cached) {
+    OpBuilder builder = entryBuilder();
+    cached = arith::ConstantIndexOp::create(builder, entry.getLoc(), value);
+    placed(cached.getDefiningOp());
+  }
+  return cached;
+}
+
+OpFoldResult moe::SizeTable::getFold(AffineExpr size) {
+  if (auto constantSize = dyn_cast<AffineConstantExpr>(size))
+    return Builder(entry.getContext()).getIndexAttr(constantSize.getValue());
+  return get(size);
+}
+
+Value moe::SizeTable::get(AffineExpr size) {
+  if (auto found = values.find(size); found != values.end())
+    return found->second;
+  Value value = build(size);
+  values[size] = value;
+  return value;
+}
+
+Value moe::SizeTable::build(AffineExpr size) {
+  if (auto constantSize = dyn_cast<AffineConstantExpr>(size))
+    return constant(constantSize.getValue());
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(size)) {
+    const DimSymbol &origin = inference.symbols()[symbol.getPosition()];
+    if (origin.kind == SymbolKind::Minimum || origin.kind == SymbolKind::Maximum) {
+      Value lhs = get(origin.lhs), rhs = get(origin.rhs);
+      OpBuilder builder = entryBuilder();
+      Value result = origin.kind == SymbolKind::Minimum ? arith::MinSIOp::create(builder, entry.getLoc(), lhs, rhs).getResult()
+                                                        : arith::MaxSIOp::create(builder, entry.getLoc(), lhs, rhs).getResult();
+      placed(result.getDefiningOp());
+      return result;
+    }
+    assert(origin.kind == SymbolKind::Argument && "callers refuse sizes that depend on data");
+    Value dim = constant(origin.dim);
+    OpBuilder builder = entryBuilder();
+    auto op = tensor::DimOp::create(builder, entry.getLoc(), origin.argument, dim);
+    placed(op);
+    return op;
+  }
+  return buildBinary(cast<AffineBinaryOpExpr>(size));
+}
+
+Value moe::SizeTable::buildBinary(AffineBinaryOpExpr size) {
+  Value lhs = get(size.getLHS()), rhs = get(size.getRHS());
+  Value zero, one;
+  if (size.getKind() != AffineExprKind::Add && size.getKind() != AffineExprKind::Mul) {
+    zero = constant(0);
+    one = constant(1);
+  }
+  OpBuilder builder = entryBuilder();
+  Location loc = entry.getLoc();
+  // A zero divisor (an empty input) must not trap.
+  auto floorDivide = [&](Value numerator) -> Value {
+    Value divisor = rhs;
+    if (!isa<AffineConstantExpr>(size.getRHS())) {
+      Value isZero = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, rhs, zero);
+      divisor = arith::SelectOp::create(builder, loc, isZero, one, rhs);
+    }
+    Value quotient = arith::DivSIOp::create(builder, loc, numerator, divisor);
+    Value rest = arith::RemSIOp::create(builder, loc, numerator, divisor);
+    Value mixed = arith::XOrIOp::create(builder, loc, rest, divisor);
+    Value mixedSigns = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, mixed, zero);
+    Value inexact = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, rest, zero);
+    Value adjust = arith::AndIOp::create(builder, loc, mixedSigns, inexact);
+    Value lower = arith::SubIOp::create(builder, loc, quotient, one);
+    return arith::SelectOp::create(builder, loc, adjust, lower, quotient);
+  };
+  Value result;
+  switch (size.getKind()) {
+  case AffineExprKind::Add:
+    result = arith::AddIOp::create(builder, loc, lhs, rhs);
+    break;
+  case AffineExprKind::Mul:
+    result = arith::MulIOp::create(builder, loc, lhs, rhs);
+    break;
+  case AffineExprKind::FloorDiv:
+    result = floorDivide(lhs);
+    break;
+  case AffineExprKind::CeilDiv: {
+    // ceil(a / b) = −floor(−a / b)
+    Value negated = arith::SubIOp::create(builder, loc, zero, lhs);
+    Value floor = floorDivide(negated);
+    result = arith::SubIOp::create(builder, loc, zero, floor);
+    break;
+  }
+  default: {
+    Value whole = arith::MulIOp::create(builder, loc, floorDivide(lhs), rhs);
+    result = arith::SubIOp::create(builder, loc, lhs, whole);
+    break;
+  }
+  }
+  placed(result.getDefiningOp());
+  return result;
+}
+
+void moe::SizeTable::require(AffineExpr lhs, AffineExpr rhs, Location loc, const Twine &message) {
+  Value left = get(lhs), right = get(rhs);
+  OpBuilder builder = entryBuilder();
+  placed(RequireEqualOp::create(builder, loc, left, right, builder.getStringAttr(message)));
+}
+
+/// "input 'position_ids' dim 0 ('batch')"
+static std::string describeInputDim(mlir::func::FuncOp entry, unsigned argument, int64_t dim) {
+  auto name = entry.getArgAttrOfType<StringAttr>(argument, "moe.name");
+  auto dims = entry.getArgAttrOfType<ArrayAttr>(argument, "moe.dims");
+  std::string text = name ? ("input '" + name.getValue() + "' dim " + Twine(dim)).str() : ("input " + Twine(argument) + " dim " + Twine(dim)).str();
+  if (dims && dim < static_cast<int64_t>(dims.size()))
+    if (auto symbol = dyn_cast<StringAttr>(dims[dim]))
+      text += (" ('" + symbol.getValue() + "')").str();
+  return text;
+}
+
+void moe::SizeTable::requireInputDims() {
+  for (BlockArgument argument : entry.getArguments()) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type)
+      continue;
+    SmallVector<AffineExpr> dims = inference.facts(argument).dims;
+    for (auto [dim, size] : llvm::enumerate(dims)) {
+      if (!type.isDynamicDim(dim))
+        continue;
+      std::string described = describeInputDim(entry, argument.getArgNumber(), dim);
+      std::string expected;
+      if (auto symbol = dyn_cast<AffineSymbolExpr>(size)) {
+        const DimSymbol &origin = inference.symbols()[symbol.getPosition()];
+        if (origin.argument == argument && origin.dim == static_cast<int64_t>(dim))
+          continue;
+        auto name = entry.getArgAttrOfType<StringAttr>(origin.argument.getArgNumber(), "moe.name");
+        expected = ("dim " + Twine(origin.dim) + " of " +
+                    (name ? "'" + name.getValue() + "'" : "input " + Twine(origin.argument.getArgNumber())))
+                       .str();
+      } else if (auto constantSize = dyn_cast<AffineConstantExpr>(size)) {
+        expected = std::to_string(constantSize.getValue());
+      } else {
+        continue;
+      }
+      Value index = constant(dim);
+      Value wanted = get(size);
+      OpBuilder builder = entryBuilder();
+      Value actual = tensor::DimOp::create(builder, entry.getLoc(), argument, index);
+      placed(RequireEqualOp::create(builder, entry.getLoc(), actual, wanted, builder.getStringAttr(described + " must equal " + expected)));
+    }
+  }
+}
+
+void moe::SizeTable::emitConditions() {
+  requireInputDims();
+  llvm::DenseSet<std::pair<AffineExpr, AffineExpr>> seen;
+  for (const DimCondition &condition : inference.conditions()) {
+    if (condition.lhs == condition.rhs || dependsOnData(condition.lhs) || dependsOnData(condition.rhs))
+      continue;
+    if (!seen.insert({condition.lhs, condition.rhs}).second)
+      continue;
+    // The text names symbols as the model does.
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    stream << "node '" << nodeName(condition.loc) << "' needs " << describe(condition.lhs) << " = " << describe(condition.rhs);
+    require(condition.lhs, condition.rhs, condition.loc, text);
+  }
+}

@@ -1,0 +1,56 @@
+//===- SizeTable.h - symbolic sizes as index values at function entry -*- C++ -*-===//
+// The raise stage promises that every dynamic size is a function of the input dims. This table makes that so: it turns the AffineExprs of
+// OnnxInference into index arithmetic at the start of the entry function, each distinct expression once. Inference must have run.
+#ifndef MOE_LIB_RAISE_SIZETABLE_H
+#define MOE_LIB_RAISE_SIZETABLE_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "moe/IR/OnnxInference.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+namespace moe {
+
+/// Name of an ONNX node for messages: what its location says, else "<unnamed>".
+std::string nodeName(mlir::Location loc);
+
+class SizeTable {
+public:
+  SizeTable(mlir::func::FuncOp entry, OnnxInference &inference) : entry(entry), inference(inference) {}
+
+  /// Does the size use a symbol that no input dim gives?
+  bool dependsOnData(mlir::AffineExpr size) const { return inference.dependsOnData(size); }
+
+  /// The size in the model's own names, for messages: "past_seq + 1".
+  std::string describe(mlir::AffineExpr size) const { return inference.text(size); }
+
+  /// The size as an index value that dominates the whole body. The size must not depend on data.
+  mlir::Value get(mlir::AffineExpr size);
+
+  /// The size as an attribute where it is constant, else as a value.
+  mlir::OpFoldResult getFold(mlir::AffineExpr size);
+
+  /// A builder placed after everything this table made so far and before the rest of the entry block. Tell `placed` what was built last.
+  mlir::OpBuilder entryBuilder();
+  void placed(mlir::Operation *op) { last = op; }
+
+  /// Emits a moe.require_equal for every two input dims that share a name and for every condition of inference that no data decides.
+  void emitConditions();
+
+private:
+  mlir::Value build(mlir::AffineExpr size);
+  mlir::Value buildBinary(mlir::AffineBinaryOpExpr size);
+  mlir::Value constant(int64_t value);
+  void require(mlir::AffineExpr lhs, mlir::AffineExpr rhs, mlir::Location loc, const llvm::Twine &message);
+  void requireInputDims();
+
+  mlir::func::FuncOp entry;
+  OnnxInference &inference;
+  mlir::Operation *last = nullptr;
+  llvm::DenseMap<mlir::AffineExpr, mlir::Value> values;
+};
+
+} // namespace moe
+
+#endif // MOE_LIB_RAISE_SIZETABLE_H

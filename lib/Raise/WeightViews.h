@@ -1,0 +1,16 @@
+//===- WeightViews.h - stored weights seen with another shape ---*- C++ -*-===//
+// A product with a stored weight must read the moe.weight_ref itself, so a reshape of a weight makes another symbol for the same bytes.
+#ifndef MOE_LIB_RAISE_WEIGHTVIEWS_H
+#define MOE_LIB_RAISE_WEIGHTVIEWS_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+
+namespace moe {
+
+/// A weight_ref of the same elements with static type `type`, if `value` is a weight_ref of a weight that has a source; else null.
+mlir::Value viewWeight(mlir::OpBuilder &builder, mlir::Value value, mlir::RankedTensorType type);
+
+} // namespace moe
+
+#endif // MOE_LIB_RAISE_WEIGHTVIEWS_H

@@ -1,0 +1,15 @@
+"""moe-opt from Python: compile a model ahead of time and run it.
+
+    import moe_opt
+    model = moe_opt.compile("model.onnx")
+    outputs = model.run({"input_ids": ids})      # {name: array} -> {name: array}
+
+`compile` starts the program `moe-compile`, so that nothing in the compiler can harm this process; `run` calls the compiled code directly
+on numpy's buffers through the C ABI (model.h).
+"""
+
+from ._compile import compile
+from ._errors import Error
+from ._model import Model, TensorInfo, load
+
+__all__ = ["Error", "Model", "TensorInfo", "compile", "load"]

@@ -1,0 +1,130 @@
+"""A loaded artifact: its inputs and outputs, and run."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import os
+import threading
+from typing import Dict, Mapping, Tuple, Union
+
+import numpy as np
+
+from . import _abi
+from ._errors import Error
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorInfo:
+    """An input or output of a model. A dim is a size, or the name of its symbol ("?" if it has none)."""
+
+    name: str
+    dtype: np.dtype
+    dims: Tuple[Union[int, str], ...]
+    #: KV cache: for an input the name of the output that extends it, for an output the name of that input; "" if none.
+    pair: str = ""
+
+
+def load(folder: Union[str, os.PathLike], *, threads: int = 0, verify: bool = False) -> "Model":
+    """Opens an artifact folder.
+
+    threads: how many threads run the model; 0 takes $MOE_NUM_THREADS, else the CPUs this process may use.
+    verify: compare the hash of model.weights first (reads all of it).
+    Raises Error.
+    """
+    return Model(folder, threads, verify)
+
+
+class Model:
+    """A compiled model, opened. Threads may share it; their runs take turns."""
+
+    def __init__(self, folder: Union[str, os.PathLike], threads: int, verify: bool):
+        path = os.path.join(os.path.abspath(os.fspath(folder)), "model.so")
+        self._model = ctypes.c_void_p()
+        self._context = ctypes.c_void_p()
+        self._lock = threading.Lock()
+        try:
+            self._library = _abi.bind(ctypes.CDLL(path, mode=ctypes.RTLD_LOCAL))
+        except (OSError, AttributeError) as error:
+            raise Error("bad_artifact", f"{path}: {error}") from None
+        options = _abi.OpenOptions(ctypes.sizeof(_abi.OpenOptions), None, int(verify), 0)
+        self._check(self._library.moe_model_open(os.fsencode(os.path.dirname(path)), ctypes.byref(options), ctypes.byref(self._model)))
+        self._check(self._library.moe_context_create(self._model, threads, ctypes.byref(self._context)))
+        raw_inputs = self._describe(self._library.moe_model_num_inputs, self._library.moe_model_input)
+        raw_outputs = self._describe(self._library.moe_model_num_outputs, self._library.moe_model_output)
+        #: The inputs and outputs, in the order of the source model.
+        self.inputs: Tuple[TensorInfo, ...] = tuple(self._info(raw, raw_outputs) for raw in raw_inputs)
+        self.outputs: Tuple[TensorInfo, ...] = tuple(self._info(raw, raw_inputs) for raw in raw_outputs)
+
+    @property
+    def isa(self) -> str:
+        """Name of the ISA version in use."""
+        return self._library.moe_model_isa(self._model).decode()
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
+        """Runs the model on arrays by name; gives new arrays by name.
+
+        Element types must be the model's. Raises Error ("bad_argument" for missing or unknown names, "bad_dtype", "bad_shape", ...).
+        """
+        arrays = self._collect(inputs)
+        tensors, keep = self._tensors(arrays)
+        outputs = (_abi.Tensor * len(self.outputs))()
+        shapes = [(ctypes.c_int64 * max(len(info.dims), 1))() for info in self.outputs]
+        for tensor, shape in zip(outputs, shapes):
+            tensor.shape = shape
+        with self._lock:
+            self._check(self._library.moe_model_output_shapes(self._model, tensors, len(arrays), outputs, len(outputs)))
+            results = {}
+            for info, tensor, shape in zip(self.outputs, outputs, shapes):
+                array = np.empty(tuple(shape[: tensor.ndim]), info.dtype)
+                tensor.data = array.ctypes.data
+                results[info.name] = array
+            self._check(self._library.moe_context_run(self._context, tensors, len(arrays), outputs, len(outputs)))
+        del keep
+        return results
+
+    def _collect(self, inputs: Mapping[str, np.ndarray]):
+        names = [info.name for info in self.inputs]
+        unknown = sorted(set(inputs) - set(names))
+        missing = [name for name in names if name not in inputs]
+        if unknown or missing:
+            parts = [f"unknown input {name!r}" for name in unknown] + [f"missing input {name!r}" for name in missing]
+            raise Error("bad_argument", f"{', '.join(parts)}; the model's inputs are {', '.join(names)}")
+        return [np.asarray(inputs[name], order="C") for name in names]
+
+    def _tensors(self, arrays):
+        tensors = (_abi.Tensor * len(arrays))()
+        keep = [arrays]
+        for info, tensor, array in zip(self.inputs, tensors, arrays):
+            try:
+                tensor.dtype = _abi.dtype_of(array.dtype)
+            except TypeError as error:
+                raise Error("bad_dtype", f"input {info.name!r}: {error}") from None
+            shape = (ctypes.c_int64 * max(array.ndim, 1))(*array.shape)
+            tensor.data, tensor.device, tensor.ndim, tensor.shape = array.ctypes.data, _abi.Device(_abi.CPU, 0), array.ndim, shape
+            keep.append(shape)
+        return tensors, keep
+
+    def _describe(self, count, describe):
+        infos = []
+        for index in range(count(self._model)):
+            info = _abi.TensorInfo()
+            self._check(describe(self._model, index, ctypes.byref(info)))
+            infos.append(info)
+        return infos
+
+    @staticmethod
+    def _info(raw, partners) -> TensorInfo:
+        dims = tuple(raw.dims[i].size if raw.dims[i].size >= 0 else raw.dims[i].symbol.decode() or "?" for i in range(raw.rank))
+        pair = partners[raw.pair].name.decode() if raw.pair >= 0 else ""
+        return TensorInfo(raw.name.decode(), _abi.numpy_dtype(raw.dtype), dims, pair)
+
+    def _check(self, status: int):
+        if status != 0:
+            raise Error(self._library.moe_status_name(status).decode(), self._library.moe_last_error().decode(errors="replace"))
+
+    def __del__(self):
+        library = getattr(self, "_library", None)
+        if library is not None:
+            library.moe_context_destroy(self._context)
+            library.moe_model_close(self._model)

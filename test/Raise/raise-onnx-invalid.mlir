@@ -1,0 +1,54 @@
+// RUN: moe-opt %s --moe-raise-onnx --split-input-file --verify-diagnostics
+
+func.func @no_conversion(%x: tensor<4xf32> {moe.name = "x", moe.dims = ["4"]})
+    -> (tensor<4xf32> {moe.name = "y", moe.dims = ["4"]}) attributes {moe.entry} {
+  // expected-error @below {{there is no rule to infer its shape; the op is not supported}}
+  %0 = moe.onnx "Wobble"(%x) version 7 {} : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @size_from_data(%n: tensor<1xi64> {moe.name = "n", moe.dims = ["1"]})
+    -> (tensor<?xf32> {moe.name = "y", moe.dims = ["?"]}) attributes {moe.entry} {
+  // expected-error @below {{(ConstantOfShape): the size of dim 0 of the result depends on data}}
+  %0 = moe.onnx "ConstantOfShape"(%n) version 24 {} : (tensor<1xi64>) -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
+func.func @unsigned(%x: tensor<4xui8> {moe.name = "x", moe.dims = ["4"]})
+    -> (tensor<4xui8> {moe.name = "y", moe.dims = ["4"]}) attributes {moe.entry} {
+  // expected-error @below {{results of element type 'ui8' are not supported yet}}
+  %0 = moe.onnx "Add"(%x, %x) version 14 {} : (tensor<4xui8>, tensor<4xui8>) -> tensor<4xui8>
+  return %0 : tensor<4xui8>
+}
+
+// -----
+
+func.func @wrong_element_type(%x: tensor<4xi64> {moe.name = "x", moe.dims = ["4"]})
+    -> (tensor<4xi64> {moe.name = "y", moe.dims = ["4"]}) attributes {moe.entry} {
+  // expected-error @below {{(Sqrt): is not defined on elements of type 'i64'}}
+  %0 = moe.onnx "Sqrt"(%x) version 13 {} : (tensor<4xi64>) -> tensor<4xi64>
+  return %0 : tensor<4xi64>
+}
+
+// -----
+
+func.func @axis_from_data(%x: tensor<4xf32> {moe.name = "x", moe.dims = ["4"]}, %a: tensor<i64> {moe.name = "a", moe.dims = []})
+    -> (tensor<4xf32> {moe.name = "y", moe.dims = ["4"]}) attributes {moe.entry} {
+  // expected-error @below {{(CumSum): has an axis that depends on data}}
+  %0 = moe.onnx "CumSum"(%x, %a) version 14 {} : (tensor<4xf32>, tensor<i64>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @partial_scatter(%x: tensor<4x4xf32> {moe.name = "x", moe.dims = ["4", "4"]}, %i: tensor<2x2xi64> {moe.name = "i", moe.dims = ["2", "2"]},
+                           %u: tensor<2x2xf32> {moe.name = "u", moe.dims = ["2", "2"]})
+    -> (tensor<4x4xf32> {moe.name = "y", moe.dims = ["4", "4"]}) attributes {moe.entry} {
+  // expected-error @below {{(ScatterElements): has indices that cover only a part of dim 1, which is not supported yet}}
+  %0 = moe.onnx "ScatterElements"(%x, %i, %u) version 18 {axis = 0 : i64} : (tensor<4x4xf32>, tensor<2x2xi64>, tensor<2x2xf32>) -> tensor<4x4xf32>
+  return %0 : tensor<4x4xf32>
+}

@@ -1,0 +1,118 @@
+// RUN: moe-opt %s --moe-raise-onnx --split-input-file --mlir-print-local-scope | FileCheck %s
+// The frame: sizes at entry, conditions, contents of shape arithmetic. Families have files of their own.
+
+// The example of the pass description.
+// CHECK-LABEL: func.func @relu
+// CHECK: %[[ZERO:.*]] = arith.constant 0 : index
+// CHECK: %[[T:.*]] = tensor.dim %arg0, %[[ZERO]]
+// CHECK: %[[E:.*]] = tensor.empty(%[[T]]) : tensor<?x8xf32>
+// CHECK: linalg.generic
+// CHECK-SAME: iterator_types = ["parallel", "parallel"]
+// CHECK-SAME: ins(%arg0 : tensor<?x8xf32>) outs(%[[E]]
+// CHECK: arith.maximumf
+// CHECK-NOT: moe.onnx
+func.func @relu(%x: tensor<?x8xf32> {moe.name = "x", moe.dims = ["tokens", "8"]})
+    -> (tensor<?x8xf32> {moe.name = "y", moe.dims = ["tokens", "8"]}) attributes {moe.entry} {
+  %0 = moe.onnx "Relu"(%x) version 14 {} : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
+
+// -----
+
+// Dims of one name are checked; each size is made once, from the first input that has it.
+// CHECK-LABEL: func.func @named_dims
+// CHECK-DAG: %[[Z:.*]] = arith.constant 0 : index
+// CHECK-DAG: %[[B:.*]] = tensor.dim %arg0, %[[Z]]
+// CHECK-DAG: %[[O:.*]] = tensor.dim %arg1, %[[Z]]
+// CHECK: moe.require_equal %[[O]], %[[B]], "input 'b' dim 0 ('batch') must equal dim 0 of 'a'"
+// CHECK-NOT: tensor.dim
+// CHECK: return
+func.func @named_dims(%a: tensor<?x4xf32> {moe.name = "a", moe.dims = ["batch", "4"]},
+                      %b: tensor<?x4xf32> {moe.name = "b", moe.dims = ["batch", "4"]})
+    -> (tensor<?x4xf32> {moe.name = "y", moe.dims = ["batch", "4"]}) attributes {moe.entry} {
+  %0 = moe.onnx "Add"(%a, %b) version 14 {} : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+
+// -----
+
+// Dims of two names that meet in a node are taken as equal, and checked.
+// CHECK-LABEL: func.func @condition
+// CHECK: moe.require_equal {{.*}}"node 'sum' needs {{.*}}"
+func.func @condition(%a: tensor<?xf32> {moe.name = "a", moe.dims = ["n"]}, %b: tensor<?xf32> {moe.name = "b", moe.dims = ["m"]})
+    -> (tensor<?xf32> {moe.name = "y", moe.dims = ["n"]}) attributes {moe.entry} {
+  %0 = moe.onnx "Add"(%a, %b) version 14 {} : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32> loc("sum")
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
+// Shape, Gather and Concat only say the shape of the Reshape: nothing of them is left.
+// CHECK-LABEL: func.func @shape_arithmetic
+// CHECK-NOT: tensor.from_elements
+// CHECK-NOT: moe.concat
+// CHECK: tensor.expand_shape %arg0 {{\[\[}}0], [1], [2, 3]] output_shape [%{{.*}}, %{{.*}}, 4, 16]
+// CHECK-NEXT: return
+func.func @shape_arithmetic(%x: tensor<?x?x64xf32> {moe.name = "x", moe.dims = ["batch", "seq", "64"]})
+    -> (tensor<?x?x4x16xf32> {moe.name = "y", moe.dims = ["batch", "seq", "4", "16"]}) attributes {moe.entry} {
+  %heads = arith.constant dense<[-1, 16]> : tensor<2xi64>
+  %s = moe.onnx "Shape"(%x) version 15 {start = 0 : i64, end = 2 : i64} : (tensor<?x?x64xf32>) -> tensor<2xi64>
+  %c = moe.onnx "Concat"(%s, %heads) version 13 {axis = 0 : i64} : (tensor<2xi64>, tensor<2xi64>) -> tensor<4xi64>
+  %0 = moe.onnx "Reshape"(%x, %c) version 14 {} : (tensor<?x?x64xf32>, tensor<4xi64>) -> tensor<?x?x4x16xf32>
+  return %0 : tensor<?x?x4x16xf32>
+}
+
+// -----
+
+// A shape that is itself a result is built from index arithmetic.
+// CHECK-LABEL: func.func @shape_as_data
+// CHECK: %[[B:.*]] = tensor.dim %arg0
+// CHECK: %[[C:.*]] = arith.index_cast %[[B]] : index to i64
+// CHECK: %[[V:.*]] = tensor.from_elements
+// CHECK-SAME: %[[C]]
+// CHECK: return %[[V]] : tensor<2xi64>
+func.func @shape_as_data(%x: tensor<?x64xf32> {moe.name = "x", moe.dims = ["batch", "64"]})
+    -> (tensor<2xi64> {moe.name = "y", moe.dims = ["2"]}) attributes {moe.entry} {
+  %s = moe.onnx "Shape"(%x) version 15 {} : (tensor<?x64xf32>) -> tensor<2xi64>
+  return %s : tensor<2xi64>
+}
+
+// -----
+
+// What nobody needs goes, even where it could not be converted: here an op that has no conversion.
+// CHECK-LABEL: func.func @dead
+// CHECK-NEXT: return %arg0
+func.func @dead(%x: tensor<4xf32> {moe.name = "x", moe.dims = ["4"]})
+    -> (tensor<4xf32> {moe.name = "y", moe.dims = ["4"]}) attributes {moe.entry} {
+  %n = moe.onnx "NonZero"(%x) version 13 {} : (tensor<4xf32>) -> tensor<1x?xi64>
+  %m = moe.onnx "Neg"(%n) version 13 {} : (tensor<1x?xi64>) -> tensor<1x?xi64>
+  %0 = moe.onnx "Identity"(%x) version 19 {} : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// What a recogniser left among the nodes keeps its place; its sizes become those of the entry.
+// CHECK-LABEL: func.func @around_a_layer
+// CHECK-DAG: %[[B:.*]] = tensor.dim %arg0, %{{.*}} : tensor<?x?x8xf32>
+// CHECK-DAG: %[[S:.*]] = tensor.dim %arg0, %{{.*}} : tensor<?x?x8xf32>
+// CHECK: %[[T:.*]] = arith.muli
+// CHECK-NOT: tensor.dim
+// CHECK: moe.combine {{.*}} tokens(%[[T]])
+// CHECK: tensor.expand_shape {{.*}} output_shape [%{{.*}}, %{{.*}}, 8]
+func.func @around_a_layer(%x: tensor<?x?x8xf32> {moe.name = "x", moe.dims = ["batch", "seq", "8"]},
+                          %y: tensor<?x8xf32> {moe.name = "rows", moe.dims = ["slots", "8"]},
+                          %i: tensor<?xi32> {moe.name = "i", moe.dims = ["slots"]}, %b: tensor<?xi1> {moe.name = "b", moe.dims = ["slots"]},
+                          %w: tensor<?xf32> {moe.name = "w", moe.dims = ["slots"]})
+    -> (tensor<?x?x8xf32> {moe.name = "y", moe.dims = ["batch", "seq", "8"]}) attributes {moe.entry} {
+  %zero = arith.constant 0 : index
+  %shape = arith.constant dense<[-1, 8]> : tensor<2xi64>
+  %r = moe.onnx "Reshape"(%x, %shape) version 14 {} : (tensor<?x?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %t = tensor.dim %r, %zero : tensor<?x8xf32>
+  %c = moe.combine %y, %i, %i, %i, %b, %w tokens(%t)
+      : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x8xf32>
+  %s = moe.onnx "Shape"(%x) version 15 {} : (tensor<?x?x8xf32>) -> tensor<3xi64>
+  %0 = moe.onnx "Reshape"(%c, %s) version 14 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<?x?x8xf32>
+  %1 = moe.onnx "Add"(%0, %x) version 14 {} : (tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+  return %1 : tensor<?x?x8xf32>
+}

@@ -1,0 +1,142 @@
+"""Builds the presets and runs every test suite; what tools/check calls once the dependencies are there.
+
+Each suite gives (passed, failed, skipped). A suite that cannot run (a build that fails) counts as one failure, so that the closing line
+`N passed, N failed` never hides it. Suites after a failed build still run where they can.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIT = "/usr/lib/llvm-22/bin/lit"
+# Shadow memory and leak detection of LLVM itself are not ours to test.
+SANITIZER_ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:detect_container_overflow=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+
+
+def run(command, log, **kwargs):
+    """Runs a command with its output in a file; returns the exit status."""
+    with open(log, "w") as stream:
+        return subprocess.run(command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT, **kwargs).returncode
+
+
+def tail(log, lines=60):
+    print("".join(open(log, errors="replace").readlines()[-lines:]), end="")
+
+
+def build(preset):
+    """Configures and builds a preset with everything that its tests need."""
+    folder = ROOT / "build" / preset
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "build.log"
+    status = run(["cmake", "--preset", preset], log)
+    if status == 0:
+        status = run(["cmake", "--build", "--preset", preset, "--target", "all", "moe-unit-tests"], log)
+    if status != 0:
+        tail(log)
+        return 0, 1, 0
+    return 1, 0, 0
+
+
+def lit(preset, filters=()):
+    """The lit suite on a preset's build."""
+    folder = ROOT / "build" / preset
+    results = folder / "lit.json"
+    log = folder / "lit.log"
+    environment = dict(os.environ, **(SANITIZER_ENVIRONMENT if preset == "asan" else {}))
+    command = [sys.executable, LIT, "-sv", "-o", str(results), *filters, str(folder / "test")]
+    results.unlink(missing_ok=True)
+    run(command, log, env=environment)
+    if not results.exists():
+        tail(log)
+        return 0, 1, 0
+    counts = {}
+    for test in json.loads(results.read_text())["tests"]:
+        counts[test["code"]] = counts.get(test["code"], 0) + 1
+    passed = counts.pop("PASS", 0) + counts.pop("XFAIL", 0) + counts.pop("FLAKYPASS", 0)
+    skipped = counts.pop("UNSUPPORTED", 0) + counts.pop("SKIPPED", 0) + counts.pop("EXCLUDED", 0)
+    failed = sum(counts.values())
+    if failed or passed == 0:
+        tail(log, 200)
+    return passed, failed + (passed == 0), skipped
+
+
+def unit(preset):
+    """Every GoogleTest executable of a preset."""
+    folder = ROOT / "build" / preset / "test" / "Unit" / "bin"
+    environment = dict(os.environ, **(SANITIZER_ENVIRONMENT if preset == "asan" else {}))
+    passed = failed = skipped = 0
+    for program in sorted(folder.glob("moe-unit-*")):
+        results = folder / (program.name + ".json")
+        log = folder / (program.name + ".log")
+        results.unlink(missing_ok=True)
+        status = run([str(program), f"--gtest_output=json:{results}"], log, env=environment, timeout=1200)
+        if not results.exists():
+            tail(log)
+            failed += 1
+            continue
+        report = json.loads(results.read_text())
+        bad = report["failures"] + report["errors"]
+        off = report.get("disabled", 0)
+        passed += report["tests"] - bad - off
+        skipped += off
+        failed += bad if bad else int(status != 0)
+        if status != 0:
+            tail(log)
+    return passed, failed + (passed == 0), skipped
+
+
+def script(*command):
+    """A check that is one program: passes when it exits with 0."""
+    log = ROOT / "build" / (pathlib.Path(command[0]).name + ".log")
+    if run(list(command), log) != 0:
+        tail(log)
+        return 0, 1, 0
+    return 1, 0, 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="leave out the sanitizer build")
+    options = parser.parse_args()
+    (ROOT / "build").mkdir(exist_ok=True)
+
+    suites = [
+        ("build (release)", lambda: build("release")),
+        ("layout", lambda: script("tools/dev/check-layout")),
+        ("docs", lambda: script("tools/dev/gen-docs", "--check")),
+        ("unit", lambda: unit("release")),
+        ("lit", lambda: lit("release")),
+    ]
+    if not options.quick:
+        suites += [
+            ("build (asan)", lambda: build("asan")),
+            ("unit (asan)", lambda: unit("asan")),
+            ("lit (asan)", lambda: lit("asan")),
+        ]
+
+    total = [0, 0, 0]
+    for name, suite in suites:
+        start = time.monotonic()
+        try:
+            counts = suite()
+        except subprocess.TimeoutExpired as error:
+            print(f"{name}: timed out: {error}")
+            counts = (0, 1, 0)
+        total = [a + b for a, b in zip(total, counts)]
+        passed, failed, skipped = counts
+        print(f"{name}: {passed} passed, {failed} failed, {skipped} skipped ({time.monotonic() - start:.0f} s)", flush=True)
+    passed, failed, skipped = total
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+// moe-compile: compiles a model ahead of time. Reads the command line and prints; the work is in lib/Driver.
+#include "Console.h"
+#include "moe/Driver/Session.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+
+namespace {
+
+cl::OptionCategory category("moe-compile options");
+
+cl::opt<std::string> input(cl::Positional, cl::desc("<model.onnx or model.mlir>"), cl::Required, cl::cat(category));
+cl::opt<std::string> output("o", cl::desc("Folder of the artifact, or file with --emit and --compile-to (- is standard output)"),
+                            cl::value_desc("path"), cl::cat(category));
+cl::opt<moe::Target> target("target", cl::desc("Processor to compile for"), cl::init(moe::Target::Cpu),
+                            cl::values(clEnumValN(moe::Target::Cpu, "cpu", "x86-64"), clEnumValN(moe::Target::Cuda, "cuda", "NVIDIA GPU")),
+                            cl::cat(category));
+cl::opt<std::string> cpuFeatures(
+    "cpu-features", cl::desc("ISA versions in the artifact: host, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
+                             "version, ';' separates versions"),
+    cl::init("host"), cl::cat(category));
+cl::opt<std::string> activations("activations", cl::desc("Precision of activations in kernels: auto, f32, bf16, int8"), cl::init("auto"),
+                                 cl::cat(category));
+cl::list<std::string> dims("dim", cl::desc("Fix a symbolic dim, for example --dim batch=1"), cl::value_desc("name=size"), cl::cat(category));
+cl::opt<std::string> compileTo("compile-to", cl::desc("Stop after this stage and write its IR"), cl::value_desc("stage"), cl::cat(category));
+cl::opt<std::string> compileFrom("compile-from", cl::desc("The input is the IR left by this stage; go on after it"), cl::value_desc("stage"),
+                                 cl::cat(category));
+cl::opt<std::string> dumpStagesTo("dump-stages-to", cl::desc("Write the IR after each stage into this folder"), cl::value_desc("dir"),
+                                  cl::cat(category));
+cl::opt<moe::Emit> emitKind("emit", cl::desc("Write this instead of an artifact"), cl::init(moe::Emit::Artifact),
+                            cl::values(clEnumValN(moe::Emit::Mlir, "mlir", "the module after the last stage"),
+                                       clEnumValN(moe::Emit::Llvm, "llvm", "LLVM IR"), clEnumValN(moe::Emit::Assembly, "asm", "assembly"),
+                                       clEnumValN(moe::Emit::Object, "obj", "an object file")),
+                            cl::cat(category));
+cl::opt<bool> allowLinks("allow-links", cl::desc("Let external data be a symbolic link that lies in the model's folder"), cl::cat(category));
+cl::opt<unsigned> workerMemory("codegen-memory", cl::desc("Memory limit of the codegen worker in MiB"), cl::init(8192), cl::cat(category));
+cl::opt<unsigned> workerTimeout("codegen-timeout", cl::desc("Time limit of the codegen worker in seconds"), cl::init(600), cl::cat(category));
+cl::opt<std::string> workerFault("inject-codegen-fault", cl::Hidden, cl::cat(category));
+cl::opt<bool> verbose("v", cl::desc("Name each stage and its time"), cl::cat(category));
+cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors"), cl::cat(category));
+
+// Fills the fixed dims from --dim name=size.
+bool parseDims(moe::ImportOptions &options) {
+  for (const std::string &text : dims) {
+    auto [name, size] = StringRef(text).rsplit('=');
+    int64_t value = 0;
+    if (name.empty() || size.getAsInteger(10, value) || value < 0) {
+      errs() << "moe-compile: error: --dim expects name=size with a size of 0 or more, got '" << text << "'\n";
+      return false;
+    }
+    options.fixedDims.emplace_back(name.str(), value);
+  }
+  return true;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  InitLLVM initialize(argc, argv);
+  cl::HideUnrelatedOptions(category);
+  cl::SetVersionPrinter([](raw_ostream &stream) { stream << "moe-compile " MOE_VERSION "\n"; });
+  if (!cl::ParseCommandLineOptions(argc, argv, "compiles Mixture-of-Experts models ahead of time\n", &errs()))
+    return 2;
+
+  moe::SessionOptions options;
+  options.input = input;
+  options.output = output;
+  options.emit = emitKind;
+  options.target = target;
+  options.cpuFeatures = cpuFeatures;
+  options.compileFrom = compileFrom;
+  options.compileTo = compileTo;
+  options.dumpStagesTo = dumpStagesTo;
+  options.import.allowLinks = allowLinks;
+  options.stages.plan.activations = activations;
+  options.workerMemoryMiB = workerMemory;
+  options.workerSeconds = workerTimeout;
+  options.workerFault = workerFault;
+  if (!parseDims(options.import))
+    return 2;
+
+  Console console(verbose, quiet);
+  moe::SessionSummary summary;
+  const bool failed = mlir::failed(moe::runSession(
+      options, [&](StringRef stage, uint64_t done, uint64_t total) { console.progress(stage, done, total); },
+      [&](StringRef line) { console.diagnostic(line); }, summary));
+  console.finish();
+  if (failed)
+    return 2;
+  if (emitKind == moe::Emit::Artifact && compileTo.empty())
+    console.summary(options, summary);
+  return 0;
+}
