@@ -19,15 +19,14 @@ void Barrier::wait() {
       futexWakeAll(generation);
     return;
   }
-  for (uint32_t round = 0; round < spins; ++round) {
-    if (generation.load(std::memory_order_acquire) != mine)
-      return;
-    pauseCpu();
-  }
-  sleepers.fetch_add(1, std::memory_order_seq_cst);
-  while (generation.load(std::memory_order_seq_cst) == mine)
-    futexWait(generation, mine);
-  sleepers.fetch_sub(1, std::memory_order_relaxed);
+  spinThenSleep(
+      spins, [&] { return generation.load(std::memory_order_acquire) != mine; },
+      [&] {
+        sleepers.fetch_add(1, std::memory_order_seq_cst);
+        while (generation.load(std::memory_order_seq_cst) == mine)
+          futexWait(generation, mine);
+        sleepers.fetch_sub(1, std::memory_order_relaxed);
+      });
 }
 
 } // namespace moe::runtime

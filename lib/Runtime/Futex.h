@@ -4,11 +4,14 @@
 #ifndef MOE_LIB_RUNTIME_FUTEX_H
 #define MOE_LIB_RUNTIME_FUTEX_H
 
+#include "moe/Runtime/Barrier.h"
+
 #include <atomic>
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace moe::runtime {
@@ -31,6 +34,24 @@ inline void pauseCpu() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #endif
+}
+
+/// Returns when `ready` answers true: asks it as often as `limit` allows, then calls `sleep`, which returns when it is so. Tells `limit` whether
+/// more spinning would have been worth it.
+template <typename Ready, typename Sleep> void spinThenSleep(SpinLimit &limit, Ready ready, Sleep sleep) {
+  for (uint32_t round = 0, rounds = limit.rounds(); round < rounds; ++round) {
+    if (ready())
+      return limit.learn(true);
+    pauseCpu();
+  }
+  timespec before, after;
+  clock_gettime(CLOCK_MONOTONIC, &before);
+  sleep();
+  clock_gettime(CLOCK_MONOTONIC, &after);
+  const int64_t slept = (after.tv_sec - before.tv_sec) * int64_t(1000000000) + after.tv_nsec - before.tv_nsec;
+  // About what the most rounds take, with the waking.
+  constexpr int64_t worthSpinning = 300000;
+  limit.learn(slept < worthSpinning);
 }
 
 } // namespace moe::runtime

@@ -1,16 +1,16 @@
 // The process-wide thread pool: workers that wait, first spinning, then asleep, for their share of a team's work.
 //
 // The pool is published in `moe_process_pool_v1`, a symbol of binding STB_GNU_UNIQUE: the dynamic linker resolves it to one address in the
-// whole process, even for libraries loaded with RTLD_LOCAL. A change to SharedPool's layout or meaning needs a new number in that name.
+// whole process, even for libraries loaded with RTLD_LOCAL. A change to the layout or meaning of SharedPool or Barrier needs a new number in that name.
 // The library that creates the pool pins itself: its code runs in the workers until the process ends.
 #include "moe/Runtime/ThreadPool.h"
 #include "Futex.h"
+#include "Memory.h"
 #include "moe/Machine/Cpuid.h"
 #include "moe/Runtime/Barrier.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <new>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -40,32 +40,33 @@ enum WorkerState : uint32_t {
 
 /// One thread. A team's caller owns it from acquire to release; the fields below `state` are written before state becomes busy.
 struct alignas(64) Worker {
+  explicit Worker(SpinLimit &spins) : spins(spins) {}
+
   Word state{workerIdle};
-  uint32_t spins;
-  TeamFunction function;
-  void *context;
-  int64_t thread;
-  int64_t threads;
-  Barrier *barrier;
-  bool taken; ///< Belongs to a team; guarded by Pool::mutex.
+  SpinLimit &spins; ///< The pool's.
+  TeamFunction function = nullptr;
+  void *context = nullptr;
+  int64_t thread = 0;
+  int64_t threads = 0;
+  Barrier *barrier = nullptr;
+  bool taken = false; ///< Belongs to a team; guarded by Pool::mutex.
 };
 
 struct Pool : SharedPool {
-  pthread_mutex_t mutex;
-  pthread_cond_t changed; ///< Workers were given back or the line moved.
-  int32_t processors;     ///< CPUs in the affinity mask when the pool was made.
-  int32_t limit;          ///< Most workers to start.
-  int32_t started;        ///< Workers that exist.
-  int32_t idle;           ///< Workers that belong to no team.
-  uint64_t lineEnd;       ///< Number that the next team in the line gets.
-  uint64_t lineHead;      ///< Number of the team whose turn it is.
-  Worker *workers[maxThreads];
+  /// 20000 rounds are about 0.3 to 1 ms: longer than the serial parts between two runs of a decoder, shorter than a time slice.
+  SpinLimit patient{20000};
+  /// For teams of more threads than CPUs, where whoever spins keeps another from running.
+  SpinLimit crowded{50};
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  pthread_cond_t changed = PTHREAD_COND_INITIALIZER; ///< Workers were given back or the line moved.
+  int32_t processors = readCpuInfo().threads;        ///< CPUs in the affinity mask when the pool was made.
+  int32_t limit = processors - 1;                    ///< Most workers to start.
+  int32_t started = 0;                               ///< Workers that exist.
+  int32_t idle = 0;                                  ///< Workers that belong to no team.
+  uint64_t lineEnd = 0;                              ///< Number that the next team in the line gets.
+  uint64_t lineHead = 0;                             ///< Number of the team whose turn it is.
+  Worker *workers[maxThreads] = {};
 };
-
-/// About 0.3 to 1 ms: longer than the serial parts between two runs of a decoder, shorter than a time slice.
-constexpr uint32_t patientSpins = 20000;
-/// With more threads than CPUs whoever spins keeps another from running.
-constexpr uint32_t crowdedSpins = 50;
 
 /// Whether this thread is part of a team; a team inside a team is the caller alone.
 thread_local bool insideTeam = false;
@@ -74,7 +75,7 @@ void *workerMain(void *argument) {
   Worker &self = *static_cast<Worker *>(argument);
   insideTeam = true;
   for (;;) {
-    for (uint32_t round = 0; round < patientSpins && self.state.load(std::memory_order_acquire) < workerBusy; ++round)
+    for (uint32_t round = 0; round < self.spins.rounds() && self.state.load(std::memory_order_acquire) < workerBusy; ++round)
       pauseCpu();
     uint32_t state = workerIdle;
     self.state.compare_exchange_strong(state, workerAsleep, std::memory_order_acq_rel);
@@ -89,11 +90,10 @@ void *workerMain(void *argument) {
 }
 
 /// Null when the system gives no memory or no thread. Signals stay with the threads of the program.
-Worker *startWorker() {
-  void *memory = nullptr;
-  if (posix_memalign(&memory, alignof(Worker), sizeof(Worker)) != 0)
+Worker *startWorker(SpinLimit &spins) {
+  Worker *worker = createObject<Worker>(spins);
+  if (!worker)
     return nullptr;
-  Worker *worker = new (memory) Worker();
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -101,7 +101,7 @@ Worker *startWorker() {
   int error = pthread_create(&thread, nullptr, workerMain, worker);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error != 0) {
-    free(memory);
+    destroyObject(worker);
     return nullptr;
   }
   pthread_detach(thread);
@@ -117,7 +117,7 @@ int32_t acquireWorkers(Pool &pool, int32_t wanted, Worker **team) {
   if (pool.limit < wanted)
     pool.limit = wanted;
   while (pool.idle < wanted) {
-    Worker *worker = pool.started < pool.limit ? startWorker() : nullptr;
+    Worker *worker = pool.started < pool.limit ? startWorker(pool.patient) : nullptr;
     if (worker) {
       pool.workers[pool.started++] = worker;
       ++pool.idle;
@@ -158,21 +158,21 @@ void startShare(Worker &worker) {
 }
 
 /// Returns when the worker has done its share.
-void awaitShare(Worker &worker, uint32_t spins) {
-  for (uint32_t round = 0; round < spins; ++round) {
-    if (worker.state.load(std::memory_order_acquire) < workerBusy)
-      return;
-    pauseCpu();
-  }
-  uint32_t state = workerBusy;
-  if (!worker.state.compare_exchange_strong(state, workerAwaited, std::memory_order_acq_rel, std::memory_order_acquire))
-    return;
-  while (worker.state.load(std::memory_order_acquire) == workerAwaited)
-    futexWait(worker.state, workerAwaited);
+void awaitShare(Worker &worker, SpinLimit &spins) {
+  spinThenSleep(
+      spins, [&] { return worker.state.load(std::memory_order_acquire) < workerBusy; },
+      [&] {
+        uint32_t state = workerBusy;
+        if (!worker.state.compare_exchange_strong(state, workerAwaited, std::memory_order_acq_rel, std::memory_order_acquire))
+          return;
+        while (worker.state.load(std::memory_order_acquire) == workerAwaited)
+          futexWait(worker.state, workerAwaited);
+      });
 }
 
 void runAlone(TeamFunction function, void *context) {
-  Barrier barrier(1, 0);
+  SpinLimit none(0);
+  Barrier barrier(1, none);
   function(context, 0, 1, &barrier);
 }
 
@@ -183,7 +183,7 @@ void runShared(SharedPool *shared, int32_t threads, TeamFunction function, void 
   Pool &pool = *static_cast<Pool *>(shared);
   Worker *team[maxThreads];
   const int32_t count = acquireWorkers(pool, threads - 1, team);
-  const uint32_t spins = count + 1 <= pool.processors ? patientSpins : crowdedSpins;
+  SpinLimit &spins = count + 1 <= pool.processors ? pool.patient : pool.crowded;
   Barrier barrier(count + 1, spins);
   for (int32_t i = 0; i < count; ++i) {
     team[i]->function = function;
@@ -218,19 +218,15 @@ static SharedPool *processPool() {
   const pid_t process = getpid();
   if (present && static_cast<SharedPool *>(present)->process == process)
     return static_cast<SharedPool *>(present);
-  Pool *pool = static_cast<Pool *>(calloc(1, sizeof(Pool)));
+  Pool *pool = createObject<Pool>();
   if (!pool)
     return nullptr;
   pool->process = process;
   pool->run = runShared;
-  pthread_mutex_init(&pool->mutex, nullptr);
-  pthread_cond_init(&pool->changed, nullptr);
-  pool->processors = readCpuInfo().threads;
-  pool->limit = pool->processors - 1;
   pinLibrary();
   if (moe_process_pool_v1.compare_exchange_strong(present, static_cast<SharedPool *>(pool), std::memory_order_acq_rel, std::memory_order_acquire))
     return pool;
-  free(pool);
+  destroyObject(pool);
   return static_cast<SharedPool *>(present);
 }
 
