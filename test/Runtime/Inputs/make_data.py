@@ -1,7 +1,8 @@
 """Inputs and outputs of fake_model.c as .npy and .pb files, encoded by hand: needs no numpy and no onnx.
 
-  make_data.py DIR            writes x.npy, ids.npy, past.npy and the test data folders listed in main()
-  make_data.py --show FILE    prints descr, shape and elements of a .npy file of floats, int64 or bool
+  make_data.py DIR              writes x.npy, ids.npy, past.npy and the test data folders listed in main()
+  make_data.py --rows FILE R C  writes the floats 0, 1, 2, ... as R rows of C
+  make_data.py --show FILE      prints descr, shape and elements of a .npy file of floats, int64 or bool
 """
 import os
 import struct
@@ -123,4 +124,10 @@ def show(path):
 
 
 if __name__ == "__main__":
-    show(sys.argv[2]) if sys.argv[1] == "--show" else main(sys.argv[1])
+    if sys.argv[1] == "--show":
+        show(sys.argv[2])
+    elif sys.argv[1] == "--rows":
+        rows, columns = int(sys.argv[3]), int(sys.argv[4])
+        write(sys.argv[2], npy(FLOAT, [rows, columns], [float(i) for i in range(rows * columns)]))
+    else:
+        main(sys.argv[1])

@@ -231,7 +231,12 @@ TEST_F(ModelTest, ReportsWhatShapesAnswers) {
 
 TEST_F(ModelTest, EveryThreadRoundsToNearest) {
   std::fesetround(FE_UPWARD);
+  volatile float one = 1, tiny = 1e-10f;
+  float sum = 0;
+  duringRun = [&] { sum = one + tiny; };
   EXPECT_EQ(run(), MOE_STATUS_OK);
+  duringRun = nullptr;
+  EXPECT_EQ(sum, 1) << "rounded up as the caller had set it";
   EXPECT_EQ(std::fegetround(), FE_UPWARD) << "the caller's mode comes back";
   std::fesetround(FE_TONEAREST);
 }
