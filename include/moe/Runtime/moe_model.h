@@ -5,6 +5,10 @@
  *
  * A function that can fail answers a moe_status; moe_last_error() of the same model.so then says in words what was expected and what was
  * found. Nothing here throws, exits or prints. Plain C99; usable from C++.
+ *
+ * The first model.so that runs on several threads owns the pool and stays loaded until the process ends, even after dlclose: to load a model that
+ * was compiled anew, give it another path or start a new process. After fork() the child may run models (on threads of its own), unless a
+ * run was going on in the thread that forked.
  */
 #ifndef MOE_RUNTIME_MOE_MODEL_H
 #define MOE_RUNTIME_MOE_MODEL_H
