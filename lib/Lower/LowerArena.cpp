@@ -55,7 +55,7 @@ struct LowerArena : impl::LowerArenaBase<LowerArena> {
 
   void runOnOperation() override {
     func::FuncOp entry = findEntry(getOperation()), shapes = entry ? findShapes(getOperation()) : func::FuncOp();
-    if (!shapes || failed(hoistSizes(entry)) || failed(collectBuffers(entry)))
+    if (!shapes || failed(checkArguments(entry)) || failed(hoistSizes(entry)) || failed(collectBuffers(entry)))
       return signalPassFailure();
     assignSlots();
     BlockArgument arena = addArena(entry);
@@ -64,6 +64,7 @@ struct LowerArena : impl::LowerArenaBase<LowerArena> {
   }
 
 private:
+  LogicalResult checkArguments(func::FuncOp entry);
   LogicalResult hoistSizes(func::FuncOp entry);
   LogicalResult collectBuffers(func::FuncOp entry);
   void assignSlots();
@@ -92,6 +93,13 @@ FailureOr<SymbolicBytes> bytesOf(memref::AllocOp alloc) {
     }
   bytes.dims.assign(alloc.getDynamicSizes().begin(), alloc.getDynamicSizes().end());
   return bytes;
+}
+
+LogicalResult LowerArena::checkArguments(func::FuncOp entry) {
+  for (auto [index, type] : llvm::enumerate(entry.getArgumentTypes()))
+    if (!isa<MemRefType>(type))
+      return entry.emitError() << "argument " << index << " of the entry has type " << type << ", expected a memref";
+  return success();
 }
 
 /// Computes the sizes of all buffers first, from the dims of the arguments: equal sizes become one value.

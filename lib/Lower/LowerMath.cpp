@@ -60,7 +60,7 @@ struct LowerMath : impl::LowerMathBase<LowerMath> {
     auto everything = [](StringRef) { return true; };
     auto isAccurate = [](StringRef name) {
       return llvm::is_contained({math::ExpOp::getOperationName(), math::TanhOp::getOperationName(), math::ErfOp::getOperationName(),
-                                 math::LogOp::getOperationName(), math::Log2Op::getOperationName(), math::Log1pOp::getOperationName()},
+                                 math::ExpM1Op::getOperationName(), math::LogOp::getOperationName(), math::Log2Op::getOperationName(), math::Log1pOp::getOperationName()},
                                 name);
     };
     populateMathF32ExpansionPatterns(patterns, everything);

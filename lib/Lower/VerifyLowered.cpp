@@ -29,7 +29,7 @@ struct VerifyLowered : impl::VerifyLoweredBase<VerifyLowered> {
     func::FuncOp entry = findEntry(getOperation()), shapes = entry ? findShapes(getOperation()) : func::FuncOp();
     if (!shapes || failed(checkSignature(entry)))
       return signalPassFailure();
-    WalkResult result = getOperation().walk([&](Operation *op) {
+    WalkResult result = getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (!op->getDialect() || !isAllowed(op)) {
         op->emitOpError("is left after the lower stage");
         return WalkResult::interrupt();

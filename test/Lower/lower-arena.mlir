@@ -1,0 +1,89 @@
+// RUN: moe-opt %s --moe-lower-arena --canonicalize --cse --split-input-file | FileCheck %s
+
+// %a and %c live in different epochs and share bytes; %b lives beside both.
+// CHECK-LABEL: func.func @moe_entry
+// CHECK-SAME: %[[X:.*]]: memref<?xf32> {moe.input = 0 : i64}, %{{.*}}: memref<?xf32> {moe.output = 0 : i64}, %[[ARENA:.*]]: memref<?xi8> {moe.arena}
+// CHECK: %[[N:.*]] = memref.dim %[[X]], %c0
+// CHECK: %[[A:.*]] = memref.view %[[ARENA]][%c0][%[[N]]]
+// CHECK: %[[BYTES:.*]] = arith.muli %[[N]], %c4
+// CHECK: %[[PADDED:.*]] = arith.addi %[[BYTES]], %c63
+// CHECK: %[[NEXT:.*]] = arith.andi %[[PADDED]], %c-64
+// CHECK: linalg.exp ins(%[[X]] : memref<?xf32>) outs(%[[A]]
+// CHECK: %[[B:.*]] = memref.view %[[ARENA]][%[[NEXT]]][%[[N]]]
+// CHECK: linalg.exp ins(%[[A]] : memref<?xf32>) outs(%[[B]]
+// CHECK: linalg.exp ins(%[[B]] : memref<?xf32>) outs(%[[A]]
+// CHECK-NOT: memref.alloc
+// CHECK-LABEL: func.func @moe_shapes
+// CHECK-SAME: (%[[IN:.*]]: memref<?xi64>, %{{.*}}: memref<?xi64>)
+// CHECK: %[[N64:.*]] = memref.load %[[IN]][%c0]
+// CHECK: %[[SIZE:.*]] = arith.index_cast %[[N64]]
+// CHECK: %[[B0:.*]] = arith.muli %[[SIZE]], %c4
+// CHECK: %[[B1:.*]] = arith.addi %[[B0]], %c63
+// CHECK: %[[B2:.*]] = arith.andi %[[B1]], %c-64
+// CHECK: %[[TOTAL:.*]] = arith.addi %[[B2]], %[[B2]]
+// CHECK: arith.index_cast %[[TOTAL]]
+func.func @moe_entry(%x: memref<?xf32> {moe.input = 0 : i64}, %out: memref<?xf32> {moe.output = 0 : i64}) attributes {moe.entry} {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  %a = memref.alloc(%n) : memref<?xf32>
+  linalg.exp ins(%x : memref<?xf32>) outs(%a : memref<?xf32>)
+  moe.barrier
+  %na = memref.dim %a, %c0 : memref<?xf32>
+  %b = memref.alloc(%na) : memref<?xf32>
+  linalg.exp ins(%a : memref<?xf32>) outs(%b : memref<?xf32>)
+  moe.barrier
+  %c = memref.alloc(%n) : memref<?xf32>
+  linalg.exp ins(%b : memref<?xf32>) outs(%c : memref<?xf32>)
+  linalg.exp ins(%c : memref<?xf32>) outs(%out : memref<?xf32>)
+  return
+}
+func.func @moe_shapes(%in: memref<?xi64>, %out: memref<?xi64>) -> i64 attributes {moe.shapes} {
+  %zero = arith.constant 0 : i64
+  return %zero : i64
+}
+
+// -----
+
+// A slot for two sizes is as big as the bigger one at run time.
+// CHECK-LABEL: func.func @moe_entry
+// CHECK: linalg.exp
+// CHECK-LABEL: func.func @moe_shapes
+// CHECK: arith.maxsi
+func.func @moe_entry(%x: memref<?xf32> {moe.input = 0 : i64}, %y: memref<?xf32> {moe.input = 1 : i64}) attributes {moe.entry} {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  %m = memref.dim %y, %c0 : memref<?xf32>
+  %a = memref.alloc(%n) : memref<?xf32>
+  linalg.exp ins(%x : memref<?xf32>) outs(%a : memref<?xf32>)
+  moe.barrier
+  %b = memref.alloc(%m) : memref<?xf32>
+  linalg.exp ins(%y : memref<?xf32>) outs(%b : memref<?xf32>)
+  return
+}
+func.func @moe_shapes(%in: memref<?xi64>, %out: memref<?xi64>) -> i64 attributes {moe.shapes} {
+  %zero = arith.constant 0 : i64
+  return %zero : i64
+}
+
+// -----
+
+// Without a barrier between them two buffers never share: a slow thread may be at the first still. A view counts as a use.
+// CHECK-LABEL: func.func @moe_entry
+// CHECK: memref.view %{{.*}}[%c0][] : memref<?xi8> to memref<16xf32>
+// CHECK: memref.view %{{.*}}[%c64][] : memref<?xi8> to memref<16xf32>
+// CHECK-LABEL: func.func @moe_shapes
+// CHECK: return %c128_i64
+func.func @moe_entry(%x: memref<16xf32> {moe.input = 0 : i64}, %y: memref<4x4xf32> {moe.output = 0 : i64}) attributes {moe.entry} {
+  %a = memref.alloc() : memref<16xf32>
+  %view = memref.expand_shape %a [[0, 1]] output_shape [4, 4] : memref<16xf32> into memref<4x4xf32>
+  linalg.exp ins(%x : memref<16xf32>) outs(%a : memref<16xf32>)
+  moe.barrier
+  linalg.exp ins(%view : memref<4x4xf32>) outs(%y : memref<4x4xf32>)
+  %b = memref.alloc() : memref<16xf32>
+  linalg.exp ins(%x : memref<16xf32>) outs(%b : memref<16xf32>)
+  return
+}
+func.func @moe_shapes(%in: memref<?xi64>, %out: memref<?xi64>) -> i64 attributes {moe.shapes} {
+  %zero = arith.constant 0 : i64
+  return %zero : i64
+}

@@ -1,0 +1,57 @@
+// RUN: moe-opt %s --moe-lower-bufferize --split-input-file | FileCheck %s
+
+// The result is computed in the output's buffer: no allocation, no copy.
+// CHECK-LABEL: func.func @direct
+// CHECK-SAME: (%[[X:.*]]: memref<4x8xf32>, %[[OUT:.*]]: memref<4x8xf32>)
+// CHECK-NOT: memref.alloc
+// CHECK: linalg.exp ins(%[[X]] : memref<4x8xf32>) outs(%[[OUT]] : memref<4x8xf32>)
+// CHECK-NOT: linalg.copy
+func.func @direct(%x: memref<4x8xf32>, %out: memref<4x8xf32>) {
+  %t = bufferization.to_tensor %x restrict : memref<4x8xf32> to tensor<4x8xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %y = linalg.exp ins(%t : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+  bufferization.materialize_in_destination %y in restrict writable %out : (tensor<4x8xf32>, memref<4x8xf32>) -> ()
+  return
+}
+
+// -----
+
+// An output that is an input, and one value in two outputs: copies.
+// CHECK-LABEL: func.func @copies
+// CHECK-SAME: (%[[X:.*]]: memref<8xf32>, %[[A:.*]]: memref<8xf32>, %[[B:.*]]: memref<8xf32>, %[[C:.*]]: memref<8xf32>)
+// CHECK: linalg.exp ins(%[[X]] : memref<8xf32>) outs(%[[A]] : memref<8xf32>)
+// CHECK-DAG: linalg.copy ins(%[[A]] : memref<8xf32>) outs(%[[B]] : memref<8xf32>)
+// CHECK-DAG: linalg.copy ins(%[[X]] : memref<8xf32>) outs(%[[C]] : memref<8xf32>)
+func.func @copies(%x: memref<8xf32>, %a: memref<8xf32>, %b: memref<8xf32>, %c: memref<8xf32>) {
+  %t = bufferization.to_tensor %x restrict : memref<8xf32> to tensor<8xf32>
+  %e = tensor.empty() : tensor<8xf32>
+  %y = linalg.exp ins(%t : tensor<8xf32>) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  bufferization.materialize_in_destination %y in restrict writable %a : (tensor<8xf32>, memref<8xf32>) -> ()
+  bufferization.materialize_in_destination %y in restrict writable %b : (tensor<8xf32>, memref<8xf32>) -> ()
+  bufferization.materialize_in_destination %t in restrict writable %c : (tensor<8xf32>, memref<8xf32>) -> ()
+  return
+}
+
+// -----
+
+// A weight is read where it lies; a concat and kernels write their destinations. A strided operand of a kernel is copied, one of a concat is not.
+// CHECK-LABEL: func.func @kernels
+// CHECK-SAME: (%[[X:.*]]: memref<4x16xf32>, %[[OUT:.*]]: memref<8x16xf32>)
+// CHECK: %[[W:.*]] = moe.weight_ref @w : memref<16x8xf32>
+// CHECK: %[[LEFT:.*]] = memref.subview %[[X]]
+// CHECK: %[[PLAIN:.*]] = memref.alloc() {{.*}} : memref<4x8xf32>
+// CHECK: linalg.copy ins(%[[LEFT]] : {{.*}}) outs(%[[PLAIN]] : memref<4x8xf32>)
+// CHECK: moe.grouped_matmul %[[PLAIN]] weight(%[[W]] : memref<16x8xf32>) outs(%[[Y:.*]] : memref<4x16xf32>) : memref<4x8xf32>
+// CHECK: moe.concat axis 0 ins(%[[X]], %[[Y]] : memref<4x16xf32>, memref<4x16xf32>) outs(%[[OUT]] : memref<8x16xf32>)
+moe.weight @w : tensor<16x8xf32> source(#moe.file<"w", offset = 0, length = 512>)
+func.func @kernels(%x: memref<4x16xf32>, %out: memref<8x16xf32>) {
+  %t = bufferization.to_tensor %x restrict : memref<4x16xf32> to tensor<4x16xf32>
+  %w = moe.weight_ref @w : tensor<16x8xf32>
+  %left = tensor.extract_slice %t[0, 0] [4, 8] [1, 1] : tensor<4x16xf32> to tensor<4x8xf32>
+  %e = tensor.empty() : tensor<4x16xf32>
+  %y = moe.grouped_matmul %left weight(%w : tensor<16x8xf32>) outs(%e : tensor<4x16xf32>) : tensor<4x8xf32> -> tensor<4x16xf32>
+  %e2 = tensor.empty() : tensor<8x16xf32>
+  %z = moe.concat axis 0 ins(%t, %y : tensor<4x16xf32>, tensor<4x16xf32>) outs(%e2 : tensor<8x16xf32>) -> tensor<8x16xf32>
+  bufferization.materialize_in_destination %z in restrict writable %out : (tensor<8x16xf32>, memref<8x16xf32>) -> ()
+  return
+}

@@ -1,0 +1,82 @@
+// RUN: moe-opt %s --moe-lower-shapes --canonicalize --cse --split-input-file | FileCheck %s
+
+// Dims of outputs, equal symbols, static dims and a condition of the program become @moe_shapes.
+// CHECK: module attributes {moe.checks = ["input 'mask': dim 0 ('b') must equal dim 0 of input 'x'", "input 'mask': dim 1 must be 4", "past and mask disagree"]}
+// CHECK-LABEL: func.func @main
+// CHECK-SAME: %[[X:.*]]: tensor<?x?xf32>
+// CHECK-DAG: %[[B:.*]] = tensor.dim %[[X]], %c0
+// CHECK-DAG: %[[N:.*]] = tensor.dim %[[X]], %c1
+// CHECK-NOT: moe.require_equal
+// CHECK: tensor.empty(%[[B]], %[[N]])
+// CHECK-NOT: tensor.dim
+// CHECK-LABEL: func.func @moe_shapes
+// CHECK-SAME: (%[[IN:.*]]: memref<?xi64>, %[[OUT:.*]]: memref<?xi64>) -> i64 attributes {moe.shapes}
+// CHECK-DAG: %[[B64:.*]] = memref.load %[[IN]][%c0]
+// CHECK-DAG: %[[N64:.*]] = memref.load %[[IN]][%c1]
+// CHECK-DAG: memref.load %[[IN]][%c2]
+// CHECK-DAG: memref.load %[[IN]][%c3]
+// CHECK: memref.store %[[B64]], %[[OUT]][%c0]
+// CHECK: %[[TWICE:.*]] = arith.addi
+// CHECK: %[[LEN:.*]] = arith.index_cast %[[TWICE]]
+// CHECK: memref.store %[[LEN]], %[[OUT]][%c1]
+// CHECK: arith.select %{{.*}}, %c0_i64, %c-3_i64
+// CHECK: arith.select %{{.*}}, %{{.*}}, %c-2_i64
+// CHECK: %[[ANSWER:.*]] = arith.select %{{.*}}, %{{.*}}, %c-1_i64
+// CHECK: return %[[ANSWER]]
+func.func @main(%x: tensor<?x?xf32> {moe.name = "x", moe.dims = ["b", "n"]}, %mask: tensor<?x4xf32> {moe.name = "mask", moe.dims = ["b", "4"]})
+    -> tensor<?x?xf32> attributes {moe.entry} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %b = tensor.dim %mask, %c0 : tensor<?x4xf32>
+  %n = tensor.dim %x, %c1 : tensor<?x?xf32>
+  moe.require_equal %n, %c4, "past and mask disagree"
+  %e = tensor.empty(%b, %n) : tensor<?x?xf32>
+  %y = linalg.exp ins(%x : tensor<?x?xf32>) outs(%e : tensor<?x?xf32>) -> tensor<?x?xf32>
+  %rows = tensor.dim %y, %c0 : tensor<?x?xf32>
+  %cols = tensor.dim %y, %c1 : tensor<?x?xf32>
+  %twice = arith.addi %cols, %cols : index
+  %e2 = tensor.empty(%rows, %twice) : tensor<?x?xf32>
+  %z = moe.concat axis 1 ins(%y, %y : tensor<?x?xf32>, tensor<?x?xf32>) outs(%e2 : tensor<?x?xf32>) -> tensor<?x?xf32>
+  return %z : tensor<?x?xf32>
+}
+
+// -----
+
+// An inferred dim divides by a size that may be 0: the division must not trap.
+// CHECK-LABEL: func.func @moe_shapes
+// CHECK: %[[N:.*]] = arith.index_cast
+// CHECK: %[[IS_ZERO:.*]] = arith.cmpi eq, %[[N]], %c0
+// CHECK: %[[DIVISOR:.*]] = arith.select %[[IS_ZERO]], %c1, %[[N]]
+// CHECK: arith.divui %{{.*}}, %[[DIVISOR]]
+func.func @main(%x: tensor<?xf32>) -> tensor<?x?xf32> attributes {moe.entry} {
+  %c0 = arith.constant 0 : index
+  %c12 = arith.constant 12 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  %m = arith.divui %c12, %n : index
+  %e = tensor.empty(%n, %m) : tensor<?x?xf32>
+  %z = arith.constant 0.0 : f32
+  %y = linalg.fill ins(%z : f32) outs(%e : tensor<?x?xf32>) -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
+// -----
+
+// Sizes seen through reshapes, slices and padding.
+// CHECK-LABEL: func.func @moe_shapes
+// CHECK-SAME: (%{{.*}}: memref<?xi64>, %[[OUT:.*]]: memref<?xi64>)
+// CHECK: %[[FLAT:.*]] = arith.muli
+// CHECK: arith.index_cast %[[FLAT]]
+// CHECK: arith.addi %{{.*}}, %c3
+func.func @main(%x: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<2x?xf32>) attributes {moe.entry} {
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c1 : tensor<?x?xf32>
+  %flat = tensor.collapse_shape %x [[0, 1]] : tensor<?x?xf32> into tensor<?xf32>
+  %slice = tensor.extract_slice %x[0, 0] [2, %n] [1, 1] : tensor<?x?xf32> to tensor<2x?xf32>
+  %pad = tensor.pad %slice low[0, 1] high[0, 2] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %zero : f32
+  } : tensor<2x?xf32> to tensor<2x?xf32>
+  return %flat, %pad : tensor<?xf32>, tensor<2x?xf32>
+}
