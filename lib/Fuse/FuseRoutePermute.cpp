@@ -33,8 +33,12 @@ private:
     const Location loc = chain.slots.getLoc();
     const int64_t experts = chain.slots.getExperts();
     slotCount = ShapedType::isDynamic(slots) ? slotCountValue(loc) : Value();
-    const Value outs[] = {empty(loc, {slots}, builder.getI32Type(), slotCount), empty(loc, {slots}, builder.getF32Type(), slotCount),
-                          empty(loc, {experts + 1}, builder.getI32Type(), Value())};
+    SmallVector<Value> outs = {empty(loc, {slots}, builder.getI32Type(), slotCount), empty(loc, {slots}, builder.getF32Type(), slotCount),
+                               empty(loc, {experts + 1}, builder.getI32Type(), Value())};
+    if (!chain.assign) { // The kernel's scratch: what it selects, in the order of tokens.
+      outs.push_back(empty(loc, {slots}, builder.getI32Type(), slotCount));
+      outs.push_back(empty(loc, {slots}, builder.getF32Type(), slotCount));
+    }
     const SmallVector<Type> types(ValueRange(outs).getTypes());
     const Value logits = chain.assign ? Value() : Value(chain.score.getLogits());
     const Value indices = chain.assign ? Value(chain.assign.getIndices()) : Value();

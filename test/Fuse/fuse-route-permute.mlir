@@ -10,7 +10,9 @@
 // CHECK: %[[R0:.*]] = tensor.empty(%[[S]]) : tensor<?xi32>
 // CHECK: %[[W0:.*]] = tensor.empty(%[[S]]) : tensor<?xf32>
 // CHECK: %[[O0:.*]] = tensor.empty() : tensor<9xi32>
-// CHECK: %[[R:.*]]:3 = moe.route_permute logits(%[[Z]] : tensor<?x8xf32>) outs(%[[R0]], %[[W0]], %[[O0]] :
+// CHECK: %[[C0:.*]] = tensor.empty(%[[S]]) : tensor<?xi32>
+// CHECK: %[[CW0:.*]] = tensor.empty(%[[S]]) : tensor<?xf32>
+// CHECK: %[[R:.*]]:5 = moe.route_permute logits(%[[Z]] : tensor<?x8xf32>) outs(%[[R0]], %[[W0]], %[[O0]], %[[C0]], %[[CW0]] :
 // CHECK-SAME: router = #moe.router<function = softmax, k = 2, source = gather, norm = l1>
 // CHECK: %[[H0:.*]] = tensor.empty(%[[S]]) : tensor<?x96xf32>
 // CHECK: %[[H:.*]] = moe.grouped_matmul %[[X]] rows(%[[R]]#0 : tensor<?xi32>) offsets(%[[R]]#2 : tensor<9xi32>)

@@ -29,7 +29,7 @@ def FuseRoutePermute : Pass<"moe-fuse-route-permute", "::mlir::func::FuncOp"> {
     ```
     becomes
     ```mlir
-    %rows, %sw, %off = moe.route_permute logits(%logits) outs(...)
+    %rows, %sw, %off, %c, %cw = moe.route_permute logits(%logits) outs(...)
         {experts = 8, router = #moe.router<function = softmax, k = 2, source = gather, norm = l1>}
     %h = moe.grouped_matmul %x rows(%rows) offsets(%off) weight(%w1) outs(...) {ffn = #moe.ffn<activation = relu>}
     %out = moe.grouped_matmul %h offsets(%off) weight(%w2) combine(%rows, %sw) outs(...)

@@ -24,14 +24,19 @@ def Moe_RoutePermuteOp : Moe_KernelOp<"route_permute"> {
     token, rank): `rows` i32[S] the token of a slot, `slot_weights` f32[S] its combine
     weight, `offsets` i32[E+1] the first slot of each expert.
 
+    From logits it has two more outs that only it reads, `chosen` i32[S] and
+    `chosen_weights` f32[S]: the selection in the order of tokens, which all
+    threads write before they sort it. A NaN is below every number. A given
+    index that is no expert takes no slot: `offsets[E]` slots are in use.
+
     Lifespan: created by fuse, gone after codegen's kernel emission.
 
     Example:
     ```mlir
-    %rows, %w, %off = moe.route_permute logits(%z : tensor<?x8xf32>)
-        outs(%r, %s, %o : tensor<?xi32>, tensor<?xf32>, tensor<9xi32>)
+    %rows, %w, %off, %c, %cw = moe.route_permute logits(%z : tensor<?x8xf32>)
+        outs(%r, %s, %o, %c0, %c1 : tensor<?xi32>, tensor<?xf32>, tensor<9xi32>, tensor<?xi32>, tensor<?xf32>)
         {experts = 8 : i64, router = #moe.router<function = softmax, k = 2, source = gather, norm = l1>}
-        -> tensor<?xi32>, tensor<?xf32>, tensor<9xi32>
+        -> tensor<?xi32>, tensor<?xf32>, tensor<9xi32>, tensor<?xi32>, tensor<?xf32>
     ```
   }];
   let arguments = (ins Optional<Moe_TensorOrMemRef>:$logits, Optional<Moe_TensorOrMemRef>:$indices,
