@@ -1,4 +1,5 @@
-// Epilogues in registers. Rows are finished one after the other, so that few temporaries are alive beside the sums.
+// Epilogues. Short ones finish the sums in their registers. Those with an exp go through the stack, row by row: in registers LLVM would
+// interleave the rows, run out of registers and spill far more than the sums.
 #include "Epilogue.h"
 
 #include <cmath>
@@ -6,15 +7,30 @@
 using namespace mlir;
 namespace moe {
 
+bool Epilogue::isLong() const {
+  if (!spec.ffn || rows == 1)
+    return false;
+  const Activation kind = spec.ffn.getActivation();
+  return kind == Activation::Silu || kind == Activation::GeluErf || kind == Activation::GeluTanh;
+}
+
+Value Epilogue::spill(ArrayRef<Value> sums) {
+  Value place = b.stack(b.getF32Type(), sums.size() * b.lanes(), 64);
+  for (auto [number, sum] : llvm::enumerate(sums))
+    b.store(sum, b.atF32(place, number * b.lanes()));
+  return place;
+}
+
 void Epilogue::emit(ArrayRef<Value> sums) {
+  Value spilled = isLong() ? spill(sums) : Value();
   if (!spec.hasTail()) {
-    emitRows(sums, /*masked=*/false);
+    emitRows(sums, spilled, /*masked=*/false);
     return;
   }
   Value width = b.i64(tiles * geometry.tileStep);
   b.ifTrue(
-      b.compare(arith::CmpIPredicate::sge, arguments.columns, width), [&] { emitRows(sums, /*masked=*/false); },
-      [&] { emitRows(sums, /*masked=*/true); });
+      b.compare(arith::CmpIPredicate::sge, arguments.columns, width), [&] { emitRows(sums, spilled, /*masked=*/false); },
+      [&] { emitRows(sums, spilled, /*masked=*/true); });
 }
 
 SmallVector<Epilogue::Columns> Epilogue::resultColumns(bool masked) {
@@ -91,27 +107,42 @@ void Epilogue::write(Value value, Value outRow, Value weight, const Columns &col
     b.store(value, place);
 }
 
-void Epilogue::emitRows(ArrayRef<Value> sums, bool masked) {
+void Epilogue::emitRows(ArrayRef<Value> sums, Value spilled, bool masked) {
+  const int64_t perRow = tiles * 2;
   const SmallVector<Columns> columns = resultColumns(masked);
   SmallVector<Pair> bias;
   for (int64_t tile = 0; tile < tiles; ++tile)
     bias.push_back(loadBias(tile, masked));
-  for (int64_t row = 0; row < rows; ++row) {
-    Value number = b.i64(row), weight;
-    if (spec.combine) {
-      number = b.toI64(b.load(b.getI32Type(), b.at(arguments.combineRows, b.getI32Type(), row)));
-      weight = b.broadcast(b.load(b.getF32Type(), b.atF32(arguments.combineWeights, row)));
+  if (!spilled) {
+    for (int64_t row = 0; row < rows; ++row)
+      emitRow(b.i64(row), sums.slice(row * perRow, perRow), bias, columns);
+    return;
+  }
+  b.forLoop(b.i64(0), b.hidden(rows), [&](Value row) {
+    Value place = b.atF32(spilled, b.mul(row, b.i64(perRow * b.lanes())));
+    SmallVector<Value> reloaded;
+    for (int64_t number = 0; number < perRow; ++number)
+      reloaded.push_back(b.load(b.f32Vector(), b.atF32(place, number * b.lanes())));
+    emitRow(row, reloaded, bias, columns);
+  });
+}
+
+// `sums` are the row's, in the order [tile][vector].
+void Epilogue::emitRow(Value row, ArrayRef<Value> sums, ArrayRef<Pair> bias, ArrayRef<Columns> columns) {
+  Value line = row, weight;
+  if (spec.combine) {
+    line = b.toI64(b.load(b.getI32Type(), b.at(arguments.combineRows, b.getI32Type(), row)));
+    weight = b.broadcast(b.load(b.getF32Type(), b.atF32(arguments.combineWeights, row)));
+  }
+  Value outRow = b.atF32(arguments.out, b.mul(line, arguments.outStride));
+  for (int64_t tile = 0; tile < tiles; ++tile) {
+    Value first = sums[tile * 2], second = sums[tile * 2 + 1];
+    if (spec.gateUp) {
+      write(finishGated({first, second}, bias[tile]), outRow, weight, columns[tile]);
+      continue;
     }
-    Value outRow = b.atF32(arguments.out, b.mul(number, arguments.outStride));
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-      Value first = sums[(row * tiles + tile) * 2], second = sums[(row * tiles + tile) * 2 + 1];
-      if (spec.gateUp) {
-        write(finishGated({first, second}, bias[tile]), outRow, weight, columns[tile]);
-        continue;
-      }
-      write(finish(first, bias[tile].first), outRow, weight, columns[2 * tile]);
-      write(finish(second, bias[tile].second), outRow, weight, columns[2 * tile + 1]);
-    }
+    write(finish(first, bias[tile].first), outRow, weight, columns[2 * tile]);
+    write(finish(second, bias[tile].second), outRow, weight, columns[2 * tile + 1]);
   }
 }
 

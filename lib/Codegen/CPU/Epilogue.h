@@ -1,4 +1,4 @@
-// What a micro-kernel does with its sums before they leave the registers: bias, activation or gate, weighting, store or add.
+// What a micro-kernel does with its sums before they become results: bias, activation or gate, weighting, store or add.
 #ifndef MOE_CODEGEN_CPU_EPILOGUE_H
 #define MOE_CODEGEN_CPU_EPILOGUE_H
 
@@ -25,7 +25,10 @@ private:
   // The pair of bias vectors of a tile (null: none).
   using Pair = std::pair<mlir::Value, mlir::Value>;
 
-  void emitRows(llvm::ArrayRef<mlir::Value> sums, bool masked);
+  bool isLong() const;
+  mlir::Value spill(llvm::ArrayRef<mlir::Value> sums);
+  void emitRows(llvm::ArrayRef<mlir::Value> sums, mlir::Value spilled, bool masked);
+  void emitRow(mlir::Value row, llvm::ArrayRef<mlir::Value> sums, llvm::ArrayRef<Pair> bias, llvm::ArrayRef<Columns> columns);
   llvm::SmallVector<Columns> resultColumns(bool masked);
   Pair loadBias(int64_t tile, bool masked);
   mlir::Value loadColumns(mlir::Value pointer, int64_t first, mlir::Value mask);

@@ -76,7 +76,16 @@ Value KernelBuilder::firstLanes(Value count) {
 }
 
 Value KernelBuilder::stack(Type element, int64_t count, unsigned alignment) {
+  // In the entry block: elsewhere it would be a dynamic allocation.
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(&getInsertionBlock()->getParent()->getParentOfType<func::FuncOp>().front());
   return LLVM::AllocaOp::create(*this, ptrType(), element, i64(count), alignment);
+}
+
+Value KernelBuilder::hidden(int64_t number) {
+  Value place = stack(getI64Type(), 1, 8);
+  store(i64(number), place);
+  return LLVM::LoadOp::create(*this, getI64Type(), place, /*alignment=*/8, /*isVolatile=*/true);
 }
 
 SmallVector<Value> KernelBuilder::forLoop(Value from, Value to, Value step, ValueRange carried,

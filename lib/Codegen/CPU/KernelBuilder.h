@@ -77,8 +77,10 @@ public:
   void maskedStore(Value value, Value pointer, Value mask);
   /// Mask of the lanes below `count` (i64, any sign).
   Value firstLanes(Value count);
-  /// Room for `count` elements on the stack of the function; only in its entry block.
+  /// Room for `count` elements on the stack of the function that is being built.
   Value stack(mlir::Type element, int64_t count, unsigned alignment);
+  /// A number that LLVM cannot see through: a loop of so many rounds is never unrolled.
+  Value hidden(int64_t number);
 
   /// scf.for over i64 with step `step`; `body` gets the counter and the carried values and returns the next ones.
   llvm::SmallVector<Value> forLoop(Value from, Value to, Value step, ValueRange carried,
