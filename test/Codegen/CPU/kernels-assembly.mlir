@@ -34,7 +34,6 @@
 // No kernel of any height has a vector on the stack.
 // STACK: moe_kernel_f32_1x
 // STACK-NOT: {{[xyz]mm[0-9]+.*\(%rsp|\(%rsp.*[xyz]mm}}
-// STACK: .section
 
 func.func @dense(%x: memref<?x1000xf32>, %w: memref<3x1000x32xf32>, %out: memref<?x96xf32>) {
   moe.grouped_matmul %x weight(%w : memref<3x1000x32xf32>) outs(%out : memref<?x96xf32>)
