@@ -155,7 +155,7 @@ FailureOr<ModelDescription> describeModel(ModuleOp lowered) {
     if (function->hasAttr("moe.entry"))
       entry = function;
   if (!entry)
-    return lowered.emitError("has no function with the attribute moe.entry"), failure();
+    return emitError(lowered.getLoc()) << "the module has no function with the attribute moe.entry", failure();
   ModelDescription model;
   for (unsigned i = 0; i < entry.getNumArguments(); ++i) {
     bool isInput = entry.getArgAttr(i, "moe.input") != nullptr, isOutput = entry.getArgAttr(i, "moe.output") != nullptr;

@@ -19,6 +19,25 @@ int64_t knownDim(Type type, int64_t fromBack) {
   return ShapedType::isDynamic(size) ? 0 : size;
 }
 
+/// Experts that every token gets; 0 where that depends on the scores.
+int64_t expertsPerToken(SelectOp select, int64_t experts) {
+  if (select.getSide() == SelectSide::Expert)
+    return 0;
+  switch (select.getMode()) {
+  case SelectMode::TopK:
+  case SelectMode::SparseMixer:
+  case SelectMode::Table:
+    return select.getK();
+  case SelectMode::All:
+    return experts;
+  case SelectMode::BalancedExact:
+  case SelectMode::BalancedAuction:
+    return 1;
+  default:
+    return 0;
+  }
+}
+
 /// Fills experts, top k and the router from the slots that feed `op`.
 void describeRouting(ExpertsOp op, MoeLayerInfo &layer) {
   auto slots = op.getOffset().getDefiningOp<SlotsOp>();
@@ -30,7 +49,7 @@ void describeRouting(ExpertsOp op, MoeLayerInfo &layer) {
     layer.topK = knownDim(assign.getIndices().getType(), 1);
     layer.router = "given";
   } else if (auto select = dyn_cast_or_null<SelectOp>(list)) {
-    layer.topK = select.getK();
+    layer.topK = expertsPerToken(select, layer.experts);
     layer.router = stringifySelectMode(select.getMode()).str();
     if (auto score = select.getChoice() ? select.getChoice().getDefiningOp<ScoreOp>() : ScoreOp())
       layer.router = (stringifyScoreFunction(score.getFunction()) + " " + layer.router).str();

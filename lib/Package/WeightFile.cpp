@@ -209,7 +209,7 @@ FailureOr<WeightsDescription> writeWeights(ModuleOp lowered, StringRef path, Pac
 
   std::error_code openError;
   HashedFile file(path, openError);
-  auto fail = [&](std::error_code error) { return lowered.emitError() << "cannot write " << path << ": " << error.message(), failure(); };
+  auto fail = [&](std::error_code error) { return emitError(lowered.getLoc()) << "cannot write " << path << ": " << error.message(), failure(); };
   if (openError)
     return fail(openError);
   SymbolTable symbols(lowered);
