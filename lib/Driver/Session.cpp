@@ -55,12 +55,14 @@ StringRef severityName(DiagnosticSeverity severity) {
 }
 
 void forward(const Diagnostic &diagnostic, StringRef input, const DiagnosticSink &sink) {
-  std::string text;
-  llvm::raw_string_ostream(text) << severityName(diagnostic.getSeverity()) << ": " << describeLocation(diagnostic.getLocation(), input)
-                                 << ": " << diagnostic;
-  sink(text);
+  const std::string message = diagnostic.str();
+  // The importer names nodes itself, with their op; other stages know only the location.
+  const bool namesNode = StringRef(message).starts_with("node '") || StringRef(message).starts_with("tensor '");
+  const std::string where = namesNode ? input.str() : describeLocation(diagnostic.getLocation(), input);
+  sink((severityName(diagnostic.getSeverity()) + ": " + where + ": " + message).str());
   for (const Diagnostic &note : diagnostic.getNotes())
-    forward(note, input, sink);
+    if (!StringRef(note.str()).starts_with("see current operation")) // The IR says little to a user; --dump-stages-to shows it.
+      forward(note, input, sink);
 }
 
 class Session {

@@ -17,6 +17,7 @@ using namespace mlir;
 static void addSimplification(OpPassManager &pm, const moe::CpuCodegenOptions &options) {
   pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(VectorTransferToSCFOptions().enableFullUnroll()));
   pm.addPass(moe::createCpuExpandFma({options.features}));
+  pm.addPass(moe::createCpuExpandReshapes());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   // Without the instruction, LLVM would call a function of the compiler's own library to round to bf16.

@@ -150,4 +150,23 @@ def VerifyCodegen : Pass<"moe-verify-codegen", "::mlir::ModuleOp"> {
   let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string that every function but the shape function's must have">];
 }
 
+def CpuExpandReshapes : Pass<"moe-cpu-expand-reshapes", "::mlir::ModuleOp"> {
+  let summary = "memref.expand_shape to memref.reinterpret_cast with the sizes that the op names";
+  let description = [{
+    Before expand-strided-metadata, which infers an expanded size from its
+    group and cannot where two dims of a group are dynamic.
+
+    Example:
+    ```mlir
+    %y = memref.expand_shape %x [[0, 1]] output_shape [%b, %s] : memref<?xf32> into memref<?x?xf32>
+    ```
+    becomes
+    ```mlir
+    %base, %offset, %size, %stride = memref.extract_strided_metadata %x : memref<?xf32> -> memref<f32>, index, index, index
+    %y = memref.reinterpret_cast %base to offset: [0], sizes: [%b, %s], strides: [%s, 1] : memref<f32> to memref<?x?xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
+}
+
 #endif // MOE_CODEGEN_CPU_PASSES_TD
