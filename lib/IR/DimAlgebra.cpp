@@ -223,6 +223,72 @@ AffineExpr DimAlgebra::normalise(AffineExpr expression) {
   return result;
 }
 
+/// A minimum or maximum in the expression whose operands have none; null where there is none.
+AffineExpr DimAlgebra::innermostExtremum(AffineExpr expression) const {
+  AffineExpr found;
+  expression.walk([&](AffineExpr part) {
+    auto leaf = dyn_cast<AffineSymbolExpr>(part);
+    if (!leaf || found || !allSymbols[leaf.getPosition()].lhs)
+      return;
+    const DimSymbol &symbol = allSymbols[leaf.getPosition()];
+    AffineExpr inner = innermostExtremum(symbol.lhs);
+    if (!inner)
+      inner = innermostExtremum(symbol.rhs);
+    found = inner ? inner : part;
+  });
+  return found;
+}
+
+bool DimAlgebra::equalByCases(AffineExpr lhs, AffineExpr rhs) const {
+  // A copy: what a case assumes and the symbols it makes must not stay.
+  DimAlgebra scratch(*this);
+  return scratch.isZeroByCases(scratch.normalise(lhs - rhs), /*depth=*/4);
+}
+
+/// Splits the range of a size s where a minimum or maximum of s and a small number changes its form: s = 0, 1, … below the number, and s = the number
+/// plus a new size. Every case is exact, so zero in all of them is zero.
+bool DimAlgebra::isZeroByCases(AffineExpr expression, int depth) {
+  constexpr int64_t mostCases = 8;
+  expression = normalise(expression);
+  if (expression == constant(0))
+    return true;
+  AffineExpr extremum = depth > 0 ? innermostExtremum(expression) : nullptr;
+  if (!extremum)
+    return false;
+  const DimSymbol &operands = allSymbols[cast<AffineSymbolExpr>(extremum).getPosition()];
+  // operands.lhs - operands.rhs = ±s + number: the form changes at s = ∓number.
+  Polynomial difference;
+  if (!toPolynomial(operands.lhs - operands.rhs, difference) || difference.size() > 2)
+    return false;
+  int64_t number = 0;
+  AffineExpr size;
+  bool isNegated = false;
+  for (const auto &[factors, coefficient] : difference) {
+    if (factors.empty())
+      number = coefficient;
+    else if (factors.size() == 1 && isa<AffineSymbolExpr>(factors[0]) && (coefficient == 1 || coefficient == -1))
+      size = factors[0], isNegated = coefficient < 0;
+    else
+      return false;
+  }
+  int64_t threshold = isNegated ? number : -number;
+  if (!size || threshold < 0 || threshold > mostCases || !allSymbols[cast<AffineSymbolExpr>(size).getPosition()].isSize)
+    return false;
+  for (int64_t value = 0; value <= threshold; ++value) {
+    DimAlgebra one(*this);
+    AffineExpr replacement = constant(value);
+    if (value == threshold) {
+      DimSymbol rest;
+      rest.kind = SymbolKind::Data;
+      replacement = one.addSymbol(std::move(rest)) + value;
+    }
+    one.replace(cast<AffineSymbolExpr>(size).getPosition(), replacement);
+    if (!one.isZeroByCases(expression, depth - 1))
+      return false;
+  }
+  return true;
+}
+
 std::optional<int64_t> DimAlgebra::constantValue(AffineExpr expression) {
   if (auto number = dyn_cast<AffineConstantExpr>(normalise(expression)))
     return number.getValue();
@@ -296,11 +362,14 @@ bool DimAlgebra::mentions(AffineExpr expression, unsigned symbol) const {
   return found;
 }
 
-/// The symbol that occurs once, as a term of its own with factor 1 or -1; -1 where there is none. Symbols that depend on data go first, then the
-/// latest, so that what stays is what the caller knows first.
+/// The symbol that occurs once, as a term of its own with factor 1 or -1; -1 where there is none. Symbols that depend on data go first, then
+/// minima and maxima, then the latest, so that what stays is what the caller knows first.
 int DimAlgebra::solvableSymbol(const Polynomial &polynomial) const {
   int best = -1;
-  auto rank = [&](unsigned position) { return std::make_pair(allSymbols[position].kind != SymbolKind::Argument, position); };
+  auto rank = [&](unsigned position) {
+    SymbolKind kind = allSymbols[position].kind;
+    return std::make_pair(kind == SymbolKind::Data ? 2 : kind == SymbolKind::Argument ? 0 : 1, position);
+  };
   for (const auto &[factors, coefficient] : polynomial) {
     if (factors.size() != 1 || (coefficient != 1 && coefficient != -1))
       continue;
@@ -340,12 +409,16 @@ bool DimAlgebra::assume(AffineExpr &lhs, AffineExpr &rhs) {
     return false;
   lhs = symbol;
   rhs = value;
+  replace(position, value);
+  return true;
+}
+
+void DimAlgebra::replace(unsigned position, AffineExpr value) {
   normalForms.clear();
   replaced[position] = value;
   for (auto &[other, expression] : replaced)
     expression = normalise(expression);
   normalForms.clear();
-  return true;
 }
 
 bool DimAlgebra::dependsOnData(AffineExpr expression) const {

@@ -21,7 +21,9 @@ public:
 
   mlir::AffineExpr normalise(mlir::AffineExpr expression);
   bool equal(mlir::AffineExpr lhs, mlir::AffineExpr rhs) { return normalise(lhs) == normalise(rhs); }
-  /// Their difference is a constant other than zero.
+  /// Equal, though their forms differ: proven by going through the cases of their minima and maxima. Slower; for what `equal` denies.
+  bool equalByCases(mlir::AffineExpr lhs, mlir::AffineExpr rhs) const;
+  /// Their difference is a constant other than zero, or never zero.
   bool different(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
   bool nonNegative(mlir::AffineExpr expression);
   bool positive(mlir::AffineExpr expression) { return nonNegative(expression - 1); }
@@ -56,6 +58,9 @@ private:
   static bool divide(Polynomial numerator, const Polynomial &denominator, Polynomial &quotient);
   bool nonNegativeFactor(mlir::AffineExpr factor);
   void removeCommonFactors(Polynomial &polynomial);
+  void replace(unsigned position, mlir::AffineExpr value);
+  mlir::AffineExpr innermostExtremum(mlir::AffineExpr expression) const;
+  bool isZeroByCases(mlir::AffineExpr expression, int depth);
   bool mentions(mlir::AffineExpr expression, unsigned symbol) const;
   int solvableSymbol(const Polynomial &polynomial) const;
 

@@ -55,12 +55,14 @@ struct DimSymbol {
   int64_t dim = 0;
   std::string name;
   mlir::AffineExpr lhs, rhs;
+  /// The node whose data decides, for the kind Data; null where that is not known.
+  mlir::LocationAttr origin;
   /// Never negative: a size, or a minimum or maximum that cannot be.
   bool isSize = true;
 };
 
 /// Two sizes that inference had to take as equal (broadcasting, Concat, MatMul), and the node that needs it. Where one of the expressions has a
-/// symbol that depends on data, entry cannot check it.
+/// symbol that depends on data, entry cannot check it: it holds in a valid model while the node that makes the data is there.
 struct DimCondition {
   mlir::AffineExpr lhs, rhs;
   mlir::Location loc;
@@ -92,7 +94,8 @@ public:
   bool provablyEqual(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
   /// The canonical form of an expression, with symbols that a condition determines replaced. Equal sizes have equal forms where we can prove it.
   mlir::AffineExpr normalise(mlir::AffineExpr expression);
-  /// Does the expression have a symbol that depends on data, itself or inside a minimum or maximum?
+  /// Does the expression have a symbol that depends on data, itself or inside a minimum or maximum? A condition may tie such a symbol to the inputs'
+  /// dims: then the expression as `facts` gives it depends on data, and its normal form does not.
   bool dependsOnData(mlir::AffineExpr expression) const;
   /// The expression for people: "2*batch*seq".
   std::string text(mlir::AffineExpr expression) const;
