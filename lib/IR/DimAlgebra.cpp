@@ -313,13 +313,28 @@ bool DimAlgebra::nonNegativeFactor(AffineExpr factor) {
   return nonNegative(binary.getLHS()) && nonNegative(binary.getRHS());
 }
 
-bool DimAlgebra::nonNegative(AffineExpr expression) {
+bool DimAlgebra::nonNegative(AffineExpr expression, int depth) {
   Polynomial polynomial;
   if (!toPolynomial(expression, polynomial))
     return false;
-  return llvm::all_of(polynomial, [&](const auto &term) {
+  bool noNegativeTerm = llvm::all_of(polynomial, [&](const auto &term) {
     return term.second >= 0 && llvm::all_of(term.first, [&](AffineExpr factor) { return nonNegativeFactor(factor); });
   });
+  if (noNegativeTerm || depth == 0)
+    return noNegativeTerm;
+  // A subtracted minimum is bounded by either operand, and so is an added maximum: with one in its place the sum can only get less.
+  for (const auto &[factors, coefficient] : polynomial) {
+    if (factors.size() != 1 || !isa<AffineSymbolExpr>(factors[0]))
+      continue;
+    auto leaf = cast<AffineSymbolExpr>(factors[0]);
+    DimSymbol symbol = allSymbols[leaf.getPosition()];
+    if (symbol.kind != (coefficient < 0 ? SymbolKind::Minimum : SymbolKind::Maximum))
+      continue;
+    for (AffineExpr operand : {symbol.lhs, symbol.rhs})
+      if (nonNegative(expression + (operand - leaf) * coefficient, depth - 1))
+        return true;
+  }
+  return false;
 }
 
 AffineExpr DimAlgebra::exactQuotient(AffineExpr numerator, AffineExpr denominator) {

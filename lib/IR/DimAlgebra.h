@@ -25,7 +25,8 @@ public:
   bool equalByCases(mlir::AffineExpr lhs, mlir::AffineExpr rhs) const;
   /// Their difference is a constant other than zero, or never zero.
   bool different(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
-  bool nonNegative(mlir::AffineExpr expression);
+  /// Never negative, as far as the signs of its terms and the bounds of up to `depth` minima and maxima tell.
+  bool nonNegative(mlir::AffineExpr expression, int depth = 2);
   bool positive(mlir::AffineExpr expression) { return nonNegative(expression - 1); }
   std::optional<int64_t> constantValue(mlir::AffineExpr expression);
 

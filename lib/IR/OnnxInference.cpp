@@ -336,6 +336,15 @@ FailureOr<AffineExpr> OnnxNode::broadcastDim(AffineExpr lhs, AffineExpr rhs) {
     return rhs;
   if (rhs == number(1) || lhs == rhs)
     return lhs;
+  // A size that can only be 0 or 1, such as that of `x[:1]`, is broadcast unless x is empty; taking the sizes as equal would be wrong whenever it is not.
+  auto isAtMostOne = [&](AffineExpr size) { return algebra.nonNegative(size) && algebra.nonNegative(number(1) - size); };
+  if (isAtMostOne(lhs))
+    std::swap(lhs, rhs);
+  if (isAtMostOne(rhs)) {
+    if (failed(requireEqual(rhs, number(1), "broadcasting of a dim that must not be empty")))
+      return failure();
+    return algebra.normalise(lhs);
+  }
   if (failed(requireEqual(lhs, rhs, "broadcasting")))
     return failure();
   return algebra.normalise(lhs);

@@ -101,3 +101,40 @@ func.func @versions(%x: tensor<?x4xf32> {moe.dims = ["n", "4"]}) -> (tensor<f32>
   %b = moe.onnx "ReduceMean"(%y, %axes) version 18 {keepdims = 0 : i64} : (tensor<f32>, tensor<1xi64>) -> tensor<f32>
   return %a, %b : tensor<f32>, tensor<f32>
 }
+
+// -----
+
+// x[:1] has 0 or 1 rows: what it meets keeps its size, and is not taken as equal to it.
+func.func @first_row(%x: tensor<?x4xf32> {moe.dims = ["n", "4"]}, %y: tensor<?x4xf32> {moe.dims = ["m", "4"]}) -> tensor<f32> {
+  %zero = arith.constant dense<0> : tensor<1xi64>
+  %one = arith.constant dense<1> : tensor<1xi64>
+  // expected-remark @+1 {{dims [1, 4]}}
+  %first = moe.onnx "Slice"(%x, %zero, %one, %zero) version 13 {} : (tensor<?x4xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<f32>
+  // expected-remark @+2 {{dims [m, 4]}}
+  // expected-remark @+1 {{takes min(1, n) as equal to 1}}
+  %sum = moe.onnx "Add"(%first, %y) version 14 {} : (tensor<f32>, tensor<?x4xf32>) -> tensor<f32>
+  return %sum : tensor<f32>
+}
+
+// -----
+
+// The first of seq columns put before all of them, then all but the last: seq again, for an empty sequence too. Nothing to check at run time.
+func.func @shifted(%x: tensor<?x?xf32> {moe.dims = ["batch", "seq"]}) -> tensor<f32> {
+  %zero = arith.constant dense<0> : tensor<1xi64>
+  %one = arith.constant dense<1> : tensor<1xi64>
+  // expected-remark @+1 {{dims [2] content [batch, seq]}}
+  %shape = moe.onnx "Shape"(%x) version 15 {} : (tensor<?x?xf32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [1] content [seq]}}
+  %seq = moe.onnx "Gather"(%shape, %one) version 13 {} : (tensor<f32>, tensor<1xi64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [batch, min(1, seq)]}}
+  %first = moe.onnx "Slice"(%x, %zero, %one, %one) version 13 {} : (tensor<?x?xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [batch, seq + min(1, seq)]}}
+  %both = moe.onnx "Concat"(%first, %x) version 13 {axis = 1 : i64} : (tensor<f32>, tensor<?x?xf32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [1] content [seq + 1]}}
+  %end = moe.onnx "Add"(%seq, %one) version 14 {} : (tensor<f32>, tensor<1xi64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [batch, seq]}}
+  %rest = moe.onnx "Slice"(%both, %one, %end, %one) version 13 {} : (tensor<f32>, tensor<1xi64>, tensor<f32>, tensor<1xi64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [batch, seq]}}
+  %sum = moe.onnx "Add"(%x, %rest) version 14 {} : (tensor<?x?xf32>, tensor<f32>) -> tensor<f32>
+  return %sum : tensor<f32>
+}
