@@ -104,6 +104,12 @@ def LowerMath : Pass<"moe-lower-math", "::mlir::ModuleOp"> {
 
 def VerifyLowered : Pass<"moe-verify-lowered", "::mlir::ModuleOp"> {
   let summary = "checks what the lower stage leaves behind";
+  let description = [{
+    One entry function on memrefs that returns nothing and one shape function;
+    no tensors, no `linalg`, no `bufferization`, no allocation; barriers and
+    kernels at the top level of the entry, where every thread passes. Anything
+    else is an error at the op. It changes nothing.
+  }];
 }
 
 #endif // MOE_LOWER_PASSES_TD
