@@ -23,11 +23,26 @@ Value peelCasts(Value value) {
   return value;
 }
 
+/// Gives each destination of one op a tensor.empty of its own: CSE may have joined them, and two outputs in one buffer would be wrong.
+void separateDestinations(ModuleOp module) {
+  module.walk([](Operation *op) {
+    llvm::SmallDenseSet<Value> seen;
+    for (OpOperand &operand : op->getOpOperands()) {
+      auto empty = operand.get().getDefiningOp<tensor::EmptyOp>();
+      if (!empty || seen.insert(empty.getResult()).second)
+        continue;
+      OpBuilder builder(op);
+      operand.set(builder.clone(*empty)->getResult(0));
+    }
+  });
+}
+
 struct LowerBufferize : impl::LowerBufferizeBase<LowerBufferize> {
   using Base::Base;
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
+    separateDestinations(module);
     IRRewriter rewriter(&getContext());
     if (failed(bufferization::eliminateEmptyTensors(rewriter, module)))
       return signalPassFailure();

@@ -55,3 +55,25 @@ func.func @kernels(%x: memref<4x16xf32>, %out: memref<8x16xf32>) {
   bufferization.materialize_in_destination %z in restrict writable %out : (tensor<8x16xf32>, memref<8x16xf32>) -> ()
   return
 }
+
+// -----
+
+// Two outputs of one op never share a buffer, even where they start from one tensor.empty.
+// CHECK-LABEL: func.func @two_outputs
+// CHECK-SAME: (%[[A:.*]]: memref<8xi32>, %[[B:.*]]: memref<8xi32>)
+// CHECK: linalg.generic
+// CHECK-SAME: outs(%[[A]], %[[B]] : memref<8xi32>, memref<8xi32>)
+#id = affine_map<(d0) -> (d0)>
+func.func @two_outputs(%a: memref<8xi32>, %b: memref<8xi32>) {
+  %e = tensor.empty() : tensor<8xi32>
+  %r:2 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} outs(%e, %e : tensor<8xi32>, tensor<8xi32>) {
+  ^bb0(%x: i32, %y: i32):
+    %index = linalg.index 0 : index
+    %n = arith.index_cast %index : index to i32
+    %m = arith.addi %n, %n : i32
+    linalg.yield %n, %m : i32, i32
+  } -> (tensor<8xi32>, tensor<8xi32>)
+  bufferization.materialize_in_destination %r#0 in restrict writable %a : (tensor<8xi32>, memref<8xi32>) -> ()
+  bufferization.materialize_in_destination %r#1 in restrict writable %b : (tensor<8xi32>, memref<8xi32>) -> ()
+  return
+}
