@@ -36,7 +36,7 @@ cl::opt<moe::Emit> emitKind("emit", cl::desc("Write this instead of an artifact"
                                        clEnumValN(moe::Emit::Object, "obj", "an object file")),
                             cl::cat(category));
 cl::opt<bool> allowLinks("allow-links", cl::desc("Let external data be a symbolic link that lies in the model's folder"), cl::cat(category));
-cl::opt<unsigned> workerMemory("worker-memory", cl::desc("Memory limit of the codegen worker in MiB"), cl::init(8192), cl::cat(category));
+cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB"), cl::init(8192), cl::cat(category));
 cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds"), cl::init(600), cl::cat(category));
 cl::opt<std::string> workerFault("inject-worker-fault", cl::Hidden, cl::cat(category));
 cl::opt<bool> verbose("v", cl::desc("Name each stage and its time"), cl::cat(category));

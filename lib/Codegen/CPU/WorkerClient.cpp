@@ -77,7 +77,7 @@ LogicalResult runWorker(Location loc, std::vector<std::string> arguments, const 
   InFlightDiagnostic diagnostic = emitError(loc) << describeEnding(result);
   attachOutput(diagnostic, loc, result.output);
   if (result.ending == ChildResult::Signalled || StringRef(result.output).contains("out of memory"))
-    diagnostic.attachNote(loc) << "it may use " << (options.memoryLimit >> 20) << " MiB of memory; raise this with --worker-memory";
+    diagnostic.attachNote(loc) << "it may use " << (options.memoryLimit >> 20) << " MiB of memory; raise this with --worker-memory-limit";
   if (result.ending == ChildResult::TimedOut)
     diagnostic.attachNote(loc) << "raise the limit with --worker-timeout";
   return diagnostic;
