@@ -14,9 +14,10 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIT = "/usr/lib/llvm-22/bin/lit"
-# Shadow memory and leak detection of LLVM itself are not ours to test.
+# libLLVM and libMLIR are not instrumented: what our headers poison (bump allocators) they hand out without unpoisoning, containers that
+# both sides grow look overflown, and LLVM leaks on purpose.
 SANITIZER_ENVIRONMENT = {
-    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:detect_container_overflow=0",
+    "ASAN_OPTIONS": "detect_leaks=0:allow_user_poisoning=0:detect_container_overflow=0",
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
 
@@ -73,7 +74,7 @@ def unit(preset):
     folder = ROOT / "build" / preset / "test" / "Unit" / "bin"
     environment = dict(os.environ, **(SANITIZER_ENVIRONMENT if preset == "asan" else {}))
     passed = failed = skipped = 0
-    for program in sorted(folder.glob("moe-unit-*")):
+    for program in sorted(path for path in folder.glob("moe-unit-*") if not path.suffix):
         results = folder / (program.name + ".json")
         log = folder / (program.name + ".log")
         results.unlink(missing_ok=True)
