@@ -57,3 +57,18 @@ function(moe_tablegen_passes room)
   add_public_tablegen_target(Moe${flat}PassesIncGen)
   add_dependencies(MoeTableGen Moe${flat}PassesIncGen)
 endfunction()
+
+# moe_archive_for_models(<Room>): the target Moe<Room>ForModels, lib/libMoe<Room>.a, which becomes part of every model.so. A model runs in
+# programs without a sanitizer, so in sanitizer builds this is a copy without instrumentation; unit tests link the instrumented one.
+function(moe_archive_for_models room)
+  if(NOT MOE_SANITIZE)
+    add_library(Moe${room}ForModels ALIAS Moe${room})
+    return()
+  endif()
+  get_target_property(sources Moe${room} SOURCES)
+  get_target_property(options Moe${room} COMPILE_OPTIONS)
+  add_library(Moe${room}ForModels STATIC ${sources})
+  target_compile_options(Moe${room}ForModels PRIVATE ${options} -fno-sanitize=all)
+  set_target_properties(Moe${room}ForModels PROPERTIES OUTPUT_NAME Moe${room})
+  set_target_properties(Moe${room} PROPERTIES OUTPUT_NAME Moe${room}Sanitized)
+endfunction()
