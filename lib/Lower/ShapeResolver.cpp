@@ -150,8 +150,10 @@ Value ShapeResolver::scalar(Value value) {
     return found->second;
   Value result = computeScalar(value);
   // The answer is its own answer: where it has become an operand of the program, it is not computed again.
-  if (result)
-    scalars[value] = scalars[result] = result;
+  if (result) {
+    scalars[result] = result;
+    scalars[value] = result;
+  }
   return result;
 }
 

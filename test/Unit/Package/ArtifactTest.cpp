@@ -198,7 +198,8 @@ TEST_F(ArtifactTest, WorkerFaultsAreErrors) {
   expect("hang", "codegen worker took longer than 1 s and was stopped", "raise the limit with --worker-timeout");
   worker.timeoutSeconds = 60;
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer) // those lift the limit
-  expect("oom", "codegen worker was killed (signal 6, Aborted)", "out of memory");
+  // How it dies depends on who asks for memory last; the note says what to do in any case.
+  expect("oom", "codegen worker", "it may use 2048 MiB of memory");
   worker.memoryLimit = 1 << 20;
   expect("", "codegen worker", "");
   worker.memoryLimit = uint64_t(2) << 30;
