@@ -1,5 +1,6 @@
 # The lit suite: every .mlir, .test and .py below test/ with a RUN line, except Inputs and Unit (GoogleTest).
 import os
+import subprocess
 
 import lit.formats
 
@@ -26,3 +27,8 @@ config.substitutions.append(("%models", os.path.join(config.moe_build_root, "tes
 config.substitutions.append(("%source", config.moe_source_root))
 config.substitutions.append(("%runtime-archive", os.path.join(config.moe_build_root, "lib", "libMoeRuntime.a")))
 config.substitutions.append(("%python", config.python or "python3"))
+
+# Tests that compare with the `onnx` package need it in the Python that runs them.
+if subprocess.run([config.python or "python3", "-c", "import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in ('onnx', 'ml_dtypes')))"],
+                  check=False).returncode == 0:
+    config.available_features.add("python-onnx")

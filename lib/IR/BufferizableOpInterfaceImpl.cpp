@@ -1,5 +1,5 @@
-// How One-Shot Bufferize treats moe ops: kernel ops write their `outs` completely and read only their inputs; a weight is a buffer that nobody
-// may write. Attached as external models so that the dialect itself does not depend on bufferization.
+// How One-Shot Bufferize treats moe ops: kernel ops write their `outs` completely and read only their inputs; a weight is a buffer that
+// nobody may write. Attached as external models so that the dialect itself does not depend on bufferization.
 #include "moe/IR/BufferizableOpInterfaceImpl.h"
 
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
@@ -35,8 +35,7 @@ struct KernelModel : DstBufferizableOpInterfaceExternalModel<KernelModel<OpTy, n
     return !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand);
   }
 
-  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options,
-                          BufferizationState &state) const {
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options, BufferizationState &state) const {
     auto destination = cast<DestinationStyleOpInterface>(op);
     SmallVector<Value> operands, results;
     for (OpOperand &operand : op->getOpOperands()) {

@@ -304,14 +304,23 @@ static LogicalResult inferBitCast(OnnxNode &node) {
   return node.set(0, target, node.dims(0));
 }
 
+/// The mask has the input's shape.
+static LogicalResult inferDropout(OnnxNode &node) {
+  if (failed(node.setLike(0)))
+    return failure();
+  return node.set(1, IntegerType::get(node.op.getContext(), 1), node.dims(0));
+}
+
 /// y = Swish(alpha·A)·B; both inputs have one shape.
 static LogicalResult inferSwiGlu(OnnxNode &node) { return inferArithmetic(node); }
 
 void addElementwiseRules(OnnxRuleTable &table) {
   for (const char *name : {"Sqrt", "Reciprocal", "Exp", "Log", "Erf", "Tanh", "Sigmoid", "Relu", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh",
                            "Asinh", "Acosh", "Atanh", "Floor", "Ceil", "Round", "Sign", "Gelu", "Swish", "Softplus", "Softsign", "Elu", "Selu", "Celu", "Mish",
-                           "LeakyRelu", "HardSigmoid", "HardSwish", "ThresholdedRelu", "BitwiseNot"})
+                           "LeakyRelu", "HardSigmoid", "HardSwish", "ThresholdedRelu", "BitwiseNot", "LpNormalization", "Shrink"})
     table[name] = {inferSame, 1, 1, 1, 1};
+  // Before version 10 the mask had the input's type.
+  table["Dropout"] = {inferDropout, 1, 3, 2, 10};
   table["Identity"] = {inferIdentity, 1, 1, 1, 1};
   table["Neg"] = {inferNeg, 1, 1, 1, 1};
   table["Abs"] = {inferAbs, 1, 1, 1, 1};

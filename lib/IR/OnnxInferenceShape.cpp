@@ -1,6 +1,10 @@
 // Rules of ops that make or change shapes: Shape, Reshape, Squeeze, Unsqueeze, Expand, Range and their like.
 #include "OnnxInferenceNode.h"
 
+#include "mlir/IR/Matchers.h"
+
+#include <cmath>
+
 using namespace mlir;
 
 namespace moe {
@@ -62,11 +66,30 @@ static LogicalResult inferConstantOfShape(OnnxNode &node) {
   return node.set(0, element, *dims, content);
 }
 
+/// The length of a Range of floats whose operands are constants, as the schema counts it; nothing where it is not known or no size.
+static std::optional<int64_t> realRangeLength(OnnxNode &node) {
+  SmallVector<double> given;
+  for (Value operand : node.op.getInputs()) {
+    DenseFPElementsAttr constant;
+    if (!matchPattern(operand, m_Constant(&constant)) || constant.getNumElements() != 1)
+      return std::nullopt;
+    given.push_back((*constant.begin()).convertToDouble());
+  }
+  double length = std::ceil((given[1] - given[0]) / given[2]);
+  if (!(length < 9e15))
+    return std::nullopt;
+  return length > 0 ? static_cast<int64_t>(length) : 0;
+}
+
 static LogicalResult inferRange(OnnxNode &node) {
   for (unsigned i : {0u, 1u, 2u})
     if (node.element(i) != node.element(0))
       return node.error() << "expected start, limit and delta of one element type, found " << node.element(0) << " and " << node.element(i);
   Type element = node.element(0);
+  if (isa<FloatType>(element)) {
+    std::optional<int64_t> length = realRangeLength(node);
+    return node.set(0, element, {length ? node.number(*length) : node.freshSize("range")});
+  }
   SmallVector<AffineExpr> given;
   for (unsigned i : {0u, 1u, 2u})
     if (std::optional<Dims> content = node.contentOrSymbols(i); content && content->size() == 1)

@@ -14,7 +14,8 @@ constexpr unsigned unrollCount = 4;
 
 Value LoopEmitter::constant(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
 
-LoopEmitter::Values LoopEmitter::loop(int dim, Value begin, Value end, int64_t step, Values carried, llvm::function_ref<Values(Value, Values)> body) {
+LoopEmitter::Values LoopEmitter::loop(int dim, Value begin, Value end, int64_t step, Values carried,
+                                      llvm::function_ref<Values(Value, Values)> body) {
   // What is loaded inside is not known outside, and neither is the dim's index.
   auto outer = loaded;
   auto forOp = scf::ForOp::create(builder, loc, begin, end, constant(step), carried, [&](OpBuilder &, Location, Value, ValueRange) {});
@@ -177,7 +178,8 @@ void LoopEmitter::emitPoint(bool lanes) {
     unsigned count = accumulators.size();
     for (unsigned i = 0; i < count; ++i) {
       TypedAttr neutral = neutralElement(findCombiner(op, i % outputs));
-      accumulators.push_back(arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(vectorOf(neutral.getType()), ArrayRef<Attribute>(neutral))));
+      accumulators.push_back(
+          arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(vectorOf(neutral.getType()), ArrayRef<Attribute>(neutral))));
     }
     Values sums = emitVectorReductions(plan.reductionDims, accumulators);
     for (unsigned i = 0; i < count; ++i) {
@@ -207,7 +209,8 @@ LoopEmitter::Values LoopEmitter::emitReductions(ArrayRef<unsigned> dims, Values 
   });
 }
 
-/// Reductions with vectors along one of them. `accumulators` are the scalars, then the vectors: the rest of a row that fills no vector goes to the scalars.
+/// Reductions with vectors along one of them. `accumulators` are the scalars, then the vectors: the rest of a row that fills no vector goes
+/// to the scalars.
 LoopEmitter::Values LoopEmitter::emitVectorReductions(ArrayRef<unsigned> dims, Values accumulators) {
   SmallVector<unsigned> order;
   llvm::copy_if(dims, std::back_inserter(order), [&](unsigned dim) { return static_cast<int>(dim) != plan.vectorDim; });
@@ -220,9 +223,7 @@ LoopEmitter::Values LoopEmitter::emitVectorReductions(ArrayRef<unsigned> dims, V
     });
   Value rest = arith::RemUIOp::create(builder, loc, sizes[dim], constant(plan.lanes));
   Value main = arith::SubIOp::create(builder, loc, sizes[dim], rest);
-  auto body = [&](bool lanes) {
-    return [&, lanes](Value, Values carried) { return emitBodies(carried, lanes); };
-  };
+  auto body = [&](bool lanes) { return [&, lanes](Value, Values carried) { return emitBodies(carried, lanes); }; };
   Values vectors = loop(dim, constant(0), main, plan.lanes, Values(ArrayRef<Value>(accumulators).drop_front(count)), body(true));
   Values results = loop(dim, main, sizes[dim], 1, Values(ArrayRef<Value>(accumulators).take_front(count)), body(false));
   results.append(vectors);
@@ -405,7 +406,8 @@ Value LoopEmitter::initial(unsigned output, unsigned instance, bool lanes) {
   return memref::LoadOp::create(builder, loc, init.get(), indices);
 }
 
-/// Loads the inputs whose dims are all bound by now, ahead of the loops inside. Only where the address is in bounds although those may be empty.
+/// Loads the inputs whose dims are all bound by now, ahead of the loops inside. Only where the address is in bounds although those may be
+/// empty.
 void LoopEmitter::preload(bool lanes) {
   for (OpOperand *operand : op.getDpsInputOperands()) {
     auto type = dyn_cast<MemRefType>(operand->get().getType());

@@ -1,6 +1,6 @@
 //===- LoopEmitter.h - one linalg op as loops -------------------*- C++ -*-===//
-// Writes one linalg op on memrefs as scf loops over vectors, split over threads as its LoopPlan says. The order in which a reduction adds depends on
-// the length of the row alone: not on the number of threads, not on other rows.
+// Writes one linalg op on memrefs as scf loops over vectors, split over threads as its LoopPlan says. The order in which a reduction adds
+// depends on the length of the row alone: not on the number of threads, not on other rows.
 #ifndef MOE_LIB_LOWER_LOOPEMITTER_H
 #define MOE_LIB_LOWER_LOOPEMITTER_H
 
@@ -54,9 +54,9 @@ private:
   mlir::linalg::LinalgOp op;
   mlir::Location loc;
   LoopPlan plan;
-  Values sizes;                      // of each loop dim
-  Values ivs;                        // of each loop dim; null outside of its loop
-  int unrolled = -1;                 // a dim of which several points are computed side by side, and their number and distance
+  Values sizes;      // of each loop dim
+  Values ivs;        // of each loop dim; null outside of its loop
+  int unrolled = -1; // a dim of which several points are computed side by side, and their number and distance
   unsigned instances = 1;
   int64_t instanceStep = 1;
   llvm::SmallVector<llvm::DenseMap<unsigned, mlir::Value>> loaded; // per instance: operands loaded in an outer loop

@@ -39,8 +39,8 @@ Operation *findCombiner(LinalgOp op, unsigned output) {
   if (!combiner || combiner->getBlock() != body || combiner->getNumOperands() != 2 || !accumulator.hasOneUse() ||
       accumulator.use_begin()->getOwner() != combiner || !combiner->getResult(0).hasOneUse())
     return nullptr;
-  if (!isa<arith::AddFOp, arith::AddIOp, arith::MulFOp, arith::MulIOp, arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp,
-           arith::MaxSIOp, arith::MaxUIOp, arith::MinSIOp, arith::MinUIOp, arith::AndIOp, arith::OrIOp>(combiner))
+  if (!isa<arith::AddFOp, arith::AddIOp, arith::MulFOp, arith::MulIOp, arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp,
+           arith::MinNumFOp, arith::MaxSIOp, arith::MaxUIOp, arith::MinSIOp, arith::MinUIOp, arith::AndIOp, arith::OrIOp>(combiner))
     return nullptr;
   return combiner;
 }
@@ -102,8 +102,9 @@ LaneKind laneKind(Operation *op, unsigned vectorDim, llvm::function_ref<LaneKind
     return LaneKind::Step;
   bool isElementwise = OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1;
   auto isElement = [](Type type) { return isVectorElement(type); };
-  return isElementwise && llvm::all_of(op->getResultTypes(), isElement) && llvm::all_of(op->getOperandTypes(), isElement) ? LaneKind::Vector
-                                                                                                                          : LaneKind::Illegal;
+  return isElementwise && llvm::all_of(op->getResultTypes(), isElement) && llvm::all_of(op->getOperandTypes(), isElement)
+             ? LaneKind::Vector
+             : LaneKind::Illegal;
 }
 
 /// Whether the body can be computed with `dim` as vector dim: every operand moves by one element or stays, and so does every op.
@@ -146,8 +147,7 @@ static int64_t lanesFor(int64_t size) {
 static bool writesEachPointOnce(LinalgOp op, ArrayRef<unsigned> parallelDims) {
   for (OpOperand &init : op.getDpsInitsMutable()) {
     AffineMap map = op.getMatchingIndexingMap(&init);
-    if (!map.isProjectedPermutation(/*allowZeroInResults=*/true) ||
-        map != op.getMatchingIndexingMap(op.getDpsInitOperand(0)))
+    if (!map.isProjectedPermutation(/*allowZeroInResults=*/true) || map != op.getMatchingIndexingMap(op.getDpsInitOperand(0)))
       return false;
     if (llvm::count_if(map.getResults(), [](AffineExpr e) { return isa<AffineDimExpr>(e); }) != static_cast<int64_t>(parallelDims.size()))
       return false;
@@ -161,7 +161,8 @@ static void chooseVectorDim(LinalgOp op, LoopPlan &plan, ArrayRef<int64_t> sizes
   if (!plan.parallelDims.empty()) {
     unsigned last = plan.parallelDims.back();
     int64_t lanes = lanesFor(sizes[last]);
-    bool outputsMove = llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) { return accessOf(op, init, last) == Access::Contiguous; });
+    bool outputsMove =
+        llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) { return accessOf(op, init, last) == Access::Contiguous; });
     if (lanes >= 4 && outputsMove && isVectorisable(op, last)) {
       plan.vectorDim = last;
       plan.lanes = lanes;
@@ -174,7 +175,8 @@ static void chooseVectorDim(LinalgOp op, LoopPlan &plan, ArrayRef<int64_t> sizes
       return;
   for (unsigned dim : llvm::reverse(plan.reductionDims)) {
     int64_t lanes = lanesFor(sizes[dim]);
-    bool anyMoves = llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) { return accessOf(op, *input, dim) == Access::Contiguous; });
+    bool anyMoves =
+        llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *input) { return accessOf(op, *input, dim) == Access::Contiguous; });
     if (lanes > plan.lanes && lanes >= 4 && anyMoves && isVectorisable(op, dim)) {
       plan.vectorDim = dim;
       plan.lanes = lanes;
@@ -183,8 +185,8 @@ static void chooseVectorDim(LinalgOp op, LoopPlan &plan, ArrayRef<int64_t> sizes
   }
 }
 
-/// All outer dims are split but the innermost one, which is a thread's own work; where the innermost work is a reduction over what the output's
-/// dims name, all are. So a chain of row-wise ops gives each row to the same thread, and needs no barrier inside.
+/// All outer dims are split but the innermost one, which is a thread's own work; where the innermost work is a reduction over what the
+/// output's dims name, all are. So a chain of row-wise ops gives each row to the same thread, and needs no barrier inside.
 static void chooseSplit(LinalgOp op, LoopPlan &plan, ArrayRef<int64_t> sizes) {
   unsigned rank = plan.parallelDims.size();
   bool vectorIsParallel = plan.vectorDim >= 0 && !plan.vectorIsReduction;

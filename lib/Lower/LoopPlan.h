@@ -30,8 +30,8 @@ struct LoopPlan {
   int vectorDim = -1;
   bool vectorIsReduction = false;
   int64_t lanes = 1;
-  /// The linearised space of the first `split` parallel dims is divided over threads. Where `splitsVector`, the only dim of a size other than 1
-  /// among them is the vector dim, divided in multiples of `lanes`.
+  /// The linearised space of the first `split` parallel dims is divided over threads. Where `splitsVector`, the only dim of a size other
+  /// than 1 among them is the vector dim, divided in multiples of `lanes`.
   unsigned split = 0;
   bool splitsVector = false;
 
@@ -41,7 +41,8 @@ struct LoopPlan {
 /// How `operand` moves along loop dim `dim`.
 Access accessOf(mlir::linalg::LinalgOp op, mlir::OpOperand &operand, unsigned dim);
 
-/// The op that combines the value of output `output` with new values, where the body is a reduction that may start from a neutral element; else null.
+/// The op that combines the value of output `output` with new values, where the body is a reduction that may start from a neutral element;
+/// else null.
 mlir::Operation *findCombiner(mlir::linalg::LinalgOp op, unsigned output);
 
 /// The neutral element of a combiner that findCombiner found.

@@ -1,6 +1,6 @@
-// Every memref.alloc becomes a view of one argument, the arena, at an offset that is a function of the input dims. Two buffers share bytes only
-// where a barrier separates the last use of one from the first use of the other. @moe_shapes learns the size of the whole.
-// Expects barriers placed, and sizes that are functions of the input dims.
+// Every memref.alloc becomes a view of one argument, the arena, at an offset that is a function of the input dims. Two buffers share bytes
+// only where a barrier separates the last use of one from the first use of the other. @moe_shapes learns the size of the whole. Expects
+// barriers placed, and sizes that are functions of the input dims.
 #include "EntryPoint.h"
 #include "MemoryRoots.h"
 #include "ShapeResolver.h"
@@ -183,8 +183,12 @@ void LowerArena::assignSlots() {
   });
   for (unsigned index : bySize) {
     const Buffer &buffer = buffers[index];
-    auto isFree = [&](const Slot &slot) { return llvm::none_of(slot.buffers, [&](unsigned other) { return buffers[other].overlaps(buffer); }); };
-    auto knowsSize = [&](const Slot &slot) { return llvm::any_of(slot.sizes, [&](const SymbolicBytes &size) { return size.dims == buffer.bytes.dims; }); };
+    auto isFree = [&](const Slot &slot) {
+      return llvm::none_of(slot.buffers, [&](unsigned other) { return buffers[other].overlaps(buffer); });
+    };
+    auto knowsSize = [&](const Slot &slot) {
+      return llvm::any_of(slot.sizes, [&](const SymbolicBytes &size) { return size.dims == buffer.bytes.dims; });
+    };
     // A slot that already has this size costs nothing more; any other free slot costs at most what a new one would.
     Slot *chosen = llvm::find_if(slots, [&](const Slot &slot) { return knowsSize(slot) && isFree(slot); });
     if (chosen == slots.end())
@@ -203,7 +207,10 @@ void LowerArena::assignSlots() {
 BlockArgument LowerArena::addArena(func::FuncOp entry) {
   auto type = MemRefType::get({ShapedType::kDynamic}, IntegerType::get(&getContext(), 8));
   unsigned number = entry.getNumArguments();
-  (void)entry.insertArgument(number, type, DictionaryAttr::get(&getContext(), NamedAttribute(StringAttr::get(&getContext(), "moe.arena"), UnitAttr::get(&getContext()))), entry.getLoc());
+  (void)entry.insertArgument(
+      number, type,
+      DictionaryAttr::get(&getContext(), NamedAttribute(StringAttr::get(&getContext(), "moe.arena"), UnitAttr::get(&getContext()))),
+      entry.getLoc());
   return entry.getArgument(number);
 }
 

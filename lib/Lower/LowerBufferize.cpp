@@ -1,5 +1,6 @@
-// Tensors to memrefs, by upstream's One-Shot Bufferize: reuse in place where the analysis allows it, results computed straight into the outputs.
-// Every copy that it makes is a linalg.copy, so that later passes see one kind of op. Expects the entry as moe-lower-entry leaves it.
+// Tensors to memrefs, by upstream's One-Shot Bufferize: reuse in place where the analysis allows it, results computed straight into the
+// outputs. Every copy that it makes is a linalg.copy, so that later passes see one kind of op. Expects the entry as moe-lower-entry leaves
+// it.
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
@@ -23,18 +24,23 @@ Value peelCasts(Value value) {
   return value;
 }
 
-/// Gives each destination of one op a tensor.empty of its own: CSE may have joined them, and two outputs in one buffer would be wrong.
+/// Undoes what CSE did to destinations. Two outputs of one op in one buffer would be wrong, so each gets a tensor.empty of its own; a fill
+/// that two ops start from would be copied for one of them, so each op gets its own fill, which moe-lower-threads can then fold.
 void separateDestinations(ModuleOp module) {
-  module.walk([](Operation *op) {
+  SmallVector<DestinationStyleOpInterface> ops;
+  module.walk([&](DestinationStyleOpInterface op) { ops.push_back(op); });
+  for (DestinationStyleOpInterface op : ops) {
     llvm::SmallDenseSet<Value> seen;
-    for (OpOperand &operand : op->getOpOperands()) {
-      auto empty = operand.get().getDefiningOp<tensor::EmptyOp>();
-      if (!empty || seen.insert(empty.getResult()).second)
-        continue;
+    for (OpOperand &init : op.getDpsInitsMutable()) {
       OpBuilder builder(op);
-      operand.set(builder.clone(*empty)->getResult(0));
+      auto fill = init.get().getDefiningOp<linalg::FillOp>();
+      if (fill && !init.get().hasOneUse())
+        init.set(builder.clone(*fill)->getResult(0));
+      auto empty = init.get().getDefiningOp<tensor::EmptyOp>();
+      if (empty && !seen.insert(empty.getResult()).second)
+        init.set(builder.clone(*empty)->getResult(0));
     }
-  });
+  }
 }
 
 struct LowerBufferize : impl::LowerBufferizeBase<LowerBufferize> {

@@ -1,5 +1,5 @@
-// Gives the entry its final signature: memrefs of inputs, then of outputs. The body stays on tensors, read from the inputs and materialised in the
-// outputs, for bufferization to follow. Expects the entry on ranked tensors, without tensor arguments in other functions.
+// Gives the entry its final signature: memrefs of inputs, then of outputs. The body stays on tensors, read from the inputs and materialised
+// in the outputs, for bufferization to follow. Expects the entry on ranked tensors, without tensor arguments in other functions.
 #include "EntryPoint.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "moe/IR/MoeDialect.h"

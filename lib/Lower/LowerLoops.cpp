@@ -1,5 +1,5 @@
-// linalg ops and moe.concat on memrefs become loops, split over threads; single stores go to thread 0. Expects barriers placed and buffers planned:
-// nothing here moves work between threads other than LoopPlan says.
+// linalg ops and moe.concat on memrefs become loops, split over threads; single stores go to thread 0. Expects barriers placed and buffers
+// planned: nothing here moves work between threads other than LoopPlan says.
 #include "EntryPoint.h"
 #include "LoopEmitter.h"
 #include "MemoryRoots.h"

@@ -1,5 +1,5 @@
-// Math functions on f32, vectors and scalars alike, become polynomials; narrow floats are computed in f32. What stays (sin, cos, pow, f64) calls
-// libm. The same code serves both, so that a value does not depend on whether it fell in a vector or behind it.
+// Math functions on f32, vectors and scalars alike, become polynomials; narrow floats are computed in f32. What stays (sin, cos, pow, f64)
+// calls libm. The same code serves both, so that a value does not depend on whether it fell in a vector or behind it.
 #include "EntryPoint.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "moe/Lower/Passes.h"
@@ -60,7 +60,8 @@ struct LowerMath : impl::LowerMathBase<LowerMath> {
     auto everything = [](StringRef) { return true; };
     auto isAccurate = [](StringRef name) {
       return llvm::is_contained({math::ExpOp::getOperationName(), math::TanhOp::getOperationName(), math::ErfOp::getOperationName(),
-                                 math::ExpM1Op::getOperationName(), math::LogOp::getOperationName(), math::Log2Op::getOperationName(), math::Log1pOp::getOperationName()},
+                                 math::ExpM1Op::getOperationName(), math::LogOp::getOperationName(), math::Log2Op::getOperationName(),
+                                 math::Log1pOp::getOperationName()},
                                 name);
     };
     populateMathF32ExpansionPatterns(patterns, everything);

@@ -121,8 +121,9 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     OpBuilder builder(context);
     auto op = WeightOp::create(builder, source->getLoc(), StringAttr::get(context, weight.getValue() + ".panels"),
                                /*sym_visibility=*/StringAttr(), TypeAttr::get(type), /*source=*/Attribute(),
-                               PackingFamilyAttr::get(context, packing), ArrayAttr::get(context, from), WeightOrderAttr::get(context, order),
-                               GateLayoutAttr::get(context, gate), /*section=*/IntegerAttr(), /*offset=*/IntegerAttr());
+                               PackingFamilyAttr::get(context, packing), ArrayAttr::get(context, from),
+                               WeightOrderAttr::get(context, order), GateLayoutAttr::get(context, gate),
+                               /*section=*/IntegerAttr(), /*offset=*/IntegerAttr());
     symbols.insert(op, std::next(source->getIterator()));
     return op;
   }

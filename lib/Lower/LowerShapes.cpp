@@ -45,9 +45,11 @@ private:
   LogicalResult resolveOperands(Operation *op, ShapeResolver &resolver, MutableOperandRange sizes);
   LogicalResult dependsOnData(Operation *op, const ShapeResolver &resolver, const Twine &what);
   void require(OpBuilder &builder, Location loc, Value lhs, Value rhs, const Twine &message);
-  Place representative(BlockArgument argument, int64_t dim) { return symbols.lookup_or({argument.getArgNumber(), dim}, {argument.getArgNumber(), dim}); }
+  Place representative(BlockArgument argument, int64_t dim) {
+    return symbols.lookup_or({argument.getArgNumber(), dim}, {argument.getArgNumber(), dim});
+  }
 
-  llvm::DenseMap<Place, Place> symbols;             // where two dims have one symbol: the later one to the first
+  llvm::DenseMap<Place, Place> symbols;              // where two dims have one symbol: the later one to the first
   SmallVector<std::pair<Value, std::string>> checks; // i1 that must hold, message
 };
 
@@ -156,7 +158,8 @@ LogicalResult LowerShapes::buildShapes(func::FuncOp entry) {
       if (!size)
         return dependsOnData(ret, resolver, "dim " + Twine(dim) + " of output " + Twine(number));
       Value value = arith::IndexCastOp::create(builder, loc, builder.getI64Type(), size);
-      memref::StoreOp::create(builder, loc, value, body->getArgument(1), ValueRange(arith::ConstantIndexOp::create(builder, loc, position)));
+      memref::StoreOp::create(builder, loc, value, body->getArgument(1),
+                              ValueRange(arith::ConstantIndexOp::create(builder, loc, position)));
     }
 
   // The first failed check is the answer, so the last one is selected first.

@@ -1,5 +1,5 @@
-// Places moe.barrier: before an op that reads what another wrote since the last barrier, or writes what another read or wrote. Two ops that give
-// each row of a buffer to the same thread need none. Also drops linalg.fill where the op behind it can start from the constant itself.
+// Places moe.barrier: before an op that reads what another wrote since the last barrier, or writes what another read or wrote. Two ops that
+// give each row of a buffer to the same thread need none. Also drops linalg.fill where the op behind it can start from the constant itself.
 // Expects the entry on memrefs, straight-line.
 #include "EntryPoint.h"
 #include "LoopPlan.h"

@@ -15,9 +15,7 @@ Value memoryRoot(Value memref) {
   return memref;
 }
 
-bool isReadOnlyRoot(Value root) {
-  return isa_and_nonnull<WeightRefOp, memref::GetGlobalOp>(root.getDefiningOp());
-}
+bool isReadOnlyRoot(Value root) { return isa_and_nonnull<WeightRefOp, memref::GetGlobalOp>(root.getDefiningOp()); }
 
 RowSpace rowSpace(Value memref, unsigned leadingDims) {
   while (Operation *op = memref.getDefiningOp()) {

@@ -130,8 +130,7 @@ Value ShapeResolver::element(Value tensor, ArrayRef<Value> indices) {
   int64_t linear = 0;
   for (auto [dim, index] : llvm::enumerate(indices)) {
     IntegerAttr value;
-    if (type.isDynamicDim(dim) || !matchPattern(index, m_Constant(&value)) || value.getInt() < 0 ||
-        value.getInt() >= type.getDimSize(dim))
+    if (type.isDynamicDim(dim) || !matchPattern(index, m_Constant(&value)) || value.getInt() < 0 || value.getInt() >= type.getDimSize(dim))
       return {};
     position.push_back(value.getInt());
     linear = linear * type.getDimSize(dim) + value.getInt();
@@ -170,7 +169,8 @@ Value ShapeResolver::computeScalar(Value value) {
     SmallVector<Value> indices(extract.getIndices());
     if (Value result = element(extract.getTensor(), indices))
       return result;
-  } else if (op->getNumRegions() == 0 && isMemoryEffectFree(op) && (isa_and_nonnull<arith::ArithDialect, affine::AffineDialect>(op->getDialect()))) {
+  } else if (op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
+             (isa_and_nonnull<arith::ArithDialect, affine::AffineDialect>(op->getDialect()))) {
     IRMapping mapping;
     for (Value operand : op->getOperands()) {
       Value mapped = scalar(operand);
@@ -179,7 +179,8 @@ Value ShapeResolver::computeScalar(Value value) {
       mapping.map(operand, mapped);
     }
     // A size of zero may divide (an inferred dim of an empty tensor): x/0 would trap, and 0/1 is the size that is meant.
-    if (isa<arith::DivSIOp, arith::DivUIOp, arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp, arith::RemSIOp, arith::RemUIOp>(op))
+    if (isa<arith::DivSIOp, arith::DivUIOp, arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp, arith::RemSIOp, arith::RemUIOp>(
+            op))
       mapping.map(op->getOperand(1), nonZero(op->getLoc(), mapping.lookup(op->getOperand(1))));
     Operation *clone = builder.clone(*op, mapping);
     return clone->getResult(cast<OpResult>(value).getResultNumber());

@@ -1,6 +1,6 @@
 //===- ShapeResolver.h - sizes as functions of the entry's dims -*- C++ -*-===//
-// Follows a size back through tensor programs to the dims of the entry's arguments and writes the arithmetic anew at another place. The shape
-// function and the entry both compute every size this way, so that neither depends on data.
+// Follows a size back through tensor programs to the dims of the entry's arguments and writes the arithmetic anew at another place. The
+// shape function and the entry both compute every size this way, so that neither depends on data.
 #ifndef MOE_LIB_LOWER_SHAPERESOLVER_H
 #define MOE_LIB_LOWER_SHAPERESOLVER_H
 

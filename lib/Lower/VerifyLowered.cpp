@@ -1,4 +1,5 @@
-// What the lower stage leaves behind (docs/Stages.md): two functions, no tensors, no linalg, no allocation, barriers where every thread passes.
+// What the lower stage leaves behind (docs/Stages.md): two functions, no tensors, no linalg, no allocation, barriers where every thread
+// passes.
 #include "EntryPoint.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Lower/Passes.h"
@@ -19,7 +20,8 @@ bool isAllowed(Operation *op) {
   if (isa<MoeDialect>(op->getDialect()))
     return isa<WeightOp, WeightRefOp, RoutePermuteOp, GroupedMatmulOp, BarrierOp, ThreadIdOp, NumThreadsOp>(op);
   return isa<ModuleOp, func::FuncOp, func::ReturnOp>(op) ||
-         isa_and_nonnull<arith::ArithDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>(op->getDialect());
+         isa_and_nonnull<arith::ArithDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>(
+             op->getDialect());
 }
 
 struct VerifyLowered : impl::VerifyLoweredBase<VerifyLowered> {

@@ -88,8 +88,10 @@ private:
   /// An empty folder beside the target.
   bool makeUnique(StringRef suffix, std::string &made) {
     for (int attempt = 0; attempt < 16; ++attempt) {
-      llvm::SmallString<256> candidate;
-      fs::createUniquePath(target + suffix + "-%%%%%%%%", candidate, /*MakeAbsolute=*/false);
+      // Only the random part is a pattern: a '%' in the user's path stays.
+      llvm::SmallString<256> random;
+      fs::createUniquePath("%%%%%%%%", random, /*MakeAbsolute=*/false);
+      const std::string candidate = (target + suffix + "-" + random).str();
       std::error_code error = fs::create_directory(candidate, /*IgnoreExisting=*/false);
       if (error == std::errc::file_exists)
         continue;
@@ -97,7 +99,7 @@ private:
         emitError(loc) << "cannot create " << candidate << ": " << error.message();
         return false;
       }
-      made = candidate.str().str();
+      made = candidate;
       return true;
     }
     emitError(loc) << "cannot create a folder beside " << target;

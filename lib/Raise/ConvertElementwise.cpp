@@ -253,18 +253,30 @@ LogicalResult convertFold(NodeConverter &node) {
 
 //===-- The rest ----------------------------------------------------------===//
 
+/// A rest moved to the side of the divisor's sign, as in Python; a zero takes that sign too.
+Value followDivisor(OpBuilder &builder, Location loc, Value rest, Value divisor) {
+  Value zero = constantLike(builder, loc, rest, 0);
+  Value isNegative = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, rest, zero);
+  Value divisorIsNegative = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, divisor, zero);
+  Value differs = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, isNegative, divisorIsNegative);
+  Value moved = arith::SelectOp::create(builder, loc, differs, arith::AddFOp::create(builder, loc, rest, divisor), rest);
+  Value isZero = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ, rest, zero);
+  return arith::SelectOp::create(builder, loc, isZero, math::CopySignOp::create(builder, loc, zero, divisor), moved);
+}
+
 LogicalResult convertMod(NodeConverter &node) {
   SizedTensor a = node.input(0), b = node.input(1);
   if (!a || !b)
     return failure();
   bool takesSignOfDividend = node.getInt("fmod", 0) != 0;
   bool isFloat = isa<FloatType>(a.elementType());
-  if (isFloat && !takesSignOfDividend)
-    return node.error() << "needs fmod = 1 on elements of type " << a.elementType();
   return node.finish(node.t.elementwise({a, b}, node.resultDims(), a.elementType(), [&](OpBuilder &builder, Location loc, ValueRange in) -> Value {
     if (isFloat) {
       Type wide = moe::accumulatorType(in[0].getType());
-      Value rest = arith::RemFOp::create(builder, loc, moe::convertScalar(builder, loc, in[0], wide), moe::convertScalar(builder, loc, in[1], wide));
+      Value divisor = moe::convertScalar(builder, loc, in[1], wide);
+      Value rest = arith::RemFOp::create(builder, loc, moe::convertScalar(builder, loc, in[0], wide), divisor);
+      if (!takesSignOfDividend)
+        rest = followDivisor(builder, loc, rest, divisor);
       return moe::convertScalar(builder, loc, rest, in[0].getType());
     }
     return takesSignOfDividend ? remainderIntegers(builder, loc, in[0], in[1]) : moduloIntegers(builder, loc, in[0], in[1]);

@@ -114,6 +114,27 @@ FailureOr<int64_t> indexDepth(NodeConverter &node, const SizedTensor &indices, i
   return depth.getValue();
 }
 
+/// The parts of an index, each [Q...] where the indices are [Q..., depth]: the inputs of the Concat that joined them, which then need not be
+/// made, or none where the indices are no such Concat.
+FailureOr<SmallVector<SizedTensor>> indexParts(NodeConverter &node, const SizedTensor &indices, int64_t depth) {
+  SmallVector<SizedTensor> parts;
+  auto concat = node.op.getInputs()[1].getDefiningOp<moe::OnnxOp>();
+  if (!concat || concat.getOpType() != "Concat" || concat.getInputs().size() != static_cast<size_t>(depth))
+    return parts;
+  auto axis = dyn_cast_or_null<IntegerAttr>(concat.getNodeAttributes().get("axis"));
+  if (!axis || (axis.getInt() != -1 && axis.getInt() != indices.rank() - 1))
+    return parts;
+  for (Value input : concat.getInputs()) {
+    FailureOr<SizedTensor> part = node.tensor(input);
+    if (failed(part))
+      return failure();
+    if (!TensorBuilder::isOne(part->dims.back()))
+      return SmallVector<SizedTensor>();
+    parts.push_back(node.t.reshape(*part, ArrayRef<AffineExpr>(part->dims).drop_back()));
+  }
+  return parts;
+}
+
 LogicalResult convertGatherND(NodeConverter &node) {
   SizedTensor data = node.input(0), indices = node.input(1);
   if (!data || !indices || failed(requireInteger(node, indices)))
@@ -124,21 +145,31 @@ LogicalResult convertGatherND(NodeConverter &node) {
   FailureOr<int64_t> depth = indexDepth(node, indices, data.rank() - batch);
   if (failed(depth))
     return failure();
+  FailureOr<SmallVector<SizedTensor>> parts = indexParts(node, indices, *depth);
+  if (failed(parts))
+    return failure();
   TensorBuilder &t = node.t;
   int64_t outer = indices.rank() - 1;
+  SmallVector<AffineExpr> dims = node.resultDims();
   Value zero = t.indexConstant(0), one = t.indexConstant(1);
-  SmallVector<Value> dims, parts;
+  SmallVector<Value> sizes, places;
   for (int64_t i = 0; i < *depth; ++i) {
-    dims.push_back(t.indexOf(data.dims[batch + i]));
-    parts.push_back(t.indexConstant(i));
+    sizes.push_back(t.indexOf(data.dims[batch + i]));
+    places.push_back(t.indexConstant(i));
   }
-  return node.finish(t.points({}, {}, node.resultDims(), data.elementType(), [&](OpBuilder &b, Location loc, ValueRange at, ValueRange) -> Value {
+  SmallVector<AffineMap> maps(parts->size(), rangeMap(t.context(), dims.size(), 0, outer));
+  return node.finish(t.points(*parts, maps, dims, data.elementType(), [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) -> Value {
     SmallVector<Value> from(at.take_front(batch));
     for (int64_t i = 0; i < *depth; ++i) {
-      SmallVector<Value> place(at.take_front(outer));
-      place.push_back(parts[i]);
-      Value index = tensor::ExtractOp::create(b, loc, indices.value, place);
-      from.push_back(safeIndex(b, loc, index, dims[i], zero, one));
+      Value index;
+      if (in.empty()) {
+        SmallVector<Value> place(at.take_front(outer));
+        place.push_back(places[i]);
+        index = tensor::ExtractOp::create(b, loc, indices.value, place);
+      } else {
+        index = in[i];
+      }
+      from.push_back(safeIndex(b, loc, index, sizes[i], zero, one));
     }
     llvm::append_range(from, at.drop_front(outer));
     return tensor::ExtractOp::create(b, loc, data.value, from);

@@ -64,14 +64,11 @@ Matrix storedMatrix(NodeConverter &node, unsigned i) {
   return {value, false};
 }
 
-/// lhs [..., M, K] times a matrix [K, N]: the leading dims count as rows.
+/// lhs [..., M, K] times a matrix [K, N]: the leading dims count as rows, and the result stays [rows, N].
 SizedTensor timesMatrix(TensorBuilder &t, const SizedTensor &lhs, const Matrix &rhs) {
   ArrayRef<AffineExpr> rows = ArrayRef<AffineExpr>(lhs.dims).drop_back();
   SizedTensor flat = t.reshape(lhs, {t.product(rows), lhs.dims.back()});
-  SizedTensor result = moe::matmul(t, flat, false, rhs.value, rhs.transposed);
-  SmallVector<AffineExpr> dims(rows);
-  dims.push_back(result.dims.back());
-  return t.reshape(result, dims);
+  return moe::matmul(t, flat, false, rhs.value, rhs.transposed);
 }
 
 /// Both sides have at least two dims and the right side more than two.

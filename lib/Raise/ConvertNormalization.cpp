@@ -70,7 +70,8 @@ struct Normalized {
 Normalized normalize(TensorBuilder &t, const SizedTensor &x, int64_t axis, double epsilon, bool subtractMean, Type wide, Type resultType) {
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(axis, x.rank()));
   AffineMap identity = t.builder.getMultiDimIdentityMap(x.rank());
-  AffineMap outer = identity.getMajorSubMap(axis);
+  // getMajorSubMap has no map without results, which is what normalizing over all dims needs.
+  AffineMap outer = AffineMap::get(x.rank(), 0, identity.getResults().take_front(axis), t.context());
   Value count = t.sizeAs(t.product(ArrayRef<AffineExpr>(x.dims).drop_front(axis)), wide);
   Normalized out;
   SizedTensor centred = x;

@@ -75,12 +75,17 @@ SizedTensor moe::NodeConverter::input(unsigned i) {
     error() << "input " << i << " is missing";
     return {};
   }
-  FailureOr<SizedTensor> tensor = values.get(op.getInputs()[i], op);
-  if (mlir::failed(tensor)) {
+  FailureOr<SizedTensor> converted = tensor(op.getInputs()[i]);
+  return mlir::failed(converted) ? SizedTensor() : *converted;
+}
+
+FailureOr<SizedTensor> moe::NodeConverter::tensor(Value value) {
+  FailureOr<SizedTensor> converted = values.get(value, op);
+  if (mlir::failed(converted)) {
     hasFailed = true;
-    return {};
+    return failure();
   }
-  return t.withDims(tensor->value, tensor->dims);
+  return t.withDims(converted->value, converted->dims);
 }
 
 std::optional<SmallVector<AffineExpr>> moe::NodeConverter::contents(unsigned i) {

@@ -51,6 +51,8 @@ public:
   bool has(unsigned i);
   /// Input i; `failed()` turns true and the tensor is empty where it cannot be had.
   SizedTensor input(unsigned i);
+  /// The tensor that stands for any ONNX value before this node.
+  mlir::FailureOr<SizedTensor> tensor(mlir::Value value);
   bool failed() const { return hasFailed; }
   /// What inference knows of input i or result i.
   llvm::SmallVector<mlir::AffineExpr> inputDims(unsigned i) { return values.inference.facts(op.getInputs()[i]).dims; }

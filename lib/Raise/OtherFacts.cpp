@@ -1,9 +1,8 @@
-// Dims of values that no ONNX node makes.
+// Dims of tensor ops among ONNX nodes; those of the moe chain are inference's own.
 #include "OtherFacts.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using moe::OnnxInference;
@@ -45,10 +44,6 @@ private:
 SmallVector<AffineExpr> dimsOf(Operation *op, OnnxInference &inference) {
   MLIRContext *context = op->getContext();
   SizeReader reader(inference);
-  if (auto combine = dyn_cast<moe::CombineOp>(op)) {
-    auto type = cast<RankedTensorType>(combine.getResult().getType());
-    return {reader.read(combine.getTokens(), context), getAffineConstantExpr(type.getDimSize(1), context)};
-  }
   if (auto cast = dyn_cast<tensor::CastOp>(op))
     return inference.facts(cast.getSource()).dims;
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {

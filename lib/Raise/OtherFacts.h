@@ -1,5 +1,6 @@
 //===- OtherFacts.h - dims of values that no ONNX node makes ----*- C++ -*-===//
-// The recognisers leave moe, tensor and arith ops among the ONNX nodes. Inference knows only ONNX; this file tells it the dims of the rest.
+// Hand-written input and recognisers leave tensor and linalg ops among the ONNX nodes. Inference knows ONNX and the moe chain; this file tells it
+// the dims of the rest.
 #ifndef MOE_LIB_RAISE_OTHERFACTS_H
 #define MOE_LIB_RAISE_OTHERFACTS_H
 

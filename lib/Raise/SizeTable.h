@@ -12,6 +12,16 @@
 
 namespace moe {
 
+/// A tensor value and its dims as functions of the input dims.
+struct SizedTensor {
+  mlir::Value value;
+  llvm::SmallVector<mlir::AffineExpr> dims;
+
+  mlir::Type elementType() const { return mlir::cast<mlir::RankedTensorType>(value.getType()).getElementType(); }
+  int64_t rank() const { return dims.size(); }
+  explicit operator bool() const { return static_cast<bool>(value); }
+};
+
 /// Name of an ONNX node for messages: what its location says, else "<unnamed>".
 std::string nodeName(mlir::Location loc);
 
@@ -35,6 +45,10 @@ public:
   mlir::OpBuilder entryBuilder();
   void placed(mlir::Operation *op) { last = op; }
 
+  /// The tensor that a reshape was made of, so that chains of reshapes stay one step; empty for other values.
+  SizedTensor reshapedFrom(mlir::Value value) const { return origins.lookup(value); }
+  void setReshapedFrom(mlir::Value value, SizedTensor origin) { origins[value] = std::move(origin); }
+
   /// Emits a moe.require_equal for every two input dims that share a name and for every condition of inference that no data decides.
   void emitConditions();
 
@@ -49,6 +63,7 @@ private:
   OnnxInference &inference;
   mlir::Operation *last = nullptr;
   llvm::DenseMap<mlir::AffineExpr, mlir::Value> values;
+  llvm::DenseMap<mlir::Value, SizedTensor> origins;
 };
 
 } // namespace moe

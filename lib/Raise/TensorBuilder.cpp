@@ -282,9 +282,26 @@ moe::SizedTensor moe::TensorBuilder::reshape(const SizedTensor &input, ArrayRef<
   DenseElementsAttr elements;
   if (matchPattern(input.value, m_Constant(&elements)) && wanted.hasStaticShape() && elements.getNumElements() == wanted.getNumElements())
     return {arith::ConstantOp::create(builder, loc, elements.reshape(wanted)), llvm::to_vector(dims)};
+  // Without elements there is nothing to carry over, and the ops' rules on static dims do not hold for products with 0.
+  auto isZero = [](AffineExpr dim) {
+    auto constant = dyn_cast<AffineConstantExpr>(dim);
+    return constant && constant.getValue() == 0;
+  };
+  if (llvm::any_of(input.dims, isZero) || llvm::any_of(dims, isZero))
+    return {empty(dims, input.elementType()), llvm::to_vector(dims)};
   if (Value view = viewWeight(builder, input.value, wanted))
     return {view, llvm::to_vector(dims)};
 
+  SizedTensor origin = sizes.reshapedFrom(input.value);
+  if (!origin)
+    origin = input;
+  SizedTensor result = ArrayRef<AffineExpr>(origin.dims) == dims ? withDims(origin.value, dims) : regroup(origin, dims);
+  if (result.value != origin.value)
+    sizes.setReshapedFrom(result.value, origin);
+  return result;
+}
+
+moe::SizedTensor moe::TensorBuilder::regroup(const SizedTensor &input, ArrayRef<AffineExpr> dims) {
   FailureOr<SmallVector<ReshapeGroup>> groups = groupDims(*this, input.dims, dims);
   if (failed(groups)) {
     // One run of everything; inference has taken the products as equal.
@@ -343,12 +360,15 @@ moe::SizedTensor moe::TensorBuilder::concat(ArrayRef<SizedTensor> inputs, int64_
 
 moe::SizedTensor moe::TensorBuilder::slice(const SizedTensor &input, ArrayRef<OpFoldResult> offsets, ArrayRef<AffineExpr> dims,
                                            ArrayRef<int64_t> steps) {
+  RankedTensorType sliceType = type(dims, input.elementType());
+  if (sliceType.hasStaticShape() && sliceType.getNumElements() == 0) // an offset at the end would be refused
+    return {empty(dims, input.elementType()), llvm::to_vector(dims)};
   SmallVector<OpFoldResult> folded, strides;
   for (AffineExpr dim : dims)
     folded.push_back(sizes.getFold(dim));
   for (int64_t step : steps)
     strides.push_back(builder.getIndexAttr(step));
-  Value result = tensor::ExtractSliceOp::create(builder, loc, type(dims, input.elementType()), input.value, offsets, folded, strides);
+  Value result = tensor::ExtractSliceOp::create(builder, loc, sliceType, input.value, offsets, folded, strides);
   return {result, llvm::to_vector(dims)};
 }
 

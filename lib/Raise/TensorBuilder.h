@@ -10,16 +10,6 @@
 
 namespace moe {
 
-/// A tensor and its dims as functions of the input dims.
-struct SizedTensor {
-  mlir::Value value;
-  llvm::SmallVector<mlir::AffineExpr> dims;
-
-  mlir::Type elementType() const { return mlir::cast<mlir::RankedTensorType>(value.getType()).getElementType(); }
-  int64_t rank() const { return dims.size(); }
-  explicit operator bool() const { return static_cast<bool>(value); }
-};
-
 /// Makes the scalar result of one element from the scalars of the inputs.
 using ScalarBody = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
 /// The same for a point of the result: `indices` are its coordinates.
@@ -95,6 +85,8 @@ public:
   OnnxInference &inference;
 
 private:
+  /// A reshape by tensor.collapse_shape and tensor.expand_shape.
+  SizedTensor regroup(const SizedTensor &input, llvm::ArrayRef<mlir::AffineExpr> dims);
   SizedTensor collapse(const SizedTensor &input, llvm::ArrayRef<llvm::SmallVector<int64_t, 2>> groups, llvm::ArrayRef<mlir::AffineExpr> dims);
   SizedTensor expand(const SizedTensor &input, llvm::ArrayRef<llvm::SmallVector<int64_t, 2>> groups, llvm::ArrayRef<mlir::AffineExpr> dims);
 };

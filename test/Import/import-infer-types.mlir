@@ -138,3 +138,28 @@ func.func @shifted(%x: tensor<?x?xf32> {moe.dims = ["batch", "seq"]}) -> tensor<
   %sum = moe.onnx "Add"(%x, %rest) version 14 {} : (tensor<?x?xf32>, tensor<f32>) -> tensor<f32>
   return %sum : tensor<f32>
 }
+
+// -----
+
+// Ranges: as long as the symbol says, of floats by the schema's formula, empty, and of a length that only data tells.
+func.func @ranges(%x: tensor<?xf32> {moe.dims = ["n"]}, %to: tensor<i64>) -> tensor<f32> {
+  %zero = arith.constant dense<0> : tensor<i64>
+  %one = arith.constant dense<1> : tensor<i64>
+  %minus = arith.constant dense<-2> : tensor<i64>
+  %start = arith.constant dense<0.0> : tensor<f32>
+  %limit = arith.constant dense<1.0> : tensor<f32>
+  %delta = arith.constant dense<0.3> : tensor<f32>
+  // expected-remark @+1 {{dims [] content [n]}}
+  %n = moe.onnx "Size"(%x) version 13 {} : (tensor<?xf32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [n]}}
+  %a = moe.onnx "Range"(%zero, %n, %one) version 11 {} : (tensor<i64>, tensor<f32>, tensor<i64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [ceil(n / 2)]}}
+  %b = moe.onnx "Range"(%n, %zero, %minus) version 11 {} : (tensor<f32>, tensor<i64>, tensor<i64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [0] content []}}
+  %c = moe.onnx "Range"(%one, %zero, %one) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [4]}}
+  %d = moe.onnx "Range"(%start, %limit, %delta) version 11 {} : (tensor<f32>, tensor<f32>, tensor<f32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [range#2]}}
+  %e = moe.onnx "Range"(%zero, %to, %one) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<f32>
+  return %d : tensor<f32>
+}

@@ -77,3 +77,25 @@ func.func @two_outputs(%a: memref<8xi32>, %b: memref<8xi32>) {
   bufferization.materialize_in_destination %r#1 in restrict writable %b : (tensor<8xi32>, memref<8xi32>) -> ()
   return
 }
+
+// -----
+
+// Two sums that start from one fill get a fill each: no copy of zeros.
+// CHECK-LABEL: func.func @shared_fill
+// CHECK-SAME: (%[[X:.*]]: memref<4x8xf32>, %[[A:.*]]: memref<4xf32>, %[[B:.*]]: memref<4xf32>)
+// CHECK-NOT: memref.alloc
+// CHECK-NOT: linalg.copy
+// CHECK-DAG: linalg.fill ins(%{{.*}} : f32) outs(%[[A]]
+// CHECK-DAG: linalg.fill ins(%{{.*}} : f32) outs(%[[B]]
+// CHECK: return
+func.func @shared_fill(%x: memref<4x8xf32>, %a: memref<4xf32>, %b: memref<4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %t = bufferization.to_tensor %x restrict : memref<4x8xf32> to tensor<4x8xf32>
+  %e = tensor.empty() : tensor<4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %sum = linalg.reduce {arith.addf} ins(%t : tensor<4x8xf32>) outs(%f : tensor<4xf32>) dimensions = [1]
+  %max = linalg.reduce {arith.maximumf} ins(%t : tensor<4x8xf32>) outs(%f : tensor<4xf32>) dimensions = [1]
+  bufferization.materialize_in_destination %sum in restrict writable %a : (tensor<4xf32>, memref<4xf32>) -> ()
+  bufferization.materialize_in_destination %max in restrict writable %b : (tensor<4xf32>, memref<4xf32>) -> ()
+  return
+}

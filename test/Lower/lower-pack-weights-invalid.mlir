@@ -21,12 +21,12 @@ func.func @double(%x: tensor<?x96xf32>, %y: tensor<?x64xf32>) -> tensor<?x64xf32
 // -----
 
 moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
-func.func @not_gated(%x: tensor<?x96xf32>, %y: tensor<?x64xf32>) -> tensor<?x64xf32> {
+func.func @gated(%x: tensor<?x96xf32>, %y: tensor<?x32xf32>) -> tensor<?x32xf32> {
   %w = moe.weight_ref @w : tensor<64x96xf32>
-  // expected-error @below {{packing gate_up16 does not fit the gate layout none}}
-  %0 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) outs(%y : tensor<?x64xf32>)
-    {plan = #moe.plan<packing = gate_up16, activations = "f32">} : tensor<?x96xf32> -> tensor<?x64xf32>
-  return %0 : tensor<?x64xf32>
+  // expected-error @below {{packing panel32 does not fit the gate layout halves}}
+  %0 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) outs(%y : tensor<?x32xf32>)
+    {ffn = #moe.ffn<activation = silu, gate = halves>, plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x96xf32> -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
 }
 
 // -----
@@ -42,9 +42,9 @@ func.func @half_rows(%x: tensor<?x96xf16>, %y: tensor<?x64xf16>) -> tensor<?x64x
 
 // -----
 
-// expected-error @below {{weight @huge of type 'tensor<4611686018427387904x4xf32>' has no place in model.weights}}
-moe.weight @huge : tensor<4611686018427387904x4xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
-func.func @reads_huge() -> tensor<4611686018427387904x4xf32> {
-  %w = moe.weight_ref @huge : tensor<4611686018427387904x4xf32>
-  return %w : tensor<4611686018427387904x4xf32>
+// expected-error @below {{weight @names of type 'tensor<2xcomplex<f32>>' has no place in model.weights}}
+moe.weight @names : tensor<2xcomplex<f32>> source(dense<(1.0, 2.0)> : tensor<2xcomplex<f32>>)
+func.func @reads_names() -> tensor<2xcomplex<f32>> {
+  %w = moe.weight_ref @names : tensor<2xcomplex<f32>>
+  return %w : tensor<2xcomplex<f32>>
 }

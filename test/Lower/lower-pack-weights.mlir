@@ -4,11 +4,11 @@
 
 // CHECK: moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
 // CHECK-NOT: section
-// CHECK: moe.weight @w.panels : tensor<1x2x96x32xf32> packed({{ ?}}panel32) from([@w]) order({{ ?}}out_in) gate({{ ?}}none) section 1 at 0
+// CHECK: moe.weight @w.panels : tensor<1x2x96x32xf32> packed(panel32) from([@w]) order(out_in) gate(none) section 1 at 0
 // CHECK-NEXT: moe.weight @b1 : tensor<3xf32> {{.*}} section 0 at 0
 // CHECK-NEXT: moe.weight @b2 : tensor<64xf32> {{.*}} section 0 at 64
 // CHECK-NEXT: moe.weight @half : tensor<96x40xf16> source
-// CHECK-NEXT: moe.weight @half.panels : tensor<1x2x96x32xf32> packed({{ ?}}panel32) from([@half]) order({{ ?}}in_out) gate({{ ?}}none) section 1 at 24576
+// CHECK-NEXT: moe.weight @half.panels : tensor<1x2x96x32xf32> packed(panel32) from([@half]) order(in_out) gate(none) section 1 at 24576
 // CHECK-NOT: @unread
 // CHECK-LABEL: func.func @dense
 moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
@@ -42,8 +42,8 @@ func.func @dense(%x: tensor<?x96xf32>, %y: tensor<?x64xf32>, %z: tensor<?x40xf32
 
 // Gate and up: from one tensor (halves) and from two (separate). 40 columns of each need three panels of 16 pairs.
 
-// CHECK: moe.weight @gate_up.panels : tensor<8x3x64x32xf32> packed({{ ?}}gate_up16) from([@gate_up]) order({{ ?}}out_in) gate({{ ?}}halves) section 2 at 0
-// CHECK: moe.weight @gate.panels : tensor<8x3x64x32xf32> packed({{ ?}}gate_up16) from([@gate, @up]) order({{ ?}}in_out) gate({{ ?}}separate) section 2 at 196608
+// CHECK: moe.weight @gate_up.panels : tensor<8x3x64x32xf32> packed(gate_up16) from([@gate_up]) order(out_in) gate(halves) section 2 at 0
+// CHECK: moe.weight @gate.panels : tensor<8x3x64x32xf32> packed(gate_up16) from([@gate, @up]) order(in_out) gate(separate) section 2 at 196608
 // CHECK-LABEL: func.func @gated
 moe.weight @gate_up : tensor<8x80x64xf32> source(#moe.file<"m.onnx", offset = 0, length = 163840>)
 moe.weight @gate : tensor<8x64x40xf32> source(#moe.file<"m.onnx", offset = 163840, length = 81920>)

@@ -141,9 +141,9 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
 // CHECK: moe.experts {{.*}} : tensor<?x8xf16>, tensor<5xi32> -> tensor<?x8xf16>
 // CHECK: moe.combine {{.*}} -> tensor<?x8xf32>
 // CHECK: moe.onnx "Cast"
-moe.weight @wr : tensor<4x8xf16> source(#moe.file<"model.onnx", offset = 0, length = 128>)
-moe.weight @w_gate_up : tensor<4x32x8xf16> source(#moe.file<"model.onnx", offset = 0, length = 4096>)
-moe.weight @w_down : tensor<4x8x16xf16> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
+moe.weight @wr : tensor<4x8xf16> source(#moe.file<"model.onnx", offset = 0, length = 64>)
+moe.weight @w_gate_up : tensor<4x32x8xf16> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
+moe.weight @w_down : tensor<4x8x16xf16> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
 func.func @main(%x: tensor<?x8xf16> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf16> {
   %c0 = arith.constant dense<2> : tensor<1xi64>
   %c1 = arith.constant dense<-1> : tensor<1xi64>

@@ -22,7 +22,7 @@ func.func @experts(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %w1: tensor<?x
 // -----
 
 func.func @logits(%x: tensor<?x8xf32>, %logits: tensor<?x5xf32>, %w1: tensor<4x16x8xf32>, %w2: tensor<4x8x16xf32>) -> tensor<?x8xf32> {
-  // expected-error @+1 {{expected logits for 4 experts, as many as the weights have, found 'tensor<?x5xf32>'}}
+  // expected-error @+1 {{expected dim 0 of gate to be 5 (experts), got 4}}
   %y = moe.layer %x, %logits gate(%w1 : tensor<4x16x8xf32>) down(%w2 : tensor<4x8x16xf32>)
       router(<function = softmax, k = 2, source = gather, norm = l1>) ffn(<activation = relu>)
       : tensor<?x8xf32>, tensor<?x5xf32> -> tensor<?x8xf32>
@@ -32,7 +32,7 @@ func.func @logits(%x: tensor<?x8xf32>, %logits: tensor<?x5xf32>, %w1: tensor<4x1
 // -----
 
 func.func @choices(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %w1: tensor<4x16x8xf32>, %w2: tensor<4x8x16xf32>) -> tensor<?x8xf32> {
-  // expected-error @+1 {{expected k from 1 to 4, the number of experts, found 5}}
+  // expected-error @+1 {{expected 1 <= k <= experts (4), got 5}}
   %y = moe.layer %x, %logits gate(%w1 : tensor<4x16x8xf32>) down(%w2 : tensor<4x8x16xf32>)
       router(<function = softmax, k = 5, source = gather, norm = l1>) ffn(<activation = relu>)
       : tensor<?x8xf32>, tensor<?x4xf32> -> tensor<?x8xf32>

@@ -8,6 +8,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/Path.h"
 
 #include <chrono>
 #include <csignal>
@@ -64,11 +65,25 @@ void runFault() {
   }
 }
 
+std::vector<std::string> absolute(ArrayRef<std::string> paths) {
+  std::vector<std::string> result;
+  for (StringRef path : paths) {
+    SmallString<256> text(path);
+    sys::fs::make_absolute(text);
+    result.push_back(text.str().str());
+  }
+  return result;
+}
+
 int link() {
   moe::LinkInputs request;
-  request.objects = inputs;
-  request.wholeArchives = wholeArchives;
-  request.archives = archives;
+  request.objects = absolute(inputs);
+  request.wholeArchives = absolute(wholeArchives);
+  request.archives = absolute(archives);
+  // lld writes beside the output first, under a name in which every '%' of the path is replaced: so the path must have none.
+  const std::string target = absolute({output}).front();
+  if (std::error_code error = sys::fs::set_current_path(sys::path::parent_path(target)))
+    return fail("cannot write " + target + ": " + error.message());
   if (!exports.empty())
     request.exports = exports;
   int descriptor = -1;
@@ -80,7 +95,7 @@ int link() {
     raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
     stream << moe::worker::versionScript(request.exports);
   }
-  std::vector<std::string> arguments = moe::worker::linkArguments(request, script, output);
+  std::vector<std::string> arguments = moe::worker::linkArguments(request, script, sys::path::filename(target));
   std::vector<const char *> pointers;
   for (const std::string &argument : arguments)
     pointers.push_back(argument.c_str());

@@ -9,6 +9,21 @@ def Moe_AllToAllOp : Moe_Op<"all_to_all", [AttrSizedOperandSegments]> {
   let description = [{
     Without counts the buffer is split evenly along `split_dim`. With counts,
     `send[r]` rows go to rank r and `receive[r]` rows come from it.
+
+    Constraints:
+    - all_to_all-c1: `send` and `receive` are both given or neither, and have one
+      length.
+    - all_to_all-c2: `group` is not empty.
+    - all_to_all-c3: 0 <= split_dim < rank of the buffer.
+    - all_to_all-c4: the result has the buffer's rank and element type, and its
+      sizes; with counts the size of `split_dim` may differ.
+
+    Lifespan: created by distribute, a call of the runtime after codegen.
+
+    Example:
+    ```mlir
+    %r = moe.all_to_all %rows group("experts") send(%s : tensor<4xi32>) receive(%n : tensor<4xi32>) : tensor<?x64xf32> -> tensor<?x64xf32>
+    ```
   }];
   let arguments = (ins AnyRankedTensor:$buffer, Optional<Moe_I32Vector>:$send, Optional<Moe_I32Vector>:$receive,
     StrAttr:$group, DefaultValuedAttr<I64Attr, "0">:$split_dim);

@@ -14,6 +14,37 @@ def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments]> {
     Without `ffn` the region computes one expert's rows: its arguments are the
     expert's rows and its slice of each of `parameters`; it ends in `moe.yield`.
     `origin` names the layer for reports; `plan` is what the plan stage chose.
+
+    Constraints:
+    - experts-c1: `rows` has rank 2 or 3; the result has its rank, its element
+      type and all its sizes but the last.
+    - experts-c2: with `ffn`, `gate` and `down` are given, no `parameters`, and
+      the region is empty; without, a region of one block and no weights.
+    - experts-c3: `up` is given exactly where the gate layout of `ffn` is
+      separate; `up_bias` needs `up`.
+    - experts-c4: weights have rank 3, and agree on E, on the H of `rows`, on I
+      and on the last size of the result.
+    - experts-c5: gate and up in one tensor have an even number of columns.
+    - experts-c6: biases have rank 2: E and the columns of their weight.
+    - experts-c7: `offset` has E+1 elements; padded rows have that E.
+    - experts-c8: the region takes one expert's rows, then a slice of each of
+      `parameters` (one rank less), and yields rows of the result.
+    - experts-c9: `plan` says gate_up16 only where `ffn` is gated, and activations
+      f32, bf16 or int8.
+    - ffn-c1: alpha other than 1 needs activation silu.
+    - ffn-c2: up_offset and limit need a gate.
+    - ffn-c3: alpha and up_offset are finite, limit is positive.
+    - origin-c1: the form of `origin` is fused, grouped, batched, unrolled, tiled,
+      masked, gathered or mlir.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %y = moe.experts %rows, %offset gate(%w1 : tensor<8x192x64xf32>) down(%w2 : tensor<8x64x96xf32>)
+        {ffn = #moe.ffn<activation = silu, gate = halves>, origin = #moe.origin<"layer 0", "mlir">}
+        : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
+    ```
   }];
   let arguments = (ins Moe_FloatTensor:$rows, Moe_I32Vector:$offset,
     Optional<Moe_FloatTensor>:$gate, Optional<Moe_FloatTensor>:$gate_bias,
@@ -37,12 +68,49 @@ def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments]> {
 
 def Moe_YieldOp : Moe_Op<"yield", [Pure, Terminator, HasParent<"ExpertsOp">]> {
   let summary = "ends the body of moe.experts";
+  let description = [{
+    Constraints: experts-c8.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    moe.yield %rows : tensor<?x64xf32>
+    ```
+  }];
   let arguments = (ins AnyRankedTensor:$result);
   let assemblyFormat = "$result attr-dict `:` type($result)";
 }
 
 def Moe_DequantOp : Moe_Op<"dequant", [Pure, AttrSizedOperandSegments]> {
   let summary = "a quantised weight as a float tensor; may stay fused into its consumer";
+  let description = [{
+    `payload` holds the stored numbers, `scales` one factor per channel, group
+    or block, `zeros` zero points. ternary_dict: `payload` holds the codes,
+    `zeros` the first code of each row, `scales` the (lo, hi) of each row and
+    `codebook` the table of strings.
+
+    Constraints:
+    - dequant-c1: `scales` is given.
+    - dequant-c2: `zeros` is given only for int8_channel, int4_group, ternary_dict.
+    - dequant-c3: `codebook` is given exactly for ternary_dict.
+    - dequant-c4: `payload` has the bits that the result's elements need: 8 each
+      for int8_channel and fp8_block, 4 each for int4_group, mxfp4 and nf4.
+    - dequant-c5: int8_channel: `payload` has the result's sizes, `scales` all of
+      them but the last; fp8_block: `payload` has the result's sizes, `scales`
+      the last two divided by the group size, rounded up.
+    - quant-c1: bits of the format are 8 for int8_channel and fp8_block, 4 for
+      int4_group, mxfp4 and nf4; 0 says the same.
+    - quant-c2: group_size is positive for int4_group, fp8_block and nf4, 0 or 32
+      for mxfp4, 0 for int8_channel and ternary_dict.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %w = moe.dequant %q scales(%s : tensor<8x64xf32>) <format = int8_channel> : tensor<8x64x96xi8> -> tensor<8x64x96xf32>
+    ```
+  }];
   let arguments = (ins AnyRankedTensor:$payload, Optional<AnyRankedTensor>:$scales,
     Optional<AnyRankedTensor>:$zeros, Optional<AnyRankedTensor>:$codebook, Moe_QuantAttr:$format);
   let results = (outs Moe_FloatTensor:$result);
@@ -58,6 +126,26 @@ def Moe_LayerOp : Moe_Op<"layer", [Pure, AttrSizedOperandSegments]> {
   let description = [{
     `x` is T×H, `logits` T×E. Weights as in `moe.experts`. Gone after the first
     pass of raise, `moe-raise-expand-layers`.
+
+    Constraints:
+    - layer-c1: `x`, `logits` and the result have one T; the result has the
+      element type of `x`.
+    - layer-c2: the weights obey experts-c3 to experts-c6; E is that of `logits`.
+    - router-c1: 1 <= k <= experts.
+    - router-c2: the function is identity, softmax, sigmoid or sqrt_softplus.
+    - router-c3: the source is gather, softmax_selected or one.
+    - router-c4: the norm is none or l1.
+    - router-c5: scale is finite.
+    - ffn-c1 to ffn-c3 and origin-c1 of `moe.experts`.
+
+    Lifespan: written by hand, gone in raise.
+
+    Example:
+    ```mlir
+    %y = moe.layer %x, %logits gate(%w1 : tensor<8x192x64xf32>) down(%w2 : tensor<8x64x96xf32>)
+        router(<function = softmax, k = 2, source = gather, norm = l1>) ffn(<activation = silu, gate = halves>)
+        : tensor<?x64xf32>, tensor<?x8xf32> -> tensor<?x64xf32>
+    ```
   }];
   let arguments = (ins Moe_FloatMatrix:$x, Moe_F32Matrix:$logits,
     Moe_FloatTensor:$gate, Optional<Moe_FloatTensor>:$gate_bias,

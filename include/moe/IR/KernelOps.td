@@ -20,7 +20,7 @@ def Moe_RoutePermuteOp : Moe_KernelOp<"route_permute"> {
   let summary = "scores, top-k, histogram, prefix sum and expert-sorted rows as one kernel";
   let description = [{
     From `logits` (T×E, with `router`), or from given `indices` (T×K, integer)
-    and `weights` (T×K, f32). Writes, with S = T·K slots sorted by (expert,
+    and `weights` (T×K, f32; each is 1 where they are absent). Writes, with S = T·K slots sorted by (expert,
     token, rank): `rows` i32[S] the token of a slot, `slot_weights` f32[S] its combine
     weight, `offsets` i32[E+1] the first slot of each expert.
 
@@ -28,6 +28,16 @@ def Moe_RoutePermuteOp : Moe_KernelOp<"route_permute"> {
     `chosen_weights` f32[S]: the selection in the order of tokens, which all
     threads write before they sort it. A NaN is below every number. A given
     index that is no expert takes no slot: `offsets[E]` slots are in use.
+
+    Constraints:
+    - route_permute-c1: either `logits` and `router`, or `indices`; `weights` only with `indices`.
+    - route_permute-c2: `experts` is at least 1.
+    - route_permute-c3: `logits` is f32 of rank 2 with one column per expert.
+    - route_permute-c4: `indices` is i32 or i64 of rank 2, K at least 1;
+      `weights`, if given, is f32 of the same sizes.
+    - route_permute-c5: `outs` are i32[S], f32[S], i32[E+1] and, from logits,
+      i32[S] and f32[S], with S = T·K.
+    - router-c1 to router-c5 of `moe.layer`.
 
     Lifespan: created by fuse, gone after codegen's kernel emission.
 
@@ -66,7 +76,38 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     out[combine_rows[s]] += combine_weights[s]·y[s], experts ascending, in f32;
     `outs` is overwritten, rows without a slot become zero.
 
+    Constraints:
+    - grouped_matmul-c1: `x` and the one of `outs` have rank 2, both f32, f16 or
+      bf16; `rows`, `offsets` and `combine_rows` are i32 and `combine_weights`
+      f32, all of rank 1.
+    - grouped_matmul-c2: `rows` and combine need `offsets`.
+    - grouped_matmul-c3: a plain weight has rank 3, without `offsets` rank 2; a
+      packed one rank 4 (without `offsets` also 3, without E) with last size 32.
+      Its element type is a float.
+    - grouped_matmul-c4: K of the weight is the number of columns of `x`, E one
+      less than the length of `offsets`, 1 without.
+    - grouped_matmul-c5: `up` is given, with the type of `weight`, exactly where
+      the weight is plain and the gate layout of `ffn` is separate.
+    - grouped_matmul-c6: `columns` is given exactly where the weight is packed,
+      which has a panel for 32 of them begun (gate_up16: 16 pairs).
+    - grouped_matmul-c7: packing gate_up16 exactly where a packed weight's `ffn`
+      is gated; then the order is out_in and there is no `plan` any more.
+    - grouped_matmul-c8: the result has N columns, N/2 where one weight holds gate
+      and up; N is even there.
+    - grouped_matmul-c9: `bias` has N elements per expert, I where gate and up are
+      separate; `up_bias` has I and is given only there.
+    - grouped_matmul-c10: `combine_rows` and `combine_weights` are both given or
+      neither, and have the length of the slots; combine excludes `ffn`.
+    - grouped_matmul-c11: without combine, the result has a row per slot.
+    - ffn-c1 to ffn-c3 of `moe.experts`.
+
     Lifespan: created by fuse, gone after codegen's kernel emission.
+
+    Example:
+    ```mlir
+    %h = moe.grouped_matmul %x rows(%rows : tensor<?xi32>) offsets(%off : tensor<9xi32>) weight(%w : tensor<8x192x64xf32>)
+        outs(%e : tensor<?x96xf32>) {ffn = #moe.ffn<activation = silu, gate = halves>} : tensor<?x64xf32> -> tensor<?x96xf32>
+    ```
   }];
   let arguments = (ins Moe_TensorOrMemRef:$x, Optional<Moe_TensorOrMemRef>:$rows, Optional<Moe_TensorOrMemRef>:$offsets,
     Moe_TensorOrMemRef:$weight, Optional<Moe_TensorOrMemRef>:$bias,
@@ -93,6 +134,20 @@ def Moe_ConcatOp : Moe_KernelOp<"concat"> {
     Bufferization is quadratic on chains of insert_slice, so a concat stays
     one op. Where an input is the very buffer of the output (a KV cache updated
     in place) its part is not copied.
+
+    Constraints:
+    - concat-c1: at least one input and one of `outs`.
+    - concat-c2: 0 <= axis < rank.
+    - concat-c3: inputs and output have one rank and one element type.
+    - concat-c4: they agree on all sizes but that of `axis`.
+    - concat-c5: the sizes of the inputs on `axis` sum up to the output's.
+
+    Lifespan: created by raise, copies of memory after lower.
+
+    Example:
+    ```mlir
+    %c = moe.concat axis 1 ins(%past, %k : tensor<1x?x64xf32>, tensor<1x1x64xf32>) outs(%e : tensor<1x?x64xf32>) -> tensor<1x?x64xf32>
+    ```
   }];
   let arguments = (ins Variadic<Moe_TensorOrMemRef>:$inputs, Variadic<Moe_TensorOrMemRef>:$outs, I64Attr:$axis);
   let assemblyFormat = [{
@@ -104,12 +159,25 @@ def Moe_BarrierOp : Moe_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "all threads of the model meet; what was written before is seen after";
   let description = [{
     Lifespan: created by lower's thread split; a call of the runtime after codegen.
+
+    Example:
+    ```mlir
+    moe.barrier
+    ```
   }];
   let assemblyFormat = "attr-dict";
 }
 
 def Moe_ThreadIdOp : Moe_Op<"thread_id", [Pure]> {
   let summary = "number of this thread, from 0";
+  let description = [{
+    Lifespan: created by lower's thread split; a load from MoeThread after codegen.
+
+    Example:
+    ```mlir
+    %t = moe.thread_id
+    ```
+  }];
   let results = (outs Index:$result);
   let assemblyFormat = "attr-dict";
   let builders = [OpBuilder<(ins), "build($_builder, $_state, $_builder.getIndexType());">];
@@ -117,6 +185,14 @@ def Moe_ThreadIdOp : Moe_Op<"thread_id", [Pure]> {
 
 def Moe_NumThreadsOp : Moe_Op<"num_threads", [Pure]> {
   let summary = "number of threads that run the model";
+  let description = [{
+    Lifespan: created by lower's thread split; a load from MoeThread after codegen.
+
+    Example:
+    ```mlir
+    %n = moe.num_threads
+    ```
+  }];
   let results = (outs Index:$result);
   let assemblyFormat = "attr-dict";
   let builders = [OpBuilder<(ins), "build($_builder, $_state, $_builder.getIndexType());">];

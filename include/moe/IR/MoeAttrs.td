@@ -218,6 +218,9 @@ def Moe_GroupsAttr : Moe_Attr<"Groups", "groups"> {
   let description = [{
     E experts form `count` equal groups; a group's score is the sum of its
     `top_r` best choice scores; the `keep` best groups stay.
+
+    Constraints: groups-c1: count >= 1; groups-c2: 1 <= keep <= count;
+    groups-c3: top_r >= 1.
   }];
   let parameters = (ins "int64_t":$count, "int64_t":$keep, "int64_t":$top_r,
                         EnumParameter<Moe_GroupMask>:$mask);
@@ -231,6 +234,11 @@ def Moe_CapacityAttr : Moe_Attr<"Capacity", "capacity"> {
     `round(base · numerator / (denominator · E))`, times K if `times_k`, at
     least `minimum`, at most `maximum` where that is not 0, rounded up to
     `multiple_of`. With `pre_ceil`, `base/E` is rounded up first.
+
+    Constraints: capacity-c1: numerator and denominator are in 1 … 2^31 - 1, so
+    that products with a number of assignments fit 64 bits; capacity-c2: minimum
+    >= 0; capacity-c3: maximum is 0 or at least minimum; capacity-c4:
+    multiple_of >= 1.
   }];
   let parameters = (ins
     EnumParameter<Moe_CapacityBase>:$base,
@@ -247,6 +255,11 @@ def Moe_CapacityAttr : Moe_Attr<"Capacity", "capacity"> {
 
 def Moe_QuantAttr : Moe_Attr<"Quant", "quant"> {
   let summary = "how a quantised weight is stored";
+  let description = [{
+    `group_size` is the number of weights that share a scale, along the last
+    dim, for fp8_block along both; `bits` those of a stored number, 0: the
+    format's. Checked where it is used: quant-c1 and quant-c2 of `moe.dequant`.
+  }];
   let parameters = (ins EnumParameter<Moe_QuantFormat>:$format,
                         DefaultValuedParameter<"int64_t", "0">:$group_size,
                         DefaultValuedParameter<"int64_t", "0">:$bits);

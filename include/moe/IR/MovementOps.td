@@ -10,6 +10,20 @@ def Moe_DispatchOp : Moe_Op<"dispatch", [Pure]> {
     `x` is T×H. Ragged: the result is R×H, row slot[n] = x[token[n]]. Padded:
     the result is E×C×H; slots nobody has are zero. With `weights`, rows are
     scaled on the way in (Llama-4).
+
+    Constraints:
+    - dispatch-c1: the lists and `weights` have one length.
+    - dispatch-c2: ragged rows have rank 2, padded rows rank 3.
+    - dispatch-c3: rows have the element type and the H of `x`.
+    - dispatch-c4: `offset` has at least 2 elements, E+1; padded rows have that E.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %rows = moe.dispatch ragged %x, %token, %expert, %slot, %keep, %offset
+        : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
+    ```
   }];
   let arguments = (ins Moe_FloatMatrix:$x, Moe_I32Vector:$token, Moe_I32Vector:$expert,
     Moe_I32Vector:$slot, Moe_I1Vector:$keep, Moe_I32Vector:$offset, Optional<Moe_F32Vector>:$weights,
@@ -28,6 +42,21 @@ def Moe_CombineOp : Moe_Op<"combine", [Pure]> {
     y[t] = Σ weights[n]·rows[slot[n]] over the kept assignments of t. A token
     without one gives zero, or the row of `x` where dropped is identity.
     `tokens` is T.
+
+    Constraints:
+    - combine-c1: the lists and `weights` have one length.
+    - combine-c2: `rows` has rank 2 (R×H) or 3 (E×C×H).
+    - combine-c3: the result has the H of `rows`, and their element type or f32.
+    - combine-c4: `x` is given exactly where dropped is identity, and has the
+      result's type.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %y = moe.combine %rows, %token, %expert, %slot, %keep, %w tokens(%T)
+        : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
+    ```
   }];
   let arguments = (ins Moe_FloatTensor:$rows, Moe_I32Vector:$token, Moe_I32Vector:$expert,
     Moe_I32Vector:$slot, Moe_I1Vector:$keep, Moe_F32Vector:$weights, Index:$tokens, Optional<Moe_FloatMatrix>:$x,

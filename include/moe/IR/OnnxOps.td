@@ -13,6 +13,10 @@ def Moe_OnnxOp : Moe_Op<"onnx", [Pure]> {
     dense arrays, tensors as elements attributes); `version` is the
     since-version of the schema that applies. The node's name is the location.
 
+    Constraints:
+    - onnx-c1: operands are ranked tensors or none, results too.
+    - onnx-c2: `op_type` is not empty and `version` at least 1.
+
     Lifespan: created by import, gone after raise.
 
     Example:
@@ -35,6 +39,14 @@ def Moe_OnnxOp : Moe_Op<"onnx", [Pure]> {
 
 def Moe_AbsentOp : Moe_Op<"absent", [Pure]> {
   let summary = "an optional ONNX input that the node does not have";
+  let description = [{
+    Lifespan: created by import, gone after raise.
+
+    Example:
+    ```mlir
+    %n = moe.absent : none
+    ```
+  }];
   let results = (outs NoneType:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
 }

@@ -12,6 +12,18 @@ def Moe_NoiseOp : Moe_Op<"noise", [Pure]> {
   let description = [{
     Philox4x32-10 with key = seed and counter = offset + element index.
     Uniform in [low, high); the others standard.
+
+    Constraints:
+    - noise-c1: one `sizes` operand for each dynamic dim of the result.
+    - noise-c2: low < high, both finite; other distributions than uniform leave
+      both at their defaults.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %n = moe.noise normal seed(%seed) offset(%offset) sizes(%T) : tensor<?x8xf32>
+    ```
   }];
   let arguments = (ins I64:$seed, I64:$offset, Variadic<Index>:$sizes,
     DefaultValuedAttr<Moe_NoiseDistributionAttr, "::moe::NoiseDistribution::Normal">:$distribution,
@@ -30,6 +42,24 @@ def Moe_ScoreOp : Moe_Op<"score", [Pure, AttrSizedOperandSegments]> {
     both, else f(a). `choice` = b if it is based on logits, else f(b) if the
     noise reaches the choice, else `scores`; then `bias` is added to it.
     Tokens that are not `valid` score as padding.
+
+    Constraints:
+    - score-c1: `scores`, `choice` and `noise` have the sizes of `logits`, T×E.
+    - score-c2: `noise` is given exactly where `noise_to` is not none.
+    - score-c3: `bias` has length E.
+    - score-c4: `valid` has length T.
+    - score-c5: `temperature` is positive and finite.
+    - score-c6: `tolerance` is given, and positive, exactly for sinkhorn.
+    - score-c7: an axis other than expert needs the function softmax.
+    - score-c8: `slots_per_expert` is given exactly for axis slot; E is then
+      experts times slots, a multiple of it.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
+    ```
   }];
   let arguments = (ins Moe_F32Matrix:$logits, Optional<Moe_F32Matrix>:$noise,
     Optional<Moe_F32Vector>:$bias, Optional<Moe_I1Vector>:$valid,
@@ -50,8 +80,35 @@ def Moe_ScoreOp : Moe_Op<"score", [Pure, AttrSizedOperandSegments]> {
 def Moe_SelectOp : Moe_Op<"select", [Pure, AttrSizedOperandSegments]> {
   let summary = "picks (token, expert) pairs; ties go to the lowest index";
   let description = [{
-    `choice` is T×E. Mode `table` reads `ids` and `table` (V×K) instead.
-    `kth` holds the K-th and the (K+1)-th greatest choice of each token.
+    `choice` is T×E. Mode `table` reads `ids` (T) and `table` (V×K) instead.
+    `k` is the number of choices per token, the greatest one for threshold and
+    top_p; `all` and side expert do not read it. `threshold` is that of mode
+    threshold or the p of top_p. `kth` holds the K-th and the (K+1)-th greatest
+    choice of each token.
+
+    Constraints:
+    - select-c1: mode table has `ids` and `table` and no `choice`; other modes
+      have `choice` alone.
+    - select-c2: 1 <= k <= experts; for table, k is its number of columns; for
+      sparse_mixer, k is 2.
+    - select-c3: `threshold` is given exactly for threshold and top_p, where it
+      is in (0, 1].
+    - select-c4: `jitter` is given, and not negative, exactly for sparse_mixer.
+    - select-c5: `epsilon` is given, and positive, exactly for balanced_auction.
+    - select-c6: `groups` needs mode top_k and side token; count divides the
+      experts, top_r and k / keep are at most the experts of a group.
+    - select-c7: side expert needs mode top_k; `capacity` is given exactly there.
+    - select-c8: the four lists have one length; T·k (T·E for all) on side token.
+    - select-c9: `kth` is T×2.
+    - select-c10: `valid` has length T.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %token, %expert, %rank, %valid, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64}
+        -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+    ```
   }];
   let arguments = (ins Optional<Moe_F32Matrix>:$choice,
     Optional<Moe_I32Vector>:$ids, Optional<2DTensorOf<[I32]>>:$table,
@@ -76,6 +133,17 @@ def Moe_AssignOp : Moe_Op<"assign", [Pure]> {
     `indices` is T×K: the experts that an ordinary graph has chosen. N = T·K,
     token = n / K, rank = n % K, all valid. What `moe.select` is to a router
     that was recognised, this is to one that was not.
+
+    Constraints:
+    - assign-c1: the four lists have one length, T·K.
+    - assign-c2: K is at least 1.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %token, %expert, %rank, %valid = moe.assign %indices : tensor<?x2xi64> -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>
+    ```
   }];
   let arguments = (ins 2DTensorOf<[I64, I32]>:$indices);
   let results = (outs Moe_I32Vector:$token, Moe_I32Vector:$expert,
@@ -89,6 +157,20 @@ def Moe_FilterOp : Moe_Op<"filter", [Pure]> {
   let description = [{
     greater_than keeps value > theta; bernoulli keeps u < min(1, value/theta).
     Assignments of a rank below `from_rank` are always kept.
+
+    Constraints:
+    - filter-c1: the lists, `value`, `uniform` and the result have one length.
+    - filter-c2: `uniform` is given exactly for bernoulli.
+    - filter-c3: theta is finite, for bernoulli positive.
+    - filter-c4: `from_rank` is not negative.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %kept = moe.filter greater_than %token, %expert, %rank, %valid value(%w) {theta = 2.0e-01 : f64, from_rank = 1 : i64}
+        : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?xi1>
+    ```
   }];
   let arguments = (ins Moe_I32Vector:$token, Moe_I32Vector:$expert, Moe_I32Vector:$rank, Moe_I1Vector:$valid,
     Moe_F32Vector:$value, Optional<Moe_F32Vector>:$uniform,
@@ -108,6 +190,22 @@ def Moe_WeighOp : Moe_Op<"weigh", [Pure]> {
     normalised over the kept assignments of a token: after the drop.
     Normalisation divides by the sum (l1) or the p-norm (lp), plus or clamped
     to `epsilon`; then `scale`.
+
+    Constraints:
+    - weigh-c1: the lists, `keep` and the weights have one length.
+    - weigh-c2: `p` is positive; it is 1 unless `norm` is lp.
+    - weigh-c3: `epsilon` is positive where `epsilon_mode` is not none, else 0.
+    - weigh-c4: an epsilon needs a norm other than none.
+    - weigh-c5: `jitter` is given, and not negative, exactly for sparse_mixer.
+    - weigh-c6: `scale` is finite.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %w = moe.weigh gather %scores, %token, %expert, %rank, %valid {norm = #moe<weight_norm l1>}
+        : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
+    ```
   }];
   let arguments = (ins Moe_F32Matrix:$scores, Moe_I32Vector:$token, Moe_I32Vector:$expert,
     Moe_I32Vector:$rank, Moe_I1Vector:$valid, Optional<Moe_I1Vector>:$keep,
@@ -133,8 +231,27 @@ def Moe_SlotsOp : Moe_Op<"slots", [Pure]> {
     their expert; one is kept while its number is below the capacity. No
     capacity means dropless. `offset` (E+1) counts kept assignments, each
     expert rounded up to `pad_to`. Slot of a kept assignment: offset[e] +
-    number (ragged). `count` is before the drop. With `group_size`, each
-    group of that many tokens is placed by itself.
+    number (ragged), or e·C + number (padded). `count` is before the drop.
+    With `group_size`, each group of that many tokens is placed by itself.
+    Orders: rank_major by (rank, priority down, token), token_major by
+    (priority down, token, rank), per_expert by (priority down, token).
+
+    Constraints:
+    - slots-c1: the lists, `slot` and `keep` have one length.
+    - slots-c2: `experts` is at least 1; `count` has that length and `offset`
+      one more.
+    - slots-c3: the padded layout needs a `capacity`.
+    - slots-c4: `pad_to` is at least 1.
+    - slots-c5: fit first needs a `capacity` and order rank_major.
+    - slots-c6: `group_size` is at least 1.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %slot, %keep, %count, %offset = moe.slots %token, %expert, %rank, %valid {experts = 8 : i64}
+        : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+    ```
   }];
   let arguments = (ins Moe_I32Vector:$token, Moe_I32Vector:$expert, Moe_I32Vector:$rank, Moe_I1Vector:$valid,
     Optional<Moe_F32Vector>:$priority,

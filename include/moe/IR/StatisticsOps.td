@@ -10,6 +10,20 @@ def Moe_StatsOp : Moe_Op<"stats", [Pure]> {
     f[e] counts assignments (first choices or all) before any drop, divided by
     tokens or assignments; P[e] is the mean of scores[:, e]. Tokens that are not
     `token_valid` count nowhere. With `group_size` the results are G×E.
+
+    Constraints:
+    - stats-c1: the lists have one length.
+    - stats-c2: `token_valid` has length T.
+    - stats-c3: both results have one type: E, with `group_size` G×E.
+    - stats-c4: `group_size` is at least 1.
+
+    Lifespan: created by raise or written by hand, gone after fuse.
+
+    Example:
+    ```mlir
+    %f, %p = moe.stats %scores, %token, %expert, %rank, %valid
+        : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<8xf32>, tensor<8xf32>
+    ```
   }];
   let arguments = (ins Moe_F32Matrix:$scores, Moe_I32Vector:$token, Moe_I32Vector:$expert,
     Moe_I32Vector:$rank, Moe_I1Vector:$valid, Optional<Moe_I1Vector>:$token_valid,

@@ -4,7 +4,8 @@
 
 include "moe/IR/MoeOpBase.td"
 
-def Moe_WeightOp : Moe_Op<"weight", [Symbol]> {
+def Moe_WeightOp : Moe_Op<"weight",
+    [Symbol, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a stored weight: a symbol that names bytes, never the bytes";
   let description = [{
     `source` says where the values are: `#moe.file<...>`, or a dense
@@ -13,6 +14,21 @@ def Moe_WeightOp : Moe_Op<"weight", [Symbol]> {
     it is made of (two for `gate_up16` of separate tensors), `order` and `gate`
     how to read those. `section` and `offset` are its place in
     `model.weights`; the lower stage gives them.
+
+    Constraints:
+    - weight-c1: it has a `source` or is `packed`, not both.
+    - weight-c2: its sizes are static.
+    - weight-c3: `source` is `#moe.file` or an elements attribute of its type.
+    - weight-c4: the file's length is that of the type in bytes (one per bool),
+      its offset is not negative and its path not empty.
+    - weight-c5: `from`, `order` and `gate` are given exactly where it is packed.
+    - weight-c6: packing panel32 has gate none, gate_up16 another; `from` names
+      two weights for separate, else one.
+    - weight-c7: a packed type is E×P×K×32 of f32.
+    - weight-c8: `section` and `offset` are both given or neither; not negative,
+      the offset a multiple of 64.
+    - weight-c9: `from` names weights with a source, float types of rank 2 (E is
+      1) or 3, whose E, K and number of panels are those of the packed type.
 
     Lifespan: created by import (sources) and lower (packed), read by package.
 
@@ -34,8 +50,8 @@ def Moe_WeightOp : Moe_Op<"weight", [Symbol]> {
                        OptionalAttr<I64Attr>:$offset);
   let assemblyFormat = [{
     ($sym_visibility^)? $sym_name `:` $type (`source` `(` $source^ `)`)?
-    (`packed` `(` $packing^ `)`)? (`from` `(` $from^ `)`)?
-    (`order` `(` $order^ `)`)? (`gate` `(` $gate^ `)`)?
+    (`packed` `(` custom<Keyword>($packing)^ `)`)? (`from` `(` $from^ `)`)?
+    (`order` `(` custom<Keyword>($order)^ `)`)? (`gate` `(` custom<Keyword>($gate)^ `)`)?
     (`section` $section^)? (`at` $offset^)? attr-dict
   }];
   let hasVerifier = 1;
@@ -47,6 +63,17 @@ def Moe_WeightRefOp : Moe_Op<"weight_ref",
   let description = [{
     A tensor until bufferization, a read-only memref into the mapped
     `model.weights` after it.
+
+    Constraints:
+    - weight_ref-c1: it names a `moe.weight` of the module.
+    - weight_ref-c2: its type has the weight's sizes and element type.
+
+    Lifespan: created by import, an address in `model.weights` after codegen.
+
+    Example:
+    ```mlir
+    %w = moe.weight_ref @gate_up : tensor<8x96x64xf32>
+    ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$weight);
   let results = (outs Moe_TensorOrMemRef:$result);
@@ -61,6 +88,11 @@ def Moe_RequireEqualOp : Moe_Op<"require_equal"> {
     two symbolic dims agree; this is what it assumed.
 
     Lifespan: created by raise; lower moves it into the shape function.
+
+    Example:
+    ```mlir
+    moe.require_equal %past, %total, "past and total length differ"
+    ```
   }];
   let arguments = (ins Index:$lhs, Index:$rhs, StrAttr:$message);
   let assemblyFormat = "$lhs `,` $rhs `,` $message attr-dict";

@@ -43,7 +43,8 @@ def LowerShapes : Pass<"moe-lower-shapes", "::mlir::ModuleOp"> {
     `moe.require_equal`, which is gone then. In the entry every size is
     computed first, from `tensor.dim` of its arguments.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::tensor::TensorDialect"];
 }
 
 def LowerEntry : Pass<"moe-lower-entry", "::mlir::ModuleOp"> {
@@ -60,6 +61,7 @@ def LowerBufferize : Pass<"moe-lower-bufferize", "::mlir::ModuleOp"> {
   let summary = "tensors to memrefs, in place where the analysis allows it";
   let description = [{
     Empty-tensor elimination and One-Shot Bufferize; copies are `linalg.copy`.
+    A fill that several ops start from becomes one fill for each of them.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect"];
 }

@@ -15,7 +15,7 @@
 //     list tensor  outputs, in the order of the model's outputs
 //     list pair    kv_pairs
 //     list string  checks: message k belongs to the answer −1−k of moe_shapes
-//     list section weight sections; `MoeThread.sections` has one pointer per item, in this order
+//     list section weight sections, item i with id i (0 bytes if no weight has it); `MoeThread.sections` has one pointer per item
 //     list isa     ISA versions, best first; item n is moe_entries[n]
 //     list layer   MoE layers that were found, in the order of the graph; for reports only
 //

@@ -1,4 +1,5 @@
-// Reading of moe.grouped_matmul: every assumption of the emitter is checked here, with a diagnostic.
+// Reading of moe.grouped_matmul. What the op's verifier holds for (which operands go together, and their sizes) is taken as given;
+// checked is what the emitter assumes beyond it: memrefs, their layout and elements, packed weights.
 #include "MatmulSpec.h"
 
 #include "moe/Machine/Isa.h"
@@ -28,20 +29,8 @@ LogicalResult checkKernelMemRef(Operation *op, StringRef name, Value value, Type
   return success();
 }
 
-static LogicalResult checkSizes(GroupedMatmulOp op, StringRef what, int64_t expected, int64_t found) {
-  if (ShapedType::isDynamic(expected) || ShapedType::isDynamic(found) || expected == found)
-    return success();
-  return op.emitOpError() << what << ": expected " << expected << ", found " << found;
-}
-
 static LogicalResult checkOperands(GroupedMatmulOp op) {
   const Type f32 = Float32Type::get(op.getContext()), i32 = IntegerType::get(op.getContext(), 32);
-  if (op.getOuts().size() != 1)
-    return op.emitOpError() << "has " << op.getOuts().size() << " outs, expected 1";
-  if (op.getUp())
-    return op.emitOpError() << "'up' is a separate tensor; lower packs gate and up into one weight (packing gate_up16)";
-  if (static_cast<bool>(op.getCombineRows()) != static_cast<bool>(op.getCombineWeights()))
-    return op.emitOpError() << "'combine' needs both rows and weights";
   struct Check {
     StringRef name;
     Value value;
@@ -64,18 +53,8 @@ static LogicalResult checkOperands(GroupedMatmulOp op) {
   return success();
 }
 
-static LogicalResult readPacking(GroupedMatmulOp op, MatmulSpec &spec) {
-  if (op.getPacking() == PackingFamily::Plain)
-    return op.emitOpError() << "CPU kernels read packed weights (panel32 or gate_up16); found packing plain";
-  spec.gateUp = op.getPacking() == PackingFamily::GateUp16;
-  const bool gated = op.getFfn() && op.getFfn()->isGated();
-  if (gated != spec.gateUp)
-    return op.emitOpError() << "a gated ffn goes with packing gate_up16 and no other does; found packing "
-                            << stringifyPackingFamily(op.getPacking()) << (gated ? " with" : " without") << " a gate";
-  return success();
-}
-
 static LogicalResult readShapes(GroupedMatmulOp op, MatmulSpec &spec) {
+  spec.gateUp = op.getPacking() == PackingFamily::GateUp16;
   const auto weight = cast<MemRefType>(op.getWeight().getType());
   if (!weight.hasStaticShape())
     return op.emitOpError() << "'weight' must have a static shape, found " << weight;
@@ -86,43 +65,18 @@ static LogicalResult readShapes(GroupedMatmulOp op, MatmulSpec &spec) {
   spec.columns = cast<MemRefType>(op.getOuts()[0].getType()).getDimSize(1);
   if (ShapedType::isDynamic(spec.columns))
     return op.emitOpError() << "'outs' must have a static number of columns";
-  const int64_t panels = llvm::divideCeil(spec.columns, spec.panelResultColumns());
-  if (failed(checkSizes(op, "columns of a packed panel", panelColumns, shape.back())) ||
-      failed(checkSizes(op, "panels for the columns of 'outs'", panels, spec.panels)) ||
-      failed(checkSizes(op, "columns of 'x'", spec.k, cast<MemRefType>(op.getX().getType()).getDimSize(1))))
-    return failure();
-  if (const auto columns = op.getColumns())
-    if (failed(checkSizes(op, "'columns'", spec.gateUp ? 2 * spec.columns : spec.columns, static_cast<int64_t>(*columns))))
-      return failure();
   spec.ragged = static_cast<bool>(op.getOffsets());
-  if (spec.ragged)
-    return checkSizes(op, "length of 'offsets'", spec.experts + 1, cast<MemRefType>(op.getOffsets().getType()).getDimSize(0));
-  return checkSizes(op, "experts of a product without 'offsets'", 1, spec.experts);
+  return success();
 }
 
-static LogicalResult checkBias(GroupedMatmulOp op, StringRef name, Value bias, const MatmulSpec &spec) {
-  if (!bias)
-    return success();
-  const auto type = cast<MemRefType>(bias.getType());
-  if (failed(checkSizes(op, ("columns of '" + name + "'").str(), spec.biasStride(), type.getShape().back())))
-    return failure();
-  const int64_t experts = type.getRank() == 2 ? type.getDimSize(0) : 1;
-  return checkSizes(op, ("experts of '" + name + "'").str(), spec.experts, experts);
-}
-
-static LogicalResult readBias(GroupedMatmulOp op, MatmulSpec &spec) {
+static void readBias(GroupedMatmulOp op, MatmulSpec &spec) {
   const GateLayout gate = spec.ffn ? spec.ffn.getGate() : GateLayout::None;
   spec.hasGateBias = static_cast<bool>(op.getBias());
   spec.hasUpBias = static_cast<bool>(op.getUpBias());
-  if (spec.hasUpBias && gate != GateLayout::Separate)
-    return op.emitOpError() << "'up_bias' goes with gate layout separate, found " << stringifyGateLayout(gate);
   if (spec.hasGateBias || spec.hasUpBias)
     spec.bias = gate == GateLayout::Halves        ? BiasForm::Halves
                 : gate == GateLayout::Interleaved ? BiasForm::Interleaved
                                                   : BiasForm::Plain;
-  if (failed(checkBias(op, "bias", op.getBias(), spec)))
-    return failure();
-  return checkBias(op, "up_bias", op.getUpBias(), spec);
 }
 
 FailureOr<MatmulSpec> MatmulSpec::read(GroupedMatmulOp op) {
@@ -131,8 +85,11 @@ FailureOr<MatmulSpec> MatmulSpec::read(GroupedMatmulOp op) {
     spec.ffn = *op.getFfn();
   spec.gather = static_cast<bool>(op.getRows());
   spec.combine = static_cast<bool>(op.getCombineRows());
-  if (failed(checkOperands(op)) || failed(readPacking(op, spec)) || failed(readShapes(op, spec)) || failed(readBias(op, spec)))
+  if (op.getPacking() == PackingFamily::Plain)
+    return op.emitOpError() << "CPU kernels read packed weights (panel32 or gate_up16); found packing plain";
+  if (failed(checkOperands(op)) || failed(readShapes(op, spec)))
     return failure();
+  readBias(op, spec);
   return spec;
 }
 

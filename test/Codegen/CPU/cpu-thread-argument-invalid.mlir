@@ -9,24 +9,6 @@ func.func @entry() attributes {moe.entry} {
 
 // -----
 
-moe.weight @w : tensor<4xf32> source(#moe.file<"m.onnx", offset = 0, length = 16>) section 0 at 8
-func.func @entry() attributes {moe.entry} {
-  // expected-error @+1 {{reads @w at section 0, offset 8; an offset is a multiple of 64}}
-  %w = moe.weight_ref @w : memref<4xf32>
-  return
-}
-
-// -----
-
-moe.weight @w : tensor<4xf32> source(#moe.file<"m.onnx", offset = 0, length = 16>) section -1 at 0
-func.func @entry() attributes {moe.entry} {
-  // expected-error @+1 {{reads @w at section -1, offset 0}}
-  %w = moe.weight_ref @w : memref<4xf32>
-  return
-}
-
-// -----
-
 moe.weight @w : tensor<4xf32> source(#moe.file<"m.onnx", offset = 0, length = 16>) section 0 at 0
 func.func @entry() attributes {moe.entry} {
   // expected-error @+1 {{must be a memref of static shape and identity layout after lower, found 'tensor<4xf32>'}}

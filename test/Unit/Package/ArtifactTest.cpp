@@ -80,12 +80,12 @@ moe_tensor tensor(void *data, moe_dtype dtype, std::vector<int64_t> &shape) {
 
 TEST_F(ArtifactTest, CompilesLoadsAndRuns) {
   auto module = lowered();
-  ArtifactOptions request = options("nested/model");
+  ArtifactOptions request = options("nested %20/model%%");
   request.isaVersions = {{"avx2", {"avx2", "fma"}}, {"x86-64", {}}};
   compile(*module, request.isaVersions);
   ASSERT_TRUE(succeeded(writeArtifact(*module, request))) << takeDiagnostics();
   EXPECT_EQ(entries(request.path), (std::vector<std::string>{"manifest.json", "model.h", "model.so", "model.weights"}));
-  EXPECT_EQ(entries(path("nested")), std::vector<std::string>{"model"});
+  EXPECT_EQ(entries(path("nested %20")), std::vector<std::string>{"model%%"});
 
   LoadedModel so(request.path);
   for (const char *hidden : {"moe_entry_0", "moe_entry_1", "moe_shapes", "moe_model_info", "moe_entries"})

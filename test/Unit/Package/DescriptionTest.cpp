@@ -176,7 +176,7 @@ TEST_F(DescriptionTest, HeaderSurvivesHostileNames) {
 TEST_F(DescriptionTest, CollectsLayers) {
   auto module = parse(R"(
     moe.weight @w1 : tensor<8x192x64xf16> source(dense<1.0> : tensor<8x192x64xf16>)
-    func.func @main(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %given: tensor<?x3xi64>, %w2: tensor<8x64x96xf32>, %w3: tensor<4x64x24xf32>) {
+    func.func @main(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %given: tensor<?x3xi64>, %w2: tensor<8x64x96xf32>, %w3: tensor<4x64x24xf32>, %w4: tensor<4x24x64xf32>) {
       %w1 = moe.weight_ref @w1 : tensor<8x192x64xf16>
       %scores, %choice = moe.score sigmoid %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
       %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64}
@@ -189,7 +189,7 @@ TEST_F(DescriptionTest, CollectsLayers) {
       %t1, %e1, %r1, %v1 = moe.assign %given : tensor<?x3xi64> -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>
       %slot1, %keep1, %count1, %off1 = moe.slots %t1, %e1, %r1, %v1 {experts = 4 : i64}
         : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<4xi32>, tensor<5xi32>
-      %z = moe.experts %y, %off1 gate(%w3 : tensor<4x64x24xf32>) down(%w3 : tensor<4x64x24xf32>)
+      %z = moe.experts %y, %off1 gate(%w3 : tensor<4x64x24xf32>) down(%w4 : tensor<4x24x64xf32>)
         {ffn = #moe.ffn<activation = relu>, order = #moe<weight_order in_out>} : tensor<?x64xf32>, tensor<5xi32> -> tensor<?x64xf32>
       return
     })");

@@ -1,0 +1,252 @@
+// Verifiers of what experts compute: experts, yield, dequant, layer. The labels are those of the constraints in ExpertOps.td.
+#include "VerifierUtils.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace moe {
+using namespace verify;
+
+static Type typeOf(Value value) { return value ? value.getType() : Type(); }
+
+namespace {
+/// Sizes that the weights of a layer share; dynamic where not known.
+struct LayerSizes {
+  int64_t experts, hidden, intermediate, result;
+};
+} // namespace
+
+/// Checks one weight against E, out and in, and its bias against E and out (experts-c4, experts-c6).
+template <typename OpTy>
+static LogicalResult verifyWeight(OpTy op, StringRef name, Type weight, Type bias, int64_t experts, int64_t out, int64_t in) {
+  // experts-c4
+  const bool outIn = op.getOrder() == WeightOrder::OutIn;
+  if (failed(rank(op, name, weight, 3)) || failed(size(op, name, weight, 0, experts, "experts")) ||
+      failed(size(op, name, weight, outIn ? 1 : 2, out, "columns of the product")) ||
+      failed(size(op, name, weight, outIn ? 2 : 1, in, "columns of its rows")))
+    return failure();
+  // experts-c6
+  if (!bias)
+    return success();
+  const std::string biasName = (name + "_bias").str();
+  if (failed(rank(op, biasName, bias, 2)) || failed(size(op, biasName, bias, 0, shaped(weight).getDimSize(0), "experts")))
+    return failure();
+  return size(op, biasName, bias, 1, shaped(weight).getDimSize(outIn ? 1 : 2), "columns of " + name.str());
+}
+
+/// experts-c3 to experts-c6 for an op with gate and down weights. Completes `sizes`.
+template <typename OpTy>
+static LogicalResult verifyWeights(OpTy op, FfnAttr ffn, LayerSizes &sizes) {
+  // experts-c3
+  const GateLayout layout = ffn.getGate();
+  if (failed(exactlyWhere(op, "up", bool(op.getUp()), layout == GateLayout::Separate, "where the gate layout is separate")))
+    return failure();
+  if (op.getUpBias() && !op.getUp())
+    return op.emitOpError("expected up where there is up_bias, got none");
+  const Type gate = typeOf(op.getGate());
+  if (failed(rank(op, "gate", gate, 3)))
+    return failure();
+  const bool outIn = op.getOrder() == WeightOrder::OutIn;
+  if (ShapedType::isDynamic(sizes.experts))
+    sizes.experts = shaped(gate).getDimSize(0);
+  const int64_t columns = shaped(gate).getDimSize(outIn ? 1 : 2);
+  // experts-c5
+  const bool shared = layout == GateLayout::Halves || layout == GateLayout::Interleaved;
+  if (shared && !ShapedType::isDynamic(columns) && columns % 2 != 0)
+    return op.emitOpError("expected an even number of gate and up columns, got ") << columns;
+  sizes.intermediate = shared && !ShapedType::isDynamic(columns) ? columns / 2 : columns;
+  if (failed(verifyWeight(op, "gate", gate, typeOf(op.getGateBias()), sizes.experts, columns, sizes.hidden)))
+    return failure();
+  if (op.getUp() &&
+      failed(verifyWeight(op, "up", typeOf(op.getUp()), typeOf(op.getUpBias()), sizes.experts, sizes.intermediate, sizes.hidden)))
+    return failure();
+  return verifyWeight(op, "down", typeOf(op.getDown()), typeOf(op.getDownBias()), sizes.experts, sizes.result, sizes.intermediate);
+}
+
+/// experts-c8.
+static LogicalResult verifyRegion(ExpertsOp op) {
+  Block &body = op.getBody().front();
+  const auto rows = cast<RankedTensorType>(op.getRows().getType());
+  const auto result = cast<RankedTensorType>(op.getResult().getType());
+  if (body.getNumArguments() != op.getParameters().size() + 1)
+    return op.emitOpError("expected ") << op.getParameters().size() + 1 << " region arguments (rows and parameters), got "
+                                       << body.getNumArguments();
+  auto slice = [](RankedTensorType type) { return RankedTensorType::get(type.getShape().drop_front(), type.getElementType()); };
+  auto expertRows = [&](RankedTensorType type) {
+    return RankedTensorType::get({ShapedType::kDynamic, type.getShape().back()}, type.getElementType());
+  };
+  SmallVector<RankedTensorType> expected = {expertRows(rows)};
+  for (Value parameter : op.getParameters()) {
+    auto type = cast<RankedTensorType>(parameter.getType());
+    if (type.getRank() == 0)
+      return op.emitOpError("expected parameters with a dim of experts, got ") << type;
+    expected.push_back(slice(type));
+  }
+  auto fits = [](Type found, RankedTensorType wanted) {
+    auto type = dyn_cast<RankedTensorType>(found);
+    return type && type.getElementType() == wanted.getElementType() && succeeded(verifyCompatibleShape(type, wanted));
+  };
+  for (const auto &[number, argument] : llvm::enumerate(body.getArguments()))
+    if (!fits(argument.getType(), expected[number]))
+      return op.emitOpError("expected region argument ") << number << " of type " << expected[number] << ", got " << argument.getType();
+  auto yield = dyn_cast<YieldOp>(body.back());
+  if (!yield)
+    return op.emitOpError("expected a region that ends in moe.yield, got ") << body.back().getName();
+  if (!fits(yield.getResult().getType(), expertRows(result)))
+    return op.emitOpError("expected to yield ") << expertRows(result) << ", got " << yield.getResult().getType();
+  return success();
+}
+
+/// experts-c1.
+static LogicalResult verifyRows(ExpertsOp op, RankedTensorType rows, RankedTensorType result) {
+  if (failed(rank(op, "rows", rows, 2, 3)) || failed(rank(op, "the result", result, rows.getRank())))
+    return failure();
+  if (result.getElementType() != rows.getElementType())
+    return op.emitOpError("expected a result of ") << rows.getElementType() << " (that of rows), got " << result.getElementType();
+  for (int64_t dim = 0; dim < rows.getRank() - 1; ++dim)
+    if (failed(size(op, "the result", result, dim, rows.getDimSize(dim), "that of rows")))
+      return failure();
+  return success();
+}
+
+LogicalResult ExpertsOp::verify() {
+  const auto rows = cast<RankedTensorType>(getRows().getType());
+  const auto result = cast<RankedTensorType>(getResult().getType());
+  if (failed(verifyRows(*this, rows, result)))
+    return failure();
+  LayerSizes sizes = {rows.getRank() == 3 ? rows.getDimSize(0) : ShapedType::kDynamic, rows.getShape().back(), ShapedType::kDynamic,
+                      result.getShape().back()};
+  // experts-c2
+  const bool weights = getGate() || getGateBias() || getUp() || getUpBias() || getDown() || getDownBias();
+  if (getFfn()) {
+    if (!getGate() || !getDown() || !getParameters().empty() || !getBody().empty())
+      return emitOpError("expected gate and down, no parameters and no region where there is an ffn");
+    if (failed(verify::ffn(*this, *getFfn())) || failed(verifyWeights(*this, *getFfn(), sizes)))
+      return failure();
+  } else {
+    if (weights || !llvm::hasSingleElement(getBody()))
+      return emitOpError("expected a region of one block and no weights where there is no ffn");
+    if (failed(verifyRegion(*this)))
+      return failure();
+  }
+  // experts-c7
+  const int64_t offsets = getOffset().getType().getDimSize(0);
+  if (failed(length(*this, "offset", getOffset().getType(), plus(sizes.experts, 1), "experts + 1")))
+    return failure();
+  if (offsets == 0)
+    return emitOpError("expected offset of length experts + 1, got 0");
+  // experts-c9
+  if (getPlan() && getPlan()->getPacking() == PackingFamily::GateUp16 && !(getFfn() && getFfn()->isGated()))
+    return emitOpError("expected packing gate_up16 only where the ffn is gated");
+  if (failed(verify::plan(*this, getPlanAttr())))
+    return failure();
+  return verify::origin(*this, getOriginAttr());
+}
+
+LogicalResult LayerOp::verify() {
+  const auto x = getX().getType(), logits = getLogits().getType(), result = getResult().getType();
+  // layer-c1
+  if (failed(size(*this, "logits", logits, 0, x.getDimSize(0), "tokens of x")) ||
+      failed(size(*this, "the result", result, 0, x.getDimSize(0), "tokens of x")))
+    return failure();
+  if (result.getElementType() != x.getElementType())
+    return emitOpError("expected a result of ") << x.getElementType() << " (that of x), got " << result.getElementType();
+  // layer-c2
+  LayerSizes sizes = {logits.getDimSize(1), x.getDimSize(1), ShapedType::kDynamic, result.getDimSize(1)};
+  if (failed(verify::ffn(*this, getFfn())) || failed(verifyWeights(*this, getFfn(), sizes)))
+    return failure();
+  if (failed(verify::router(*this, getRouter(), sizes.experts)))
+    return failure();
+  return verify::origin(*this, getOriginAttr());
+}
+
+/// Bits that the format stores for an element; 0 where that varies.
+static unsigned storedBits(QuantFormat format) {
+  switch (format) {
+  case QuantFormat::Int8Channel:
+  case QuantFormat::Fp8Block:
+    return 8;
+  case QuantFormat::Int4Group:
+  case QuantFormat::Mxfp4:
+  case QuantFormat::Nf4:
+    return 4;
+  case QuantFormat::TernaryDict:
+    return 0;
+  }
+  llvm_unreachable("all formats are listed");
+}
+
+/// quant-c1 and quant-c2.
+static LogicalResult verifyQuant(DequantOp op, QuantAttr quant) {
+  const QuantFormat format = quant.getFormat();
+  // quant-c1
+  const int64_t bits = quant.getBits(), stored = storedBits(format), group = quant.getGroupSize();
+  if (bits != 0 && bits != stored)
+    return op.emitOpError("expected bits of 0 or ") << stored << " (" << stringifyQuantFormat(format) << "), got " << bits;
+  // quant-c2
+  const bool grouped = llvm::is_contained({QuantFormat::Int4Group, QuantFormat::Fp8Block, QuantFormat::Nf4}, format);
+  if (grouped ? group < 1 : group != 0 && !(format == QuantFormat::Mxfp4 && group == 32))
+    return op.emitOpError("expected ") << (grouped ? "a positive group_size" : format == QuantFormat::Mxfp4 ? "a group_size of 0 or 32"
+                                                                                                            : "no group_size")
+                                       << " (" << stringifyQuantFormat(format) << "), got " << group;
+  return success();
+}
+
+/// dequant-c5.
+static LogicalResult verifyScales(DequantOp op, RankedTensorType payload, RankedTensorType result) {
+  const QuantFormat format = op.getFormat().getFormat();
+  if (format != QuantFormat::Int8Channel && format != QuantFormat::Fp8Block)
+    return success();
+  if (failed(sameSizes(op, {"payload", payload}, {"the result", result})))
+    return failure();
+  auto scales = cast<RankedTensorType>(op.getScales().getType());
+  SmallVector<int64_t> sizes(result.getShape());
+  if (sizes.size() < 2)
+    return op.emitOpError("expected a result of rank >= 2, got ") << result;
+  if (format == QuantFormat::Int8Channel) {
+    sizes.pop_back();
+  } else {
+    for (int64_t &blocks : MutableArrayRef(sizes).take_back(2))
+      if (!ShapedType::isDynamic(blocks))
+        blocks = llvm::divideCeil(blocks, op.getFormat().getGroupSize());
+  }
+  const auto expected = RankedTensorType::get(sizes, scales.getElementType());
+  return succeeded(verifyCompatibleShape(scales, expected))
+             ? success()
+             : op.emitOpError("expected scales of type ") << expected << " (" << stringifyQuantFormat(format) << "), got " << scales;
+}
+
+LogicalResult DequantOp::verify() {
+  const auto payload = cast<RankedTensorType>(getPayload().getType());
+  const auto result = cast<RankedTensorType>(getResult().getType());
+  const QuantFormat format = getFormat().getFormat();
+  if (failed(verifyQuant(*this, getFormat())))
+    return failure();
+  // dequant-c1
+  if (!getScales())
+    return emitOpError("expected scales, got none");
+  // dequant-c2
+  if (getZeros() && !llvm::is_contained({QuantFormat::Int8Channel, QuantFormat::Int4Group, QuantFormat::TernaryDict}, format))
+    return emitOpError("expected zeros only for int8_channel, int4_group and ternary_dict, got ") << stringifyQuantFormat(format);
+  // dequant-c3
+  if (failed(exactlyWhere(*this, "codebook", bool(getCodebook()), format == QuantFormat::TernaryDict, "for ternary_dict")))
+    return failure();
+  // dequant-c4
+  const int64_t bits = storedBits(format);
+  if (bits != 0 && !payload.getElementType().isIntOrFloat())
+    return emitOpError("expected a payload of integers or floats, got ") << payload;
+  if (bits != 0) {
+    int64_t found = payload.getElementTypeBitWidth(), expected = bits;
+    for (int64_t size : payload.getShape())
+      found = times(found, size);
+    for (int64_t size : result.getShape())
+      expected = times(expected, size);
+    if (!agree(found, expected))
+      return emitOpError("expected a payload of ") << expected << " bits (" << bits << " for each element of " << result << "), got "
+                                                   << found;
+  }
+  return verifyScales(*this, payload, result);
+}
+
+} // namespace moe

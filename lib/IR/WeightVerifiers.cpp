@@ -1,0 +1,148 @@
+// Verifiers of stored weights and of ONNX nodes. The labels are those of the constraints in WeightOps.td and OnnxOps.td.
+#include "VerifierUtils.h"
+
+#include "llvm/Support/CheckedArithmetic.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace moe {
+using namespace verify;
+
+/// Bytes of a dense tensor as ONNX packs it, one per bool; nullopt if that does not fit or the element has no width.
+static std::optional<int64_t> bytesOf(RankedTensorType type) {
+  if (!type.getElementType().isIntOrFloat())
+    return std::nullopt;
+  const unsigned width = type.getElementTypeBitWidth();
+  std::optional<int64_t> bits = width == 1 ? 8 : width;
+  for (int64_t size : type.getShape())
+    bits = bits ? llvm::checkedMul<int64_t>(*bits, size) : std::nullopt;
+  if (!bits)
+    return std::nullopt;
+  return *bits / 8 + (*bits % 8 != 0);
+}
+
+/// weight-c3 and weight-c4.
+static LogicalResult verifySource(WeightOp op, Attribute source, RankedTensorType type) {
+  // weight-c3
+  auto file = dyn_cast<FileAttr>(source);
+  if (auto elements = dyn_cast<ElementsAttr>(source)) {
+    if (elements.getShapedType() != type)
+      return op.emitOpError("expected a source of type ") << type << ", got " << elements.getShapedType();
+    return success();
+  }
+  if (!file)
+    return op.emitOpError("expected a source of #moe.file or elements, got ") << source;
+  // weight-c4
+  if (file.getPath().empty() || file.getOffset() < 0)
+    return op.emitOpError("expected a path and an offset >= 0, got ") << source;
+  const std::optional<int64_t> bytes = bytesOf(type);
+  if (!bytes)
+    return op.emitOpError("expected a type of integers or floats below 2^63 bits, got ") << type;
+  if (file.getLength() != *bytes)
+    return op.emitOpError("expected a length of ") << *bytes << " bytes (" << type << "), got " << file.getLength();
+  return success();
+}
+
+/// weight-c6 and weight-c7 of a weight that has all attributes of a packed one.
+static LogicalResult verifyPacked(WeightOp op, RankedTensorType type) {
+  // weight-c6
+  const PackingFamily packing = *op.getPacking();
+  const GateLayout gate = *op.getGate();
+  if (packing == PackingFamily::Plain || (packing == PackingFamily::GateUp16) != (gate != GateLayout::None))
+    return op.emitOpError("expected packing panel32 with gate none or gate_up16 with another, got ")
+           << stringifyPackingFamily(packing) << " and " << stringifyGateLayout(gate);
+  const size_t sources = gate == GateLayout::Separate ? 2 : 1;
+  if (op.getFrom()->size() != sources)
+    return op.emitOpError("expected ") << sources << " weights in from (gate " << stringifyGateLayout(gate) << "), got "
+                                       << op.getFrom()->size();
+  // weight-c7
+  if (type.getRank() != 4 || type.getShape().back() != 32 || !type.getElementType().isF32())
+    return op.emitOpError("expected a packed type of E x P x K x 32 f32, got ") << type;
+  return success();
+}
+
+LogicalResult WeightOp::verify() {
+  const auto type = cast<RankedTensorType>(getType());
+  // weight-c1
+  if (bool(getSource()) == getPacking().has_value())
+    return emitOpError("expected either a source or a packing, got ") << (getSource() ? "both" : "neither");
+  // weight-c2
+  if (!type.hasStaticShape())
+    return emitOpError("expected static sizes, got ") << type;
+  // weight-c5
+  for (const auto &[name, present] : {std::pair("from", getFrom().has_value()), std::pair("order", getOrder().has_value()),
+                                      std::pair("gate", getGate().has_value())})
+    if (failed(exactlyWhere(*this, name, present, getPacking().has_value(), "where it is packed")))
+      return failure();
+  if (failed(getSource() ? verifySource(*this, *getSource(), type) : verifyPacked(*this, type)))
+    return failure();
+  // weight-c8
+  if (getSection().has_value() != getOffset().has_value())
+    return emitOpError("expected section and offset or neither, got only ") << (getSection() ? "section" : "offset");
+  if (!getSection())
+    return success();
+  const int64_t section = *getSection(), offset = *getOffset();
+  if (section < 0 || offset < 0 || offset % 64 != 0)
+    return emitOpError("expected a section >= 0 and an offset that is a multiple of 64, got ") << section << " and " << offset;
+  return success();
+}
+
+LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &tables) {
+  if (!getFrom())
+    return success();
+  const auto type = cast<RankedTensorType>(getType());
+  // weight-c9
+  for (auto symbol : getFrom()->getAsRange<FlatSymbolRefAttr>()) {
+    auto source = tables.lookupNearestSymbolFrom<WeightOp>(*this, symbol);
+    if (!source || !source.getSource())
+      return emitOpError("expected from to name a moe.weight with a source, got ") << symbol;
+    auto fail = [&]() {
+      InFlightDiagnostic error = emitOpError();
+      error.attachNote(source.getLoc()) << "the weight " << symbol << " is here";
+      return error;
+    };
+    auto matrix = cast<RankedTensorType>(source.getType());
+    const int64_t rank = matrix.getRank();
+    if ((rank != 2 && rank != 3) || !isa<FloatType>(matrix.getElementType()))
+      return fail() << "expected " << symbol << " of floats and rank 2 or 3, got " << matrix;
+    const bool outIn = *getOrder() == WeightOrder::OutIn;
+    const int64_t experts = rank == 3 ? matrix.getDimSize(0) : 1, out = matrix.getDimSize(rank - (outIn ? 2 : 1));
+    // A panel holds 32 columns, or 16 pairs: of N columns in one tensor, of I in each of two.
+    const int64_t panels = llvm::divideCeil(out, *getGate() == GateLayout::Separate ? 16 : 32);
+    const int64_t expected[] = {experts, panels, matrix.getDimSize(rank - (outIn ? 1 : 2)), 32};
+    if (type.getShape() != ArrayRef(expected))
+      return fail() << "expected type " << RankedTensorType::get(expected, type.getElementType()) << " for " << symbol << " of " << matrix
+                    << ", got " << type;
+  }
+  return success();
+}
+
+LogicalResult WeightRefOp::verifySymbolUses(SymbolTableCollection &tables) {
+  // weight_ref-c1
+  auto weight = tables.lookupNearestSymbolFrom<WeightOp>(*this, getWeightAttr());
+  if (!weight)
+    return emitOpError("expected to name a moe.weight, got ") << getWeightAttr();
+  // weight_ref-c2
+  const ShapedType found = shaped(getType()), expected = shaped(weight.getType());
+  if (found.getShape() == expected.getShape() && found.getElementType() == expected.getElementType())
+    return success();
+  InFlightDiagnostic error = emitOpError("expected the type of ") << getWeightAttr() << ", " << expected << ", got " << getType();
+  error.attachNote(weight.getLoc()) << "the weight is here";
+  return error;
+}
+
+LogicalResult OnnxOp::verify() {
+  // onnx-c1
+  for (Type type : llvm::concat<const Type>(getOperandTypes(), getResultTypes()))
+    if (!isa<RankedTensorType, NoneType>(type))
+      return emitOpError("expected operands and results to be ranked tensors or none, got ") << type;
+  // onnx-c2
+  if (getOpType().empty())
+    return emitOpError("expected an op_type, got an empty string");
+  if (static_cast<int64_t>(getVersion()) < 1)
+    return emitOpError("expected version >= 1, got ") << static_cast<int64_t>(getVersion());
+  return success();
+}
+
+} // namespace moe

@@ -1,0 +1,46 @@
+// One function per rule of the attributes, named by its label.
+// RUN: moe-opt %s --split-input-file --verify-diagnostics
+
+// expected-error @below {{expected a count of groups >= 1, got 0}}
+func.func private @groups_c1() attributes {a = #moe.groups<count = 0, keep = 1, top_r = 1, mask = zero>}
+
+// -----
+
+// expected-error @below {{expected 1 <= keep <= count (4), got 5}}
+func.func private @groups_c2() attributes {a = #moe.groups<count = 4, keep = 5, top_r = 1, mask = zero>}
+
+// -----
+
+// expected-error @below {{expected top_r >= 1, got 0}}
+func.func private @groups_c3() attributes {a = #moe.groups<count = 4, keep = 2, top_r = 0, mask = neg_inf>}
+
+// -----
+
+// expected-error @below {{expected a denominator in 1 to 2147483647, got 0}}
+func.func private @capacity_c1() attributes {a = #moe.capacity<base = tokens, numerator = 5, denominator = 0, rounding = ceil>}
+
+// -----
+
+// expected-error @below {{expected a numerator in 1 to 2147483647, got 4294967296}}
+func.func private @capacity_c1_great() attributes {a = #moe.capacity<base = tokens, numerator = 4294967296, denominator = 1, rounding = ceil>}
+
+// -----
+
+// expected-error @below {{expected minimum >= 0, got -1}}
+func.func private @capacity_c2() attributes {a = #moe.capacity<base = assignments, numerator = 5, denominator = 4, rounding = floor, minimum = -1>}
+
+// -----
+
+// expected-error @below {{expected a maximum of 0 or at least minimum (8), got 4}}
+func.func private @capacity_c3() attributes {a = #moe.capacity<base = assignments, numerator = 5, denominator = 4, rounding = floor, minimum = 8, maximum = 4>}
+
+// -----
+
+// expected-error @below {{expected multiple_of >= 1, got 0}}
+func.func private @capacity_c4() attributes {a = #moe.capacity<base = tokens, numerator = 5, denominator = 4, rounding = half_even, multiple_of = 0>}
+
+// -----
+
+// expected-error @below {{expected ::moe::GroupMask to be one of: neg_inf, zero}}
+// expected-error @below {{failed to parse Moe_GroupsAttr parameter 'mask'}}
+func.func private @enum() attributes {a = #moe.groups<count = 4, keep = 2, top_r = 1, mask = one>}

@@ -1,0 +1,51 @@
+// Every op and attribute of the kernel ops, on tensors and on memrefs, is printed as it is read, in the short and in the generic form.
+// RUN: moe-opt %s | moe-opt | FileCheck %s
+// RUN: moe-opt %s --mlir-print-op-generic | moe-opt | FileCheck %s
+
+// CHECK-LABEL: func.func @route_permute(
+func.func @route_permute(%z: tensor<?x8xf32>, %a: tensor<?xi32>, %b: tensor<?xf32>, %c: tensor<9xi32>, %i: tensor<?x2xi64>, %w: tensor<?x2xf32>, %l: memref<?x8xf32>, %m: memref<?xi32>, %n: memref<?xf32>, %k: memref<9xi32>) {
+  // CHECK: moe.route_permute logits(%{{[^ ,:)]+}} : tensor<?x8xf32>) outs(%{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}} : tensor<?xi32>, tensor<?xf32>, tensor<9xi32>, tensor<?xi32>, tensor<?xf32>) {experts = 8 : i64, router = #moe.router<function = softmax, k = 2, source = gather, norm = l1>} -> tensor<?xi32>, tensor<?xf32>, tensor<9xi32>, tensor<?xi32>, tensor<?xf32>
+  %o0:5 = moe.route_permute logits(%z : tensor<?x8xf32>) outs(%a, %b, %c, %a, %b : tensor<?xi32>, tensor<?xf32>, tensor<9xi32>, tensor<?xi32>, tensor<?xf32>) {experts = 8 : i64, router = #moe.router<function = softmax, k = 2, source = gather, norm = l1>} -> tensor<?xi32>, tensor<?xf32>, tensor<9xi32>, tensor<?xi32>, tensor<?xf32>
+  // CHECK: moe.route_permute indices(%{{[^ ,:)]+}} : tensor<?x2xi64>) weights(%{{[^ ,:)]+}} : tensor<?x2xf32>) outs(%{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}} : tensor<?xi32>, tensor<?xf32>, tensor<9xi32>) {experts = 8 : i64} -> tensor<?xi32>, tensor<?xf32>, tensor<9xi32>
+  %o1:3 = moe.route_permute indices(%i : tensor<?x2xi64>) weights(%w : tensor<?x2xf32>) outs(%a, %b, %c : tensor<?xi32>, tensor<?xf32>, tensor<9xi32>) {experts = 8 : i64} -> tensor<?xi32>, tensor<?xf32>, tensor<9xi32>
+  // CHECK: moe.route_permute logits(%{{[^ ,:)]+}} : memref<?x8xf32>) outs(%{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}} : memref<?xi32>, memref<?xf32>, memref<9xi32>, memref<?xi32>, memref<?xf32>) {experts = 8 : i64, router = #moe.router<function = sqrt_softplus, k = 2, source = gather, norm = l1>}
+  moe.route_permute logits(%l : memref<?x8xf32>) outs(%m, %n, %k, %m, %n : memref<?xi32>, memref<?xf32>, memref<9xi32>, memref<?xi32>, memref<?xf32>) {experts = 8 : i64, router = #moe.router<function = sqrt_softplus, k = 2, source = gather, norm = l1>}
+  return
+}
+
+// CHECK-LABEL: func.func @grouped_matmul(
+func.func @grouped_matmul(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %t: tensor<?xi32>, %w: tensor<?xf32>, %g: tensor<96x64xf32>, %y: tensor<?x96xf32>, %e: tensor<8x96x64xf32>, %b: tensor<8x96xf32>, %h: tensor<64x96xf32>, %q: memref<?x64xf32>, %p: memref<1x3x64x32xf32>, %v: memref<96xf32>, %m: memref<?x96xf32>, %u: memref<9xi32>, %s: memref<8x3x64x32xf32>, %z: memref<8x40xf32>, %n: memref<?x40xf32>) {
+  // CHECK: moe.grouped_matmul %{{[^ ,:)]+}} weight(%{{[^ ,:)]+}} : tensor<96x64xf32>) outs(%{{[^ ,:)]+}} : tensor<?x96xf32>) : tensor<?x64xf32> -> tensor<?x96xf32>
+  %o0 = moe.grouped_matmul %x weight(%g : tensor<96x64xf32>) outs(%y : tensor<?x96xf32>) : tensor<?x64xf32> -> tensor<?x96xf32>
+  // CHECK: moe.grouped_matmul %{{[^ ,:)]+}} rows(%{{[^ ,:)]+}} : tensor<?xi32>) offsets(%{{[^ ,:)]+}} : tensor<9xi32>) weight(%{{[^ ,:)]+}} : tensor<8x96x64xf32>) bias(%{{[^ ,:)]+}} : tensor<8x96xf32>) up(%{{[^ ,:)]+}} : tensor<8x96x64xf32>) up_bias(%{{[^ ,:)]+}} : tensor<8x96xf32>) outs(%{{[^ ,:)]+}} : tensor<?x96xf32>) {ffn = #moe.ffn<activation = silu, gate = separate>} : tensor<?x64xf32> -> tensor<?x96xf32>
+  %o1 = moe.grouped_matmul %x rows(%t : tensor<?xi32>) offsets(%off : tensor<9xi32>) weight(%e : tensor<8x96x64xf32>) bias(%b : tensor<8x96xf32>) up(%e : tensor<8x96x64xf32>) up_bias(%b : tensor<8x96xf32>) outs(%y : tensor<?x96xf32>) {ffn = #moe.ffn<activation = silu, gate = separate>} : tensor<?x64xf32> -> tensor<?x96xf32>
+  // CHECK: moe.grouped_matmul %{{[^ ,:)]+}} offsets(%{{[^ ,:)]+}} : tensor<9xi32>) weight(%{{[^ ,:)]+}} : tensor<8x96x64xf32>) combine(%{{[^ ,:)]+}}, %{{[^ ,:)]+}} : tensor<?xi32>, tensor<?xf32>) outs(%{{[^ ,:)]+}} : tensor<?x96xf32>) {origin = #moe.origin<"layer 0", "mlir">, plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x64xf32> -> tensor<?x96xf32>
+  %o2 = moe.grouped_matmul %x offsets(%off : tensor<9xi32>) weight(%e : tensor<8x96x64xf32>) combine(%t, %w : tensor<?xi32>, tensor<?xf32>) outs(%y : tensor<?x96xf32>) {origin = #moe.origin<"layer 0", "mlir">, plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x64xf32> -> tensor<?x96xf32>
+  // CHECK: moe.grouped_matmul %{{[^ ,:)]+}} weight(%{{[^ ,:)]+}} : tensor<64x96xf32>) outs(%{{[^ ,:)]+}} : tensor<?x96xf32>) {order = #moe<weight_order in_out>} : tensor<?x64xf32> -> tensor<?x96xf32>
+  %o3 = moe.grouped_matmul %x weight(%h : tensor<64x96xf32>) outs(%y : tensor<?x96xf32>) {order = #moe<weight_order in_out>} : tensor<?x64xf32> -> tensor<?x96xf32>
+  // CHECK: moe.grouped_matmul %{{[^ ,:)]+}} weight(%{{[^ ,:)]+}} : memref<1x3x64x32xf32>) bias(%{{[^ ,:)]+}} : memref<96xf32>) outs(%{{[^ ,:)]+}} : memref<?x96xf32>) {columns = 96 : i64, packing = #moe<packing_family panel32>} : memref<?x64xf32>
+  moe.grouped_matmul %q weight(%p : memref<1x3x64x32xf32>) bias(%v : memref<96xf32>) outs(%m : memref<?x96xf32>) {columns = 96 : i64, packing = #moe<packing_family panel32>} : memref<?x64xf32>
+  // CHECK: moe.grouped_matmul %{{[^ ,:)]+}} offsets(%{{[^ ,:)]+}} : memref<9xi32>) weight(%{{[^ ,:)]+}} : memref<8x3x64x32xf32>) bias(%{{[^ ,:)]+}} : memref<8x40xf32>) up_bias(%{{[^ ,:)]+}} : memref<8x40xf32>) outs(%{{[^ ,:)]+}} : memref<?x40xf32>) {columns = 80 : i64, ffn = #moe.ffn<activation = silu, gate = separate>, packing = #moe<packing_family gate_up16>} : memref<?x64xf32>
+  moe.grouped_matmul %q offsets(%u : memref<9xi32>) weight(%s : memref<8x3x64x32xf32>) bias(%z : memref<8x40xf32>) up_bias(%z : memref<8x40xf32>) outs(%n : memref<?x40xf32>) {columns = 80 : i64, ffn = #moe.ffn<activation = silu, gate = separate>, packing = #moe<packing_family gate_up16>} : memref<?x64xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @concat(
+func.func @concat(%q: tensor<2x?xf32>, %p: tensor<2x4xf32>, %y: tensor<2x?xf32>, %m: memref<3x4xi64>, %n: memref<6x4xi64>) {
+  // CHECK: moe.concat axis 1 ins(%{{[^ ,:)]+}}, %{{[^ ,:)]+}} : tensor<2x?xf32>, tensor<2x4xf32>) outs(%{{[^ ,:)]+}} : tensor<2x?xf32>) -> tensor<2x?xf32>
+  %o0 = moe.concat axis 1 ins(%q, %p : tensor<2x?xf32>, tensor<2x4xf32>) outs(%y : tensor<2x?xf32>) -> tensor<2x?xf32>
+  // CHECK: moe.concat axis 0 ins(%{{[^ ,:)]+}}, %{{[^ ,:)]+}} : memref<3x4xi64>, memref<3x4xi64>) outs(%{{[^ ,:)]+}} : memref<6x4xi64>)
+  moe.concat axis 0 ins(%m, %m : memref<3x4xi64>, memref<3x4xi64>) outs(%n : memref<6x4xi64>)
+  return
+}
+
+// CHECK-LABEL: func.func @threads(
+func.func @threads() {
+  // CHECK: moe.thread_id
+  %a = moe.thread_id
+  // CHECK: moe.num_threads
+  %b = moe.num_threads
+  // CHECK: moe.barrier
+  moe.barrier
+  return
+}

@@ -1,0 +1,181 @@
+// One case per rule of stored weights and ONNX nodes.
+// RUN: moe-opt %s --split-input-file --verify-diagnostics
+
+// weight-c1
+// expected-error @below {{expected either a source or a packing, got neither}}
+moe.weight @w : tensor<64x96xf32>
+
+// -----
+
+// weight-c1
+// expected-error @below {{expected either a source or a packing, got both}}
+moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>) packed(panel32)
+
+// -----
+
+// weight-c2
+// expected-error @below {{expected static sizes}}
+moe.weight @w : tensor<?x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
+
+// -----
+
+// weight-c3
+// expected-error @below {{expected a source of #moe.file or elements, got "m.onnx"}}
+moe.weight @w : tensor<64x96xf32> source("m.onnx")
+
+// -----
+
+// weight-c3
+// expected-error @below {{expected a source of type 'tensor<64x96xf32>', got 'tensor<2xf32>'}}
+moe.weight @w : tensor<64x96xf32> source(dense<1.0> : tensor<2xf32>)
+
+// -----
+
+// weight-c4
+// expected-error @below {{expected a length of 24576 bytes}}
+moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24575>)
+
+// -----
+
+// weight-c4
+// expected-error @below {{expected a length of 2 bytes}}
+moe.weight @w : tensor<3xi4> source(#moe.file<"m.onnx", offset = 0, length = 1>)
+
+// -----
+
+// weight-c4
+// expected-error @below {{expected a length of 3 bytes}}
+moe.weight @w : tensor<3xi1> source(#moe.file<"m.onnx", offset = 0, length = 1>)
+
+// -----
+
+// weight-c4
+// expected-error @below {{expected a path and an offset >= 0}}
+moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = -1, length = 24576>)
+
+// -----
+
+// weight-c4
+// expected-error @below {{expected a path and an offset >= 0}}
+moe.weight @w : tensor<64x96xf32> source(#moe.file<"", offset = 0, length = 24576>)
+
+// -----
+
+// weight-c4
+// expected-error @below {{expected a type of integers or floats below 2^63 bits}}
+moe.weight @w : tensor<4611686018427387904x4xf32> source(#moe.file<"m.onnx", offset = 0, length = 0>)
+
+// -----
+
+// weight-c5
+// expected-error @below {{expected order exactly where it is packed, got one elsewhere}}
+moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>) order(out_in)
+
+// -----
+
+// weight-c5
+// expected-error @below {{expected gate exactly where it is packed, got none}}
+moe.weight @w : tensor<1x2x96x32xf32> packed(panel32) from([@v]) order(out_in)
+
+// -----
+
+// weight-c6
+// expected-error @below {{expected packing panel32 with gate none or gate_up16 with another, got panel32 and halves}}
+moe.weight @w : tensor<1x2x96x32xf32> packed(panel32) from([@v]) order(out_in) gate(halves)
+
+// -----
+
+// weight-c6
+// expected-error @below {{expected 2 weights in from (gate separate), got 1}}
+moe.weight @w : tensor<1x2x96x32xf32> packed(gate_up16) from([@v]) order(out_in) gate(separate)
+
+// -----
+
+// weight-c7
+// expected-error @below {{expected a packed type of E x P x K x 32 f32}}
+moe.weight @w : tensor<1x2x96x16xf32> packed(panel32) from([@v]) order(out_in) gate(none)
+
+// -----
+
+// weight-c8
+// expected-error @below {{expected section and offset or neither, got only section}}
+moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>) section 0
+
+// -----
+
+// weight-c8
+// expected-error @below {{expected a section >= 0 and an offset that is a multiple of 64, got 0 and 65}}
+moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>) section 0 at 65
+
+// -----
+
+// weight-c9
+// expected-error @below {{expected from to name a moe.weight with a source, got @v}}
+moe.weight @w : tensor<1x2x96x32xf32> packed(panel32) from([@v]) order(out_in) gate(none)
+
+// -----
+
+// weight-c9
+// expected-note @below {{the weight @v is here}}
+moe.weight @v : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
+// expected-error @below {{expected type 'tensor<1x2x96x32xf32>' for @v of 'tensor<64x96xf32>', got 'tensor<1x3x96x32xf32>'}}
+moe.weight @w : tensor<1x3x96x32xf32> packed(panel32) from([@v]) order(out_in) gate(none)
+
+// -----
+
+// weight-c9: 40 columns of gate and up each are three panels of 16 pairs
+// expected-note @below {{the weight @v is here}}
+moe.weight @v : tensor<8x40x64xf32> source(#moe.file<"m.onnx", offset = 0, length = 81920>)
+// expected-error @below {{expected type 'tensor<8x3x64x32xf32>' for @v of 'tensor<8x40x64xf32>', got 'tensor<8x2x64x32xf32>'}}
+moe.weight @w : tensor<8x2x64x32xf32> packed(gate_up16) from([@v, @v]) order(out_in) gate(separate)
+
+// -----
+
+func.func @weight_ref_c1() {
+  // expected-error @below {{expected to name a moe.weight, got @nothing}}
+  %w = moe.weight_ref @nothing : tensor<64x96xf32>
+  return
+}
+
+// -----
+
+func.func private @function()
+func.func @weight_ref_c1_function() {
+  // expected-error @below {{expected to name a moe.weight, got @function}}
+  %w = moe.weight_ref @function : tensor<64x96xf32>
+  return
+}
+
+// -----
+
+// expected-note @below {{the weight is here}}
+moe.weight @v : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
+func.func @weight_ref_c2() {
+  // expected-error @below {{expected the type of @v, 'tensor<64x96xf32>', got 'tensor<96x64xf32>'}}
+  %w = moe.weight_ref @v : tensor<96x64xf32>
+  return
+}
+
+// -----
+
+func.func @onnx_c1(%x: tensor<*xf32>) {
+  // expected-error @below {{expected operands and results to be ranked tensors or none, got 'tensor<*xf32>'}}
+  %a = moe.onnx "Relu"(%x) version 14 {} : (tensor<*xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @onnx_c2(%x: tensor<2xf32>) {
+  // expected-error @below {{expected an op_type, got an empty string}}
+  %a = moe.onnx ""(%x) version 14 {} : (tensor<2xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @onnx_c2_version(%x: tensor<2xf32>) {
+  // expected-error @below {{expected version >= 1, got 0}}
+  %a = moe.onnx "Relu"(%x) version 0 {} : (tensor<2xf32>) -> tensor<2xf32>
+  return
+}

@@ -1,0 +1,434 @@
+// RUN: moe-opt %s -split-input-file --moe-raise-grouped-experts=remarks=true | FileCheck %s
+// The form of the pass: rows sorted by expert, one product per expert and range, the inverse permutation.
+
+// CHECK-LABEL: func.func @main
+// CHECK-SAME: %[[X:.*]]: tensor<?x8xf32>
+// CHECK-DAG: %[[W1:.*]] = moe.weight_ref @w_gate_up
+// CHECK-DAG: %[[W2:.*]] = moe.weight_ref @w_down
+// CHECK: %[[IDS:[^ ,]+]]:2 = moe.onnx "TopK"
+// CHECK: %[[DIV:.*]] = moe.onnx "Div"
+// CHECK-NOT: TopK
+// CHECK: %[[W:.*]] = moe.onnx "Reshape"(%[[DIV]], {{.*}} -> tensor<?xf32>
+// CHECK: %[[T:.*]], %[[E:.*]], %[[R:.*]], %[[V:.*]] = moe.assign %[[IDS]]#1 : tensor<?x2xi64>
+// CHECK: %[[SLOT:.*]], %[[KEEP:.*]], %{{.*}}, %[[OFF:.*]] = moe.slots %[[T]], %[[E]], %[[R]], %[[V]] {experts = 3 : i64}
+// CHECK: %[[ROWS:.*]] = moe.dispatch ragged %[[X]], %[[T]], %[[E]], %[[SLOT]], %[[KEEP]], %[[OFF]]
+// CHECK: %[[Y:.*]] = moe.experts %[[ROWS]], %[[OFF]] gate(%[[W1]] : tensor<3x8x32xf32>) down(%[[W2]] : tensor<3x16x8xf32>)
+// CHECK-SAME: {ffn = #moe.ffn<activation = silu, gate = halves>, order = #moe<weight_order in_out>, origin = #moe.origin<"moe_layer_0", "grouped">}
+// CHECK: moe.combine %[[Y]], %[[T]], %[[E]], %[[SLOT]], %[[KEEP]], %[[W]]
+// CHECK-NOT: {{ScatterElements|Range|GatherND|Concat}}
+moe.weight @wr : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+moe.weight @w_gate_up : tensor<3x8x32xf32> source(#moe.file<"model.onnx", offset = 0, length = 3072>)
+moe.weight @w_down : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 1536>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<-1> : tensor<1xi64>
+  %c2 = arith.constant dense<-1> : tensor<i64>
+  %c3 = arith.constant dense<1> : tensor<1xi64>
+  %c4 = arith.constant dense<0> : tensor<i64>
+  %c5 = arith.constant dense<true> : tensor<i1>
+  %c6 = arith.constant dense<2> : tensor<i64>
+  %c7 = arith.constant dense<0.6666666865348816> : tensor<f32>
+  %c8 = arith.constant dense<1.0> : tensor<f32>
+  %zeros = arith.constant dense<0.0> : tensor<3xf32>
+  %c10 = arith.constant dense<0> : tensor<1xi64>
+  %c11 = arith.constant dense<1> : tensor<i64>
+  %c12 = arith.constant dense<[-1, 2, 8]> : tensor<3xi64>
+  %wr = moe.weight_ref @wr : tensor<3x8xf32>
+  %w_gate_up = moe.weight_ref @w_gate_up : tensor<3x8x32xf32>
+  %w_down = moe.weight_ref @w_down : tensor<3x16x8xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<3x8xf32>) -> tensor<?x3xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64, largest = 1 : i64, sorted = 1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %total = moe.onnx "ReduceSum"(%values, %c1) version 13 {keepdims = 1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weights = moe.onnx "Div"(%values, %total) version 14 {} : (tensor<?x2xf32>, tensor<?x1xf32>) -> tensor<?x2xf32>
+  %flat_ids = moe.onnx "Reshape"(%ids, %c1) version 19 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %n_shape = moe.onnx "Shape"(%flat_ids) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %gather1 = moe.onnx "Gather"(%n_shape, %c2) version 13 {axis = 0 : i64} : (tensor<1xi64>, tensor<i64>) -> tensor<i64>
+  %n = moe.onnx "Reshape"(%gather1, %c3) version 19 {} : (tensor<i64>, tensor<1xi64>) -> tensor<1xi64>
+  %sorted, %perm = moe.onnx "TopK"(%flat_ids, %n) version 11 {axis = -1 : i64, largest = 0 : i64, sorted = 1 : i64} : (tensor<?xi64>, tensor<1xi64>) -> (tensor<?xi64>, tensor<?xi64>)
+  %negative = moe.onnx "Less"(%perm, %c4) version 13 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi1>
+  %is_negative = moe.onnx "Equal"(%negative, %c5) version 19 {} : (tensor<?xi1>, tensor<i1>) -> tensor<?xi1>
+  %mod2 = moe.onnx "Mod"(%perm, %c6) version 13 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi64>
+  %cast3 = moe.onnx "Cast"(%mod2) version 19 {to = 9 : i64} : (tensor<?xi64>) -> tensor<?xi1>
+  %quotient = moe.onnx "Div"(%perm, %c6) version 14 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi64>
+  %and4 = moe.onnx "And"(%is_negative, %cast3) version 7 {} : (tensor<?xi1>, tensor<?xi1>) -> tensor<?xi1>
+  %correction = moe.onnx "Cast"(%and4) version 19 {to = 7 : i64} : (tensor<?xi1>) -> tensor<?xi64>
+  %token_of = moe.onnx "Sub"(%quotient, %correction) version 14 {} : (tensor<?xi64>, tensor<?xi64>) -> tensor<?xi64>
+  %token_index = moe.onnx "Unsqueeze"(%token_of, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %xs = moe.onnx "GatherND"(%x, %token_index) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %flat_weights = moe.onnx "Reshape"(%weights, %c1) version 19 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?xf32>
+  %perm_index = moe.onnx "Unsqueeze"(%perm, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %sorted_weights = moe.onnx "GatherND"(%flat_weights, %perm_index) version 13 {} : (tensor<?xf32>, tensor<?x1xi64>) -> tensor<?xf32>
+  %cast5 = moe.onnx "Cast"(%sorted) version 19 {to = 1 : i64} : (tensor<?xi64>) -> tensor<?xf32>
+  %bin = moe.onnx "Div"(%cast5, %c7) version 14 {} : (tensor<?xf32>, tensor<f32>) -> tensor<?xf32>
+  %cast6 = moe.onnx "Cast"(%bin) version 19 {to = 7 : i64} : (tensor<?xf32>) -> tensor<?xi64>
+  %bins = moe.onnx "Clip"(%cast6, %c4, %c6) version 13 {} : (tensor<?xi64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %shape7 = moe.onnx "Shape"(%bins) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %ones = moe.onnx "Expand"(%c8, %shape7) version 13 {} : (tensor<f32>, tensor<1xi64>) -> tensor<?xf32>
+  %histogram = moe.onnx "ScatterElements"(%zeros, %bins, %ones) version 18 {axis = 0 : i64, reduction = "add"} : (tensor<3xf32>, tensor<?xi64>, tensor<?xf32>) -> tensor<3xf32>
+  %cast8 = moe.onnx "Cast"(%histogram) version 19 {to = 6 : i64} : (tensor<3xf32>) -> tensor<3xi32>
+  %running = moe.onnx "CumSum"(%cast8, %c4) version 14 {} : (tensor<3xi32>, tensor<i64>) -> tensor<3xi32>
+  %ends = moe.onnx "Cast"(%running) version 19 {to = 7 : i64} : (tensor<3xi32>) -> tensor<3xi64>
+  %end0, %end1, %end2 = moe.onnx "Split"(%ends) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3xi64>) -> (tensor<1xi64>, tensor<1xi64>, tensor<1xi64>)
+  %stop0 = moe.onnx "Squeeze"(%end0, %c10) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %stop1 = moe.onnx "Squeeze"(%end1, %c10) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %stop2 = moe.onnx "Squeeze"(%end2, %c10) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %range0 = moe.onnx "Range"(%c4, %stop0, %c11) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %range1 = moe.onnx "Range"(%stop0, %stop1, %c11) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %range2 = moe.onnx "Range"(%stop1, %stop2, %c11) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %w_gate_up_0, %w_gate_up_1, %w_gate_up_2 = moe.onnx "Split"(%w_gate_up) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3x8x32xf32>) -> (tensor<1x8x32xf32>, tensor<1x8x32xf32>, tensor<1x8x32xf32>)
+  %w_gate_up_rows0 = moe.onnx "Gather"(%xs, %range0) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %w_gate_up_matrix0 = moe.onnx "Squeeze"(%w_gate_up_0, %c10) version 13 {} : (tensor<1x8x32xf32>, tensor<1xi64>) -> tensor<8x32xf32>
+  %w_gate_up_product0 = moe.onnx "MatMul"(%w_gate_up_rows0, %w_gate_up_matrix0) version 13 {} : (tensor<?x8xf32>, tensor<8x32xf32>) -> tensor<?x32xf32>
+  %w_gate_up_rows1 = moe.onnx "Gather"(%xs, %range1) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %w_gate_up_matrix1 = moe.onnx "Squeeze"(%w_gate_up_1, %c10) version 13 {} : (tensor<1x8x32xf32>, tensor<1xi64>) -> tensor<8x32xf32>
+  %w_gate_up_product1 = moe.onnx "MatMul"(%w_gate_up_rows1, %w_gate_up_matrix1) version 13 {} : (tensor<?x8xf32>, tensor<8x32xf32>) -> tensor<?x32xf32>
+  %w_gate_up_rows2 = moe.onnx "Gather"(%xs, %range2) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %w_gate_up_matrix2 = moe.onnx "Squeeze"(%w_gate_up_2, %c10) version 13 {} : (tensor<1x8x32xf32>, tensor<1xi64>) -> tensor<8x32xf32>
+  %w_gate_up_product2 = moe.onnx "MatMul"(%w_gate_up_rows2, %w_gate_up_matrix2) version 13 {} : (tensor<?x8xf32>, tensor<8x32xf32>) -> tensor<?x32xf32>
+  %w_gate_up_all = moe.onnx "Concat"(%w_gate_up_product0, %w_gate_up_product1, %w_gate_up_product2) version 13 {axis = 0 : i64} : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<?x32xf32>
+  %gate, %up = moe.onnx "Split"(%w_gate_up_all) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x32xf32>) -> (tensor<?x16xf32>, tensor<?x16xf32>)
+  %sigmoid9 = moe.onnx "Sigmoid"(%gate) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %mul10 = moe.onnx "Mul"(%gate, %sigmoid9) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+  %h = moe.onnx "Mul"(%mul10, %up) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+  %w_down_0, %w_down_1, %w_down_2 = moe.onnx "Split"(%w_down) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3x16x8xf32>) -> (tensor<1x16x8xf32>, tensor<1x16x8xf32>, tensor<1x16x8xf32>)
+  %w_down_rows0 = moe.onnx "Gather"(%h, %range0) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?xi64>) -> tensor<?x16xf32>
+  %w_down_matrix0 = moe.onnx "Squeeze"(%w_down_0, %c10) version 13 {} : (tensor<1x16x8xf32>, tensor<1xi64>) -> tensor<16x8xf32>
+  %w_down_product0 = moe.onnx "MatMul"(%w_down_rows0, %w_down_matrix0) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %w_down_rows1 = moe.onnx "Gather"(%h, %range1) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?xi64>) -> tensor<?x16xf32>
+  %w_down_matrix1 = moe.onnx "Squeeze"(%w_down_1, %c10) version 13 {} : (tensor<1x16x8xf32>, tensor<1xi64>) -> tensor<16x8xf32>
+  %w_down_product1 = moe.onnx "MatMul"(%w_down_rows1, %w_down_matrix1) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %w_down_rows2 = moe.onnx "Gather"(%h, %range2) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?xi64>) -> tensor<?x16xf32>
+  %w_down_matrix2 = moe.onnx "Squeeze"(%w_down_2, %c10) version 13 {} : (tensor<1x16x8xf32>, tensor<1xi64>) -> tensor<16x8xf32>
+  %w_down_product2 = moe.onnx "MatMul"(%w_down_rows2, %w_down_matrix2) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %w_down_all = moe.onnx "Concat"(%w_down_product0, %w_down_product1, %w_down_product2) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %weight_column = moe.onnx "Unsqueeze"(%sorted_weights, %c1) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weighted = moe.onnx "Mul"(%w_down_all, %weight_column) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %p_shape = moe.onnx "Shape"(%perm) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %count = moe.onnx "Squeeze"(%p_shape) version 13 {} : (tensor<1xi64>) -> tensor<i64>
+  %blank = moe.onnx "Expand"(%c4, %p_shape) version 13 {} : (tensor<i64>, tensor<1xi64>) -> tensor<?xi64>
+  %places = moe.onnx "Range"(%c4, %count, %c11) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %inverse = moe.onnx "ScatterND"(%blank, %perm_index, %places) version 18 {} : (tensor<?xi64>, tensor<?x1xi64>, tensor<?xi64>) -> tensor<?xi64>
+  %inverse_index = moe.onnx "Unsqueeze"(%inverse, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %unsorted = moe.onnx "GatherND"(%weighted, %inverse_index) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %per_choice = moe.onnx "Reshape"(%unsorted, %c12) version 19 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<?x2x8xf32>
+  %out = moe.onnx "ReduceSum"(%per_choice, %c3) version 13 {keepdims = 0 : i64} : (tensor<?x2x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
+// Biases by the sorted ids, ReLU, perm / K without the correction for negative numbers.
+
+// CHECK: moe.experts {{.*}} gate_bias(%{{.*}} : tensor<3x16xf32>) {{.*}} down_bias(%{{.*}} : tensor<3x8xf32>)
+// CHECK-SAME: ffn = #moe.ffn<activation = relu>
+moe.weight @wr : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+moe.weight @w_gate_up : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 1536>)
+moe.weight @b_up : tensor<3x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 192>)
+moe.weight @w_down : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 1536>)
+moe.weight @b_down : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<-1> : tensor<1xi64>
+  %c2 = arith.constant dense<-1> : tensor<i64>
+  %c3 = arith.constant dense<1> : tensor<1xi64>
+  %c4 = arith.constant dense<2> : tensor<i64>
+  %c5 = arith.constant dense<0.6666666865348816> : tensor<f32>
+  %c6 = arith.constant dense<0> : tensor<i64>
+  %c7 = arith.constant dense<1.0> : tensor<f32>
+  %zeros = arith.constant dense<0.0> : tensor<3xf32>
+  %c9 = arith.constant dense<0> : tensor<1xi64>
+  %c10 = arith.constant dense<1> : tensor<i64>
+  %c11 = arith.constant dense<[-1, 2, 8]> : tensor<3xi64>
+  %wr = moe.weight_ref @wr : tensor<3x8xf32>
+  %w_gate_up = moe.weight_ref @w_gate_up : tensor<3x8x16xf32>
+  %b_up = moe.weight_ref @b_up : tensor<3x16xf32>
+  %w_down = moe.weight_ref @w_down : tensor<3x16x8xf32>
+  %b_down = moe.weight_ref @b_down : tensor<3x8xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<3x8xf32>) -> tensor<?x3xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64, largest = 1 : i64, sorted = 1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %total = moe.onnx "ReduceSum"(%values, %c1) version 13 {keepdims = 1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weights = moe.onnx "Div"(%values, %total) version 14 {} : (tensor<?x2xf32>, tensor<?x1xf32>) -> tensor<?x2xf32>
+  %flat_ids = moe.onnx "Reshape"(%ids, %c1) version 19 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %n_shape = moe.onnx "Shape"(%flat_ids) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %gather1 = moe.onnx "Gather"(%n_shape, %c2) version 13 {axis = 0 : i64} : (tensor<1xi64>, tensor<i64>) -> tensor<i64>
+  %n = moe.onnx "Reshape"(%gather1, %c3) version 19 {} : (tensor<i64>, tensor<1xi64>) -> tensor<1xi64>
+  %sorted, %perm = moe.onnx "TopK"(%flat_ids, %n) version 11 {axis = -1 : i64, largest = 0 : i64, sorted = 1 : i64} : (tensor<?xi64>, tensor<1xi64>) -> (tensor<?xi64>, tensor<?xi64>)
+  %token_of = moe.onnx "Div"(%perm, %c4) version 14 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi64>
+  %token_index = moe.onnx "Unsqueeze"(%token_of, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %xs = moe.onnx "GatherND"(%x, %token_index) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %flat_weights = moe.onnx "Reshape"(%weights, %c1) version 19 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?xf32>
+  %perm_index = moe.onnx "Unsqueeze"(%perm, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %sorted_weights = moe.onnx "GatherND"(%flat_weights, %perm_index) version 13 {} : (tensor<?xf32>, tensor<?x1xi64>) -> tensor<?xf32>
+  %cast2 = moe.onnx "Cast"(%sorted) version 19 {to = 1 : i64} : (tensor<?xi64>) -> tensor<?xf32>
+  %bin = moe.onnx "Div"(%cast2, %c5) version 14 {} : (tensor<?xf32>, tensor<f32>) -> tensor<?xf32>
+  %cast3 = moe.onnx "Cast"(%bin) version 19 {to = 7 : i64} : (tensor<?xf32>) -> tensor<?xi64>
+  %bins = moe.onnx "Clip"(%cast3, %c6, %c4) version 13 {} : (tensor<?xi64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %shape4 = moe.onnx "Shape"(%bins) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %ones = moe.onnx "Expand"(%c7, %shape4) version 13 {} : (tensor<f32>, tensor<1xi64>) -> tensor<?xf32>
+  %histogram = moe.onnx "ScatterElements"(%zeros, %bins, %ones) version 18 {axis = 0 : i64, reduction = "add"} : (tensor<3xf32>, tensor<?xi64>, tensor<?xf32>) -> tensor<3xf32>
+  %cast5 = moe.onnx "Cast"(%histogram) version 19 {to = 6 : i64} : (tensor<3xf32>) -> tensor<3xi32>
+  %running = moe.onnx "CumSum"(%cast5, %c6) version 14 {} : (tensor<3xi32>, tensor<i64>) -> tensor<3xi32>
+  %ends = moe.onnx "Cast"(%running) version 19 {to = 7 : i64} : (tensor<3xi32>) -> tensor<3xi64>
+  %end0, %end1, %end2 = moe.onnx "Split"(%ends) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3xi64>) -> (tensor<1xi64>, tensor<1xi64>, tensor<1xi64>)
+  %stop0 = moe.onnx "Squeeze"(%end0, %c9) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %stop1 = moe.onnx "Squeeze"(%end1, %c9) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %stop2 = moe.onnx "Squeeze"(%end2, %c9) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %range0 = moe.onnx "Range"(%c6, %stop0, %c10) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %range1 = moe.onnx "Range"(%stop0, %stop1, %c10) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %range2 = moe.onnx "Range"(%stop1, %stop2, %c10) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %w_gate_up_0, %w_gate_up_1, %w_gate_up_2 = moe.onnx "Split"(%w_gate_up) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3x8x16xf32>) -> (tensor<1x8x16xf32>, tensor<1x8x16xf32>, tensor<1x8x16xf32>)
+  %w_gate_up_rows0 = moe.onnx "Gather"(%xs, %range0) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %w_gate_up_matrix0 = moe.onnx "Squeeze"(%w_gate_up_0, %c9) version 13 {} : (tensor<1x8x16xf32>, tensor<1xi64>) -> tensor<8x16xf32>
+  %w_gate_up_product0 = moe.onnx "MatMul"(%w_gate_up_rows0, %w_gate_up_matrix0) version 13 {} : (tensor<?x8xf32>, tensor<8x16xf32>) -> tensor<?x16xf32>
+  %w_gate_up_rows1 = moe.onnx "Gather"(%xs, %range1) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %w_gate_up_matrix1 = moe.onnx "Squeeze"(%w_gate_up_1, %c9) version 13 {} : (tensor<1x8x16xf32>, tensor<1xi64>) -> tensor<8x16xf32>
+  %w_gate_up_product1 = moe.onnx "MatMul"(%w_gate_up_rows1, %w_gate_up_matrix1) version 13 {} : (tensor<?x8xf32>, tensor<8x16xf32>) -> tensor<?x16xf32>
+  %w_gate_up_rows2 = moe.onnx "Gather"(%xs, %range2) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %w_gate_up_matrix2 = moe.onnx "Squeeze"(%w_gate_up_2, %c9) version 13 {} : (tensor<1x8x16xf32>, tensor<1xi64>) -> tensor<8x16xf32>
+  %w_gate_up_product2 = moe.onnx "MatMul"(%w_gate_up_rows2, %w_gate_up_matrix2) version 13 {} : (tensor<?x8xf32>, tensor<8x16xf32>) -> tensor<?x16xf32>
+  %w_gate_up_all = moe.onnx "Concat"(%w_gate_up_product0, %w_gate_up_product1, %w_gate_up_product2) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+  %sorted_index = moe.onnx "Unsqueeze"(%sorted, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %gathernd6 = moe.onnx "GatherND"(%b_up, %sorted_index) version 13 {} : (tensor<3x16xf32>, tensor<?x1xi64>) -> tensor<?x16xf32>
+  %up_biased = moe.onnx "Add"(%w_gate_up_all, %gathernd6) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+  %h = moe.onnx "Relu"(%up_biased) version 14 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %w_down_0, %w_down_1, %w_down_2 = moe.onnx "Split"(%w_down) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3x16x8xf32>) -> (tensor<1x16x8xf32>, tensor<1x16x8xf32>, tensor<1x16x8xf32>)
+  %w_down_rows0 = moe.onnx "Gather"(%h, %range0) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?xi64>) -> tensor<?x16xf32>
+  %w_down_matrix0 = moe.onnx "Squeeze"(%w_down_0, %c9) version 13 {} : (tensor<1x16x8xf32>, tensor<1xi64>) -> tensor<16x8xf32>
+  %w_down_product0 = moe.onnx "MatMul"(%w_down_rows0, %w_down_matrix0) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %w_down_rows1 = moe.onnx "Gather"(%h, %range1) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?xi64>) -> tensor<?x16xf32>
+  %w_down_matrix1 = moe.onnx "Squeeze"(%w_down_1, %c9) version 13 {} : (tensor<1x16x8xf32>, tensor<1xi64>) -> tensor<16x8xf32>
+  %w_down_product1 = moe.onnx "MatMul"(%w_down_rows1, %w_down_matrix1) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %w_down_rows2 = moe.onnx "Gather"(%h, %range2) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?xi64>) -> tensor<?x16xf32>
+  %w_down_matrix2 = moe.onnx "Squeeze"(%w_down_2, %c9) version 13 {} : (tensor<1x16x8xf32>, tensor<1xi64>) -> tensor<16x8xf32>
+  %w_down_product2 = moe.onnx "MatMul"(%w_down_rows2, %w_down_matrix2) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %w_down_all = moe.onnx "Concat"(%w_down_product0, %w_down_product1, %w_down_product2) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %gathernd7 = moe.onnx "GatherND"(%b_down, %sorted_index) version 13 {} : (tensor<3x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %down_biased = moe.onnx "Add"(%w_down_all, %gathernd7) version 14 {} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %weight_column = moe.onnx "Unsqueeze"(%sorted_weights, %c1) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weighted = moe.onnx "Mul"(%down_biased, %weight_column) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %p_shape = moe.onnx "Shape"(%perm) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %count = moe.onnx "Squeeze"(%p_shape) version 13 {} : (tensor<1xi64>) -> tensor<i64>
+  %blank = moe.onnx "Expand"(%c6, %p_shape) version 13 {} : (tensor<i64>, tensor<1xi64>) -> tensor<?xi64>
+  %places = moe.onnx "Range"(%c6, %count, %c10) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %inverse = moe.onnx "ScatterND"(%blank, %perm_index, %places) version 18 {} : (tensor<?xi64>, tensor<?x1xi64>, tensor<?xi64>) -> tensor<?xi64>
+  %inverse_index = moe.onnx "Unsqueeze"(%inverse, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %unsorted = moe.onnx "GatherND"(%weighted, %inverse_index) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %per_choice = moe.onnx "Reshape"(%unsorted, %c11) version 19 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<?x2x8xf32>
+  %out = moe.onnx "ReduceSum"(%per_choice, %c3) version 13 {keepdims = 0 : i64} : (tensor<?x2x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
+// f16, ranges by Slice, products by Gemm with [E, out, in] weights.
+
+// CHECK: moe.experts {{.*}} gate(%{{.*}} : tensor<3x32x8xf16>) down(%{{.*}} : tensor<3x8x16xf16>)
+// CHECK-NOT: order =
+// CHECK: moe.combine {{.*}} -> tensor<?x8xf32>
+moe.weight @wr : tensor<3x8xf16> source(#moe.file<"model.onnx", offset = 0, length = 48>)
+moe.weight @w_gate_up : tensor<3x32x8xf16> source(#moe.file<"model.onnx", offset = 0, length = 1536>)
+moe.weight @w_down : tensor<3x8x16xf16> source(#moe.file<"model.onnx", offset = 0, length = 768>)
+func.func @main(%x: tensor<?x8xf16> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<-1> : tensor<1xi64>
+  %c2 = arith.constant dense<-1> : tensor<i64>
+  %c3 = arith.constant dense<1> : tensor<1xi64>
+  %c4 = arith.constant dense<0> : tensor<i64>
+  %c5 = arith.constant dense<true> : tensor<i1>
+  %c6 = arith.constant dense<2> : tensor<i64>
+  %c7 = arith.constant dense<0.6666666865348816> : tensor<f32>
+  %c8 = arith.constant dense<1.0> : tensor<f32>
+  %zeros = arith.constant dense<0.0> : tensor<3xf32>
+  %c10 = arith.constant dense<0> : tensor<1xi64>
+  %c11 = arith.constant dense<1> : tensor<i64>
+  %c12 = arith.constant dense<[-1, 2, 8]> : tensor<3xi64>
+  %wr = moe.weight_ref @wr : tensor<3x8xf16>
+  %w_gate_up = moe.weight_ref @w_gate_up : tensor<3x32x8xf16>
+  %w_down = moe.weight_ref @w_down : tensor<3x8x16xf16>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf16>, tensor<3x8xf16>) -> tensor<?x3xf16>
+  %logits32 = moe.onnx "Cast"(%logits) version 19 {to = 1 : i64} : (tensor<?x3xf16>) -> tensor<?x3xf32>
+  %probs = moe.onnx "Softmax"(%logits32) version 13 {axis = -1 : i64} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64, largest = 1 : i64, sorted = 1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %total = moe.onnx "ReduceSum"(%values, %c1) version 13 {keepdims = 1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weights = moe.onnx "Div"(%values, %total) version 14 {} : (tensor<?x2xf32>, tensor<?x1xf32>) -> tensor<?x2xf32>
+  %flat_ids = moe.onnx "Reshape"(%ids, %c1) version 19 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %n_shape = moe.onnx "Shape"(%flat_ids) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %gather1 = moe.onnx "Gather"(%n_shape, %c2) version 13 {axis = 0 : i64} : (tensor<1xi64>, tensor<i64>) -> tensor<i64>
+  %n = moe.onnx "Reshape"(%gather1, %c3) version 19 {} : (tensor<i64>, tensor<1xi64>) -> tensor<1xi64>
+  %sorted, %perm = moe.onnx "TopK"(%flat_ids, %n) version 11 {axis = -1 : i64, largest = 0 : i64, sorted = 1 : i64} : (tensor<?xi64>, tensor<1xi64>) -> (tensor<?xi64>, tensor<?xi64>)
+  %negative = moe.onnx "Less"(%perm, %c4) version 13 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi1>
+  %is_negative = moe.onnx "Equal"(%negative, %c5) version 19 {} : (tensor<?xi1>, tensor<i1>) -> tensor<?xi1>
+  %mod2 = moe.onnx "Mod"(%perm, %c6) version 13 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi64>
+  %cast3 = moe.onnx "Cast"(%mod2) version 19 {to = 9 : i64} : (tensor<?xi64>) -> tensor<?xi1>
+  %quotient = moe.onnx "Div"(%perm, %c6) version 14 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi64>
+  %and4 = moe.onnx "And"(%is_negative, %cast3) version 7 {} : (tensor<?xi1>, tensor<?xi1>) -> tensor<?xi1>
+  %correction = moe.onnx "Cast"(%and4) version 19 {to = 7 : i64} : (tensor<?xi1>) -> tensor<?xi64>
+  %token_of = moe.onnx "Sub"(%quotient, %correction) version 14 {} : (tensor<?xi64>, tensor<?xi64>) -> tensor<?xi64>
+  %token_index = moe.onnx "Unsqueeze"(%token_of, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %xs = moe.onnx "GatherND"(%x, %token_index) version 13 {} : (tensor<?x8xf16>, tensor<?x1xi64>) -> tensor<?x8xf16>
+  %flat_weights = moe.onnx "Reshape"(%weights, %c1) version 19 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?xf32>
+  %perm_index = moe.onnx "Unsqueeze"(%perm, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %sorted_weights = moe.onnx "GatherND"(%flat_weights, %perm_index) version 13 {} : (tensor<?xf32>, tensor<?x1xi64>) -> tensor<?xf32>
+  %cast5 = moe.onnx "Cast"(%sorted) version 19 {to = 1 : i64} : (tensor<?xi64>) -> tensor<?xf32>
+  %bin = moe.onnx "Div"(%cast5, %c7) version 14 {} : (tensor<?xf32>, tensor<f32>) -> tensor<?xf32>
+  %cast6 = moe.onnx "Cast"(%bin) version 19 {to = 7 : i64} : (tensor<?xf32>) -> tensor<?xi64>
+  %bins = moe.onnx "Clip"(%cast6, %c4, %c6) version 13 {} : (tensor<?xi64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %shape7 = moe.onnx "Shape"(%bins) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %ones = moe.onnx "Expand"(%c8, %shape7) version 13 {} : (tensor<f32>, tensor<1xi64>) -> tensor<?xf32>
+  %histogram = moe.onnx "ScatterElements"(%zeros, %bins, %ones) version 18 {axis = 0 : i64, reduction = "add"} : (tensor<3xf32>, tensor<?xi64>, tensor<?xf32>) -> tensor<3xf32>
+  %cast8 = moe.onnx "Cast"(%histogram) version 19 {to = 6 : i64} : (tensor<3xf32>) -> tensor<3xi32>
+  %running = moe.onnx "CumSum"(%cast8, %c4) version 14 {} : (tensor<3xi32>, tensor<i64>) -> tensor<3xi32>
+  %ends = moe.onnx "Cast"(%running) version 19 {to = 7 : i64} : (tensor<3xi32>) -> tensor<3xi64>
+  %end0, %end1, %end2 = moe.onnx "Split"(%ends) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3xi64>) -> (tensor<1xi64>, tensor<1xi64>, tensor<1xi64>)
+  %stop0 = moe.onnx "Squeeze"(%end0, %c10) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %stop1 = moe.onnx "Squeeze"(%end1, %c10) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %stop2 = moe.onnx "Squeeze"(%end2, %c10) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %w_gate_up_0, %w_gate_up_1, %w_gate_up_2 = moe.onnx "Split"(%w_gate_up) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3x32x8xf16>) -> (tensor<1x32x8xf16>, tensor<1x32x8xf16>, tensor<1x32x8xf16>)
+  %w_gate_up_rows0 = moe.onnx "Slice"(%xs, %c10, %end0, %c10) version 13 {} : (tensor<?x8xf16>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x?xf16>
+  %w_gate_up_matrix0 = moe.onnx "Squeeze"(%w_gate_up_0, %c10) version 13 {} : (tensor<1x32x8xf16>, tensor<1xi64>) -> tensor<32x8xf16>
+  %w_gate_up_product0 = moe.onnx "Gemm"(%w_gate_up_rows0, %w_gate_up_matrix0) version 13 {transB = 1 : i64} : (tensor<?x?xf16>, tensor<32x8xf16>) -> tensor<?x32xf16>
+  %w_gate_up_rows1 = moe.onnx "Slice"(%xs, %end0, %end1, %c10) version 13 {} : (tensor<?x8xf16>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x?xf16>
+  %w_gate_up_matrix1 = moe.onnx "Squeeze"(%w_gate_up_1, %c10) version 13 {} : (tensor<1x32x8xf16>, tensor<1xi64>) -> tensor<32x8xf16>
+  %w_gate_up_product1 = moe.onnx "Gemm"(%w_gate_up_rows1, %w_gate_up_matrix1) version 13 {transB = 1 : i64} : (tensor<?x?xf16>, tensor<32x8xf16>) -> tensor<?x32xf16>
+  %w_gate_up_rows2 = moe.onnx "Slice"(%xs, %end1, %end2, %c10) version 13 {} : (tensor<?x8xf16>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x?xf16>
+  %w_gate_up_matrix2 = moe.onnx "Squeeze"(%w_gate_up_2, %c10) version 13 {} : (tensor<1x32x8xf16>, tensor<1xi64>) -> tensor<32x8xf16>
+  %w_gate_up_product2 = moe.onnx "Gemm"(%w_gate_up_rows2, %w_gate_up_matrix2) version 13 {transB = 1 : i64} : (tensor<?x?xf16>, tensor<32x8xf16>) -> tensor<?x32xf16>
+  %w_gate_up_all = moe.onnx "Concat"(%w_gate_up_product0, %w_gate_up_product1, %w_gate_up_product2) version 13 {axis = 0 : i64} : (tensor<?x32xf16>, tensor<?x32xf16>, tensor<?x32xf16>) -> tensor<?x32xf16>
+  %gate, %up = moe.onnx "Split"(%w_gate_up_all) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x32xf16>) -> (tensor<?x16xf16>, tensor<?x16xf16>)
+  %sigmoid9 = moe.onnx "Sigmoid"(%gate) version 13 {} : (tensor<?x16xf16>) -> tensor<?x16xf16>
+  %mul10 = moe.onnx "Mul"(%gate, %sigmoid9) version 14 {} : (tensor<?x16xf16>, tensor<?x16xf16>) -> tensor<?x16xf16>
+  %h = moe.onnx "Mul"(%mul10, %up) version 14 {} : (tensor<?x16xf16>, tensor<?x16xf16>) -> tensor<?x16xf16>
+  %w_down_0, %w_down_1, %w_down_2 = moe.onnx "Split"(%w_down) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3x8x16xf16>) -> (tensor<1x8x16xf16>, tensor<1x8x16xf16>, tensor<1x8x16xf16>)
+  %w_down_rows0 = moe.onnx "Slice"(%h, %c10, %end0, %c10) version 13 {} : (tensor<?x16xf16>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x?xf16>
+  %w_down_matrix0 = moe.onnx "Squeeze"(%w_down_0, %c10) version 13 {} : (tensor<1x8x16xf16>, tensor<1xi64>) -> tensor<8x16xf16>
+  %w_down_product0 = moe.onnx "Gemm"(%w_down_rows0, %w_down_matrix0) version 13 {transB = 1 : i64} : (tensor<?x?xf16>, tensor<8x16xf16>) -> tensor<?x8xf16>
+  %w_down_rows1 = moe.onnx "Slice"(%h, %end0, %end1, %c10) version 13 {} : (tensor<?x16xf16>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x?xf16>
+  %w_down_matrix1 = moe.onnx "Squeeze"(%w_down_1, %c10) version 13 {} : (tensor<1x8x16xf16>, tensor<1xi64>) -> tensor<8x16xf16>
+  %w_down_product1 = moe.onnx "Gemm"(%w_down_rows1, %w_down_matrix1) version 13 {transB = 1 : i64} : (tensor<?x?xf16>, tensor<8x16xf16>) -> tensor<?x8xf16>
+  %w_down_rows2 = moe.onnx "Slice"(%h, %end1, %end2, %c10) version 13 {} : (tensor<?x16xf16>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x?xf16>
+  %w_down_matrix2 = moe.onnx "Squeeze"(%w_down_2, %c10) version 13 {} : (tensor<1x8x16xf16>, tensor<1xi64>) -> tensor<8x16xf16>
+  %w_down_product2 = moe.onnx "Gemm"(%w_down_rows2, %w_down_matrix2) version 13 {transB = 1 : i64} : (tensor<?x?xf16>, tensor<8x16xf16>) -> tensor<?x8xf16>
+  %w_down_all = moe.onnx "Concat"(%w_down_product0, %w_down_product1, %w_down_product2) version 13 {axis = 0 : i64} : (tensor<?x8xf16>, tensor<?x8xf16>, tensor<?x8xf16>) -> tensor<?x8xf16>
+  %y32 = moe.onnx "Cast"(%w_down_all) version 19 {to = 1 : i64} : (tensor<?x8xf16>) -> tensor<?x8xf32>
+  %weight_column = moe.onnx "Unsqueeze"(%sorted_weights, %c1) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weighted = moe.onnx "Mul"(%y32, %weight_column) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %p_shape = moe.onnx "Shape"(%perm) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %count = moe.onnx "Squeeze"(%p_shape) version 13 {} : (tensor<1xi64>) -> tensor<i64>
+  %blank = moe.onnx "Expand"(%c4, %p_shape) version 13 {} : (tensor<i64>, tensor<1xi64>) -> tensor<?xi64>
+  %places = moe.onnx "Range"(%c4, %count, %c11) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %inverse = moe.onnx "ScatterND"(%blank, %perm_index, %places) version 18 {} : (tensor<?xi64>, tensor<?x1xi64>, tensor<?xi64>) -> tensor<?xi64>
+  %inverse_index = moe.onnx "Unsqueeze"(%inverse, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %unsorted = moe.onnx "GatherND"(%weighted, %inverse_index) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %per_choice = moe.onnx "Reshape"(%unsorted, %c12) version 19 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<?x2x8xf32>
+  %out = moe.onnx "ReduceSum"(%per_choice, %c3) version 13 {keepdims = 0 : i64} : (tensor<?x2x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
+// What the histogram starts from is known by its value: any zeros will do.
+
+// CHECK: moe.experts
+// CHECK-NOT: ScatterElements
+moe.weight @wr : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+moe.weight @w_gate_up : tensor<3x8x32xf32> source(#moe.file<"model.onnx", offset = 0, length = 3072>)
+moe.weight @w_down : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 1536>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<-1> : tensor<1xi64>
+  %c2 = arith.constant dense<-1> : tensor<i64>
+  %c3 = arith.constant dense<1> : tensor<1xi64>
+  %c4 = arith.constant dense<0> : tensor<i64>
+  %c5 = arith.constant dense<true> : tensor<i1>
+  %c6 = arith.constant dense<2> : tensor<i64>
+  %c7 = arith.constant dense<0.6666666865348816> : tensor<f32>
+  %c8 = arith.constant dense<1.0> : tensor<f32>
+  %zeros = arith.constant dense<0.0> : tensor<3xf32>
+  %c10 = arith.constant dense<0> : tensor<1xi64>
+  %c11 = arith.constant dense<1> : tensor<i64>
+  %c12 = arith.constant dense<[-1, 2, 8]> : tensor<3xi64>
+  %zeros_of_another_layer = arith.constant dense<0.0> : tensor<3xf32>
+  %wr = moe.weight_ref @wr : tensor<3x8xf32>
+  %w_gate_up = moe.weight_ref @w_gate_up : tensor<3x8x32xf32>
+  %w_down = moe.weight_ref @w_down : tensor<3x16x8xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<3x8xf32>) -> tensor<?x3xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64, largest = 1 : i64, sorted = 1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %total = moe.onnx "ReduceSum"(%values, %c1) version 13 {keepdims = 1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weights = moe.onnx "Div"(%values, %total) version 14 {} : (tensor<?x2xf32>, tensor<?x1xf32>) -> tensor<?x2xf32>
+  %flat_ids = moe.onnx "Reshape"(%ids, %c1) version 19 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %n_shape = moe.onnx "Shape"(%flat_ids) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %gather1 = moe.onnx "Gather"(%n_shape, %c2) version 13 {axis = 0 : i64} : (tensor<1xi64>, tensor<i64>) -> tensor<i64>
+  %n = moe.onnx "Reshape"(%gather1, %c3) version 19 {} : (tensor<i64>, tensor<1xi64>) -> tensor<1xi64>
+  %sorted, %perm = moe.onnx "TopK"(%flat_ids, %n) version 11 {axis = -1 : i64, largest = 0 : i64, sorted = 1 : i64} : (tensor<?xi64>, tensor<1xi64>) -> (tensor<?xi64>, tensor<?xi64>)
+  %negative = moe.onnx "Less"(%perm, %c4) version 13 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi1>
+  %is_negative = moe.onnx "Equal"(%negative, %c5) version 19 {} : (tensor<?xi1>, tensor<i1>) -> tensor<?xi1>
+  %mod2 = moe.onnx "Mod"(%perm, %c6) version 13 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi64>
+  %cast3 = moe.onnx "Cast"(%mod2) version 19 {to = 9 : i64} : (tensor<?xi64>) -> tensor<?xi1>
+  %quotient = moe.onnx "Div"(%perm, %c6) version 14 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi64>
+  %and4 = moe.onnx "And"(%is_negative, %cast3) version 7 {} : (tensor<?xi1>, tensor<?xi1>) -> tensor<?xi1>
+  %correction = moe.onnx "Cast"(%and4) version 19 {to = 7 : i64} : (tensor<?xi1>) -> tensor<?xi64>
+  %token_of = moe.onnx "Sub"(%quotient, %correction) version 14 {} : (tensor<?xi64>, tensor<?xi64>) -> tensor<?xi64>
+  %token_index = moe.onnx "Unsqueeze"(%token_of, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %xs = moe.onnx "GatherND"(%x, %token_index) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %flat_weights = moe.onnx "Reshape"(%weights, %c1) version 19 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?xf32>
+  %perm_index = moe.onnx "Unsqueeze"(%perm, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %sorted_weights = moe.onnx "GatherND"(%flat_weights, %perm_index) version 13 {} : (tensor<?xf32>, tensor<?x1xi64>) -> tensor<?xf32>
+  %cast5 = moe.onnx "Cast"(%sorted) version 19 {to = 1 : i64} : (tensor<?xi64>) -> tensor<?xf32>
+  %bin = moe.onnx "Div"(%cast5, %c7) version 14 {} : (tensor<?xf32>, tensor<f32>) -> tensor<?xf32>
+  %cast6 = moe.onnx "Cast"(%bin) version 19 {to = 7 : i64} : (tensor<?xf32>) -> tensor<?xi64>
+  %bins = moe.onnx "Clip"(%cast6, %c4, %c6) version 13 {} : (tensor<?xi64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %shape7 = moe.onnx "Shape"(%bins) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %ones = moe.onnx "Expand"(%c8, %shape7) version 13 {} : (tensor<f32>, tensor<1xi64>) -> tensor<?xf32>
+  %histogram = moe.onnx "ScatterElements"(%zeros_of_another_layer, %bins, %ones) version 18 {axis = 0 : i64, reduction = "add"} : (tensor<3xf32>, tensor<?xi64>, tensor<?xf32>) -> tensor<3xf32>
+  %cast8 = moe.onnx "Cast"(%histogram) version 19 {to = 6 : i64} : (tensor<3xf32>) -> tensor<3xi32>
+  %running = moe.onnx "CumSum"(%cast8, %c4) version 14 {} : (tensor<3xi32>, tensor<i64>) -> tensor<3xi32>
+  %ends = moe.onnx "Cast"(%running) version 19 {to = 7 : i64} : (tensor<3xi32>) -> tensor<3xi64>
+  %end0, %end1, %end2 = moe.onnx "Split"(%ends) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3xi64>) -> (tensor<1xi64>, tensor<1xi64>, tensor<1xi64>)
+  %stop0 = moe.onnx "Squeeze"(%end0, %c10) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %stop1 = moe.onnx "Squeeze"(%end1, %c10) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %stop2 = moe.onnx "Squeeze"(%end2, %c10) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %range0 = moe.onnx "Range"(%c4, %stop0, %c11) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %range1 = moe.onnx "Range"(%stop0, %stop1, %c11) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %range2 = moe.onnx "Range"(%stop1, %stop2, %c11) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %w_gate_up_0, %w_gate_up_1, %w_gate_up_2 = moe.onnx "Split"(%w_gate_up) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3x8x32xf32>) -> (tensor<1x8x32xf32>, tensor<1x8x32xf32>, tensor<1x8x32xf32>)
+  %w_gate_up_rows0 = moe.onnx "Gather"(%xs, %range0) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %w_gate_up_matrix0 = moe.onnx "Squeeze"(%w_gate_up_0, %c10) version 13 {} : (tensor<1x8x32xf32>, tensor<1xi64>) -> tensor<8x32xf32>
+  %w_gate_up_product0 = moe.onnx "MatMul"(%w_gate_up_rows0, %w_gate_up_matrix0) version 13 {} : (tensor<?x8xf32>, tensor<8x32xf32>) -> tensor<?x32xf32>
+  %w_gate_up_rows1 = moe.onnx "Gather"(%xs, %range1) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %w_gate_up_matrix1 = moe.onnx "Squeeze"(%w_gate_up_1, %c10) version 13 {} : (tensor<1x8x32xf32>, tensor<1xi64>) -> tensor<8x32xf32>
+  %w_gate_up_product1 = moe.onnx "MatMul"(%w_gate_up_rows1, %w_gate_up_matrix1) version 13 {} : (tensor<?x8xf32>, tensor<8x32xf32>) -> tensor<?x32xf32>
+  %w_gate_up_rows2 = moe.onnx "Gather"(%xs, %range2) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %w_gate_up_matrix2 = moe.onnx "Squeeze"(%w_gate_up_2, %c10) version 13 {} : (tensor<1x8x32xf32>, tensor<1xi64>) -> tensor<8x32xf32>
+  %w_gate_up_product2 = moe.onnx "MatMul"(%w_gate_up_rows2, %w_gate_up_matrix2) version 13 {} : (tensor<?x8xf32>, tensor<8x32xf32>) -> tensor<?x32xf32>
+  %w_gate_up_all = moe.onnx "Concat"(%w_gate_up_product0, %w_gate_up_product1, %w_gate_up_product2) version 13 {axis = 0 : i64} : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<?x32xf32>
+  %gate, %up = moe.onnx "Split"(%w_gate_up_all) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x32xf32>) -> (tensor<?x16xf32>, tensor<?x16xf32>)
+  %sigmoid9 = moe.onnx "Sigmoid"(%gate) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %mul10 = moe.onnx "Mul"(%gate, %sigmoid9) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+  %h = moe.onnx "Mul"(%mul10, %up) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+  %w_down_0, %w_down_1, %w_down_2 = moe.onnx "Split"(%w_down) version 18 {axis = 0 : i64, num_outputs = 3 : i64} : (tensor<3x16x8xf32>) -> (tensor<1x16x8xf32>, tensor<1x16x8xf32>, tensor<1x16x8xf32>)
+  %w_down_rows0 = moe.onnx "Gather"(%h, %range0) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?xi64>) -> tensor<?x16xf32>
+  %w_down_matrix0 = moe.onnx "Squeeze"(%w_down_0, %c10) version 13 {} : (tensor<1x16x8xf32>, tensor<1xi64>) -> tensor<16x8xf32>
+  %w_down_product0 = moe.onnx "MatMul"(%w_down_rows0, %w_down_matrix0) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %w_down_rows1 = moe.onnx "Gather"(%h, %range1) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?xi64>) -> tensor<?x16xf32>
+  %w_down_matrix1 = moe.onnx "Squeeze"(%w_down_1, %c10) version 13 {} : (tensor<1x16x8xf32>, tensor<1xi64>) -> tensor<16x8xf32>
+  %w_down_product1 = moe.onnx "MatMul"(%w_down_rows1, %w_down_matrix1) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %w_down_rows2 = moe.onnx "Gather"(%h, %range2) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?xi64>) -> tensor<?x16xf32>
+  %w_down_matrix2 = moe.onnx "Squeeze"(%w_down_2, %c10) version 13 {} : (tensor<1x16x8xf32>, tensor<1xi64>) -> tensor<16x8xf32>
+  %w_down_product2 = moe.onnx "MatMul"(%w_down_rows2, %w_down_matrix2) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %w_down_all = moe.onnx "Concat"(%w_down_product0, %w_down_product1, %w_down_product2) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %weight_column = moe.onnx "Unsqueeze"(%sorted_weights, %c1) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weighted = moe.onnx "Mul"(%w_down_all, %weight_column) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %p_shape = moe.onnx "Shape"(%perm) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %count = moe.onnx "Squeeze"(%p_shape) version 13 {} : (tensor<1xi64>) -> tensor<i64>
+  %blank = moe.onnx "Expand"(%c4, %p_shape) version 13 {} : (tensor<i64>, tensor<1xi64>) -> tensor<?xi64>
+  %places = moe.onnx "Range"(%c4, %count, %c11) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %inverse = moe.onnx "ScatterND"(%blank, %perm_index, %places) version 18 {} : (tensor<?xi64>, tensor<?x1xi64>, tensor<?xi64>) -> tensor<?xi64>
+  %inverse_index = moe.onnx "Unsqueeze"(%inverse, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %unsorted = moe.onnx "GatherND"(%weighted, %inverse_index) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %per_choice = moe.onnx "Reshape"(%unsorted, %c12) version 19 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<?x2x8xf32>
+  %out = moe.onnx "ReduceSum"(%per_choice, %c3) version 13 {keepdims = 0 : i64} : (tensor<?x2x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}

@@ -1,0 +1,58 @@
+// RUN: moe-opt %s --moe-raise-onnx --split-input-file --mlir-print-local-scope | FileCheck %s
+
+// Four query heads share two key heads: nothing is repeated, the group counts as rows. The past is joined in front; causality counts it.
+// CHECK-LABEL: func.func @grouped_causal
+// CHECK-DAG: %[[K:.*]] = moe.concat axis 2 ins(%arg3, %arg1 :
+// CHECK-DAG: %[[V:.*]] = moe.concat axis 2 ins(%arg4, %arg2 :
+// CHECK: linalg.batch_matmul indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d0, d1, d3)>, affine_map<(d0, d1, d2, d3) -> (d0, d2, d3)>, affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>]
+// CHECK-SAME: tensor<?x?x16xf32>, tensor<?x?x16xf32>
+// CHECK: arith.cmpi sle
+// CHECK: arith.select
+// CHECK: arith.maximumf
+// CHECK: math.exp
+// CHECK: linalg.batch_matmul ins(%{{.*}}, %{{.*}} : tensor<?x?x?xf32>, tensor<?x?x16xf32>)
+// CHECK: return %{{.*}}, %[[K]], %[[V]]
+func.func @grouped_causal(%q: tensor<?x4x?x16xf32> {moe.name = "q", moe.dims = ["b", "4", "s", "16"]},
+    %k: tensor<?x2x?x16xf32> {moe.name = "k", moe.dims = ["b", "2", "s", "16"]}, %v: tensor<?x2x?x16xf32> {moe.name = "v", moe.dims = ["b", "2", "s", "16"]},
+    %pk: tensor<?x2x?x16xf32> {moe.name = "pk", moe.dims = ["b", "2", "p", "16"]}, %pv: tensor<?x2x?x16xf32> {moe.name = "pv", moe.dims = ["b", "2", "p", "16"]})
+    -> (tensor<?x4x?x16xf32> {moe.name = "y", moe.dims = ["b", "4", "s", "16"]}, tensor<?x2x?x16xf32> {moe.name = "nk", moe.dims = ["b", "2", "p + s", "16"]},
+        tensor<?x2x?x16xf32> {moe.name = "nv", moe.dims = ["b", "2", "p + s", "16"]}) attributes {moe.entry} {
+  %none = moe.absent : none
+  %y, %nk, %nv = moe.onnx "Attention"(%q, %k, %v, %none, %pk, %pv) version 23 {is_causal = 1 : i64}
+      : (tensor<?x4x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>, none, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>)
+      -> (tensor<?x4x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>)
+  return %y, %nk, %nv : tensor<?x4x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>
+}
+
+// -----
+
+// A bool mask selects, with the heads broadcast in its map.
+// CHECK-LABEL: func.func @masked
+// CHECK: linalg.generic
+// CHECK-SAME: affine_map<(d0, d1, d2, d3) -> (d0, 0, d2, d3)>
+// CHECK-SAME: tensor<?x4x?x?xf32>, tensor<?x1x?x?xi1>
+// CHECK: arith.select
+func.func @masked(%q: tensor<?x4x?x16xf32> {moe.name = "q", moe.dims = ["b", "4", "s", "16"]}, %m: tensor<?x1x?x?xi1> {moe.name = "m", moe.dims = ["b", "1", "s", "s"]})
+    -> (tensor<?x4x?x16xf32> {moe.name = "y", moe.dims = ["b", "4", "s", "16"]}) attributes {moe.entry} {
+  %0 = moe.onnx "Attention"(%q, %q, %q, %m) version 23 {scale = 0.25 : f32}
+      : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>, tensor<?x1x?x?xi1>) -> tensor<?x4x?x16xf32>
+  return %0 : tensor<?x4x?x16xf32>
+}
+
+// -----
+
+// Halves of a head are pairs: two slices, two generics, one concat; the cache is broadcast over the heads.
+// CHECK-LABEL: func.func @rotary
+// CHECK: tensor.extract_slice %arg0[0, 0, 0, 0]
+// CHECK: tensor.extract_slice %arg0[0, 0, 0, 8]
+// CHECK: linalg.generic
+// CHECK-SAME: affine_map<(d0, d1, d2, d3) -> (d0, d2, d3)>
+// CHECK: arith.subf
+// CHECK: linalg.generic
+// CHECK: arith.addf
+// CHECK: moe.concat axis 3
+func.func @rotary(%x: tensor<?x4x?x16xf32> {moe.name = "x", moe.dims = ["b", "4", "s", "16"]}, %c: tensor<?x?x8xf32> {moe.name = "c", moe.dims = ["b", "s", "8"]})
+    -> (tensor<?x4x?x16xf32> {moe.name = "y", moe.dims = ["b", "4", "s", "16"]}) attributes {moe.entry} {
+  %0 = moe.onnx "RotaryEmbedding"(%x, %c, %c) version 23 {} : (tensor<?x4x?x16xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x4x?x16xf32>
+  return %0 : tensor<?x4x?x16xf32>
+}
