@@ -48,8 +48,10 @@ static LogicalResult verifySource(WeightOp op, Attribute source, RankedTensorTyp
 static LogicalResult verifyPacked(WeightOp op, RankedTensorType type) {
   // weight-c6
   const PackingFamily packing = *op.getPacking();
+  if (packing == PackingFamily::Plain)
+    return op.getFrom()->size() == 1 ? success() : op.emitOpError("expected 1 weight in from (plain), got ") << op.getFrom()->size();
   const GateLayout gate = *op.getGate();
-  if (packing == PackingFamily::Plain || (packing == PackingFamily::GateUp16) != (gate != GateLayout::None))
+  if ((packing == PackingFamily::GateUp16) != (gate != GateLayout::None))
     return op.emitOpError("expected packing panel32 with gate none or gate_up16 with another, got ")
            << stringifyPackingFamily(packing) << " and " << stringifyGateLayout(gate);
   const size_t sources = gate == GateLayout::Separate ? 2 : 1;
@@ -71,10 +73,11 @@ LogicalResult WeightOp::verify() {
   if (!type.hasStaticShape())
     return emitOpError("expected static sizes, got ") << type;
   // weight-c5
-  for (const auto &[name, present] : {std::pair("from", getFrom().has_value()), std::pair("order", getOrder().has_value()),
-                                      std::pair("gate", getGate().has_value())})
-    if (failed(exactlyWhere(*this, name, present, getPacking().has_value(), "where it is packed")))
-      return failure();
+  const bool panels = getPacking() && *getPacking() != PackingFamily::Plain;
+  if (failed(exactlyWhere(*this, "from", getFrom().has_value(), getPacking().has_value(), "where it is packed")) ||
+      failed(exactlyWhere(*this, "order", getOrder().has_value(), panels, "where it is packed in panels")) ||
+      failed(exactlyWhere(*this, "gate", getGate().has_value(), panels, "where it is packed in panels")))
+    return failure();
   if (failed(getSource() ? verifySource(*this, *getSource(), type) : verifyPacked(*this, type)))
     return failure();
   // weight-c8
@@ -103,6 +106,11 @@ LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &tables) {
       return error;
     };
     auto matrix = cast<RankedTensorType>(source.getType());
+    if (*getPacking() == PackingFamily::Plain) {
+      if (matrix.getShape() != type.getShape())
+        return fail() << "expected " << symbol << " with the sizes of " << type << ", got " << matrix;
+      continue;
+    }
     const int64_t rank = matrix.getRank();
     if ((rank != 2 && rank != 3) || !isa<FloatType>(matrix.getElementType()))
       return fail() << "expected " << symbol << " of floats and rank 2 or 3, got " << matrix;

@@ -68,13 +68,13 @@ moe.weight @w : tensor<4611686018427387904x4xf32> source(#moe.file<"m.onnx", off
 // -----
 
 // weight-c5
-// expected-error @below {{expected order exactly where it is packed, got one elsewhere}}
+// expected-error @below {{expected order exactly where it is packed in panels, got one elsewhere}}
 moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>) order(out_in)
 
 // -----
 
 // weight-c5
-// expected-error @below {{expected gate exactly where it is packed, got none}}
+// expected-error @below {{expected gate exactly where it is packed in panels, got none}}
 moe.weight @w : tensor<1x2x96x32xf32> packed(panel32) from([@v]) order(out_in)
 
 // -----
@@ -88,6 +88,20 @@ moe.weight @w : tensor<1x2x96x32xf32> packed(panel32) from([@v]) order(out_in) g
 // weight-c6
 // expected-error @below {{expected 2 weights in from (gate separate), got 1}}
 moe.weight @w : tensor<1x2x96x32xf32> packed(gate_up16) from([@v]) order(out_in) gate(separate)
+
+// -----
+
+// weight-c6
+// expected-error @below {{expected 1 weight in from (plain), got 2}}
+moe.weight @w : tensor<64x96xf32> packed(plain) from([@v, @v])
+
+// -----
+
+// weight-c9
+// expected-note @below {{the weight @v is here}}
+moe.weight @v : tensor<64x96xf16> source(#moe.file<"m.onnx", offset = 0, length = 12288>)
+// expected-error @below {{expected @v with the sizes of 'tensor<96x64xf32>', got 'tensor<64x96xf16>'}}
+moe.weight @w : tensor<96x64xf32> packed(plain) from([@v])
 
 // -----
 

@@ -21,14 +21,16 @@ def Moe_WeightOp : Moe_Op<"weight",
     - weight-c3: `source` is `#moe.file` or an elements attribute of its type.
     - weight-c4: the file's length is that of the type in bytes (one per bool),
       its offset is not negative and its path not empty.
-    - weight-c5: `from`, `order` and `gate` are given exactly where it is packed.
+    - weight-c5: `from` is given exactly where it is packed, `order` and `gate`
+      exactly where it is packed in panels (not plain: that only converts).
     - weight-c6: packing panel32 has gate none, gate_up16 another; `from` names
       two weights for separate, else one.
-    - weight-c7: a packed type is E×P×K×32 of f32.
+    - weight-c7: a type packed in panels is E×P×K×32 of f32.
     - weight-c8: `section` and `offset` are both given or neither; not negative,
       the offset a multiple of 64.
-    - weight-c9: `from` names weights with a source, float types of rank 2 (E is
-      1) or 3, whose E, K and number of panels are those of the packed type.
+    - weight-c9: `from` names weights with a source: for panels, of floats and
+      rank 2 (E is 1) or 3, whose E, K and number of panels are those of the
+      packed type; for plain, of its sizes.
 
     Lifespan: created by import (sources) and lower (packed), read by package.
 
