@@ -22,6 +22,8 @@ fixtures = os.environ.get("MOE_FIXTURES", os.path.join(config.moe_source_root, "
 if os.path.isdir(fixtures):
     config.available_features.add("fixtures")
     config.substitutions.append(("%fixtures", os.path.abspath(fixtures)))
+if config.moe_sanitize:
+    config.available_features.add("sanitizers")
 # %models: models made without the compiler (test/Runtime/CMakeLists.txt).
 config.substitutions.append(("%models", os.path.join(config.moe_build_root, "test", "Runtime", "models")))
 config.substitutions.append(("%source", config.moe_source_root))

@@ -126,6 +126,9 @@ std::string jsonText(const runtime::ModelInfo &info, const char *madeBy) {
 } // namespace
 
 void describeModel(const Options &options) {
+  // What is asked to be verified is opened, which also needs a CPU that can run the model; the description alone does not.
+  if (options.session.verify)
+    Session(options.folder, options.session);
   const Library library(options.folder);
   uint64_t bytes = 0;
   const auto *blob = static_cast<const unsigned char *>(library.metadata(&bytes));

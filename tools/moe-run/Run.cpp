@@ -6,6 +6,7 @@
 #include "Json.h"
 #include "Npy.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -60,20 +61,20 @@ std::vector<Array> gatherInputs(const Session &session, const Options &options) 
   Slots slots(names.size());
   if (!options.testData.empty())
     slots = readTestData(options.testData, "input", names);
-  std::map<std::string, std::string> files = options.inputs;
+  const std::map<std::string, std::string> &files = options.inputs;
+  // A wrong name first: the input that it was meant for has no file then, which says less.
+  for (const auto &[name, file] : files)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      throw Failure("--input: the model has no input '" + name + "'; its inputs: " + quoteAll(names));
   checkDims(session, options);
   std::vector<Array> arrays;
   for (size_t i = 0; i < names.size(); ++i) {
-    if (auto file = files.find(names[i]); file != files.end()) {
+    if (auto file = files.find(names[i]); file != files.end())
       slots[i] = parseNpy(readFile(file->second), file->second, session.inputs()[i].dtype);
-      files.erase(file);
-    }
     if (!slots[i] && !options.bench)
       throw Failure("input '" + names[i] + "' has no file" + (options.testData.empty() ? "; give --input " + names[i] + "=FILE" : " in " + options.testData));
     arrays.push_back(slots[i] ? std::move(*slots[i]) : zerosFor(session.inputs()[i], options));
   }
-  if (!files.empty())
-    throw Failure("--input: the model has no input '" + files.begin()->first + "'; its inputs: " + quoteAll(names));
   return arrays;
 }
 

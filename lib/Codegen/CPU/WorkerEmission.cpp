@@ -24,6 +24,7 @@
 #include "llvm/Target/TargetOptions.h"
 #include "llvm/TargetParser/Triple.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -48,7 +49,10 @@ bool limitProcess(uint64_t memoryLimit, std::string &error) {
 #ifndef MOE_HUGE_SHADOW_MEMORY // sanitizers reserve terabytes of address space
   if (memoryLimit == 0)
     return true;
-  rlimit limit = {static_cast<rlim_t>(memoryLimit), static_cast<rlim_t>(memoryLimit)};
+  // A limit that is there already may be lower and cannot be raised.
+  rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+  getrlimit(RLIMIT_AS, &limit);
+  limit.rlim_cur = limit.rlim_max = std::min<rlim_t>(limit.rlim_max, memoryLimit);
   if (setrlimit(RLIMIT_AS, &limit) != 0) {
     error = std::string("cannot limit the memory: ") + std::strerror(errno);
     return false;
