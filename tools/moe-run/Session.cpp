@@ -1,6 +1,7 @@
 // Loading, opening and running a model through its C ABI.
 #include "Session.h"
 #include "Failure.h"
+#include "SharedObject.h"
 
 #include <cstring>
 #include <dlfcn.h>
@@ -10,6 +11,7 @@ namespace moe::run {
 Library::Library(const std::string &folder) {
   // The '/' keeps dlopen from searching the system's library path.
   const std::string path = folder + "/model.so";
+  checkSharedObject(path);
   handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle)
     throw Failure("cannot load " + path + ": " + dlerror());
