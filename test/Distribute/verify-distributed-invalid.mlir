@@ -1,5 +1,6 @@
 // RUN: moe-opt %s --moe-verify-distributed --verify-diagnostics
 
+// DOC: --moe-verify-distributed
 // expected-error @below {{op 'shard.grid' is left after the distribute stage; distributing over a mesh is not supported yet}}
 shard.grid @machines(shape = 4)
 

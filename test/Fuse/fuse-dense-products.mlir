@@ -100,3 +100,24 @@ func.func @no_bias(%x: tensor<6x64xf32>, %rows: tensor<6xf32>, %columns: tensor<
   } -> tensor<6x96xf32>
   return %1, %3 : tensor<6x96xf32>, tensor<6x96xf32>
 }
+
+// DOC: --moe-fuse-dense-products --canonicalize
+moe.weight @up : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 49152, length = 24576>)
+// CHECK-LABEL: func.func @product_and_bias(
+// CHECK: moe.grouped_matmul %{{.*}} bias(%{{.*}} : tensor<96xf32>)
+// CHECK-NEXT: return
+func.func @product_and_bias(%x: tensor<?x64xf32>, %bias: tensor<96xf32>, %T: index) -> tensor<?x96xf32> {
+  %w = moe.weight_ref @up : tensor<64x96xf32>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty(%T) : tensor<?x96xf32>
+  %start = linalg.fill ins(%zero : f32) outs(%e : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %product = linalg.matmul {moe.plan = #moe.plan<packing = panel32, activations = "f32">}
+      ins(%x, %w : tensor<?x64xf32>, tensor<64x96xf32>) outs(%start : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(t, n) -> (t, n)>, affine_map<(t, n) -> (n)>, affine_map<(t, n) -> (t, n)>],
+      iterator_types = ["parallel", "parallel"]} ins(%product, %bias : tensor<?x96xf32>, tensor<96xf32>) outs(%e : tensor<?x96xf32>) {
+    ^bb0(%p: f32, %b: f32, %out: f32):
+      %sum = arith.addf %p, %b : f32
+      linalg.yield %sum : f32
+  } -> tensor<?x96xf32>
+  return %y : tensor<?x96xf32>
+}

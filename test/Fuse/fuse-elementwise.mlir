@@ -1,8 +1,9 @@
 // RUN: moe-opt %s --moe-fuse-elementwise | FileCheck %s
 
-#id = affine_map<(a, b) -> (a, b)>
 #row = affine_map<(a, b) -> (a)>
 #one = affine_map<(a) -> (a)>
+// DOC: --moe-fuse-elementwise
+#id = affine_map<(a, b) -> (a, b)>
 
 // A chain becomes one op.
 // CHECK-LABEL: func.func @chain(
@@ -30,6 +31,7 @@ func.func @chain(%x: tensor<?x8xf32>, %y: tensor<?x8xf32>, %e: tensor<?x8xf32>) 
   } -> tensor<?x8xf32>
   return %2 : tensor<?x8xf32>
 }
+// DOC END
 
 // A broadcast (an ONNX Expand) and a named op are read in place.
 // CHECK-LABEL: func.func @broadcast(

@@ -26,6 +26,7 @@
 // CHECK-NOT: ffn
 // CHECK-SAME: plan = #moe.plan<packing = panel32, activations = "f32">
 // CHECK-NEXT: return %[[Y]]
+// DOC: --moe-fuse-route-permute
 moe.weight @w1 : tensor<8x192x64xf32> source(#moe.file<"m.onnx", offset = 0, length = 393216>)
 moe.weight @w2 : tensor<8x64x96xf32> source(#moe.file<"m.onnx", offset = 393216, length = 196608>)
 func.func @router(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>) -> tensor<?x64xf32> {

@@ -1,5 +1,6 @@
 // RUN: moe-opt %s --moe-verify-fused --verify-diagnostics
 
+// DOC: --moe-verify-fused
 func.func @layer(%x: tensor<?x64xf32>, %z: tensor<?x8xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64xf32>, %d: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
   // expected-error @unknown {{op 'moe.score' of layer 'router' is left after the fuse stage; its lowering is not supported yet}}
   %s, %c = moe.score softmax %z : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32> loc("router")

@@ -3,6 +3,7 @@
 // The example of the pass.
 // CHECK-LABEL: func.func @example
 // CHECK-SAME: -> tensor<?x64xf32>
+// DOC: --moe-import-infer-types
 func.func @example(%x: tensor<?x?x64xf32> {moe.dims = ["batch", "seq", "64"]}) -> tensor<f32> {
   %rows = arith.constant dense<[-1, 64]> : tensor<2xi64>
   // expected-remark @+2 {{dims [batch*seq, 64]}}

@@ -22,6 +22,7 @@
 // CHECK: %[[B2:.*]] = arith.andi %[[B1]], %c-64
 // CHECK: %[[TOTAL:.*]] = arith.addi %[[B2]], %[[B2]]
 // CHECK: arith.index_cast %[[TOTAL]]
+// DOC: --moe-lower-arena --canonicalize --cse
 func.func @moe_entry(%x: memref<?xf32> {moe.input = 0 : i64}, %out: memref<?xf32> {moe.output = 0 : i64}) attributes {moe.entry} {
   %c0 = arith.constant 0 : index
   %n = memref.dim %x, %c0 : memref<?xf32>

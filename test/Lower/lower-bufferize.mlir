@@ -6,6 +6,7 @@
 // CHECK-NOT: memref.alloc
 // CHECK: linalg.exp ins(%[[X]] : memref<4x8xf32>) outs(%[[OUT]] : memref<4x8xf32>)
 // CHECK-NOT: linalg.copy
+// DOC: --moe-lower-bufferize
 func.func @direct(%x: memref<4x8xf32>, %out: memref<4x8xf32>) {
   %t = bufferization.to_tensor %x restrict : memref<4x8xf32> to tensor<4x8xf32>
   %e = tensor.empty() : tensor<4x8xf32>

@@ -9,6 +9,7 @@
 // CHECK: %[[FLAT:.*]] = memref.collapse_shape %[[OUT]] {{\[}}[0], [1, 2]] : memref<?x2x2xf32> into memref<?x4xf32>
 // CHECK: bufferization.materialize_in_destination %[[EXP]] in restrict writable %[[FLAT]]
 // CHECK: return{{$}}
+// DOC: --moe-lower-entry
 func.func @main(%x: tensor<?x4xf32> {moe.name = "x", moe.dims = ["b", "4"]}) -> (tensor<?x2x2xf32> {moe.name = "y"}) attributes {moe.entry} {
   %c0 = arith.constant 0 : index
   %b = tensor.dim %x, %c0 : tensor<?x4xf32>

@@ -17,6 +17,7 @@
 // CHECK: memref.load %[[X]][%[[I]], %[[J2]]]
 // CHECK: memref.store
 // CHECK-NOT: linalg
+// DOC: --moe-lower-loops --canonicalize --cse
 func.func @moe_entry(%x: memref<?x?xf32>, %out: memref<?x?xf32>) attributes {moe.entry} {
   linalg.exp ins(%x : memref<?x?xf32>) outs(%out : memref<?x?xf32>)
   return

@@ -11,6 +11,7 @@
 // CHECK: math.sin
 // CHECK: math.sqrt
 // CHECK-NOT: math.rsqrt
+// DOC: --moe-lower-math
 func.func @moe_entry(%x: vector<16xf32>) -> (vector<16xf32>, vector<16xf32>, vector<16xf32>) attributes {moe.entry} {
   %one = arith.constant dense<1.0> : vector<16xf32>
   %tanh = math.tanh %x : vector<16xf32>

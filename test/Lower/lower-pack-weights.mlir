@@ -45,6 +45,7 @@ func.func @dense(%x: tensor<?x96xf32>, %y: tensor<?x64xf32>, %z: tensor<?x40xf32
 // CHECK: moe.weight @gate_up.panels : tensor<8x3x64x32xf32> packed(gate_up16) from([@gate_up]) order(out_in) gate(halves) section 2 at 0
 // CHECK: moe.weight @gate.panels : tensor<8x3x64x32xf32> packed(gate_up16) from([@gate, @up]) order(in_out) gate(separate) section 2 at 196608
 // CHECK-LABEL: func.func @gated
+// DOC: --moe-lower-pack-weights
 moe.weight @gate_up : tensor<8x80x64xf32> source(#moe.file<"m.onnx", offset = 0, length = 163840>)
 moe.weight @gate : tensor<8x64x40xf32> source(#moe.file<"m.onnx", offset = 163840, length = 81920>)
 moe.weight @up : tensor<8x64x40xf32> source(#moe.file<"m.onnx", offset = 245760, length = 81920>)

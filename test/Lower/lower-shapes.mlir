@@ -23,6 +23,7 @@
 // CHECK: arith.select %{{.*}}, %{{.*}}, %c-2_i64
 // CHECK: %[[ANSWER:.*]] = arith.select %{{.*}}, %{{.*}}, %c-1_i64
 // CHECK: return %[[ANSWER]]
+// DOC: --moe-lower-shapes --canonicalize --cse
 func.func @main(%x: tensor<?x?xf32> {moe.name = "x", moe.dims = ["b", "n"]}, %mask: tensor<?x4xf32> {moe.name = "mask", moe.dims = ["b", "4"]})
     -> tensor<?x?xf32> attributes {moe.entry} {
   %c0 = arith.constant 0 : index

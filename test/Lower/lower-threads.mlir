@@ -9,6 +9,7 @@
 // CHECK-NEXT: linalg.transpose
 // CHECK-NOT: moe.barrier
 // CHECK: return
+// DOC: --moe-lower-threads
 func.func @moe_entry(%x: memref<?x?xf32>, %out: memref<?x?xf32>, %n: index, %m: index) attributes {moe.entry} {
   %a = memref.alloc(%n, %m) : memref<?x?xf32>
   %b = memref.alloc(%n, %m) : memref<?x?xf32>

@@ -1,5 +1,6 @@
 // RUN: moe-opt %s --moe-verify-lowered --split-input-file --verify-diagnostics
 
+// DOC: --moe-verify-lowered
 func.func @moe_entry(%x: memref<4xf32>, %arena: memref<?xi8> {moe.arena}) attributes {moe.entry} {
   // expected-error @below {{'linalg.exp' op is left after the lower stage}}
   linalg.exp ins(%x : memref<4xf32>) outs(%x : memref<4xf32>)

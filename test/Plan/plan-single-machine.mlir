@@ -44,3 +44,17 @@ func.func @experts(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64
   }
   return %0, %1, %2 : tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>
 }
+
+// DOC: --moe-plan-single-machine
+moe.weight @router : tensor<64x8xf32> source(#moe.file<"m.onnx", offset = 61440, length = 2048>)
+// CHECK-LABEL: func.func @layer
+func.func @layer(%x: tensor<?x64xf32>, %z: tensor<?x8xf32>, %rows: tensor<?x64xf32>, %offset: tensor<9xi32>,
+    %gate_up: tensor<8x192x64xf32>, %down: tensor<8x64x96xf32>) -> (tensor<?x8xf32>, tensor<?x64xf32>) {
+  %w = moe.weight_ref @router : tensor<64x8xf32>
+  // CHECK: linalg.matmul {moe.plan = #moe.plan<packing = panel32, activations = "f32">}
+  %logits = linalg.matmul ins(%x, %w : tensor<?x64xf32>, tensor<64x8xf32>) outs(%z : tensor<?x8xf32>) -> tensor<?x8xf32>
+  // CHECK: moe.experts {{.*}}plan = #moe.plan<packing = gate_up16, activations = "f32">
+  %y = moe.experts %rows, %offset gate(%gate_up : tensor<8x192x64xf32>) down(%down : tensor<8x64x96xf32>)
+      {ffn = #moe.ffn<activation = silu, gate = halves>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
+  return %logits, %y : tensor<?x8xf32>, tensor<?x64xf32>
+}

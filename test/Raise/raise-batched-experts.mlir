@@ -454,3 +454,48 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %ids: tensor<?
   %out = moe.onnx "ReduceSum"(%per_choice, %c0) version 13 {keepdims = 0 : i64} : (tensor<?x2x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
   return %out : tensor<?x8xf32>
 }
+
+// -----
+
+// The smallest layer of this form: ids and weights from a bare TopK, an expert is ReLU between two products.
+
+// CHECK-LABEL: func.func @relu_experts
+// CHECK: moe.assign %{{.*}} : tensor<?x2xi64>
+// CHECK: moe.experts {{.*}} {ffn = #moe.ffn<activation = relu>
+// CHECK: moe.combine
+// CHECK-NOT: GatherND
+// DOC: --moe-raise-batched-experts
+moe.weight @w_up : tensor<4x16x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
+moe.weight @w_down : tensor<4x8x16xf32> source(#moe.file<"model.onnx", offset = 2048, length = 2048>)
+func.func @relu_experts(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %scores: tensor<?x4xf32> {moe.dims = ["tokens", "4"]}) -> tensor<?x8xf32> {
+  %last = arith.constant dense<-1> : tensor<1xi64>
+  %one = arith.constant dense<1> : tensor<1xi64>
+  %twice = arith.constant dense<[1, 2, 1]> : tensor<3xi64>
+  %matrix = arith.constant dense<[-1, 8]> : tensor<2xi64>
+  %choices = arith.constant dense<[-1, 2, 8]> : tensor<3xi64>
+  %k = arith.constant dense<2> : tensor<1xi64>
+  %w_up = moe.weight_ref @w_up : tensor<4x16x8xf32>
+  %w_down = moe.weight_ref @w_down : tensor<4x8x16xf32>
+  %weights, %ids = moe.onnx "TopK"(%scores, %k) version 11 {axis = -1 : i64, largest = 1 : i64, sorted = 1 : i64}
+      : (tensor<?x4xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %x3 = moe.onnx "Unsqueeze"(%x, %one) version 13 {} : (tensor<?x8xf32>, tensor<1xi64>) -> tensor<?x1x8xf32>
+  %xk = moe.onnx "Expand"(%x3, %twice) version 13 {} : (tensor<?x1x8xf32>, tensor<3xi64>) -> tensor<?x2x8xf32>
+  %rows = moe.onnx "Reshape"(%xk, %matrix) version 19 {} : (tensor<?x2x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %flat_ids = moe.onnx "Reshape"(%ids, %last) version 19 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %index = moe.onnx "Unsqueeze"(%flat_ids, %last) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %up = moe.onnx "GatherND"(%w_up, %index) version 13 {} : (tensor<4x16x8xf32>, tensor<?x1xi64>) -> tensor<?x16x8xf32>
+  %column = moe.onnx "Unsqueeze"(%rows, %last) version 13 {} : (tensor<?x8xf32>, tensor<1xi64>) -> tensor<?x8x1xf32>
+  %up_column = moe.onnx "MatMul"(%up, %column) version 13 {} : (tensor<?x16x8xf32>, tensor<?x8x1xf32>) -> tensor<?x16x1xf32>
+  %up_row = moe.onnx "Squeeze"(%up_column, %last) version 13 {} : (tensor<?x16x1xf32>, tensor<1xi64>) -> tensor<?x16xf32>
+  %h = moe.onnx "Relu"(%up_row) version 14 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %down = moe.onnx "GatherND"(%w_down, %index) version 13 {} : (tensor<4x8x16xf32>, tensor<?x1xi64>) -> tensor<?x8x16xf32>
+  %h_column = moe.onnx "Unsqueeze"(%h, %last) version 13 {} : (tensor<?x16xf32>, tensor<1xi64>) -> tensor<?x16x1xf32>
+  %y_column = moe.onnx "MatMul"(%down, %h_column) version 13 {} : (tensor<?x8x16xf32>, tensor<?x16x1xf32>) -> tensor<?x8x1xf32>
+  %y = moe.onnx "Squeeze"(%y_column, %last) version 13 {} : (tensor<?x8x1xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  %flat_weights = moe.onnx "Reshape"(%weights, %last) version 19 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?xf32>
+  %weight_column = moe.onnx "Unsqueeze"(%flat_weights, %last) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weighted = moe.onnx "Mul"(%y, %weight_column) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %per_choice = moe.onnx "Reshape"(%weighted, %choices) version 19 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<?x2x8xf32>
+  %out = moe.onnx "ReduceSum"(%per_choice, %one) version 13 {keepdims = 0 : i64} : (tensor<?x2x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}

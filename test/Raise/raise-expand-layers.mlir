@@ -15,6 +15,7 @@
 // CHECK: %[[N:.*]] = tensor.dim %[[X]]
 // CHECK: %[[OUT:.*]] = moe.combine %[[Y]], %[[T]], %[[E]], %[[SLOT]], %[[KEEP]], %[[W]] tokens(%[[N]])
 // CHECK: return %[[OUT]]
+// DOC: --moe-raise-expand-layers
 moe.weight @layers.0.w1 : tensor<4x16x8xf32> source(dense<0.5> : tensor<4x16x8xf32>)
 moe.weight @layers.0.w2 : tensor<4x8x16xf32> source(dense<0.5> : tensor<4x8x16xf32>)
 func.func @layer(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf32> {

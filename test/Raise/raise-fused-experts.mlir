@@ -16,6 +16,7 @@
 // CHECK: %[[N:.*]] = tensor.dim %[[X]]
 // CHECK: %[[OUT:.*]] = moe.combine %[[Y]], %[[T]], %[[E]], %[[SLOT]], %[[KEEP]], %[[W]] tokens(%[[N]])
 // CHECK: return %[[OUT]]
+// DOC: --moe-raise-fused-experts
 moe.weight @layers.0.fc1 : tensor<4x16x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
 moe.weight @layers.0.fc2 : tensor<4x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
 func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf32> {

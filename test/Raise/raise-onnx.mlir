@@ -11,6 +11,7 @@
 // CHECK-SAME: ins(%arg0 : tensor<?x8xf32>) outs(%[[E]]
 // CHECK: arith.maximumf
 // CHECK-NOT: moe.onnx
+// DOC: --moe-raise-onnx
 func.func @relu(%x: tensor<?x8xf32> {moe.name = "x", moe.dims = ["tokens", "8"]})
     -> (tensor<?x8xf32> {moe.name = "y", moe.dims = ["tokens", "8"]}) attributes {moe.entry} {
   %0 = moe.onnx "Relu"(%x) version 14 {} : (tensor<?x8xf32>) -> tensor<?x8xf32>

@@ -11,6 +11,7 @@
 // CHECK-NOT: moe.assign
 // CHECK: %[[SLOT:.*]], %[[KEEP:.*]], %{{.*}}, %{{.*}} = moe.slots %[[T]], %[[E]], %[[R]], %[[V]]
 // CHECK: moe.combine %{{.*}}, %[[T]], %[[E]], %[[SLOT]], %[[KEEP]], %[[W]] tokens
+// DOC: --moe-raise-router
 moe.weight @w1 : tensor<4x16x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
 moe.weight @w2 : tensor<4x8x16xf32> source(#moe.file<"model.onnx", offset = 2048, length = 2048>)
 func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %logits: tensor<?x4xf32> {moe.dims = ["tokens", "4"]}) -> tensor<?x8xf32> {

@@ -1,5 +1,6 @@
 // RUN: moe-opt %s --moe-verify-raised --split-input-file --verify-diagnostics
 
+// DOC: --moe-verify-raised
 func.func @left_over(%x: tensor<4xf32> {moe.name = "x", moe.dims = ["4"]})
     -> (tensor<4xf32> {moe.name = "y", moe.dims = ["4"]}) attributes {moe.entry} {
   // expected-error @below {{is left after the raise stage}}

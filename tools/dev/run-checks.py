@@ -112,7 +112,7 @@ def main():
     suites = [
         ("build (release)", lambda: build("release")),
         ("layout", lambda: script("tools/dev/check-layout")),
-        ("docs", lambda: script("tools/dev/gen-docs", "--check")),
+        ("docs", lambda: script("tools/dev/gen-docs", "--check", "--build", "build/release")),
         ("unit", lambda: unit("release")),
         ("lit", lambda: lit("release")),
     ]

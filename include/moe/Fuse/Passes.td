@@ -16,24 +16,6 @@ def FuseRoutePermute : Pass<"moe-fuse-route-permute", "::mlir::func::FuncOp"> {
     and no value of the chain used elsewhere. The order in which assignments
     claimed their slots cannot be seen then, so rows are put in the order
     (expert, token, rank). A chain that does not fit stays; a remark says why.
-
-    Example:
-    ```mlir
-    %scores, %choice = moe.score softmax %logits ...
-    %t, %e, %r, %v, %kth = moe.select top_k %choice ... {k = 2 : i64} ...
-    %w = moe.weigh gather %scores, %t, %e, %r, %v {norm = l1} ...
-    %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} ...
-    %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off ...
-    %y = moe.experts %rows, %off gate(%w1) down(%w2) {ffn = #moe.ffn<activation = relu>} ...
-    %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) ...
-    ```
-    becomes
-    ```mlir
-    %rows, %sw, %off, %c, %cw = moe.route_permute logits(%logits) outs(...)
-        {experts = 8, router = #moe.router<function = softmax, k = 2, source = gather, norm = l1>}
-    %h = moe.grouped_matmul %x rows(%rows) offsets(%off) weight(%w1) outs(...) {ffn = #moe.ffn<activation = relu>}
-    %out = moe.grouped_matmul %h offsets(%off) weight(%w2) combine(%rows, %sw) outs(...)
-    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
@@ -46,16 +28,6 @@ def FuseDenseProducts : Pass<"moe-fuse-dense-products", "::mlir::func::FuncOp"> 
     keeps its rank of two. A bias vector that a `linalg.generic` adds to the
     columns (also behind a `tensor.expand_shape` that keeps the columns) is folded
     into `bias` when nothing else reads the product.
-
-    Example:
-    ```mlir
-    %0 = linalg.fill ins(%zero : f32) outs(%e : tensor<?x96xf32>) -> tensor<?x96xf32>
-    %1 = linalg.matmul {moe.plan = ...} ins(%x, %w : tensor<?x64xf32>, tensor<64x96xf32>) outs(%0) ...
-    ```
-    becomes
-    ```mlir
-    %1 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) outs(%e : tensor<?x96xf32>) {order = in_out, plan = ...} ...
-    ```
   }];
 }
 

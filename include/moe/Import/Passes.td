@@ -15,17 +15,6 @@ def ImportInferTypes : Pass<"moe-import-infer-types", "::mlir::func::FuncOp"> {
     With `report-sizes` every node gets a remark with the dims of its results
     as functions of the dims of the arguments, the elements of small integer
     tensors where they are known, and the sizes that were taken as equal.
-
-    Example:
-    ```mlir
-    func.func @main(%x: tensor<?x?x64xf32> {moe.dims = ["batch", "seq", "64"]}) -> tensor<f32> {
-      %rows = arith.constant dense<[-1, 64]> : tensor<2xi64>
-      %y = moe.onnx "Reshape"(%x, %rows) version 14 {} : (tensor<?x?x64xf32>, tensor<2xi64>) -> tensor<f32>
-      return %y : tensor<f32>
-    }
-    ```
-    becomes a function whose result is `tensor<?x64xf32>`; its first dim is
-    `batch*seq`.
   }];
   let options = [Option<"reportSizes", "report-sizes", "bool", "false", "a remark with the sizes at every node">];
   let dependentDialects = ["::moe::MoeDialect"];

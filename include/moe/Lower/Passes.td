@@ -18,19 +18,6 @@ def LowerPackWeights : Pass<"moe-lower-pack-weights", "::mlir::ModuleOp"> {
     erased. Every weight that is read gets `section`, the number of its packing
     family (0 plain, 1 panel32, 2 gate_up16), and `offset`, bytes from the start
     of the section, a multiple of 64.
-
-    Example:
-    ```mlir
-    moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
-    %w = moe.weight_ref @w : tensor<64x96xf32>
-    %y = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) ... {plan = #moe.plan<packing = panel32, ...>}
-    ```
-    becomes
-    ```mlir
-    moe.weight @w.panels : tensor<1x2x96x32xf32> packed(panel32) from([@w]) order(out_in) gate(none) section 1 at 0
-    %p = moe.weight_ref @w.panels : tensor<1x2x96x32xf32>
-    %y = moe.grouped_matmul %x weight(%p : tensor<1x2x96x32xf32>) ... {columns = 64, packing = panel32}
-    ```
   }];
 }
 

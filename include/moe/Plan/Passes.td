@@ -16,12 +16,6 @@ def PlanSingleMachine : Pass<"moe-plan-single-machine", "::mlir::ModuleOp"> {
     `activations` is the precision that kernels compute in; auto follows the
     graph's dtype, which may be f32 only for now. What cannot be obeyed is an
     error that names the layer.
-
-    Example: after the pass,
-    ```mlir
-    %y = linalg.matmul ins(%x, %w : tensor<?x64xf32>, tensor<64x96xf32>) ... -> tensor<?x96xf32>
-    ```
-    has `{moe.plan = #moe.plan<packing = panel32, activations = "f32">}`.
   }];
   let options = [Option<"activations", "activations", "std::string", "\"auto\"",
                         "precision of activations: auto, f32, bf16 or int8">];

@@ -93,6 +93,7 @@ func.func @route(%z: memref<?x8xf32>, %r: memref<?xi32>, %w: memref<?xf32>, %off
 // CHECK-NOT: moe.barrier
 // CHECK-NOT: @moe_route_select
 // CHECK: call @moe_route_scatter(
+// DOC: --moe-cpu-emit-kernels=features=+avx2,+fma
 func.func @given(%i: memref<?x2xi64>, %v: memref<?x2xf32>, %r: memref<?xi32>, %w: memref<?xf32>, %off: memref<9xi32>) {
   moe.route_permute indices(%i : memref<?x2xi64>) weights(%v : memref<?x2xf32>)
       outs(%r, %w, %off : memref<?xi32>, memref<?xf32>, memref<9xi32>) {experts = 8 : i64}

@@ -2,6 +2,7 @@
 
 // CHECK-LABEL: func.func @fma
 // CHECK-SAME: (%[[A:.*]]: vector<4xf32>, %[[B:.*]]: vector<4xf32>, %[[C:.*]]: vector<4xf32>, %[[S:.*]]: f32)
+// DOC: --moe-cpu-expand-fma
 func.func @fma(%a: vector<4xf32>, %b: vector<4xf32>, %c: vector<4xf32>, %s: f32) -> (vector<4xf32>, vector<4xf32>, f32) {
   // CHECK: %[[P:.*]] = arith.mulf %[[A]], %[[B]] : vector<4xf32>
   // CHECK: arith.addf %[[P]], %[[C]] : vector<4xf32>

@@ -1,6 +1,7 @@
 // RUN: moe-opt %s --moe-cpu-finish-functions=features=+avx2,+fma | FileCheck %s
 // RUN: moe-opt %s --moe-cpu-finish-functions=features=+avx512f | FileCheck %s --check-prefix=WIDE
 
+// DOC: --moe-cpu-finish-functions=features=+avx2,+fma
 module attributes {moe.checks = ["positive"]} {
   // CHECK-NOT: moe.checks
   // CHECK: llvm.mlir.global internal constant @table() {{{.*}}dso_local}

@@ -26,6 +26,7 @@
 // Version 0 has the shape function for all of them.
 // OTHER-LABEL: func.func @moe_entry_3
 // OTHER-NOT: moe_shapes
+// DOC: --moe-cpu-pack-entry
 func.func @entry(%in: memref<?x?xf32, strided<[?, 1]>> {moe.input = 0 : i64}, %out: memref<f32> {moe.output = 0 : i64}, %thread: !llvm.ptr)
     attributes {moe.entry} {
   return

@@ -5,6 +5,7 @@
 // CHECK-SAME: (%[[THREAD:.*]]: !llvm.ptr {llvm.noalias, llvm.readonly}) attributes {moe.entry}
 // CHECK: %[[ID:.*]] = llvm.load %[[THREAD]] invariant {{.*}} : !llvm.ptr -> i64
 // CHECK: arith.index_cast %[[ID]] : i64 to index
+// DOC: --moe-cpu-thread-argument
 func.func @entry() attributes {moe.entry} {
   %id = moe.thread_id
   return

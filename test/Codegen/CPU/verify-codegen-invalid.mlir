@@ -16,6 +16,7 @@ llvm.func @f(%x: i64) {
 // -----
 
 // LLVM's back end would abort here.
+// DOC: --moe-verify-codegen=features=+avx2,+fma
 // expected-error @+1 {{lacks the target feature +avx2}}
 llvm.func internal @kernel(%x: vector<8xf32>) -> vector<8xf32> {
   llvm.return %x : vector<8xf32>

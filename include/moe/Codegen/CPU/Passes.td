@@ -20,19 +20,6 @@ def CpuEmitKernels : Pass<"moe-cpu-emit-kernels", "::mlir::ModuleOp"> {
     written before the one barrier inside. Equal scores go to the lowest
     expert, NaN is below every number. A given index that is no expert takes
     no slot; `offsets[E]` is the number of slots in use and the rest is zero.
-
-    Example:
-    ```mlir
-    func.func @dense(%x: memref<?x64xf32>, %w: memref<3x64x32xf32>, %out: memref<?x96xf32>) {
-      moe.grouped_matmul %x weight(%w : memref<3x64x32xf32>) outs(%out : memref<?x96xf32>)
-          {packing = #moe<packing_family panel32>, columns = 96 : i64} : memref<?x64xf32>
-      return
-    }
-    ```
-    becomes
-    ```mlir
-    call @moe_grouped_matmul_f32(%x_pointer, %null, …, %thread, %threads)
-    ```
   }];
   let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string of the ISA version: +avx2,+fma">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
@@ -48,22 +35,6 @@ def CpuThreadArgument : Pass<"moe-cpu-thread-argument", "::mlir::ModuleOp"> {
     `MoeThread` of moe/Runtime/Kernel.h. The ops become loads from it, the
     barrier a call of `moe_rt_barrier`, a weight the address of its section
     plus its offset. The `moe.weight` symbols go.
-
-    Example:
-    ```mlir
-    func.func @entry() attributes {moe.entry} {
-      %id = moe.thread_id
-      return
-    }
-    ```
-    becomes
-    ```mlir
-    func.func @entry(%thread: !llvm.ptr) attributes {moe.entry} {
-      %0 = llvm.load %thread invariant : !llvm.ptr -> i64
-      %id = arith.index_cast %0 : i64 to index
-      return
-    }
-    ```
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
 }
@@ -76,23 +47,6 @@ def CpuPackEntry : Pass<"moe-cpu-pack-entry", "::mlir::ModuleOp"> {
     `moe_shapes(const int64_t *, int64_t *)`, which calls the `moe.shapes`
     function. These two are public, all others private. ISA versions share one
     shape function: only version 0 keeps it.
-
-    Example:
-    ```mlir
-    func.func @entry(%in: memref<?xf32>, %thread: !llvm.ptr) attributes {moe.entry} {
-      return
-    }
-    ```
-    gets
-    ```mlir
-    func.func @moe_entry_0(%descriptors: !llvm.ptr, %thread: !llvm.ptr) {
-      %0 = llvm.load %descriptors : !llvm.ptr -> !llvm.ptr
-      %1 = llvm.load %0 : !llvm.ptr -> !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-      %2 = builtin.unrealized_conversion_cast %1 : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<?xf32>
-      call @entry(%2, %thread) : (memref<?xf32>, !llvm.ptr) -> ()
-      return
-    }
-    ```
   }];
   let options = [Option<"version", "version", "unsigned", "0", "number of the ISA version, the suffix of the entry">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::func::FuncDialect"];
@@ -103,16 +57,6 @@ def CpuExpandFma : Pass<"moe-cpu-expand-fma", "::mlir::ModuleOp"> {
   let description = [{
     With `+fma` among the features nothing happens. Without it LLVM would call
     libm for each lane; two roundings are what such a CPU does.
-
-    Example:
-    ```mlir
-    %0 = math.fma %a, %b, %c : vector<4xf32>
-    ```
-    becomes
-    ```mlir
-    %p = arith.mulf %a, %b : vector<4xf32>
-    %0 = arith.addf %p, %c : vector<4xf32>
-    ```
   }];
   let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string of the ISA version: +avx2,+fma">];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
@@ -126,15 +70,6 @@ def CpuFinishFunctions : Pass<"moe-cpu-finish-functions", "::mlir::ModuleOp"> {
     for it runs before a version is chosen. Loads that read a weight at a
     visible address are marked invariant. What is left of the `moe` dialect
     (discardable attributes) goes.
-
-    Example:
-    ```mlir
-    llvm.func @kernel()
-    ```
-    becomes, with features +avx2,
-    ```mlir
-    llvm.func internal @kernel() attributes {dso_local, target_features = #llvm.target_features<["+avx2"]>}
-    ```
   }];
   let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string of the ISA version: +avx2,+fma">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
@@ -155,16 +90,6 @@ def CpuExpandReshapes : Pass<"moe-cpu-expand-reshapes", "::mlir::ModuleOp"> {
   let description = [{
     Before expand-strided-metadata, which infers an expanded size from its
     group and cannot where two dims of a group are dynamic.
-
-    Example:
-    ```mlir
-    %y = memref.expand_shape %x [[0, 1]] output_shape [%b, %s] : memref<?xf32> into memref<?x?xf32>
-    ```
-    becomes
-    ```mlir
-    %base, %offset, %size, %stride = memref.extract_strided_metadata %x : memref<?xf32> -> memref<f32>, index, index, index
-    %y = memref.reinterpret_cast %base to offset: [0], sizes: [%b, %s], strides: [%s, 1] : memref<f32> to memref<?x?xf32>
-    ```
   }];
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
 }
