@@ -1,6 +1,7 @@
 // Hand-written .mlir as input of a compilation: after this it looks like what the ONNX importer leaves, so that one set of stages serves both.
 #include "moe/Import/MlirInput.h"
 
+#include "LinkLibrary.h"
 #include "moe/IR/MoeDialect.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -85,6 +86,8 @@ static void outlineConstants(ModuleOp module, func::FuncOp entry) {
 OwningOpRef<ModuleOp> readMlirModel(MLIRContext &context, StringRef path, const ImportOptions &options) {
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(path, &context);
   if (!module)
+    return nullptr;
+  if (failed(linkLibrary(*module)))
     return nullptr;
   if (!options.fixedDims.empty()) {
     module->emitError("--dim fixes dims of ONNX models; write the size in the .mlir file instead");
