@@ -1,0 +1,54 @@
+"""The text of a layer of given sizes: the same tokens through SwiGLU experts and through identity experts."""
+
+SCORES = {"softmax": ("softmax", "gather", " {norm = #moe<weight_norm l1>}"), "raw": ("softmax", "gather", ""),
+          "sigmoid": ("sigmoid", "gather", ""), "selected": ("identity", "softmax_selected", "")}
+
+TEXT = """
+!list = tensor<?xi32>
+!mask = tensor<?xi1>
+moe.weight @gate_up : tensor<{E}x{G}x{H}xf32> source(#moe.file<"gate_up.bin", offset = 0, length = {gate_bytes}>)
+moe.weight @down : tensor<{E}x{H}x{I}xf32> source(#moe.file<"down.bin", offset = 0, length = {down_bytes}>)
+moe.weight @eye : tensor<{E}x{H}x{H}xf32> source(#moe.file<"eye.bin", offset = 0, length = {eye_bytes}>)
+
+func.func @main(%x: tensor<?x{H}xf32> {{moe.name = "x", moe.dims = ["tokens", "{H}"]}},
+                %logits: tensor<?x{E}xf32> {{moe.name = "logits", moe.dims = ["tokens", "{E}"]}})
+    -> (tensor<?x{H}xf32> {{moe.name = "routed", moe.dims = ["tokens", "{H}"]}},
+        tensor<?x{H}xf32> {{moe.name = "identity", moe.dims = ["tokens", "{H}"]}}) {{
+  %c0 = arith.constant 0 : index
+  %T = tensor.dim %x, %c0 : tensor<?x{H}xf32>
+  %gate_up = moe.weight_ref @gate_up : tensor<{E}x{G}x{H}xf32>
+  %down = moe.weight_ref @down : tensor<{E}x{H}x{I}xf32>
+  %eye = moe.weight_ref @eye : tensor<{E}x{H}x{H}xf32>
+{chains}
+  return %a_result, %b_result : tensor<?x{H}xf32>, tensor<?x{H}xf32>
+}}
+"""
+
+CHAIN = """
+  %{p}_scores, %{p}_choice = moe.score {function} %logits : tensor<?x{E}xf32> -> tensor<?x{E}xf32>, tensor<?x{E}xf32>
+  %{p}_token, %{p}_expert, %{p}_rank, %{p}_valid, %{p}_kth = moe.select top_k %{p}_choice : tensor<?x{E}xf32> {{k = {k} : i64}}
+      -> !list, !list, !list, !mask, tensor<?x2xf32>
+  %{p}_w = moe.weigh {source} %{p}_scores, %{p}_token, %{p}_expert, %{p}_rank, %{p}_valid{norm}
+      : tensor<?x{E}xf32>, !list, !list, !list, !mask -> tensor<?xf32>
+  %{p}_slot, %{p}_keep, %{p}_count, %{p}_offset = moe.slots %{p}_token, %{p}_expert, %{p}_rank, %{p}_valid {{experts = {E} : i64}}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<{E}xi32>, tensor<{O}xi32>
+  %{p}_rows = moe.dispatch ragged %x, %{p}_token, %{p}_expert, %{p}_slot, %{p}_keep, %{p}_offset
+      : tensor<?x{H}xf32>, !list, !list, !list, !mask, tensor<{O}xi32> -> tensor<?x{H}xf32>
+  %{p}_y = moe.experts %{p}_rows, %{p}_offset {ffn} : tensor<?x{H}xf32>, tensor<{O}xi32> -> tensor<?x{H}xf32>
+  %{p}_result = moe.combine %{p}_y, %{p}_token, %{p}_expert, %{p}_slot, %{p}_keep, %{p}_w tokens(%T)
+      : tensor<?x{H}xf32>, !list, !list, !list, !mask, tensor<?xf32> -> tensor<?x{H}xf32>
+"""
+
+SWIGLU = ("gate(%gate_up : tensor<{E}x{G}x{H}xf32>) down(%down : tensor<{E}x{H}x{I}xf32>)\n"
+          "      {{ffn = #moe.ffn<activation = silu, gate = halves>}}")
+IDENTITY = "gate(%eye : tensor<{E}x{H}x{H}xf32>) down(%eye : tensor<{E}x{H}x{H}xf32>)\n      {{ffn = #moe.ffn<activation = identity>}}"
+
+
+def layer_text(shape):
+    """MLIR of the layer; `shape` has experts, k, hidden, intermediate and router."""
+    e, h, i = shape.experts, shape.hidden, shape.intermediate
+    function, source, norm = SCORES[shape.router]
+    sizes = {"E": e, "H": h, "I": i, "G": 2 * i, "O": e + 1, "k": shape.k}
+    chains = "".join(CHAIN.format(p=p, function=function, source=source, norm=norm, ffn=ffn.format(**sizes), **sizes)
+                     for p, ffn in (("a", SWIGLU), ("b", IDENTITY)))
+    return TEXT.format(chains=chains, gate_bytes=8 * e * h * i, down_bytes=4 * e * h * i, eye_bytes=4 * e * h * h, **sizes)
