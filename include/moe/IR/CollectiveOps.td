@@ -22,7 +22,7 @@ def Moe_AllToAllOp : Moe_Op<"all_to_all", [AttrSizedOperandSegments]> {
 
     Example:
     ```mlir
-    %r = moe.all_to_all %rows group("experts") send(%s : tensor<4xi32>) receive(%n : tensor<4xi32>) : tensor<?x64xf32> -> tensor<?x64xf32>
+    %r = moe.all_to_all %rows group("experts") send(%send : tensor<4xi32>) receive(%receive : tensor<4xi32>) : tensor<?x64xf32> -> tensor<?x64xf32>
     ```
   }];
   let arguments = (ins AnyRankedTensor:$buffer, Optional<Moe_I32Vector>:$send, Optional<Moe_I32Vector>:$receive,

@@ -75,7 +75,7 @@ def Moe_YieldOp : Moe_Op<"yield", [Pure, Terminator, HasParent<"ExpertsOp">]> {
 
     Example:
     ```mlir
-    moe.yield %rows : tensor<?x64xf32>
+    moe.yield %rows_of_one : tensor<?x64xf32>
     ```
   }];
   let arguments = (ins AnyRankedTensor:$result);

@@ -105,7 +105,7 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
 
     Example:
     ```mlir
-    %h = moe.grouped_matmul %x rows(%rows : tensor<?xi32>) offsets(%off : tensor<9xi32>) weight(%w : tensor<8x192x64xf32>)
+    %h = moe.grouped_matmul %x rows(%rows : tensor<?xi32>) offsets(%off : tensor<9xi32>) weight(%w1 : tensor<8x192x64xf32>)
         outs(%e : tensor<?x96xf32>) {ffn = #moe.ffn<activation = silu, gate = halves>} : tensor<?x64xf32> -> tensor<?x96xf32>
     ```
   }];
@@ -146,7 +146,7 @@ def Moe_ConcatOp : Moe_KernelOp<"concat"> {
 
     Example:
     ```mlir
-    %c = moe.concat axis 1 ins(%past, %k : tensor<1x?x64xf32>, tensor<1x1x64xf32>) outs(%e : tensor<1x?x64xf32>) -> tensor<1x?x64xf32>
+    %all = moe.concat axis 1 ins(%past, %k : tensor<1x?x64xf32>, tensor<1x1x64xf32>) outs(%present : tensor<1x?x64xf32>) -> tensor<1x?x64xf32>
     ```
   }];
   let arguments = (ins Variadic<Moe_TensorOrMemRef>:$inputs, Variadic<Moe_TensorOrMemRef>:$outs, I64Attr:$axis);

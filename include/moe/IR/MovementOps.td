@@ -54,7 +54,7 @@ def Moe_CombineOp : Moe_Op<"combine", [Pure]> {
 
     Example:
     ```mlir
-    %y = moe.combine %rows, %token, %expert, %slot, %keep, %w tokens(%T)
+    %out = moe.combine %y, %token, %expert, %slot, %keep, %w tokens(%T)
         : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
     ```
   }];

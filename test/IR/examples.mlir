@@ -1,0 +1,114 @@
+// The examples of the op descriptions (include/moe/IR/*.td), as they stand there: tools/dev/check-layout compares. They parse, verify and print as read.
+// RUN: moe-opt %s -o %t && moe-opt %t | diff %t -
+// RUN: moe-opt %s --mlir-print-op-generic | moe-opt | diff %t -
+// RUN: FileCheck %s --input-file %t
+
+// CHECK-LABEL: func.func @weights
+// CHECK: moe.weight_ref @gate_up : tensor<8x96x64xf32>
+moe.weight @gate_up : tensor<8x96x64xf32> source(#moe.file<"model.onnx", offset = 128, length = 196608>)
+moe.weight @gate_up.panels : tensor<8x3x64x32xf32> packed(gate_up16) from([@gate_up]) order(out_in) gate(halves)
+func.func @weights() -> tensor<8x96x64xf32> {
+  %w = moe.weight_ref @gate_up : tensor<8x96x64xf32>
+  return %w : tensor<8x96x64xf32>
+}
+
+// CHECK-LABEL: func.func @onnx
+// CHECK: moe.onnx "TopK"
+// CHECK: moe.absent : none
+// CHECK: moe.require_equal
+func.func @onnx(%p: tensor<?x8xf32>, %k: tensor<1xi64>, %past: index, %total: index) -> (tensor<?x2xf32>, tensor<?x2xi64>) {
+  %v, %i = moe.onnx "TopK"(%p, %k) version 11 {axis = -1 : i64}
+      : (tensor<?x8xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %n = moe.absent : none
+  moe.require_equal %past, %total, "past and total length differ"
+  return %v, %i : tensor<?x2xf32>, tensor<?x2xi64>
+}
+
+// A layer, op by op.
+// CHECK-LABEL: func.func @layer
+// CHECK: moe.score softmax
+// CHECK: moe.select top_k
+// CHECK: moe.weigh gather
+// CHECK: moe.filter greater_than
+// CHECK: moe.slots
+// CHECK: moe.stats
+// CHECK: moe.dispatch ragged
+// CHECK: moe.experts
+// CHECK: moe.combine
+func.func @layer(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x192x64xf32>, %w2: tensor<8x64x96xf32>)
+    -> (tensor<?x64xf32>, tensor<?xi1>, tensor<8xf32>, tensor<8xf32>) {
+  %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
+  %token, %expert, %rank, %valid, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64}
+      -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  %w = moe.weigh gather %scores, %token, %expert, %rank, %valid {norm = #moe<weight_norm l1>}
+      : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
+  %kept = moe.filter greater_than %token, %expert, %rank, %valid value(%w) {theta = 2.0e-01 : f64, from_rank = 1 : i64}
+      : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?xi1>
+  %slot, %keep, %count, %offset = moe.slots %token, %expert, %rank, %valid {experts = 8 : i64}
+      : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  %f, %p = moe.stats %scores, %token, %expert, %rank, %valid
+      : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<8xf32>, tensor<8xf32>
+  %rows = moe.dispatch ragged %x, %token, %expert, %slot, %keep, %offset
+      : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
+  %y = moe.experts %rows, %offset gate(%w1 : tensor<8x192x64xf32>) down(%w2 : tensor<8x64x96xf32>)
+      {ffn = #moe.ffn<activation = silu, gate = halves>, origin = #moe.origin<"layer 0", "mlir">}
+      : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
+  %out = moe.combine %y, %token, %expert, %slot, %keep, %w tokens(%T)
+      : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
+  return %out, %kept, %f, %p : tensor<?x64xf32>, tensor<?xi1>, tensor<8xf32>, tensor<8xf32>
+}
+
+// The same layer in one op, the assignments of a router that nobody knows, and noise.
+// CHECK-LABEL: func.func @others
+// CHECK: moe.layer
+// CHECK: moe.assign
+// CHECK: moe.noise normal
+func.func @others(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %indices: tensor<?x2xi64>, %seed: i64, %offset: i64, %T: index,
+    %w1: tensor<8x192x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
+  %y = moe.layer %x, %logits gate(%w1 : tensor<8x192x64xf32>) down(%w2 : tensor<8x64x96xf32>)
+      router(<function = softmax, k = 2, source = gather, norm = l1>) ffn(<activation = silu, gate = halves>)
+      : tensor<?x64xf32>, tensor<?x8xf32> -> tensor<?x64xf32>
+  %token, %expert, %rank, %valid = moe.assign %indices : tensor<?x2xi64> -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>
+  %n = moe.noise normal seed(%seed) offset(%offset) sizes(%T) : tensor<?x8xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// An expert in words of its own, on quantised weights, on rows from other ranks.
+// CHECK-LABEL: func.func @region
+// CHECK: moe.dequant
+// CHECK: moe.all_to_all
+// CHECK: moe.yield
+func.func @region(%rows: tensor<?x64xf32>, %offset: tensor<9xi32>, %q: tensor<8x64x96xi8>, %s: tensor<8x64xf32>, %send: tensor<4xi32>,
+    %receive: tensor<4xi32>) -> (tensor<?x64xf32>, tensor<8x64x96xf32>) {
+  %w = moe.dequant %q scales(%s : tensor<8x64xf32>) <format = int8_channel> : tensor<8x64x96xi8> -> tensor<8x64x96xf32>
+  %r = moe.all_to_all %rows group("experts") send(%send : tensor<4xi32>) receive(%receive : tensor<4xi32>) : tensor<?x64xf32> -> tensor<?x64xf32>
+  %y = moe.experts %r, %offset parameters(%w : tensor<8x64x96xf32>) : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32> {
+  ^bb0(%rows_of_one: tensor<?x64xf32>, %w_of_one: tensor<64x96xf32>):
+    moe.yield %rows_of_one : tensor<?x64xf32>
+  }
+  return %y, %w : tensor<?x64xf32>, tensor<8x64x96xf32>
+}
+
+// Kernels, and what a thread asks.
+// CHECK-LABEL: func.func @kernels
+// CHECK: moe.route_permute
+// CHECK: moe.grouped_matmul
+// CHECK: moe.concat
+// CHECK: moe.thread_id
+// CHECK: moe.num_threads
+// CHECK: moe.barrier
+func.func @kernels(%x: tensor<?x64xf32>, %z: tensor<?x8xf32>, %r: tensor<?xi32>, %s: tensor<?xf32>, %o: tensor<9xi32>, %c0: tensor<?xi32>,
+    %c1: tensor<?xf32>, %w1: tensor<8x192x64xf32>, %e: tensor<?x96xf32>, %past: tensor<1x?x64xf32>, %k: tensor<1x1x64xf32>,
+    %present: tensor<1x?x64xf32>) -> (tensor<?x96xf32>, tensor<1x?x64xf32>) {
+  %rows, %w, %off, %c, %cw = moe.route_permute logits(%z : tensor<?x8xf32>)
+      outs(%r, %s, %o, %c0, %c1 : tensor<?xi32>, tensor<?xf32>, tensor<9xi32>, tensor<?xi32>, tensor<?xf32>)
+      {experts = 8 : i64, router = #moe.router<function = softmax, k = 2, source = gather, norm = l1>}
+      -> tensor<?xi32>, tensor<?xf32>, tensor<9xi32>, tensor<?xi32>, tensor<?xf32>
+  %h = moe.grouped_matmul %x rows(%rows : tensor<?xi32>) offsets(%off : tensor<9xi32>) weight(%w1 : tensor<8x192x64xf32>)
+      outs(%e : tensor<?x96xf32>) {ffn = #moe.ffn<activation = silu, gate = halves>} : tensor<?x64xf32> -> tensor<?x96xf32>
+  %all = moe.concat axis 1 ins(%past, %k : tensor<1x?x64xf32>, tensor<1x1x64xf32>) outs(%present : tensor<1x?x64xf32>) -> tensor<1x?x64xf32>
+  %t = moe.thread_id
+  %n = moe.num_threads
+  moe.barrier
+  return %h, %all : tensor<?x96xf32>, tensor<1x?x64xf32>
+}
