@@ -27,6 +27,7 @@ if config.moe_sanitize:
 # %models: models made without the compiler (test/Runtime/CMakeLists.txt).
 config.substitutions.append(("%models", os.path.join(config.moe_build_root, "test", "Runtime", "models")))
 config.substitutions.append(("%source", config.moe_source_root))
+config.substitutions.append(("%build", config.moe_build_root))
 config.substitutions.append(("%runtime-archive", os.path.join(config.moe_build_root, "lib", "libMoeRuntime.a")))
 config.substitutions.append(("%python", config.python or "python3"))
 

@@ -179,6 +179,9 @@ LogicalResult Session::runStages() {
   ArrayRef<StageInfo> table = stages();
   if (first == 0 && failed(dump(table[0], 1)))
     return failure();
+  // An input that a stage from raise to distribute left has its layers already; fuse takes them away.
+  if (first > size_t(Stage::Raise) && first <= size_t(Stage::Fuse))
+    layers = collectMoeLayers(*module);
   for (size_t row = std::max<size_t>(first, 1); row <= last && row < table.size(); ++row) {
     const StageInfo &info = table[row];
     if (!info.build)
