@@ -35,12 +35,22 @@ FailureOr<int64_t> GraphImporter::nodeVersion(const wire::Node &node, StringRef 
   return resolved.version;
 }
 
+static StringRef domainOf(const wire::Node &node) { return node.domain == "ai.onnx" ? StringRef() : StringRef(node.domain); }
+
 FailureOr<Attribute> GraphImporter::convertAttribute(const wire::Attribute &attribute, const wire::Node &node, Location loc) {
   StringRef name(attribute.name);
   auto fail = [&]() -> InFlightDiagnostic { return nodeError(node, loc) << "attribute '" << name << "': "; };
   if (!attribute.refName.empty()) {
     fail() << "refers to an attribute of a function, but the node is in none";
     return failure();
+  }
+  // An attribute that is passed over would leave its default: another computation than the model means.
+  const StringRef opType(node.opType);
+  if (auto types = attributeTypes(domainOf(node), opType, name); types && !llvm::is_contained(*types, attribute.type)) {
+    InFlightDiagnostic error = fail();
+    if (types->empty())
+      return error << opType << " has no such attribute in any version", failure();
+    return error << "expected type " << attributeTypeName(types->front()) << ", found " << attributeTypeName(attribute.type), failure();
   }
   switch (attribute.type) {
   case wire::AttributeType::Float:
@@ -114,7 +124,7 @@ LogicalResult GraphImporter::buildConstant(const wire::Node &node, Location loc)
 
 LogicalResult GraphImporter::buildNode(const wire::Node &node, size_t position) {
   Location loc = nodeLocation(node, position);
-  StringRef opType(node.opType), domain = node.domain == "ai.onnx" ? StringRef() : StringRef(node.domain);
+  StringRef opType(node.opType), domain = domainOf(node);
   if (opType.empty())
     return nodeError(node, loc) << "expected an op_type, found none";
   for (std::string_view output : node.outputs)

@@ -1,9 +1,13 @@
-// Which version of an op's schema applies under which opset, from the generated table (OnnxSchema.inc).
+// What the schemas say of an op, from the generated tables (OnnxSchema.inc): versions and attributes.
 #ifndef MOE_LIB_IMPORT_ONNXVERSIONS_H
 #define MOE_LIB_IMPORT_ONNXVERSIONS_H
 
+#include "moe/Import/Wire/Model.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
+
+#include <optional>
 
 namespace moe {
 
@@ -20,6 +24,13 @@ struct ResolvedVersion {
   bool isNewerThanDeclared = false;
 };
 ResolvedVersion resolveVersion(llvm::StringRef domain, llvm::StringRef opType, int64_t declared);
+
+/// The types that an attribute of an op may have (more than one where its type changed between versions); empty for one that the op has in no
+/// version. Absent for an op that is not in the table.
+std::optional<llvm::ArrayRef<wire::AttributeType>> attributeTypes(llvm::StringRef domain, llvm::StringRef opType, llvm::StringRef attribute);
+
+/// ONNX's name of an attribute type in lower case: "int", "floats".
+llvm::StringRef attributeTypeName(wire::AttributeType type);
 
 } // namespace moe
 

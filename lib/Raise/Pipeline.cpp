@@ -12,6 +12,7 @@ void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &option
   pm.addPass(createRaiseBatchedExperts());
   pm.addPass(createRaiseGroupedExperts());
   pm.addPass(createRaiseRouter());
+  pm.addPass(createRaiseCheckRows());
   pm.addPass(createRaiseOnnx());
   pm.addPass(createVerifyRaised());
 }

@@ -86,6 +86,17 @@ def RaiseOnnx : Pass<"moe-raise-onnx", "::mlir::ModuleOp"> {
                            "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect"];
 }
 
+def RaiseCheckRows : Pass<"moe-raise-check-rows", "::mlir::ModuleOp"> {
+  let summary = "what the parts of a layer assume of each other's sizes becomes conditions on the input";
+  let description = [{
+    Between the ops of a chain: x and scores have the rows of the routing, the
+    router's scores a column per expert, combine the tokens of the routing and
+    weights for its assignments. What the types do not prove is a
+    `moe.require_equal`, so that a wrong input is bad_shape at run time.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def VerifyRaised : Pass<"moe-verify-raised", "::mlir::ModuleOp"> {
   let summary = "what the raise stage leaves: no moe.onnx, no moe.absent, one entry with names, ranked tensors";
   let description = [{

@@ -27,6 +27,8 @@ def main():
     onnx.save(model([node("Relu", ["nowhere"], ["y"], name="dangling")]), folder / "undefined.onnx")
     onnx.save(model([node("Relu", ["b"], ["a"], name="one"), node("Relu", ["a"], ["b"], name="two"), node("Add", ["x", "a"], ["y"])]),
               folder / "cycle.onnx")
+    onnx.save(model([node("Softmax", ["x"], ["y"], name="typed", axis=1.5)]), folder / "attribute-type.onnx")
+    onnx.save(model([node("Softmax", ["x"], ["y"], name="named", axiss=1)]), folder / "attribute-name.onnx")
     for name, location in (("missing", "gone.bin"), ("escape", "../outside.bin"), ("absolute", "/etc/passwd"), ("short", "short.bin")):
         weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4, 2048], data_location=TensorProto.EXTERNAL)
         weight.external_data.add(key="location", value=location)

@@ -1,0 +1,115 @@
+// Tokens that are routed must be rows that exist: with dynamic dims the types of a chain cannot say it, and a kernel that trusted them would
+// read behind its input. One pass for all export forms and for hand-written chains, after the layers are found.
+#include "moe/IR/MoeDialect.h"
+#include "moe/Raise/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace moe {
+#define GEN_PASS_DEF_RAISECHECKROWS
+#include "moe/Raise/Passes.h.inc"
+
+namespace {
+
+/// The logits behind scores, which have their sizes: a chain whose ops have uses elsewhere would not be fused.
+Value behindScore(Value value) {
+  auto score = value.getDefiningOp<ScoreOp>();
+  return score ? score.getLogits() : value;
+}
+
+/// What an assignment list is made from: scores, expert ids or token ids, with one row per token.
+Value routingOf(Value token) {
+  Operation *op = token.getDefiningOp();
+  if (auto assign = dyn_cast_or_null<AssignOp>(op))
+    return assign.getIndices();
+  auto select = dyn_cast_or_null<SelectOp>(op);
+  if (!select)
+    return {};
+  return select.getChoice() ? behindScore(select.getChoice()) : select.getIds();
+}
+
+/// The assignments per token, if every token has as many.
+std::optional<int64_t> assignmentsPerToken(Value token) {
+  Operation *op = token.getDefiningOp();
+  if (auto assign = dyn_cast_or_null<AssignOp>(op)) {
+    const int64_t k = assign.getIndices().getType().getDimSize(1);
+    return ShapedType::isDynamic(k) ? std::nullopt : std::optional(k);
+  }
+  auto select = dyn_cast_or_null<SelectOp>(op);
+  if (select && select.getMode() == SelectMode::TopK && select.getSide() == SelectSide::Token)
+    return static_cast<int64_t>(select.getK());
+  return std::nullopt;
+}
+
+struct RaiseCheckRows : impl::RaiseCheckRowsBase<RaiseCheckRows> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isDeclaration())
+        continue;
+      // Conditions are the entry's own: an op in a region is run under sizes that are known there only.
+      for (Operation &op : llvm::make_early_inc_range(function.getBody().front()))
+        check(&op);
+    }
+  }
+
+private:
+  static void check(Operation *op) {
+    OpBuilder builder(op);
+    if (auto dispatch = dyn_cast<DispatchOp>(op)) {
+      if (Value routing = routingOf(dispatch.getToken()))
+        requireSameRows(builder, op, dispatch.getX(), routing, "the rows of x and of the routing");
+    } else if (auto weigh = dyn_cast<WeighOp>(op)) {
+      if (Value routing = routingOf(weigh.getToken()))
+        requireSameRows(builder, op, behindScore(weigh.getScores()), routing, "the rows of the scores and of the routing");
+    } else if (auto slots = dyn_cast<SlotsOp>(op)) {
+      auto select = slots.getToken().getDefiningOp<SelectOp>();
+      if (select && select.getChoice() && select.getChoice().getType().isDynamicDim(1))
+        require(builder, op->getLoc(), tensor::DimOp::create(builder, op->getLoc(), behindScore(select.getChoice()), 1),
+                arith::ConstantIndexOp::create(builder, op->getLoc(), static_cast<int64_t>(slots.getExperts())),
+                "the columns of the router's scores and the number of experts");
+    } else if (auto combine = dyn_cast<CombineOp>(op)) {
+      checkCombine(builder, combine);
+    }
+  }
+
+  /// The result's rows, and the weights where they do not come from the routing itself.
+  static void checkCombine(OpBuilder &builder, CombineOp combine) {
+    Value routing = routingOf(combine.getToken());
+    if (!routing)
+      return;
+    Location loc = combine.getLoc();
+    Value tokens = builder.createOrFold<tensor::DimOp>(loc, routing, 0);
+    require(builder, loc, combine.getTokens(), tokens, "the tokens of the result and the rows of the routing");
+    const std::optional<int64_t> count = assignmentsPerToken(combine.getToken());
+    if (!count || combine.getWeights().getDefiningOp<WeighOp>())
+      return;
+    Value weights = builder.createOrFold<tensor::DimOp>(loc, combine.getWeights(), 0);
+    Value perToken = arith::ConstantIndexOp::create(builder, loc, *count);
+    require(builder, loc, weights, builder.createOrFold<arith::MulIOp>(loc, tokens, perToken),
+            "the combine weights and the assignments of the routing");
+  }
+
+  static void requireSameRows(OpBuilder &builder, Operation *op, Value a, Value b, StringRef what) {
+    if (a == b)
+      return;
+    require(builder, op->getLoc(), builder.createOrFold<tensor::DimOp>(op->getLoc(), a, 0),
+            builder.createOrFold<tensor::DimOp>(op->getLoc(), b, 0), what);
+  }
+
+  static void require(OpBuilder &builder, Location loc, Value a, Value b, StringRef what) {
+    if (a == b || (getConstantIntValue(a) && getConstantIntValue(a) == getConstantIntValue(b)))
+      return;
+    auto node = loc->findInstanceOf<NameLoc>();
+    const std::string prefix = node ? (node.getName().getValue() + ": ").str() : std::string();
+    RequireEqualOp::create(builder, loc, a, b, builder.getStringAttr(prefix + what + " differ in number"));
+  }
+};
+
+} // namespace
+} // namespace moe

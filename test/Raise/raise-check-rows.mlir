@@ -1,0 +1,39 @@
+// RUN: moe-opt %s --split-input-file --moe-raise-check-rows | FileCheck %s
+
+// Rows and routing come from two inputs whose dims have two names.
+// CHECK-LABEL: func.func @rows
+// CHECK: moe.select
+// CHECK: moe.slots
+// CHECK: %[[X:.*]] = tensor.dim %arg0, %{{.*}} : tensor<?x4xf32>
+// CHECK: %[[Z:.*]] = tensor.dim %arg1, %{{.*}} : tensor<?x8xf32>
+// CHECK: moe.require_equal %[[X]], %[[Z]], "the rows of x and of the routing differ in number"
+// CHECK-NEXT: moe.dispatch
+// DOC: --moe-raise-check-rows
+func.func @rows(%x: tensor<?x4xf32>, %z: tensor<?x8xf32>) -> tensor<?x4xf32> {
+  %scores, %choice = moe.score softmax %z : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
+  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x4xf32>
+  return %rows : tensor<?x4xf32>
+}
+
+// -----
+
+// A router with a dynamic number of columns, weights from outside and a result of another number of tokens.
+// CHECK-LABEL: func.func @columns
+// CHECK: %[[E:.*]] = tensor.dim %arg1, %{{.*}} : tensor<?x?xf32>
+// CHECK: moe.require_equal %[[E]], %c8{{.*}}, "the columns of the router's scores and the number of experts differ in number"
+// CHECK: moe.require_equal %{{.*}}, %{{.*}}, "the rows of x and of the routing differ in number"
+// CHECK: moe.require_equal %arg3, %[[T:.*]], "the tokens of the result and the rows of the routing differ in number"
+// CHECK: %[[W:.*]] = tensor.dim %arg2, %{{.*}} : tensor<?xf32>
+// CHECK: %[[N:.*]] = arith.muli %[[T]], %{{.*}} : index
+// CHECK: moe.require_equal %[[W]], %[[N]], "the combine weights and the assignments of the routing differ in number"
+// CHECK: moe.combine
+func.func @columns(%x: tensor<?x4xf32>, %z: tensor<?x?xf32>, %w: tensor<?xf32>, %T: index) -> tensor<?x4xf32> {
+  %scores, %choice = moe.score softmax %z : tensor<?x?xf32> -> tensor<?x?xf32>, tensor<?x?xf32>
+  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x?xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x4xf32>
+  %y = moe.combine %rows, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
