@@ -185,6 +185,9 @@ static SlicedAxis sliceAxis(OnnxNode &node, AffineExpr size, AffineExpr start, A
   if (step == 1 && countsFromEnd && node.algebra.equal(to, size))
     distance = node.algebra.minimum(size, start * -1);
   axis.length = node.algebra.maximum(stride == 1 ? distance : distance.ceilDiv(stride), zero);
+  // Backwards, an empty axis has no last element to start at.
+  if (step < 0 && !node.algebra.nonNegative(last))
+    axis.length = node.algebra.minimum(axis.length, size);
   return axis;
 }
 

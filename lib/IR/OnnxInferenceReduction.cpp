@@ -86,6 +86,9 @@ static LogicalResult inferTopK(OnnxNode &node) {
   std::optional<int64_t> known = node.algebra.constantValue(count), size = node.algebra.constantValue(dims[*axis]);
   if (known && (*known < 0 || (size && *known > *size)))
     return node.error() << "expected K from 0 to " << node.text(dims[*axis]) << ", found " << *known;
+  // An axis that is shorter at run time has no K elements.
+  if (known && !size && failed(node.requireEqual(node.algebra.minimum(dims[*axis], count), count, "K, which is at most the size of its axis")))
+    return failure();
   if (node.algebra.dependsOnData(count) && !node.algebra.nonNegative(count))
     count = node.freshSize("k");
   dims[*axis] = count;

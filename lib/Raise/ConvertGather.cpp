@@ -78,6 +78,7 @@ LogicalResult convertGather(NodeConverter &node) {
   TensorBuilder &t = node.t;
   SmallVector<AffineExpr> dims = node.resultDims();
   AffineMap map = rangeMap(t.context(), dims.size(), *axis, indices.rank());
+  t.requireIndexable(data.dims[*axis], indices.dims);
   Value dim = t.indexOf(data.dims[*axis]), zero = t.indexConstant(0), one = t.indexConstant(1);
   return node.finish(t.points(indices, map, dims, data.elementType(), [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) -> Value {
     SmallVector<Value> from(at.take_front(*axis));
@@ -99,6 +100,7 @@ LogicalResult convertGatherElements(NodeConverter &node) {
   TensorBuilder &t = node.t;
   Value dim = t.indexOf(data.dims[*axis]), zero = t.indexConstant(0), one = t.indexConstant(1);
   AffineMap identity = t.builder.getMultiDimIdentityMap(data.rank());
+  t.requireIndexable(data.dims[*axis], indices.dims);
   return node.finish(t.points(indices, identity, indices.dims, data.elementType(), [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) -> Value {
     SmallVector<Value> from(at);
     from[*axis] = safeIndex(b, loc, in[0], dim, zero, one);
@@ -155,6 +157,7 @@ LogicalResult convertGatherND(NodeConverter &node) {
   SmallVector<Value> sizes, places;
   for (int64_t i = 0; i < *depth; ++i) {
     sizes.push_back(t.indexOf(data.dims[batch + i]));
+    t.requireIndexable(data.dims[batch + i], ArrayRef<AffineExpr>(indices.dims).drop_back());
     places.push_back(t.indexConstant(i));
   }
   SmallVector<AffineMap> maps(parts->size(), rangeMap(t.context(), dims.size(), 0, outer));

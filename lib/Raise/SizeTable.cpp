@@ -134,6 +134,18 @@ void moe::SizeTable::require(AffineExpr lhs, AffineExpr rhs, Location loc, const
   placed(RequireEqualOp::create(builder, loc, left, right, builder.getStringAttr(message)));
 }
 
+void moe::SizeTable::requireIndexable(AffineExpr size, AffineExpr count, Location loc) {
+  if (auto known = dyn_cast<AffineConstantExpr>(size); known && known.getValue() > 0)
+    return;
+  Value total = get(size), indices = get(count), one = get(getAffineConstantExpr(1, size.getContext()));
+  OpBuilder builder = entryBuilder();
+  Value some = arith::MinSIOp::create(builder, loc, indices, one);
+  Value reachable = arith::MinSIOp::create(builder, loc, some, total);
+  auto node = loc->findInstanceOf<NameLoc>();
+  placed(RequireEqualOp::create(builder, loc, reachable, some,
+                                builder.getStringAttr((node ? node.getName().getValue() + ": " : StringRef()) + "indices into an empty dim")));
+}
+
 /// "input 'position_ids' dim 0 ('batch')"
 static std::string describeInputDim(mlir::func::FuncOp entry, unsigned argument, int64_t dim) {
   auto name = entry.getArgAttrOfType<StringAttr>(argument, "moe.name");

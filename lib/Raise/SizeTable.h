@@ -49,6 +49,9 @@ public:
   SizedTensor reshapedFrom(mlir::Value value) const { return origins.lookup(value); }
   void setReshapedFrom(mlir::Value value, SizedTensor origin) { origins[value] = std::move(origin); }
 
+  /// Emits a condition that `size` is not 0 where `count` indices into it are read: no index can be kept inside an empty dim.
+  void requireIndexable(mlir::AffineExpr size, mlir::AffineExpr count, mlir::Location loc);
+
   /// Emits a moe.require_equal for every two input dims that share a name and for every condition of inference that no data decides.
   void emitConditions();
 

@@ -26,6 +26,8 @@ public:
   /// The product of sizes.
   mlir::AffineExpr product(llvm::ArrayRef<mlir::AffineExpr> dims) const;
   mlir::Value indexOf(mlir::AffineExpr size) { return sizes.get(size); }
+  /// A condition that a dim of `size` that is read by as many indices as `counts` multiply to is not empty.
+  void requireIndexable(mlir::AffineExpr size, llvm::ArrayRef<mlir::AffineExpr> counts) { sizes.requireIndexable(size, product(counts), loc); }
   mlir::Value indexConstant(int64_t value) { return sizes.get(size(value)); }
   /// A scalar constant; `value` is converted to the type.
   mlir::Value scalar(mlir::Type type, double value);
