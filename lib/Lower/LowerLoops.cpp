@@ -24,6 +24,8 @@ struct LowerLoops : impl::LowerLoopsBase<LowerLoops> {
     func::FuncOp entry = findEntry(getOperation());
     if (!entry)
       return signalPassFailure();
+    if (failed(checkBufferized(entry)))
+      return signalPassFailure();
     for (Operation &op : llvm::make_early_inc_range(entry.getBody().front())) {
       OpBuilder builder(&op);
       if (auto linalgOp = dyn_cast<LinalgOp>(op)) {
@@ -43,6 +45,13 @@ struct LowerLoops : impl::LowerLoopsBase<LowerLoops> {
   }
 
 private:
+  static LogicalResult checkBufferized(func::FuncOp entry) {
+    for (Operation &op : entry.getBody().front())
+      if (isa<LinalgOp, ConcatOp>(op) && llvm::any_of(op.getOperandTypes(), llvm::IsaPred<TensorType>))
+        return op.emitOpError("works on tensors, expected memrefs; loops are made after moe-lower-bufferize");
+    return success();
+  }
+
   void emitConcat(OpBuilder &builder, func::FuncOp entry, ConcatOp concat);
   bool mayBeOneBuffer(func::FuncOp entry, Value input, Value output);
 };

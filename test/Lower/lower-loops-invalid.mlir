@@ -70,3 +70,12 @@ func.func @moe_entry(%x: memref<4xf32>, %out: memref<4xf32>, %n: memref<1xi64>) 
 // expected-error @below {{no function with attribute 'moe.entry'}}
 module {
 }
+
+// -----
+
+// Tensors: the pass has come too early.
+func.func @tensors(%x: tensor<4xf32>, %out: tensor<4xf32>) -> tensor<4xf32> attributes {moe.entry} {
+  // expected-error @below {{works on tensors, expected memrefs; loops are made after moe-lower-bufferize}}
+  %y = linalg.exp ins(%x : tensor<4xf32>) outs(%out : tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
