@@ -1,5 +1,5 @@
 /* Opens a compiled model and runs it once on zeros. FOLDER is what moe-compile wrote; unknown dims take the SIZEs in turn, then 1.
- *   cc example.c -I FOLDER -o example FOLDER/model.so -Wl,-rpath,FOLDER && ./example FOLDER [SIZE...] */
+ *   clang-22 example.c -I FOLDER -o example FOLDER/model.so -Wl,-rpath,FOLDER && ./example FOLDER [SIZE...] */
 #include "model.h"
 #include <stdio.h>
 #include <stdlib.h>

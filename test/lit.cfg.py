@@ -29,6 +29,7 @@ config.substitutions.append(("%models", os.path.join(config.moe_build_root, "tes
 config.substitutions.append(("%source", config.moe_source_root))
 config.substitutions.append(("%build", config.moe_build_root))
 config.substitutions.append(("%runtime-archive", os.path.join(config.moe_build_root, "lib", "libMoeRuntime.a")))
+config.substitutions.append(("%cc", config.c_compiler))
 config.substitutions.append(("%python", config.python or "python3"))
 
 # Tests that compare with the `onnx` package need it in the Python that runs them.
