@@ -22,6 +22,7 @@ static const OnnxRuleTable &ruleTable() {
     addReductionRules(rules);
     addProductRules(rules);
     addAttentionRules(rules);
+    addConvolutionRules(rules);
     addContribRules(rules);
     return rules;
   }();

@@ -110,6 +110,7 @@ void addIndexingRules(OnnxRuleTable &table);
 void addReductionRules(OnnxRuleTable &table);
 void addProductRules(OnnxRuleTable &table);
 void addAttentionRules(OnnxRuleTable &table);
+void addConvolutionRules(OnnxRuleTable &table);
 void addContribRules(OnnxRuleTable &table);
 
 } // namespace moe

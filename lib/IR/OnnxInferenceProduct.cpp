@@ -100,6 +100,14 @@ static LogicalResult inferQuantize(OnnxNode &node) {
   return node.set(0, element, node.dims(0));
 }
 
+/// The result, its scale and its zero point.
+static LogicalResult inferDynamicQuantize(OnnxNode &node) {
+  Type bytes = IntegerType::get(node.op.getContext(), 8, IntegerType::Unsigned);
+  if (failed(node.set(0, bytes, node.dims(0))) || failed(node.set(1, node.element(0), {})))
+    return failure();
+  return node.set(2, bytes, {});
+}
+
 void addProductRules(OnnxRuleTable &table) {
   table["MatMul"] = {inferMatMul, 2, 2, 1, 1};
   table["MatMulInteger"] = {inferMatMulInteger, 2, 4, 1, 10};
@@ -109,6 +117,8 @@ void addProductRules(OnnxRuleTable &table) {
   table["DequantizeLinear"] = {inferDequantize, 2, 3, 1, 10};
   table["com.microsoft::DequantizeLinear"] = {inferDequantize, 2, 3, 1, 1};
   table["QuantizeLinear"] = {inferQuantize, 2, 3, 1, 10};
+  table["com.microsoft::QuantizeLinear"] = {inferQuantize, 2, 3, 1, 1};
+  table["DynamicQuantizeLinear"] = {inferDynamicQuantize, 1, 1, 3, 11};
 }
 
 } // namespace moe

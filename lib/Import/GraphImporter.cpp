@@ -17,24 +17,26 @@ GraphImporter::GraphImporter(ModuleOp module, Location file, StringRef path, wir
 LogicalResult GraphImporter::run() {
   if (model.graph.hasSparseInitializer)
     return emitError(file) << "sparse initializers are not supported";
-  if (failed(declareOpsets()) || failed(declareInitializers()) || failed(buildEntry()))
+  graphScope.opsets = &opsets;
+  if (failed(declareOpsets()) || failed(declareInitializers(model.graph)) || failed(buildEntry()) || failed(buildNodes(model.graph.nodes)))
     return failure();
-  std::optional<SmallVector<size_t>> order = orderNodes(model.graph, [&](size_t position, const std::string &message) {
-    const wire::Node &node = model.graph.nodes[position];
-    nodeError(node, nodeLocation(node, position)) << message;
+  return finish();
+}
+
+LogicalResult GraphImporter::buildNodes(ArrayRef<wire::Node> nodes) {
+  std::optional<SmallVector<size_t>> order = orderNodes(nodes, [&](size_t position, const std::string &message) {
+    nodeError(nodes[position], nodeLocation(nodes[position], position)) << message;
   });
   if (!order)
     return failure();
   for (size_t position : *order)
-    if (failed(buildNode(model.graph.nodes[position], position)))
+    if (failed(buildNode(nodes[position], position)))
       return failure();
-  return finish();
+  return success();
 }
 
-LogicalResult GraphImporter::declareOpsets() {
-  if (model.opsets.empty())
-    return emitError(file) << "expected opset_import, found none";
-  for (const wire::OpsetImport &opset : model.opsets) {
+LogicalResult GraphImporter::readOpsets(ArrayRef<wire::OpsetImport> imports, llvm::StringMap<int64_t> &opsets) {
+  for (const wire::OpsetImport &opset : imports) {
     StringRef domain = opset.domain == "ai.onnx" ? StringRef() : StringRef(opset.domain);
     if (opset.version < 1)
       return emitError(file) << "expected an opset version of at least 1 for domain '" << domain << "', found " << opset.version;
@@ -44,17 +46,26 @@ LogicalResult GraphImporter::declareOpsets() {
     if (domain.empty() && opset.version > newestOnnxOpset())
       emitWarning(file) << "opset " << opset.version << " is newer than " << newestOnnxOpset() << ", the newest one known; ops are taken as they were then";
   }
-  for (const wire::Function &function : model.functions)
-    functions.insert((StringRef(function.domain) + "::" + StringRef(function.name)).str());
   return success();
 }
 
-LogicalResult GraphImporter::declareInitializers() {
-  for (const wire::TensorProto &tensor : model.graph.initializers) {
+LogicalResult GraphImporter::declareOpsets() {
+  if (model.opsets.empty())
+    return emitError(file) << "expected opset_import, found none";
+  for (const wire::Function &function : model.functions) {
+    std::string key = functionKey(function.domain, function.name, function.overload);
+    if (!functions.try_emplace(key, &function).second)
+      return emitError(file) << "expected one function '" << key << "', found two";
+  }
+  return readOpsets(model.opsets, opsets);
+}
+
+LogicalResult GraphImporter::declareInitializers(const wire::Graph &graph) {
+  for (const wire::TensorProto &tensor : graph.initializers) {
     StringRef name(tensor.name);
     if (name.empty())
       return emitError(file) << "expected initializers with names, found one without";
-    if (!initializers.try_emplace(name, &tensor).second)
+    if (!scope->initializers.try_emplace(name, &tensor).second)
       return emitError(file) << "expected one initializer called '" << name << "', found two";
   }
   return success();
@@ -130,7 +141,7 @@ LogicalResult GraphImporter::buildEntry() {
     if (!seen.insert(name).second)
       return emitError(file) << "expected one input called '" << name << "', found two";
     // An input with an initializer has a default; it is not asked for at run time.
-    if (initializers.contains(name))
+    if (scope->initializers.contains(name))
       continue;
     SmallVector<Attribute> dims;
     FailureOr<RankedTensorType> type = inputType(input, dims);
@@ -150,7 +161,7 @@ LogicalResult GraphImporter::buildEntry() {
   symbols.emplace(module);
   Block *block = entry.addEntryBlock();
   for (auto [name, argument] : llvm::zip(names, block->getArguments()))
-    values[name] = argument;
+    scope->values[name] = argument;
   inference.addEntryArguments(entry);
   builder.setInsertionPointToEnd(block);
   return success();
@@ -178,16 +189,19 @@ FailureOr<Value> GraphImporter::buildTensor(const wire::TensorProto &tensor, Str
 }
 
 FailureOr<Value> GraphImporter::lookup(StringRef name, Location loc) {
-  if (auto place = values.find(name); place != values.end())
-    return place->second;
-  auto initializer = initializers.find(name);
-  if (initializer == initializers.end())
-    return Value();
-  Location tensorLoc = NameLoc::get(builder.getStringAttr(name), file);
-  FailureOr<Value> value = buildTensor(*initializer->second, name, tensorLoc);
-  if (succeeded(value))
-    values[name] = *value;
-  return value;
+  for (NameScope *place = scope; place; place = place->outer) {
+    if (auto known = place->values.find(name); known != place->values.end())
+      return known->second;
+    auto initializer = place->initializers.find(name);
+    if (initializer == place->initializers.end())
+      continue;
+    Location tensorLoc = NameLoc::get(builder.getStringAttr(name), file);
+    FailureOr<Value> value = buildTensor(*initializer->second, name, tensorLoc);
+    if (succeeded(value))
+      place->values[name] = *value;
+    return value;
+  }
+  return Value();
 }
 
 /// A dim of a result for people and callers: its size, or the function of the inputs' dims that it is; "?" where it depends on data or on a dim

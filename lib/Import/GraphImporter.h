@@ -13,6 +13,23 @@
 
 namespace moe {
 
+/// What names a model-local function: "domain::name", and ":overload" where it has one. Both spellings of ONNX's own domain are one.
+std::string functionKey(std::string_view domain, std::string_view name, std::string_view overload);
+
+/// The names visible in one graph or function body. A subgraph sees those of the graph around it; a function's body sees only its own.
+struct NameScope {
+  /// The graph around a subgraph; null for the model's graph and for functions.
+  NameScope *outer = nullptr;
+  /// The opset versions by domain that the nodes are written for.
+  const llvm::StringMap<int64_t> *opsets = nullptr;
+  /// What a function's nodes read by `ref_attr_name`: the attributes of the call. Null outside functions.
+  const llvm::StringMap<wire::Attribute> *callAttributes = nullptr;
+  /// Put before the names of nodes, so that each has its own: "outer/".
+  std::string prefix;
+  llvm::StringMap<const wire::TensorProto *> initializers;
+  llvm::StringMap<mlir::Value> values;
+};
+
 class GraphImporter {
 public:
   /// `file` is the location of the model's file; `path` and `bytes` outlive the importer.
@@ -24,7 +41,11 @@ public:
 private:
   //===-- GraphImporter.cpp: the graph -------------------------------------===//
   mlir::LogicalResult declareOpsets();
-  mlir::LogicalResult declareInitializers();
+  /// Adds the opset imports of the model or of a function to `opsets`.
+  mlir::LogicalResult readOpsets(llvm::ArrayRef<wire::OpsetImport> imports, llvm::StringMap<int64_t> &opsets);
+  mlir::LogicalResult declareInitializers(const wire::Graph &graph);
+  /// Builds nodes in the current scope, each after those it reads.
+  mlir::LogicalResult buildNodes(llvm::ArrayRef<wire::Node> nodes);
   mlir::LogicalResult buildEntry();
   mlir::FailureOr<mlir::RankedTensorType> inputType(const wire::ValueInfo &input, llvm::SmallVectorImpl<mlir::Attribute> &dims);
   mlir::LogicalResult checkFixedDims();
@@ -41,10 +62,44 @@ private:
   //===-- NodeImporter.cpp: one node ---------------------------------------===//
   mlir::LogicalResult buildNode(const wire::Node &node, size_t position);
   mlir::LogicalResult buildConstant(const wire::Node &node, mlir::Location loc);
+  /// The operands of a node: moe.absent for the inputs it does not have.
+  mlir::LogicalResult collectOperands(const wire::Node &node, mlir::Location loc, llvm::SmallVectorImpl<mlir::Value> &operands);
+  /// Gives the node's outputs their values in the current scope.
+  void setOutputs(const wire::Node &node, mlir::ValueRange results);
   mlir::FailureOr<int64_t> nodeVersion(const wire::Node &node, llvm::StringRef domain, size_t position);
   mlir::FailureOr<mlir::Attribute> convertAttribute(const wire::Attribute &attribute, const wire::Node &node, mlir::Location loc);
   mlir::Location nodeLocation(const wire::Node &node, size_t position) const;
   mlir::InFlightDiagnostic nodeError(const wire::Node &node, mlir::Location loc) const;
+
+  //===-- Subgraphs.cpp: control flow --------------------------------------===//
+  /// If, Loop or Scan.
+  mlir::LogicalResult buildControlFlow(const wire::Node &node, mlir::Location loc);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildIf(const wire::Node &node, mlir::Location loc, mlir::ValueRange operands);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildLoop(const wire::Node &node, mlir::Location loc, mlir::ValueRange operands);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildScan(const wire::Node &node, mlir::Location loc, mlir::ValueRange operands);
+  /// The graph in the attribute `name`; null with an error where there is none.
+  const wire::Graph *subgraph(const wire::Node &node, llvm::StringRef name, mlir::Location loc);
+  /// Builds a copy of a subgraph on `arguments` in a scope inside the current one; gives its outputs.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildSubgraph(const wire::Graph &graph, mlir::ValueRange arguments, const wire::Node &node,
+                                                                mlir::Location loc, const llvm::Twine &name);
+  /// An ONNX node of the newest version that the file does not have.
+  mlir::FailureOr<mlir::Value> emitNode(llvm::StringRef opType, mlir::ValueRange operands, llvm::ArrayRef<mlir::NamedAttribute> attributes,
+                                        mlir::Location loc);
+  mlir::FailureOr<mlir::Value> emitInteger(int64_t value, mlir::Location loc);
+  mlir::FailureOr<mlir::Value> emitConstantTrue(mlir::Location loc);
+  /// `then` where the bool `condition` holds, else `otherwise`; an error that names `what` where their dims or types differ.
+  mlir::FailureOr<mlir::Value> emitChoice(mlir::Value condition, mlir::Value then, mlir::Value otherwise, const wire::Node &node, mlir::Location loc,
+                                          const llvm::Twine &what);
+  /// Equal slices joined along a new axis.
+  mlir::FailureOr<mlir::Value> emitStack(mlir::ValueRange slices, int64_t axis, mlir::Location loc);
+  /// The single element of a value where it is known.
+  std::optional<int64_t> knownInteger(mlir::Value value);
+
+  //===-- Functions.cpp: calls of model-local functions --------------------===//
+  const wire::Function *functionOf(const wire::Node &node) const;
+  mlir::LogicalResult buildCall(const wire::Node &node, const wire::Function &function, mlir::Location loc);
+  /// The node with the attributes of the call in place of references to them.
+  wire::Node resolveReferences(const wire::Node &node) const;
 
   mlir::ModuleOp module;
   mlir::Location file;
@@ -58,9 +113,15 @@ private:
   std::optional<mlir::SymbolTable> symbols;
 
   llvm::StringMap<int64_t> opsets;
-  llvm::StringMap<const wire::TensorProto *> initializers;
-  llvm::StringMap<mlir::Value> values;
-  llvm::StringSet<> dimNames, functions, warned;
+  NameScope graphScope;
+  NameScope *scope = &graphScope;
+  llvm::StringMap<const wire::Function *> functions;
+  /// The functions whose bodies are being built, from the outside in.
+  llvm::SmallVector<const wire::Function *> calls;
+  /// Nodes built so far: copies of bodies are counted, so that a small file cannot ask for a program without end.
+  uint64_t builtNodes = 0;
+  unsigned depth = 0;
+  llvm::StringSet<> dimNames, warned;
 };
 
 } // namespace moe

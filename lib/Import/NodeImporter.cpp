@@ -6,9 +6,12 @@ using namespace mlir;
 
 namespace moe {
 
+/// More than any model has; what unrolling and inlining may come to.
+static constexpr uint64_t maximumNodes = 1 << 21;
+
 Location GraphImporter::nodeLocation(const wire::Node &node, size_t position) const {
   std::string name = node.name.empty() ? (StringRef(node.opType) + "#" + Twine(position)).str() : std::string(node.name);
-  return NameLoc::get(StringAttr::get(context, name), file);
+  return NameLoc::get(StringAttr::get(context, scope->prefix + name), file);
 }
 
 InFlightDiagnostic GraphImporter::nodeError(const wire::Node &node, Location loc) const {
@@ -18,8 +21,8 @@ InFlightDiagnostic GraphImporter::nodeError(const wire::Node &node, Location loc
 FailureOr<int64_t> GraphImporter::nodeVersion(const wire::Node &node, StringRef domain, size_t position) {
   StringRef opType(node.opType);
   Location loc = nodeLocation(node, position);
-  auto declared = opsets.find(domain);
-  if (declared == opsets.end()) {
+  auto declared = scope->opsets->find(domain);
+  if (declared == scope->opsets->end()) {
     ArrayRef<int64_t> known = sinceVersions(domain, opType);
     if (domain.empty() || known.empty()) {
       nodeError(node, loc) << "expected an opset_import for the domain '" << domain << "', found none";
@@ -41,7 +44,7 @@ FailureOr<Attribute> GraphImporter::convertAttribute(const wire::Attribute &attr
   StringRef name(attribute.name);
   auto fail = [&]() -> InFlightDiagnostic { return nodeError(node, loc) << "attribute '" << name << "': "; };
   if (!attribute.refName.empty()) {
-    fail() << "refers to an attribute of a function, but the node is in none";
+    fail() << "refers to the attribute '" << StringRef(attribute.refName) << "' of a function, but the node is in none";
     return failure();
   }
   // An attribute that is passed over would leave its default: another computation than the model means.
@@ -77,7 +80,7 @@ FailureOr<Attribute> GraphImporter::convertAttribute(const wire::Attribute &attr
   }
   case wire::AttributeType::Graph:
   case wire::AttributeType::Graphs:
-    fail() << "subgraphs are not supported";
+    fail() << "expected no subgraph, which only If, Loop and Scan have";
     return failure();
   default:
     break;
@@ -95,7 +98,7 @@ LogicalResult GraphImporter::buildConstant(const wire::Node &node, Location loc)
   StringRef name(attribute.name), output(node.outputs.front());
   auto set = [&](FailureOr<Value> value) {
     if (succeeded(value))
-      values[output] = *value;
+      scope->values[output] = *value;
     return success(succeeded(value));
   };
   if (name == "value" && attribute.type == wire::AttributeType::Tensor && !attribute.tensor.empty())
@@ -122,22 +125,7 @@ LogicalResult GraphImporter::buildConstant(const wire::Node &node, Location loc)
   return set(buildTensor(tensor, output, loc));
 }
 
-LogicalResult GraphImporter::buildNode(const wire::Node &node, size_t position) {
-  Location loc = nodeLocation(node, position);
-  StringRef opType(node.opType), domain = domainOf(node);
-  if (opType.empty())
-    return nodeError(node, loc) << "expected an op_type, found none";
-  for (std::string_view output : node.outputs)
-    if (!output.empty() && (values.contains(StringRef(output)) || initializers.contains(StringRef(output))))
-      return nodeError(node, loc) << "output '" << StringRef(output) << "' has the name of an input or initializer";
-  if (functions.contains((StringRef(node.domain) + "::" + opType).str()))
-    return nodeError(node, loc) << "functions of the model are not supported; inline them, for example with onnx.inliner";
-  FailureOr<int64_t> version = nodeVersion(node, domain, position);
-  if (failed(version))
-    return failure();
-  if (domain.empty() && opType == "Constant")
-    return buildConstant(node, loc);
-  SmallVector<Value> operands;
+LogicalResult GraphImporter::collectOperands(const wire::Node &node, Location loc, SmallVectorImpl<Value> &operands) {
   for (std::string_view input : node.inputs) {
     if (input.empty()) {
       operands.push_back(AbsentOp::create(builder, loc, builder.getNoneType()));
@@ -150,6 +138,39 @@ LogicalResult GraphImporter::buildNode(const wire::Node &node, size_t position) 
       return nodeError(node, loc) << "input '" << StringRef(input) << "' is no input or initializer of the graph and no result of a node";
     operands.push_back(*value);
   }
+  return success();
+}
+
+void GraphImporter::setOutputs(const wire::Node &node, ValueRange results) {
+  for (auto [output, result] : llvm::zip(node.outputs, results))
+    if (!output.empty())
+      scope->values[StringRef(output)] = result;
+}
+
+LogicalResult GraphImporter::buildNode(const wire::Node &node, size_t position) {
+  if (scope->callAttributes && llvm::any_of(node.attributes, [](const wire::Attribute &attribute) { return !attribute.refName.empty(); }))
+    return buildNode(resolveReferences(node), position);
+  Location loc = nodeLocation(node, position);
+  StringRef opType(node.opType), domain = domainOf(node);
+  if (opType.empty())
+    return nodeError(node, loc) << "expected an op_type, found none";
+  for (std::string_view output : node.outputs)
+    if (!output.empty() && (scope->values.contains(StringRef(output)) || scope->initializers.contains(StringRef(output))))
+      return nodeError(node, loc) << "output '" << StringRef(output) << "' has the name of an input or initializer";
+  if (++builtNodes > maximumNodes)
+    return nodeError(node, loc) << "expected at most " << maximumNodes << " nodes when loops are unrolled and functions inlined, found more";
+  if (const wire::Function *function = functionOf(node))
+    return buildCall(node, *function, loc);
+  FailureOr<int64_t> version = nodeVersion(node, domain, position);
+  if (failed(version))
+    return failure();
+  if (domain.empty() && opType == "Constant")
+    return buildConstant(node, loc);
+  if (domain.empty() && (opType == "If" || opType == "Loop" || opType == "Scan"))
+    return buildControlFlow(node, loc);
+  SmallVector<Value> operands;
+  if (failed(collectOperands(node, loc, operands)))
+    return failure();
   NamedAttrList attributes;
   for (const wire::Attribute &attribute : node.attributes) {
     if (attribute.name.empty() || attributes.get(StringRef(attribute.name)))
@@ -167,9 +188,7 @@ LogicalResult GraphImporter::buildNode(const wire::Node &node, size_t position) 
   auto op = OnnxOp::create(builder, loc, types, opType, operands, domain, *version, attributes.getDictionary(context), /*subgraphsCount=*/0);
   if (failed(inference.infer(op)))
     return failure();
-  for (auto [output, result] : llvm::zip(node.outputs, op.getOutputs()))
-    if (!output.empty())
-      values[StringRef(output)] = result;
+  setOutputs(node, op.getOutputs());
   return success();
 }
 

@@ -4,6 +4,7 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringSet.h"
 
 #include <queue>
 
@@ -11,24 +12,52 @@ using llvm::StringRef;
 
 namespace moe {
 
-std::optional<llvm::SmallVector<size_t>> orderNodes(const wire::Graph &graph, llvm::function_ref<void(size_t, const std::string &)> report) {
+/// Calls `use` for every name that the node reads from the graph it is in: its inputs, and what its subgraphs capture.
+static void forEachUse(const wire::Node &node, llvm::function_ref<void(std::string_view)> use) {
+  for (std::string_view input : node.inputs)
+    if (!input.empty())
+      use(input);
+  for (const wire::Attribute &attribute : node.attributes)
+    for (const wire::Graph &graph : attribute.graph) {
+      llvm::StringSet<> own;
+      for (const wire::ValueInfo &input : graph.inputs)
+        own.insert(StringRef(input.name));
+      for (const wire::TensorProto &tensor : graph.initializers)
+        own.insert(StringRef(tensor.name));
+      for (const wire::Node &inner : graph.nodes)
+        for (std::string_view output : inner.outputs)
+          own.insert(StringRef(output));
+      auto capture = [&](std::string_view name) {
+        if (!own.contains(StringRef(name)))
+          use(name);
+      };
+      for (const wire::Node &inner : graph.nodes)
+        forEachUse(inner, capture);
+      for (const wire::ValueInfo &output : graph.outputs)
+        capture(output.name);
+    }
+}
+
+std::optional<llvm::SmallVector<size_t>> orderNodes(llvm::ArrayRef<wire::Node> nodes, llvm::function_ref<void(size_t, const std::string &)> report) {
   llvm::StringMap<size_t> producers;
-  for (size_t position = 0; position < graph.nodes.size(); ++position)
-    for (std::string_view output : graph.nodes[position].outputs)
+  for (size_t position = 0; position < nodes.size(); ++position)
+    for (std::string_view output : nodes[position].outputs)
       if (!output.empty() && !producers.try_emplace(StringRef(output), position).second) {
         report(position, "output '" + std::string(output) + "' is already the output of a node");
         return std::nullopt;
       }
-  std::vector<std::vector<size_t>> users(graph.nodes.size());
-  std::vector<size_t> waiting(graph.nodes.size());
-  for (size_t position = 0; position < graph.nodes.size(); ++position)
-    for (std::string_view input : graph.nodes[position].inputs)
-      if (auto place = producers.find(StringRef(input)); !input.empty() && place != producers.end()) {
-        users[place->second].push_back(position);
-        ++waiting[position];
-      }
+  std::vector<std::vector<size_t>> users(nodes.size());
+  std::vector<size_t> waiting(nodes.size());
+  for (size_t position = 0; position < nodes.size(); ++position)
+    forEachUse(nodes[position], [&](std::string_view name) {
+      auto place = producers.find(StringRef(name));
+      if (place == producers.end())
+        return;
+      users[place->second].push_back(position);
+      ++waiting[position];
+    });
   std::priority_queue<size_t, std::vector<size_t>, std::greater<>> ready;
-  for (size_t position = 0; position < graph.nodes.size(); ++position)
+  for (size_t position = 0; position < nodes.size(); ++position)
     if (waiting[position] == 0)
       ready.push(position);
   llvm::SmallVector<size_t> order;
@@ -40,7 +69,7 @@ std::optional<llvm::SmallVector<size_t>> orderNodes(const wire::Graph &graph, ll
       if (--waiting[user] == 0)
         ready.push(user);
   }
-  for (size_t position = 0; position < graph.nodes.size() && order.size() != graph.nodes.size(); ++position)
+  for (size_t position = 0; position < nodes.size() && order.size() != nodes.size(); ++position)
     if (waiting[position] != 0) {
       report(position, "the node depends on its own result: the graph has a cycle");
       return std::nullopt;

@@ -4,14 +4,15 @@
 
 #include "moe/Import/Wire/Model.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace moe {
 
-/// Positions of the graph's nodes in an order that defines before it uses; the file's own order where that does. Some tools write nodes in any
+/// Positions of a graph's or function's nodes in an order that defines before it uses; the file's own order where that does. Some tools write nodes in any
 /// order. Empty with an error: a value that two nodes define, or a cycle. `report` gets the node's position and what is wrong.
-std::optional<llvm::SmallVector<size_t>> orderNodes(const wire::Graph &graph, llvm::function_ref<void(size_t, const std::string &)> report);
+std::optional<llvm::SmallVector<size_t>> orderNodes(llvm::ArrayRef<wire::Node> nodes, llvm::function_ref<void(size_t, const std::string &)> report);
 
 } // namespace moe
 

@@ -130,11 +130,29 @@ LogicalResult convertBiasGelu(NodeConverter &node) {
   }));
 }
 
+/// Swish of the first input times the second.
+LogicalResult convertSwiGlu(NodeConverter &node) {
+  SizedTensor gate = node.input(0), linear = node.input(1);
+  if (!gate || !linear)
+    return failure();
+  Type type = gate.elementType(), wide = moe::accumulatorType(type);
+  if (!isa<FloatType>(type))
+    return node.error() << "is not defined on elements of type " << type;
+  double alpha = node.getFloat("alpha", 1);
+  return node.finish(node.t.elementwise({gate, linear}, node.resultDims(), type, [&](OpBuilder &builder, Location loc, ValueRange in) {
+    Formula formula{builder, loc, wide};
+    Value x = moe::convertScalar(builder, loc, in[0], wide);
+    Value swish = formula.mul(x, formula.sigmoid(alpha == 1 ? x : formula.mul(formula.number(alpha), x)));
+    return moe::convertScalar(builder, loc, formula.mul(swish, moe::convertScalar(builder, loc, in[1], wide)), type);
+  }));
+}
+
 } // namespace
 
 void moe::addActivationConversions(ConversionTable &table) {
   for (const ActivationRow &row : rows)
     table.add(row.type, convertActivation, row.domain);
+  table.add("SwiGLU", convertSwiGlu);
   table.add("BiasGelu", convertBiasGelu, "com.microsoft");
   table.add("FastGelu", convertBiasGelu, "com.microsoft");
 }

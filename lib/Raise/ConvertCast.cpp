@@ -10,7 +10,7 @@ static LogicalResult convertCast(NodeConverter &node) {
   SizedTensor x = node.input(0);
   if (!x)
     return failure();
-  return node.finish(node.t.convert(x, node.resultElement()));
+  return node.finish(node.t.convert(x, node.resultElement(), node.isUnsigned(0)));
 }
 
 void moe::addCastConversions(ConversionTable &table) {

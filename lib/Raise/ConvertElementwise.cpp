@@ -69,6 +69,8 @@ Value signInteger(OpBuilder &builder, Location loc, Value x) {
   return arith::MaxSIOp::create(builder, loc, above, constantLike(builder, loc, x, -1));
 }
 
+Value signUnsigned(OpBuilder &builder, Location loc, Value x) { return arith::MinUIOp::create(builder, loc, x, constantLike(builder, loc, x, 1)); }
+
 Value same(OpBuilder &, Location, Value x) { return x; }
 
 struct UnaryRow {
@@ -132,6 +134,30 @@ Value remainderIntegers(OpBuilder &builder, Location loc, Value a, Value b) {
   return arith::RemSIOp::create(builder, loc, a, divisor);
 }
 
+/// A divisor that is not zero; of unsigned numbers no quotient overflows.
+Value unsignedDivisor(OpBuilder &builder, Location loc, Value divisor) {
+  return arith::MaxUIOp::create(builder, loc, divisor, constantLike(builder, loc, divisor, 1));
+}
+
+Value divideUnsigned(OpBuilder &builder, Location loc, Value a, Value b) {
+  return arith::DivUIOp::create(builder, loc, a, unsignedDivisor(builder, loc, b));
+}
+
+/// 0 for a shift by the width or more, which arith leaves open.
+template <typename OpType>
+Value shift(OpBuilder &builder, Location loc, Value a, Value b) {
+  Value width = constantLike(builder, loc, b, b.getType().getIntOrFloatBitWidth());
+  Value fits = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, b, width);
+  Value zero = constantLike(builder, loc, b, 0);
+  Value shifted = OpType::create(builder, loc, a, arith::SelectOp::create(builder, loc, fits, b, zero));
+  return arith::SelectOp::create(builder, loc, fits, shifted, zero);
+}
+
+Value shiftSigned(OpBuilder &builder, Location loc, Value a, Value b) {
+  Value most = constantLike(builder, loc, b, b.getType().getIntOrFloatBitWidth() - 1);
+  return arith::ShRSIOp::create(builder, loc, a, arith::MinUIOp::create(builder, loc, b, most));
+}
+
 /// The rest with the divisor's sign, as in Python.
 Value moduloIntegers(OpBuilder &builder, Location loc, Value a, Value b) {
   Value rest = remainderIntegers(builder, loc, a, b);
@@ -148,6 +174,8 @@ struct BinaryRow {
   const char *type;
   Binary onFloat, onInteger, onBool;
   bool isComparison;
+  /// Where it differs from onInteger.
+  Binary onUnsigned = nullptr;
 };
 
 using F = arith::CmpFPredicate;
@@ -156,7 +184,7 @@ const BinaryRow binaryRows[] = {
     {"Add", binary<arith::AddFOp>, binary<arith::AddIOp>, nullptr, false},
     {"Sub", binary<arith::SubFOp>, binary<arith::SubIOp>, nullptr, false},
     {"Mul", binary<arith::MulFOp>, binary<arith::MulIOp>, nullptr, false},
-    {"Div", binary<arith::DivFOp>, divideIntegers, nullptr, false},
+    {"Div", binary<arith::DivFOp>, divideIntegers, nullptr, false, divideUnsigned},
     {"And", nullptr, nullptr, binary<arith::AndIOp>, false},
     {"Or", nullptr, nullptr, binary<arith::OrIOp>, false},
     {"Xor", nullptr, nullptr, binary<arith::XOrIOp>, false},
@@ -164,16 +192,16 @@ const BinaryRow binaryRows[] = {
     {"BitwiseOr", nullptr, binary<arith::OrIOp>, nullptr, false},
     {"BitwiseXor", nullptr, binary<arith::XOrIOp>, nullptr, false},
     {"Equal", compareFloats<F::OEQ>, compareIntegers<I::eq>, compareIntegers<I::eq>, true},
-    {"Greater", compareFloats<F::OGT>, compareIntegers<I::sgt>, nullptr, true},
-    {"GreaterOrEqual", compareFloats<F::OGE>, compareIntegers<I::sge>, nullptr, true},
-    {"Less", compareFloats<F::OLT>, compareIntegers<I::slt>, nullptr, true},
-    {"LessOrEqual", compareFloats<F::OLE>, compareIntegers<I::sle>, nullptr, true},
+    {"Greater", compareFloats<F::OGT>, compareIntegers<I::sgt>, nullptr, true, compareIntegers<I::ugt>},
+    {"GreaterOrEqual", compareFloats<F::OGE>, compareIntegers<I::sge>, nullptr, true, compareIntegers<I::uge>},
+    {"Less", compareFloats<F::OLT>, compareIntegers<I::slt>, nullptr, true, compareIntegers<I::ult>},
+    {"LessOrEqual", compareFloats<F::OLE>, compareIntegers<I::sle>, nullptr, true, compareIntegers<I::ule>},
 };
 
 /// Variadic ops that fold their inputs from the left.
 const BinaryRow foldRows[] = {
-    {"Max", binary<arith::MaximumFOp>, binary<arith::MaxSIOp>, nullptr, false},
-    {"Min", binary<arith::MinimumFOp>, binary<arith::MinSIOp>, nullptr, false},
+    {"Max", binary<arith::MaximumFOp>, binary<arith::MaxSIOp>, nullptr, false, binary<arith::MaxUIOp>},
+    {"Min", binary<arith::MinimumFOp>, binary<arith::MinSIOp>, nullptr, false, binary<arith::MinUIOp>},
     {"Sum", binary<arith::AddFOp>, nullptr, nullptr, false},
     {"Mean", binary<arith::AddFOp>, nullptr, nullptr, false},
 };
@@ -186,9 +214,12 @@ const Row &rowOf(const Row (&rows)[count], StringRef type) {
   llvm_unreachable("registered without a row");
 }
 
+/// `type` is ONNX's, with its sign.
 Binary emitterFor(const BinaryRow &row, Type type) {
   if (isa<FloatType>(type))
     return row.onFloat;
+  if (type.isUnsignedInteger() && row.onUnsigned)
+    return row.onUnsigned;
   return type.isInteger(1) ? row.onBool : row.onInteger;
 }
 
@@ -201,6 +232,8 @@ LogicalResult convertUnary(NodeConverter &node) {
     return failure();
   Type type = x.elementType();
   Unary emit = isa<FloatType>(type) ? row.onFloat : row.onInteger;
+  if (node.isUnsigned(0))
+    emit = node.type() == "Abs" ? same : node.type() == "Sign" ? signUnsigned : emit;
   if (!emit)
     return refuseType(node, type);
   if (emit == static_cast<Unary>(same))
@@ -217,7 +250,7 @@ LogicalResult convertBinary(NodeConverter &node) {
   SizedTensor a = node.input(0), b = node.input(1);
   if (!a || !b)
     return failure();
-  Binary emit = emitterFor(row, a.elementType());
+  Binary emit = emitterFor(row, node.inputElement(0));
   if (!emit || a.elementType() != b.elementType())
     return refuseType(node, emit ? b.elementType() : a.elementType());
   Type resultType = row.isComparison ? Type(node.t.builder.getI1Type()) : a.elementType();
@@ -237,7 +270,7 @@ LogicalResult convertFold(NodeConverter &node) {
   if (inputs.empty())
     return node.error() << "has no input";
   Type type = inputs.front().elementType();
-  Binary emit = emitterFor(row, type);
+  Binary emit = emitterFor(row, node.inputElement(0));
   if (!emit)
     return refuseType(node, type);
   bool isMean = node.type() == "Mean";
@@ -264,10 +297,28 @@ Value followDivisor(OpBuilder &builder, Location loc, Value rest, Value divisor)
   return arith::SelectOp::create(builder, loc, isZero, math::CopySignOp::create(builder, loc, zero, divisor), moved);
 }
 
+LogicalResult convertBitShift(NodeConverter &node) {
+  SizedTensor a = node.input(0), b = node.input(1);
+  if (!a || !b)
+    return failure();
+  if (!isa<IntegerType>(a.elementType()) || a.elementType().isInteger(1))
+    return refuseType(node, a.elementType());
+  StringRef direction = node.getString("direction", "");
+  if (direction != "LEFT" && direction != "RIGHT")
+    return node.error() << "has direction '" << direction << "', expected LEFT or RIGHT";
+  // Signed numbers (opset 28) keep their sign: a shift by the width or more then leaves the sign alone.
+  Binary right = node.isUnsigned(0) ? shift<arith::ShRUIOp> : shiftSigned;
+  Binary emit = direction == "LEFT" ? Binary(shift<arith::ShLIOp>) : right;
+  return node.finish(node.t.elementwise({a, b}, node.resultDims(), a.elementType(), [&](OpBuilder &builder, Location loc, ValueRange in) {
+    return emit(builder, loc, in[0], in[1]);
+  }));
+}
+
 LogicalResult convertMod(NodeConverter &node) {
   SizedTensor a = node.input(0), b = node.input(1);
   if (!a || !b)
     return failure();
+  bool isUnsigned = node.isUnsigned(0);
   bool takesSignOfDividend = node.getInt("fmod", 0) != 0;
   bool isFloat = isa<FloatType>(a.elementType());
   return node.finish(node.t.elementwise({a, b}, node.resultDims(), a.elementType(), [&](OpBuilder &builder, Location loc, ValueRange in) -> Value {
@@ -279,6 +330,8 @@ LogicalResult convertMod(NodeConverter &node) {
         rest = followDivisor(builder, loc, rest, divisor);
       return moe::convertScalar(builder, loc, rest, in[0].getType());
     }
+    if (isUnsigned)
+      return arith::RemUIOp::create(builder, loc, in[0], unsignedDivisor(builder, loc, in[1]));
     return takesSignOfDividend ? remainderIntegers(builder, loc, in[0], in[1]) : moduloIntegers(builder, loc, in[0], in[1]);
   }));
 }
@@ -325,8 +378,9 @@ LogicalResult convertPow(NodeConverter &node) {
     // Integers go through f64, which is exact up to 2^53.
     bool inF64 = isa<IntegerType>(type) || type.isF64() || in[1].getType().isF64();
     Type wide = inF64 ? Type(builder.getF64Type()) : Type(builder.getF32Type());
-    Value power = math::PowFOp::create(builder, loc, moe::convertScalar(builder, loc, in[0], wide), moe::convertScalar(builder, loc, in[1], wide));
-    return moe::convertScalar(builder, loc, power, type);
+    Value power = math::PowFOp::create(builder, loc, moe::convertScalar(builder, loc, in[0], wide, node.isUnsigned(0)),
+                                       moe::convertScalar(builder, loc, in[1], wide, node.isUnsigned(1)));
+    return moe::convertScalar(builder, loc, power, node.inputElement(0));
   }));
 }
 
@@ -408,11 +462,15 @@ LogicalResult convertClip(NodeConverter &node) {
     return failure();
   return node.finish(node.t.elementwise(inputs, node.resultDims(), type, [&](OpBuilder &builder, Location loc, ValueRange in) {
     Value result = in[0];
-    bool isFloat = isa<FloatType>(type);
+    bool isFloat = isa<FloatType>(type), isUnsigned = node.isUnsigned(0);
     if (hasLow)
-      result = isFloat ? binary<arith::MaximumFOp>(builder, loc, result, in[1]) : binary<arith::MaxSIOp>(builder, loc, result, in[1]);
+      result = isFloat ? binary<arith::MaximumFOp>(builder, loc, result, in[1])
+               : isUnsigned ? binary<arith::MaxUIOp>(builder, loc, result, in[1])
+                            : binary<arith::MaxSIOp>(builder, loc, result, in[1]);
     if (hasHigh)
-      result = isFloat ? binary<arith::MinimumFOp>(builder, loc, result, in.back()) : binary<arith::MinSIOp>(builder, loc, result, in.back());
+      result = isFloat ? binary<arith::MinimumFOp>(builder, loc, result, in.back())
+               : isUnsigned ? binary<arith::MinUIOp>(builder, loc, result, in.back())
+                            : binary<arith::MinSIOp>(builder, loc, result, in.back());
     return result;
   }));
 }
@@ -426,6 +484,7 @@ void moe::addElementwiseConversions(ConversionTable &table) {
     table.add(row.type, convertBinary);
   for (const BinaryRow &row : foldRows)
     table.add(row.type, convertFold);
+  table.add("BitShift", convertBitShift);
   table.add("Mod", convertMod);
   table.add("Pow", convertPow);
   table.add("Not", convertNot);

@@ -181,7 +181,8 @@ LogicalResult convertGatherND(NodeConverter &node) {
 
 //===-- Scatters ----------------------------------------------------------===//
 
-enum class Update { Replace, Add, Multiply, Max, Min };
+/// MaxUnsigned and MinUnsigned are Max and Min of integers without a sign.
+enum class Update { Replace, Add, Multiply, Max, Min, MaxUnsigned, MinUnsigned };
 
 FailureOr<Update> updateOf(NodeConverter &node, Type type) {
   StringRef name = node.getString("reduction", "none");
@@ -196,6 +197,8 @@ FailureOr<Update> updateOf(NodeConverter &node, Type type) {
     return node.error() << "has reduction '" << name << "', expected none, add, mul, max or min";
   if (*update != Update::Replace && type.isInteger(1))
     return node.error() << "has reduction '" << name << "' on elements of type " << type;
+  if (node.isUnsigned(0))
+    return *update == Update::Max ? Update::MaxUnsigned : *update == Update::Min ? Update::MinUnsigned : *update;
   return *update;
 }
 
@@ -212,6 +215,10 @@ Value applyUpdate(OpBuilder &b, Location loc, Update update, Value old, Value by
     return isFloat ? arith::MaximumFOp::create(b, loc, old, by).getResult() : arith::MaxSIOp::create(b, loc, old, by).getResult();
   case Update::Min:
     return isFloat ? arith::MinimumFOp::create(b, loc, old, by).getResult() : arith::MinSIOp::create(b, loc, old, by).getResult();
+  case Update::MaxUnsigned:
+    return arith::MaxUIOp::create(b, loc, old, by);
+  case Update::MinUnsigned:
+    return arith::MinUIOp::create(b, loc, old, by);
   }
   llvm_unreachable("all updates are handled");
 }
@@ -305,9 +312,51 @@ LogicalResult convertScatterND(NodeConverter &node) {
   }));
 }
 
+/// Each place of the cache takes the row of the update that is written there, if one is. Rows that would lie beyond the end are not written.
+LogicalResult convertTensorScatter(NodeConverter &node) {
+  SizedTensor cache = node.input(0), update = node.input(1), first;
+  if (node.has(2))
+    first = node.input(2);
+  if (node.failed() || (first && failed(requireInteger(node, first))))
+    return failure();
+  FailureOr<int64_t> axis = node.axis(node.getInt("axis", -2), cache.rank());
+  if (failed(axis))
+    return failure();
+  StringRef mode = node.getString("mode", "linear");
+  if (*axis == 0 || (mode != "linear" && mode != "circular"))
+    return node.error() << "has axis " << *axis << " and mode '" << mode << "', expected an axis behind the batch and mode linear or circular";
+  TensorBuilder &t = node.t;
+  unsigned rank = cache.rank();
+  Value size = t.indexOf(cache.dims[*axis]), rows = t.indexOf(update.dims[*axis]), zero = t.indexConstant(0), one = t.indexConstant(1);
+  SmallVector<SizedTensor> inputs = {cache};
+  SmallVector<AffineMap> maps = {t.builder.getMultiDimIdentityMap(rank)};
+  if (first) {
+    inputs.push_back(first);
+    maps.push_back(rangeMap(t.context(), rank, 0, 1));
+  }
+  return node.finish(t.points(inputs, maps, cache.dims, cache.elementType(), [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) -> Value {
+    Value row = at[*axis];
+    if (first)
+      row = arith::SubIOp::create(b, loc, row, arith::IndexCastOp::create(b, loc, b.getIndexType(), in[1]));
+    if (mode == "circular") {
+      Value safe = arith::MaxSIOp::create(b, loc, size, one);
+      row = arith::RemSIOp::create(b, loc, row, safe);
+      Value isNegative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, row, zero);
+      row = arith::SelectOp::create(b, loc, isNegative, arith::AddIOp::create(b, loc, row, safe), row);
+    }
+    Value isWritten = arith::AndIOp::create(b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, row, zero),
+                                            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, row, rows));
+    SmallVector<Value> from(at);
+    Value last = arith::SubIOp::create(b, loc, rows, one);
+    from[*axis] = arith::MaxSIOp::create(b, loc, arith::MinSIOp::create(b, loc, row, last), zero);
+    return arith::SelectOp::create(b, loc, isWritten, tensor::ExtractOp::create(b, loc, update.value, from), in[0]);
+  }));
+}
+
 } // namespace
 
 void moe::addGatherConversions(ConversionTable &table) {
+  table.add("TensorScatter", convertTensorScatter);
   table.add("Gather", convertGather);
   table.add("GatherElements", convertGatherElements);
   table.add("GatherND", convertGatherND);

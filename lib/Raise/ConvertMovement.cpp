@@ -199,6 +199,12 @@ static Value paddedIndex(OpBuilder &b, Location loc, StringRef mode, Value index
     Value back = arith::SubIOp::create(b, loc, twice, index);
     index = arith::MinSIOp::create(b, loc, index, back);
   }
+  if (mode == "wrap") {
+    Value safe = arith::MaxSIOp::create(b, loc, dim, one);
+    index = arith::RemSIOp::create(b, loc, index, safe);
+    Value isNegative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, index, zero);
+    index = arith::SelectOp::create(b, loc, isNegative, arith::AddIOp::create(b, loc, index, safe), index);
+  }
   Value capped = arith::MinSIOp::create(b, loc, index, last);
   return arith::MaxSIOp::create(b, loc, capped, zero);
 }
@@ -208,8 +214,8 @@ static LogicalResult convertPad(NodeConverter &node) {
   if (!x)
     return failure();
   StringRef mode = node.getString("mode", "constant");
-  if (mode != "constant" && mode != "edge" && mode != "reflect")
-    return node.error() << "has mode '" << mode << "', which is not supported yet; expected constant, edge or reflect";
+  if (mode != "constant" && mode != "edge" && mode != "reflect" && mode != "wrap")
+    return node.error() << "has mode '" << mode << "', expected constant, edge, reflect or wrap";
   auto pads = node.contents(1);
   if (node.version() < 11)
     return node.error() << "of opset " << node.version() << " is not supported yet, expected 11 or later";

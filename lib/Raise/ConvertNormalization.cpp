@@ -184,9 +184,37 @@ LogicalResult convertSkipNormalization(NodeConverter &node) {
   return success();
 }
 
+/// x divided by the sum of its absolute values, or by the root of that of its squares; zeros stay zeros.
+LogicalResult convertLpNormalization(NodeConverter &node) {
+  SizedTensor x = node.input(0);
+  if (!x || failed(requireFloat(node, x)))
+    return failure();
+  FailureOr<int64_t> axis = node.axis(node.getInt("axis", -1), x.rank());
+  int64_t order = node.getInt("p", 2);
+  if (failed(axis))
+    return failure();
+  if (order != 1 && order != 2)
+    return node.error() << "has p " << order << ", expected 1 or 2";
+  TensorBuilder &t = node.t;
+  Type type = x.elementType(), wide = moe::accumulatorType(type);
+  SizedTensor sum = t.reduce(x, *axis, t.scalar(wide, 0), [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+    Value element = convertScalar(b, loc, in[0], wide);
+    Value term = order == 1 ? math::AbsFOp::create(b, loc, element).getResult() : arith::MulFOp::create(b, loc, element, element).getResult();
+    return arith::AddFOp::create(b, loc, in[1], term);
+  });
+  AffineMap identity = t.builder.getMultiDimIdentityMap(x.rank());
+  return node.finish(t.generic({x, sum}, {identity, identity.dropResult(*axis)}, x.dims, type, [&](OpBuilder &b, Location loc, ValueRange in) {
+    Value norm = order == 1 ? in[1] : math::SqrtOp::create(b, loc, in[1]).getResult();
+    Value isZero = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, norm, arith::ConstantOp::create(b, loc, b.getFloatAttr(wide, 0)));
+    Value divisor = arith::SelectOp::create(b, loc, isZero, arith::ConstantOp::create(b, loc, b.getFloatAttr(wide, 1)), norm);
+    return convertScalar(b, loc, arith::DivFOp::create(b, loc, convertScalar(b, loc, in[0], wide), divisor), type);
+  }));
+}
+
 } // namespace
 
 void moe::addNormalizationConversions(ConversionTable &table) {
+  table.add("LpNormalization", convertLpNormalization);
   table.add("Softmax", convertSoftmax);
   table.add("LogSoftmax", convertSoftmax);
   table.add("LayerNormalization", convertNormalization);

@@ -12,7 +12,8 @@ using moe::TensorBuilder;
 
 namespace {
 
-enum class Fold { Sum, Product, Max, Min };
+/// MaxUnsigned and MinUnsigned are Max and Min of integers without a sign.
+enum class Fold { Sum, Product, Max, Min, MaxUnsigned, MinUnsigned };
 enum class Before { Nothing, Square, Abs };
 enum class After { Nothing, Sqrt, Log, Divide };
 
@@ -43,6 +44,8 @@ TypedAttr neutral(Builder &builder, Fold fold, Type type) {
     return builder.getBoolAttr(fold == Fold::Min);
   APInt value = fold == Fold::Sum       ? APInt(width, 0)
                 : fold == Fold::Product ? APInt(width, 1)
+                : fold == Fold::MaxUnsigned ? APInt::getMinValue(width)
+                : fold == Fold::MinUnsigned ? APInt::getMaxValue(width)
                 : fold == Fold::Max     ? APInt::getSignedMinValue(width)
                                         : APInt::getSignedMaxValue(width);
   return builder.getIntegerAttr(type, value);
@@ -63,21 +66,32 @@ Value combine(OpBuilder &b, Location loc, Fold fold, Value x, Value acc) {
     return isFloat  ? arith::MinimumFOp::create(b, loc, acc, x).getResult()
            : isBool ? arith::AndIOp::create(b, loc, acc, x).getResult()
                     : arith::MinSIOp::create(b, loc, acc, x).getResult();
+  case Fold::MaxUnsigned:
+    return arith::MaxUIOp::create(b, loc, acc, x);
+  case Fold::MinUnsigned:
+    return arith::MinUIOp::create(b, loc, acc, x);
   }
   llvm_unreachable("all folds are handled");
 }
 
-Value prepare(OpBuilder &b, Location loc, Before before, Value x) {
+Value prepare(OpBuilder &b, Location loc, Before before, Value x, bool isUnsigned) {
   bool isFloat = isa<FloatType>(x.getType());
   if (before == Before::Square)
     return isFloat ? arith::MulFOp::create(b, loc, x, x).getResult() : arith::MulIOp::create(b, loc, x, x).getResult();
-  if (before == Before::Abs) {
+  if (before == Before::Abs && !isUnsigned) {
     if (isFloat)
       return math::AbsFOp::create(b, loc, x);
     Value zero = arith::ConstantOp::create(b, loc, cast<TypedAttr>(b.getZeroAttr(x.getType())));
     return arith::MaxSIOp::create(b, loc, x, arith::SubIOp::create(b, loc, zero, x));
   }
   return x;
+}
+
+/// The fold that input 0's element type asks for.
+Fold foldFor(NodeConverter &node, Fold fold) {
+  if (!node.isUnsigned(0))
+    return fold;
+  return fold == Fold::Max ? Fold::MaxUnsigned : fold == Fold::Min ? Fold::MinUnsigned : fold;
 }
 
 /// The axes of a reduction: an input from opset 13 (ReduceSum) or 18 on, else an attribute. None given means all, or none where the node says
@@ -115,7 +129,8 @@ SizedTensor finishReduction(NodeConverter &node, const ReductionRow &row, const 
     else if (row.after == After::Divide) {
       // Of no elements the mean is not defined; the quotient must not trap.
       Value one = arith::ConstantOp::create(b, loc, b.getIntegerAttr(sumType, 1));
-      y = arith::DivSIOp::create(b, loc, y, arith::MaxSIOp::create(b, loc, divisor, one));
+      Value count = arith::MaxSIOp::create(b, loc, divisor, one);
+      y = node.isUnsigned(0) ? arith::DivUIOp::create(b, loc, y, count).getResult() : arith::DivSIOp::create(b, loc, y, count).getResult();
     }
     return moe::convertScalar(b, loc, y, type);
   });
@@ -142,12 +157,13 @@ LogicalResult convertReduction(NodeConverter &node) {
   if (axes->empty()) {
     result = row.before == Before::Nothing ? t.convert(x, sumType)
                                            : t.elementwise(x, x.dims, sumType, [&](OpBuilder &b, Location loc, ValueRange in) {
-                                               return prepare(b, loc, row.before, moe::convertScalar(b, loc, in[0], sumType));
+                                               return prepare(b, loc, row.before, moe::convertScalar(b, loc, in[0], sumType), node.isUnsigned(0));
                                              });
   } else {
-    Value init = arith::ConstantOp::create(t.builder, t.loc, neutral(t.builder, row.fold, sumType));
+    Fold fold = foldFor(node, row.fold);
+    Value init = arith::ConstantOp::create(t.builder, t.loc, neutral(t.builder, fold, sumType));
     result = t.reduce(x, *axes, init, [&](OpBuilder &b, Location loc, ValueRange in) {
-      return combine(b, loc, row.fold, prepare(b, loc, row.before, moe::convertScalar(b, loc, in[0], sumType)), in[1]);
+      return combine(b, loc, fold, prepare(b, loc, row.before, moe::convertScalar(b, loc, in[0], sumType), node.isUnsigned(0)), in[1]);
     });
   }
   result = finishReduction(node, row, result, t.product(folded), type);
@@ -206,7 +222,7 @@ LogicalResult convertArg(NodeConverter &node) {
   if (type.isInteger(1))
     return node.error() << "is not defined on elements of type " << type;
   TensorBuilder &t = node.t;
-  Fold fold = node.type() == "ArgMax" ? Fold::Max : Fold::Min;
+  Fold fold = foldFor(node, node.type() == "ArgMax" ? Fold::Max : Fold::Min);
   bool last = node.getInt("select_last_index", 0);
   Value start = arith::ConstantOp::create(t.builder, t.loc, neutral(t.builder, fold, type));
   SizedTensor extreme = t.reduce(x, *axis, start, [&](OpBuilder &b, Location loc, ValueRange in) { return combine(b, loc, fold, in[0], in[1]); });

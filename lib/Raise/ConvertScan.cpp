@@ -68,11 +68,11 @@ LogicalResult convertCumSum(NodeConverter &node) {
 }
 
 /// Does `x` come strictly before `y` in the order of TopK? NaN counts as the greatest, so that the order is total.
-Value isBefore(OpBuilder &b, Location loc, Value x, Value y, bool largest) {
+Value isBefore(OpBuilder &b, Location loc, Value x, Value y, bool largest, bool isUnsigned) {
   if (!largest)
     std::swap(x, y);
   if (!isa<FloatType>(x.getType()))
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, x, y);
+    return arith::CmpIOp::create(b, loc, isUnsigned ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt, x, y);
   Value greater = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, y);
   Value isNan = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x);
   Value isNumber = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::ORD, y, y);
@@ -90,14 +90,14 @@ LogicalResult convertTopK(NodeConverter &node) {
     return failure();
   if (x.elementType().isInteger(1))
     return node.error() << "is not defined on elements of type " << x.elementType();
-  bool largest = node.getInt("largest", 1);
+  bool largest = node.getInt("largest", 1), isUnsigned = node.isUnsigned(0);
   TensorBuilder &t = node.t;
   unsigned rank = x.rank();
   Type i64 = t.builder.getI64Type();
   AffineMap own = along(t.context(), rank, *axis, *axis), other = along(t.context(), rank, *axis, rank);
   SizedTensor places = foldAlong(t, t.zeros(x.dims, i64), {x, x}, {own, other}, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
     Value here = linalg::IndexOp::create(b, loc, *axis), there = linalg::IndexOp::create(b, loc, rank);
-    Value before = isBefore(b, loc, in[1], in[0], largest), after = isBefore(b, loc, in[0], in[1], largest);
+    Value before = isBefore(b, loc, in[1], in[0], largest, isUnsigned), after = isBefore(b, loc, in[0], in[1], largest, isUnsigned);
     Value lower = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, there, here);
     Value never = arith::ConstantOp::create(b, loc, b.getBoolAttr(false));
     Value precedes = arith::OrIOp::create(b, loc, before, arith::SelectOp::create(b, loc, after, never, lower));
@@ -135,7 +135,7 @@ LogicalResult convertOneHot(NodeConverter &node) {
   Value depth = t.sizeAs(dims[*axis], i64), zero = t.indexConstant(0), one = t.indexConstant(1);
   return node.finish(t.points(indices, map, dims, values.elementType(), [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) -> Value {
     Value here = arith::IndexCastOp::create(b, loc, i64, at[*axis]);
-    Value index = convertScalar(b, loc, in[0], i64);
+    Value index = convertScalar(b, loc, in[0], i64, node.isUnsigned(0));
     Value fromEnd = arith::AddIOp::create(b, loc, index, depth);
     Value isNegative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, index, arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(0)));
     Value counted = arith::SelectOp::create(b, loc, isNegative, fromEnd, index);

@@ -1,6 +1,8 @@
 // What the conversions of ONNX nodes share: inputs, attributes, results, errors, and the table.
 #include "OnnxConversion.h"
 
+#include "WeightViews.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -22,7 +24,8 @@ bool moe::ConvertedValues::isMissing(Value value) const {
 
 Value moe::ConvertedValues::materialise(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
-  auto elementType = cast<IntegerType>(type.getElementType());
+  auto elementType = cast<IntegerType>(signlessType(type.getElementType()));
+  type = type.clone(elementType);
   SmallVector<AffineExpr> contents = *inference.facts(value).content;
   SmallVector<APInt> constants;
   for (AffineExpr element : contents) {
@@ -46,6 +49,28 @@ Value moe::ConvertedValues::materialise(Value value) {
   return op;
 }
 
+Value moe::ConvertedValues::withoutSign(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  RankedTensorType signless = type.clone(signlessType(type.getElementType()));
+  Operation *producer = value.getDefiningOp();
+  DenseElementsAttr elements;
+  OpBuilder builder(value.getContext());
+  if (auto constant = dyn_cast_or_null<arith::ConstantOp>(producer); constant && (elements = dyn_cast<DenseElementsAttr>(constant.getValue()))) {
+    builder.setInsertionPointAfter(constant);
+    return arith::ConstantOp::create(builder, value.getLoc(), elements.bitcast(signless.getElementType()));
+  }
+  if (isa_and_nonnull<WeightRefOp>(producer)) {
+    builder.setInsertionPointAfter(producer);
+    return viewWeight(builder, value, signless);
+  }
+  if (producer)
+    return {};
+  builder = sizes.entryBuilder();
+  auto cast = UnrealizedConversionCastOp::create(builder, value.getLoc(), TypeRange{signless}, value);
+  sizes.placed(cast);
+  return cast.getResult(0);
+}
+
 FailureOr<SizedTensor> moe::ConvertedValues::get(Value value, Operation *user) {
   Value converted = values.lookup(value);
   Operation *producer = value.getDefiningOp();
@@ -53,6 +78,12 @@ FailureOr<SizedTensor> moe::ConvertedValues::get(Value value, Operation *user) {
     if (!hasContents(value))
       return user->emitError() << "node '" << nodeName(user->getLoc()) << "' uses '" << nodeName(value.getLoc()) << "', which is not converted";
     converted = values[value] = materialise(value);
+  }
+  if (auto plain = dyn_cast<RankedTensorType>(value.getType()); !converted && plain && plain.getElementType().isUnsignedInteger()) {
+    converted = withoutSign(value);
+    if (!converted)
+      return user->emitError() << "node '" << nodeName(user->getLoc()) << "' uses elements of type " << plain.getElementType() << " made by an op that is no node";
+    values[value] = converted;
   }
   if (!converted)
     converted = value;
@@ -159,8 +190,10 @@ FailureOr<SmallVector<int64_t>> moe::NodeConverter::axes(ArrayRef<int64_t> axes,
 void moe::NodeConverter::result(unsigned i, const SizedTensor &tensor) {
   Value value = tensor.value;
   Value old = op.getOutputs()[i];
-  if (value.getType() != old.getType())
-    value = tensor::CastOp::create(t.builder, t.loc, old.getType(), value);
+  auto wanted = cast<RankedTensorType>(old.getType());
+  wanted = wanted.clone(signlessType(wanted.getElementType()));
+  if (value.getType() != wanted)
+    value = tensor::CastOp::create(t.builder, t.loc, wanted, value);
   values.set(old, value);
 }
 
@@ -188,6 +221,8 @@ const moe::ConversionTable &moe::ConversionTable::get() {
     addRotaryConversions(all);
     addGatherConversions(all);
     addScanConversions(all);
+    addQuantizeConversions(all);
+    addConvolutionConversions(all);
     return all;
   }();
   return table;

@@ -11,7 +11,8 @@
 
 namespace moe {
 
-/// The tensors that stand for the ONNX values converted so far.
+/// The tensors that stand for the ONNX values converted so far. All integers in them are signless: arith has no others. An entry argument of
+/// unsigned integers is read through an unrealized cast, which goes when the entry's signature is changed.
 class ConvertedValues {
 public:
   ConvertedValues(SizeTable &sizes, OnnxInference &inference) : sizes(sizes), inference(inference) {}
@@ -30,6 +31,8 @@ public:
 
 private:
   mlir::Value materialise(mlir::Value value);
+  /// An argument, constant or weight of unsigned integers as signless ones; null where it is none of these.
+  mlir::Value withoutSign(mlir::Value value);
 
   llvm::DenseMap<mlir::Value, mlir::Value> values;
 };
@@ -57,8 +60,11 @@ public:
   /// What inference knows of input i or result i.
   llvm::SmallVector<mlir::AffineExpr> inputDims(unsigned i) { return values.inference.facts(op.getInputs()[i]).dims; }
   llvm::SmallVector<mlir::AffineExpr> resultDims(unsigned i = 0) { return values.inference.facts(op.getOutputs()[i]).dims; }
+  /// Element types as ONNX has them: the tensors themselves are signless.
   mlir::Type inputElement(unsigned i) { return mlir::cast<mlir::RankedTensorType>(op.getInputs()[i].getType()).getElementType(); }
   mlir::Type resultElement(unsigned i = 0) { return mlir::cast<mlir::RankedTensorType>(op.getOutputs()[i].getType()).getElementType(); }
+  /// Is input i of unsigned integers?
+  bool isUnsigned(unsigned i) { return inputElement(i).isUnsignedInteger(); }
   /// The elements of input i where they are integers known as functions of the input dims and depend on no data.
   std::optional<llvm::SmallVector<mlir::AffineExpr>> contents(unsigned i);
   /// The same where all are constants.
@@ -128,6 +134,8 @@ void addAttentionConversions(ConversionTable &table);
 void addRotaryConversions(ConversionTable &table);
 void addGatherConversions(ConversionTable &table);
 void addScanConversions(ConversionTable &table);
+void addQuantizeConversions(ConversionTable &table);
+void addConvolutionConversions(ConversionTable &table);
 
 } // namespace moe
 

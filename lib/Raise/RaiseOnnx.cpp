@@ -20,10 +20,10 @@ namespace moe {
 
 namespace {
 
-/// Element types that arith computes with. Unsigned integers of ONNX are refused rather than computed as signed.
+/// Element types that arith computes with.
 bool isComputable(Type type) {
   if (auto integer = dyn_cast<IntegerType>(type))
-    return integer.isSignless() && llvm::is_contained({1u, 8u, 16u, 32u, 64u}, integer.getWidth());
+    return llvm::is_contained({1u, 8u, 16u, 32u, 64u}, integer.getWidth());
   return isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(type);
 }
 
@@ -66,6 +66,7 @@ private:
   LogicalResult convertNodes(Block &body, ConvertedValues &values);
   LogicalResult convertNode(OnnxOp op, ConvertedValues &values);
   LogicalResult replaceUses(Block &body, ConvertedValues &values);
+  LogicalResult dropSigns(func::FuncOp entry, ConvertedValues &values);
 };
 
 } // namespace
@@ -154,6 +155,38 @@ LogicalResult RaiseOnnx::replaceUses(Block &body, ConvertedValues &values) {
   return success();
 }
 
+/// Makes the entry's signature signless as the values in it are. The attribute `moe.dtype` keeps what callers pass.
+LogicalResult RaiseOnnx::dropSigns(func::FuncOp entry, ConvertedValues &values) {
+  Operation *terminator = entry.getBody().front().getTerminator();
+  auto keep = [&](Type type) { return TypeAttr::get(cast<RankedTensorType>(type).getElementType()); };
+  for (auto [i, type] : llvm::enumerate(entry.getResultTypes())) {
+    if (!isa<RankedTensorType>(type) || !getElementTypeOrSelf(type).isUnsignedInteger())
+      continue;
+    FailureOr<SizedTensor> converted = values.get(terminator->getOperand(i), terminator);
+    if (failed(converted))
+      return failure();
+    terminator->setOperand(i, converted->value);
+    entry.setResultAttr(i, "moe.dtype", keep(type));
+  }
+  for (BlockArgument argument : entry.getArguments()) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type || !type.getElementType().isUnsignedInteger())
+      continue;
+    for (OpOperand &use : llvm::make_early_inc_range(argument.getUses())) {
+      if (auto cast = dyn_cast<UnrealizedConversionCastOp>(use.getOwner())) {
+        cast.getResult(0).replaceAllUsesWith(argument);
+        cast.erase();
+      } else if (!isa<tensor::DimOp>(use.getOwner())) {
+        return use.getOwner()->emitError() << "cannot read elements of type " << type.getElementType();
+      }
+    }
+    entry.setArgAttr(argument.getArgNumber(), "moe.dtype", keep(type));
+    argument.setType(type.clone(signlessType(type.getElementType())));
+  }
+  entry.setType(FunctionType::get(&getContext(), entry.getBody().getArgumentTypes(), terminator->getOperandTypes()));
+  return success();
+}
+
 LogicalResult RaiseOnnx::raiseEntry(func::FuncOp entry) {
   if (!llvm::hasSingleElement(entry.getBody()))
     return entry.emitError() << "has " << entry.getBody().getBlocks().size() << " blocks, expected one";
@@ -165,7 +198,9 @@ LogicalResult RaiseOnnx::raiseEntry(func::FuncOp entry) {
   sizes.emitConditions();
   if (failed(convertNodes(entry.getBody().front(), values)))
     return failure();
-  return replaceUses(entry.getBody().front(), values);
+  if (failed(replaceUses(entry.getBody().front(), values)))
+    return failure();
+  return dropSigns(entry, values);
 }
 
 void RaiseOnnx::runOnOperation() {

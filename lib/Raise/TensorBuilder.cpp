@@ -15,6 +15,11 @@ using utils::IteratorType;
 
 bool moe::isHalf(Type type) { return type.isF16() || type.isBF16(); }
 
+Type moe::signlessType(Type type) {
+  auto integer = dyn_cast<IntegerType>(type);
+  return integer && !integer.isSignless() ? IntegerType::get(type.getContext(), integer.getWidth()) : type;
+}
+
 Type moe::accumulatorType(Type type) { return isHalf(type) ? Float32Type::get(type.getContext()) : type; }
 
 bool moe::TensorBuilder::isOne(AffineExpr size) {
@@ -372,11 +377,11 @@ moe::SizedTensor moe::TensorBuilder::slice(const SizedTensor &input, ArrayRef<Op
   return {result, llvm::to_vector(dims)};
 }
 
-moe::SizedTensor moe::TensorBuilder::convert(const SizedTensor &input, Type elementType) {
-  if (input.elementType() == elementType)
+moe::SizedTensor moe::TensorBuilder::convert(const SizedTensor &input, Type elementType, bool isUnsigned) {
+  if (input.elementType() == signlessType(elementType))
     return input;
-  return elementwise(input, input.dims, elementType, [&](OpBuilder &inner, Location innerLoc, ValueRange scalars) {
-    return convertScalar(inner, innerLoc, scalars[0], elementType);
+  return elementwise(input, input.dims, signlessType(elementType), [&](OpBuilder &inner, Location innerLoc, ValueRange scalars) {
+    return convertScalar(inner, innerLoc, scalars[0], elementType, isUnsigned);
   });
 }
 

@@ -67,7 +67,8 @@ public:
   /// A dense slice: `offset` may be a value, step is 1 or greater.
   SizedTensor slice(const SizedTensor &input, llvm::ArrayRef<mlir::OpFoldResult> offsets, llvm::ArrayRef<mlir::AffineExpr> dims,
                     llvm::ArrayRef<int64_t> steps);
-  SizedTensor convert(const SizedTensor &input, mlir::Type elementType);
+  /// ONNX Cast of all elements; see convertScalar for the types.
+  SizedTensor convert(const SizedTensor &input, mlir::Type elementType, bool isUnsigned = false);
   /// Along one axis, in f32 for f16 and bf16: exp(x − max) / sum. A row of −∞ only gives NaN, or zeros where
   /// `emptyRowsAreZero`. The result has the input's element type.
   SizedTensor softmax(const SizedTensor &input, int64_t axis, bool emptyRowsAreZero = false);
@@ -97,9 +98,12 @@ private:
 bool isHalf(mlir::Type type);
 /// The type sums of this type are kept in: f32 for f16 and bf16, else the type itself.
 mlir::Type accumulatorType(mlir::Type type);
+/// The type that code computes with: unsigned integers lose their sign, which only the ops that read it know.
+mlir::Type signlessType(mlir::Type type);
 /// A scalar converted between float, integer and bool types with ONNX Cast's meaning; null where there is no conversion. Never undefined:
-/// a float that does not fit saturates and NaN becomes 0.
-mlir::Value convertScalar(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type type);
+/// a float that does not fit saturates and NaN becomes 0. An unsigned `type` gives a value of its signless type; `isUnsigned` says that `value`, an
+/// integer, is one without a sign.
+mlir::Value convertScalar(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type type, bool isUnsigned = false);
 
 } // namespace moe
 

@@ -15,17 +15,23 @@ Value moe::viewWeight(OpBuilder &builder, Value value, RankedTensorType type) {
   auto module = ref->getParentOfType<ModuleOp>();
   auto weight = module.lookupSymbol<WeightOp>(ref.getWeightAttr());
   auto weightType = weight ? dyn_cast<RankedTensorType>(weight.getType()) : RankedTensorType();
-  if (!weightType || !weight.getSource() || weightType.getNumElements() != type.getNumElements())
+  if (!weightType || !weight.getSource() || weightType.getNumElements() != type.getNumElements() ||
+      weightType.getElementTypeBitWidth() != type.getElementTypeBitWidth())
     return {};
   Attribute source = *weight.getSource();
-  if (auto elements = dyn_cast<DenseElementsAttr>(source))
+  if (auto elements = dyn_cast<DenseElementsAttr>(source)) {
+    if (elements.getElementType() != type.getElementType())
+      elements = elements.bitcast(type.getElementType());
     source = elements.reshape(type);
+  }
   else if (!isa<FileAttr>(source))
     return {};
 
   std::string name = weight.getSymName().str() + ".as";
   for (int64_t dim : type.getShape())
     name += "_" + std::to_string(dim);
+  if (weightType.getElementType() != type.getElementType())
+    name += "_signless";
   // The name may belong to another weight of the model; then a number is added.
   std::string unique = name;
   for (unsigned count = 1;; ++count) {

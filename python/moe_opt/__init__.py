@@ -9,7 +9,8 @@ on numpy's buffers through the C ABI (model.h).
 """
 
 from ._compile import compile
-from ._errors import Error
+from ._errors import Diagnostic, Error
 from ._model import Model, TensorInfo, load
+from ._session import InferenceSession, NodeArg, SessionOptions
 
-__all__ = ["Error", "Model", "TensorInfo", "compile", "load"]
+__all__ = ["Diagnostic", "Error", "InferenceSession", "Model", "NodeArg", "SessionOptions", "TensorInfo", "compile", "load"]

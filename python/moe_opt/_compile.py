@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from typing import Mapping, Optional, Union
+from typing import Any, Mapping, Optional, Union
 
-from ._errors import Error
+from ._errors import Error, parse_diagnostics
 from ._model import Model, load
 
 
@@ -27,31 +27,56 @@ def _find_tool(name: str) -> str:
     return found
 
 
-def compile(path: Union[str, os.PathLike], output: Union[str, os.PathLike, None] = None, *, cpu_features: str = "host",
-            activations: str = "auto", dims: Optional[Mapping[str, int]] = None, threads: int = 0) -> Model:
-    """Compiles an `.onnx` or `.mlir` file and loads the artifact.
+def _write_model(model: Any, folder: str) -> str:
+    """The path of a model: as given, or of a file in `folder` for an onnx.ModelProto or its bytes."""
+    if isinstance(model, (str, os.PathLike)):
+        return os.fspath(model)
+    if hasattr(model, "SerializeToString"):
+        model = model.SerializeToString()
+    if not isinstance(model, (bytes, bytearray, memoryview)):
+        raise TypeError(f"expected a path, an onnx.ModelProto or its bytes, found {type(model).__name__}")
+    path = os.path.join(folder, "model.onnx")
+    with open(path, "wb") as stream:
+        stream.write(model)
+    return path
 
-    output: folder of the artifact; without it the artifact is temporary and goes with the model.
+
+def _start_compiler(command) -> str:
+    """Runs moe-compile; gives what it wrote on its standard error. Raises Error with its diagnostics."""
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    text = result.stderr.strip()
+    if result.returncode == 0:
+        return text
+    diagnostics = parse_diagnostics(text)
+    # A worker that fails has met code that the compiler should not have made.
+    refused = result.returncode > 0 and any(diagnostic.severity == "error" for diagnostic in diagnostics) and "codegen worker" not in text
+    raise Error("compile" if refused else "crash", text or f"moe-compile ended with status {result.returncode}", diagnostics)
+
+
+def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.PathLike, None] = None, *, cpu_features: str = "host",
+            activations: str = "auto", dims: Optional[Mapping[str, int]] = None, threads: int = 0) -> Model:
+    """Compiles a model and loads the artifact.
+
+    model: path of an `.onnx` or `.mlir` file, an `onnx.ModelProto`, or the bytes of one. External data of a model that is not a file cannot be
+        found: load such a model with its data, or give its path.
+    output: folder of the artifact; without it the artifact is temporary and goes with the model (see `Model.save`).
     cpu_features, activations, dims: as moe-compile's --cpu-features, --activations and --dim.
     threads: as in `load`.
     Raises Error with the compiler's diagnostics.
     """
-    temporary = None
-    if output is None:
-        temporary = tempfile.mkdtemp(prefix="moe-opt-")
-        output = os.path.join(temporary, "model")
-    command = [_find_tool("moe-compile"), os.fspath(path), "-o", os.fspath(output), "--quiet",
-               f"--cpu-features={cpu_features}", f"--activations={activations}"]
-    command += [f"--dim={name}={size}" for name, size in (dims or {}).items()]
+    scratch = tempfile.mkdtemp(prefix="moe-opt-")
+    folder = os.path.join(scratch, "model") if output is None else os.fspath(output)
     try:
-        result = subprocess.run(command, capture_output=True, text=True, errors="replace")
-        if result.returncode != 0:
-            raise Error("compile", result.stderr.strip() or f"moe-compile ended with status {result.returncode}")
-        model = load(output, threads=threads)
+        command = [_find_tool("moe-compile"), _write_model(model, scratch), "-o", folder, f"--cpu-features={cpu_features}",
+                   f"--activations={activations}", "--quiet"]
+        command += [f"--dim={name}={size}" for name, size in (dims or {}).items()]
+        _start_compiler(command)
+        loaded = load(folder, threads=threads)
     except BaseException:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
         raise
-    if temporary:
-        weakref.finalize(model, shutil.rmtree, temporary, ignore_errors=True)
-    return model
+    if output is None:
+        weakref.finalize(loaded, shutil.rmtree, scratch, ignore_errors=True)
+    else:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return loaded

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import json
 import os
+import shutil
 import threading
-from typing import Dict, Mapping, Tuple, Union
+from typing import Any, Dict, List, Mapping, Tuple, Union
 
 import numpy as np
 
@@ -35,11 +37,20 @@ def load(folder: Union[str, os.PathLike], *, threads: int = 0, verify: bool = Fa
     return Model(folder, threads, verify)
 
 
+def _as_array(value) -> np.ndarray:
+    """A dense numpy array on the value's memory where it has one; else a copy."""
+    if not isinstance(value, np.ndarray) and hasattr(value, "__dlpack__"):
+        value = np.from_dlpack(value)
+    return np.asarray(value, order="C")
+
+
 class Model:
     """A compiled model, opened. Threads may share it; their runs take turns."""
 
     def __init__(self, folder: Union[str, os.PathLike], threads: int, verify: bool):
-        path = os.path.join(os.path.abspath(os.fspath(folder)), "model.so")
+        #: The folder of the artifact.
+        self.path: str = os.path.abspath(os.fspath(folder))
+        path = os.path.join(self.path, "model.so")
         self._model = ctypes.c_void_p()
         self._context = ctypes.c_void_p()
         self._lock = threading.Lock()
@@ -60,6 +71,38 @@ class Model:
     def isa(self) -> str:
         """Name of the ISA version in use."""
         return self._library.moe_model_isa(self._model).decode()
+
+    @property
+    def report(self) -> Dict[str, Any]:
+        """What the compiler says of the artifact: the contents of manifest.json, whose keys docs/Overview.md lists."""
+        path = os.path.join(self.path, "manifest.json")
+        try:
+            with open(path, encoding="utf-8") as stream:
+                return json.load(stream)
+        except (OSError, ValueError) as error:
+            raise Error("bad_artifact", f"{path}: {error}") from None
+
+    @property
+    def moe_layers(self) -> List[Dict[str, Any]]:
+        """The MoE layers that were found, in the order of the graph: name, export form, number of experts and so on."""
+        return self.report["moe_layers"]
+
+    def save(self, folder: Union[str, os.PathLike]) -> None:
+        """Copies the artifact to a folder that does not exist yet; `load` opens it there. Raises FileExistsError, OSError."""
+        shutil.copytree(self.path, folder)
+
+    def __call__(self, *arrays: np.ndarray) -> Union[np.ndarray, Tuple[np.ndarray, ...]]:
+        """Runs the model on arrays in the order of `inputs`; gives its one output, or a tuple in the order of `outputs`.
+
+        An array is anything numpy takes without a copy: its own arrays, and what has `__dlpack__` on the CPU.
+        Raises Error as `run` does.
+        """
+        if len(arrays) != len(self.inputs):
+            names = ", ".join(info.name for info in self.inputs)
+            raise Error("bad_argument", f"expected {len(self.inputs)} arrays ({names}), found {len(arrays)}")
+        results = self.run({info.name: array for info, array in zip(self.inputs, arrays)})
+        values = tuple(results[info.name] for info in self.outputs)
+        return values[0] if len(values) == 1 else values
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
         """Runs the model on arrays by name; gives new arrays by name.
@@ -90,7 +133,7 @@ class Model:
         if unknown or missing:
             parts = [f"unknown input {name!r}" for name in unknown] + [f"missing input {name!r}" for name in missing]
             raise Error("bad_argument", f"{', '.join(parts)}; the model's inputs are {', '.join(names)}")
-        return [np.asarray(inputs[name], order="C") for name in names]
+        return [_as_array(inputs[name]) for name in names]
 
     def _tensors(self, arrays):
         tensors = (_abi.Tensor * len(arrays))()

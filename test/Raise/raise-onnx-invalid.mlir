@@ -18,11 +18,11 @@ func.func @size_from_data(%n: tensor<1xi64> {moe.name = "n", moe.dims = ["1"]})
 
 // -----
 
-func.func @unsigned(%x: tensor<4xui8> {moe.name = "x", moe.dims = ["4"]})
-    -> (tensor<4xui8> {moe.name = "y", moe.dims = ["4"]}) attributes {moe.entry} {
-  // expected-error @below {{results of element type 'ui8' are not supported yet}}
-  %0 = moe.onnx "Add"(%x, %x) version 14 {} : (tensor<4xui8>, tensor<4xui8>) -> tensor<4xui8>
-  return %0 : tensor<4xui8>
+func.func @nibbles(%x: tensor<4xui4> {moe.name = "x", moe.dims = ["4"]})
+    -> (tensor<4xui4> {moe.name = "y", moe.dims = ["4"]}) attributes {moe.entry} {
+  // expected-error @below {{results of element type 'ui4' are not supported yet}}
+  %0 = moe.onnx "Add"(%x, %x) version 14 {} : (tensor<4xui4>, tensor<4xui4>) -> tensor<4xui4>
+  return %0 : tensor<4xui4>
 }
 
 // -----

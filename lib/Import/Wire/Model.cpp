@@ -235,11 +235,23 @@ static bool readOpset(MessageReader &reader, OpsetImport &opset) {
 }
 
 static bool readFunction(MessageReader &reader, Function &function) {
+  using F = FunctionProtoField;
   Field field;
   while (reader.next(field)) {
-    if (field.number == FunctionProtoField::Name && !reader.read(field, "name", function.name))
-      return false;
-    if (field.number == FunctionProtoField::Domain && !reader.read(field, "domain", function.domain))
+    bool ok = true;
+    switch (field.number) {
+    case F::Name: ok = reader.read(field, "name", function.name); break;
+    case F::Domain: ok = reader.read(field, "domain", function.domain); break;
+    case F::Overload: ok = reader.read(field, "overload", function.overload); break;
+    case F::Input: ok = reader.append(field, "input", function.inputs); break;
+    case F::Output: ok = reader.append(field, "output", function.outputs); break;
+    case F::Attribute: ok = reader.append(field, "attribute", function.attributes); break;
+    case F::AttributeProto: ok = readElement(reader, field, "attribute_proto", function.defaults, readAttribute); break;
+    case F::Node: ok = readElement(reader, field, "node", function.nodes, readNode); break;
+    case F::OpsetImport: ok = readElement(reader, field, "opset_import", function.opsets, readOpset); break;
+    default: break;
+    }
+    if (!ok)
       return false;
   }
   return reader.ok();

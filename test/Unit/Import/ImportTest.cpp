@@ -251,12 +251,12 @@ TEST_F(ImportTest, WhatIsNotSupportedNamesTheNode) {
   EXPECT_EQ(failure(unknown), "node 'odd' (Frobnicate, version 20): there is no rule to infer its shape; the op is not supported");
   ModelParts branch = smallModel();
   branch.nodes[1] = node("If", {"product"}, {"y"}, {Message().text(A::Name, "then_branch").message(A::G, Message()).varint(A::Type, 5)}, "choice");
-  EXPECT_EQ(failure(branch), "node 'choice' (If): attribute 'then_branch': subgraphs are not supported");
+  EXPECT_EQ(failure(branch), "node 'choice' (If): expected a graph in attribute 'else_branch', found none");
   ModelParts function = smallModel();
   function.more.message(moe::wire::ModelProtoField::Functions, Message().text(1, "Add").text(10, "local"));
   function.opsets = {Message().text(1, "local").varint(2, 1)};
   function.nodes[1] = node("Add", {"product", "b"}, {"y"}, {}, "call", "local");
-  EXPECT_EQ(failure(function), "node 'call' (Add): functions of the model are not supported; inline them, for example with onnx.inliner");
+  EXPECT_EQ(failure(function), "node 'call' (Add): expected at most 0 inputs and 0 outputs, which the function has, found 2 and 1");
 }
 
 } // namespace

@@ -67,9 +67,13 @@ struct OpsetImport {
   int64_t version = 0;
 };
 
-/// A model-local function, by name only.
+/// A model-local function. `attributes` are those that a call must give; `defaults` have values where it does not.
 struct Function {
-  std::string_view domain, name;
+  std::string_view domain, name, overload;
+  std::vector<std::string_view> inputs, outputs, attributes;
+  std::vector<Attribute> defaults;
+  std::vector<Node> nodes;
+  std::vector<OpsetImport> opsets;
 };
 
 struct Model {

@@ -1,0 +1,334 @@
+// If, Loop and Scan. The program has no branches, so a body is copied as often as it runs: an If whose condition is not known computes both
+// branches and chooses, a Loop or Scan is unrolled. What needs a number of runs that only data tells is an error that names the node.
+#include "GraphImporter.h"
+#include "OnnxVersions.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace moe {
+
+static constexpr int64_t maximumRuns = 1 << 16;
+static constexpr unsigned maximumDepth = 64;
+
+static const wire::Attribute *findAttribute(const wire::Node &node, StringRef name) {
+  auto place = llvm::find_if(node.attributes, [&](const wire::Attribute &attribute) { return StringRef(attribute.name) == name; });
+  return place == node.attributes.end() ? nullptr : &*place;
+}
+
+//===-- Small nodes ------------------------------------------------------===//
+
+FailureOr<Value> GraphImporter::emitNode(StringRef opType, ValueRange operands, ArrayRef<NamedAttribute> attributes, Location loc) {
+  int64_t version = resolveVersion("", opType, newestOnnxOpset()).version;
+  auto op = OnnxOp::create(builder, loc, RankedTensorType::get({}, builder.getF32Type()), opType, operands, "", version,
+                           builder.getDictionaryAttr(attributes), /*subgraphsCount=*/0);
+  if (failed(inference.infer(op)))
+    return failure();
+  return op.getOutputs()[0];
+}
+
+FailureOr<Value> GraphImporter::emitInteger(int64_t value, Location loc) {
+  auto op = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({}, builder.getI64Type()), value));
+  if (failed(inference.infer(op)))
+    return failure();
+  return op.getResult();
+}
+
+FailureOr<Value> GraphImporter::emitConstantTrue(Location loc) {
+  auto op = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({}, builder.getI1Type()), true));
+  if (failed(inference.infer(op)))
+    return failure();
+  return op.getResult();
+}
+
+std::optional<int64_t> GraphImporter::knownInteger(Value value) {
+  if (!isa<RankedTensorType>(value.getType()))
+    return std::nullopt;
+  const ValueFacts &facts = inference.facts(value);
+  if (!facts.content || facts.content->size() != 1)
+    return std::nullopt;
+  auto constant = dyn_cast<AffineConstantExpr>(inference.normalise(facts.content->front()));
+  return constant ? std::optional<int64_t>(constant.getValue()) : std::nullopt;
+}
+
+FailureOr<Value> GraphImporter::emitChoice(Value condition, Value then, Value otherwise, const wire::Node &node, Location loc, const Twine &what) {
+  if (then == otherwise)
+    return then;
+  auto type = dyn_cast<RankedTensorType>(then.getType()), other = dyn_cast<RankedTensorType>(otherwise.getType());
+  bool same = type && other && type.getElementType() == other.getElementType() && type.getRank() == other.getRank();
+  if (same) {
+    SmallVector<AffineExpr> dims = inference.facts(then).dims, otherDims = inference.facts(otherwise).dims;
+    for (auto [dim, otherDim] : llvm::zip(dims, otherDims))
+      same &= inference.provablyEqual(dim, otherDim);
+  }
+  if (!same) {
+    nodeError(node, loc) << what << " would have the type " << then.getType() << " or " << otherwise.getType() << ", as the condition says, which is not known when the model is compiled";
+    return failure();
+  }
+  // A condition of one element may have dims, which must not be broadcast into the result.
+  if (cast<RankedTensorType>(condition.getType()).getRank() != 0) {
+    FailureOr<Value> scalar = emitNode("Squeeze", condition, {}, loc);
+    if (failed(scalar))
+      return failure();
+    condition = *scalar;
+  }
+  return emitNode("Where", {condition, then, otherwise}, {}, loc);
+}
+
+FailureOr<Value> GraphImporter::emitStack(ValueRange slices, int64_t axis, Location loc) {
+  auto axes = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({1}, builder.getI64Type()), axis));
+  if (failed(inference.infer(axes)))
+    return failure();
+  SmallVector<Value> rows;
+  for (Value slice : slices) {
+    FailureOr<Value> row = emitNode("Unsqueeze", {slice, axes}, {}, loc);
+    if (failed(row))
+      return failure();
+    rows.push_back(*row);
+  }
+  return emitNode("Concat", rows, builder.getNamedAttr("axis", builder.getI64IntegerAttr(axis)), loc);
+}
+
+//===-- Bodies -----------------------------------------------------------===//
+
+const wire::Graph *GraphImporter::subgraph(const wire::Node &node, StringRef name, Location loc) {
+  const wire::Attribute *attribute = findAttribute(node, name);
+  if (attribute && attribute->type == wire::AttributeType::Graph && attribute->graph.size() == 1)
+    return &attribute->graph.front();
+  nodeError(node, loc) << "expected a graph in attribute '" << name << "', found none";
+  return nullptr;
+}
+
+FailureOr<SmallVector<Value>> GraphImporter::buildSubgraph(const wire::Graph &graph, ValueRange arguments, const wire::Node &node, Location loc,
+                                                           const Twine &name) {
+  if (graph.hasSparseInitializer)
+    return nodeError(node, loc) << "sparse initializers are not supported", failure();
+  if (graph.inputs.size() != arguments.size())
+    return nodeError(node, loc) << "expected a body of " << arguments.size() << " inputs, found " << graph.inputs.size(), failure();
+  if (depth >= maximumDepth)
+    return nodeError(node, loc) << "expected bodies at most " << maximumDepth << " deep, found more", failure();
+  NameScope inner;
+  inner.outer = scope;
+  inner.opsets = scope->opsets;
+  inner.callAttributes = scope->callAttributes;
+  inner.prefix = (cast<NameLoc>(loc).getName().getValue() + "/" + name + "/").str();
+  for (auto [input, argument] : llvm::zip(graph.inputs, arguments))
+    inner.values[StringRef(input.name)] = argument;
+
+  scope = &inner;
+  ++depth;
+  LogicalResult built = success(succeeded(declareInitializers(graph)) && succeeded(buildNodes(graph.nodes)));
+  SmallVector<Value> results;
+  for (const wire::ValueInfo &output : graph.outputs) {
+    if (failed(built))
+      break;
+    FailureOr<Value> value = lookup(StringRef(output.name), loc);
+    if (succeeded(value) && *value)
+      results.push_back(*value);
+    else if (succeeded(value))
+      built = nodeError(node, loc) << "output '" << StringRef(output.name) << "' of the body is no value there";
+    else
+      built = failure();
+  }
+  --depth;
+  scope = inner.outer;
+  if (failed(built))
+    return failure();
+  return results;
+}
+
+LogicalResult GraphImporter::buildControlFlow(const wire::Node &node, Location loc) {
+  SmallVector<Value> operands;
+  if (failed(collectOperands(node, loc, operands)))
+    return failure();
+  FailureOr<SmallVector<Value>> results = node.opType == "If"     ? buildIf(node, loc, operands)
+                                          : node.opType == "Loop" ? buildLoop(node, loc, operands)
+                                                                  : buildScan(node, loc, operands);
+  if (failed(results))
+    return failure();
+  if (node.outputs.size() > results->size())
+    return nodeError(node, loc) << "expected at most " << results->size() << " outputs, which the body gives, found " << node.outputs.size();
+  setOutputs(node, *results);
+  return success();
+}
+
+//===-- The three --------------------------------------------------------===//
+
+FailureOr<SmallVector<Value>> GraphImporter::buildIf(const wire::Node &node, Location loc, ValueRange operands) {
+  const wire::Graph *thenGraph = subgraph(node, "then_branch", loc);
+  const wire::Graph *elseGraph = thenGraph ? subgraph(node, "else_branch", loc) : nullptr;
+  if (!elseGraph)
+    return failure();
+  auto type = operands.size() == 1 ? dyn_cast<RankedTensorType>(operands[0].getType()) : RankedTensorType();
+  if (!type || !type.getElementType().isInteger(1) || !type.hasStaticShape() || type.getNumElements() != 1)
+    return nodeError(node, loc) << "expected one bool as condition", failure();
+  if (std::optional<int64_t> condition = knownInteger(operands[0]))
+    return buildSubgraph(*condition ? *thenGraph : *elseGraph, {}, node, loc, *condition ? "then" : "else");
+
+  FailureOr<SmallVector<Value>> then = buildSubgraph(*thenGraph, {}, node, loc, "then");
+  if (failed(then))
+    return failure();
+  FailureOr<SmallVector<Value>> otherwise = buildSubgraph(*elseGraph, {}, node, loc, "else");
+  if (failed(otherwise))
+    return failure();
+  if (then->size() != otherwise->size())
+    return nodeError(node, loc) << "expected branches of as many outputs, found " << then->size() << " and " << otherwise->size(), failure();
+  SmallVector<Value> results;
+  for (auto [i, pair] : llvm::enumerate(llvm::zip(*then, *otherwise))) {
+    FailureOr<Value> chosen = emitChoice(operands[0], std::get<0>(pair), std::get<1>(pair), node, loc, "output " + Twine(i));
+    if (failed(chosen))
+      return failure();
+    results.push_back(*chosen);
+  }
+  return results;
+}
+
+/// Runs of a Loop while it is known that they happen; then runs whose effect the condition decides.
+FailureOr<SmallVector<Value>> GraphImporter::buildLoop(const wire::Node &node, Location loc, ValueRange operands) {
+  const wire::Graph *body = subgraph(node, "body", loc);
+  if (!body)
+    return failure();
+  if (operands.size() < 2 || body->inputs.size() != operands.size() || body->outputs.size() + 1 < operands.size())
+    return nodeError(node, loc) << "expected a body of " << operands.size() << " inputs and at least " << operands.size() - 1 << " outputs, found "
+                                << body->inputs.size() << " and " << body->outputs.size(), failure();
+  size_t carried = operands.size() - 2, scans = body->outputs.size() - 1 - carried;
+  bool hasCount = !isa<NoneType>(operands[0].getType()), hasCondition = !isa<NoneType>(operands[1].getType());
+  std::optional<int64_t> count = hasCount ? knownInteger(operands[0]) : std::nullopt;
+  if (hasCount && !count)
+    return nodeError(node, loc) << "the number of runs is not known when the model is compiled", failure();
+
+  // Null: the run surely happens.
+  Value active;
+  if (hasCondition) {
+    std::optional<int64_t> known = knownInteger(operands[1]);
+    if (known == 0)
+      count = 0;
+    else if (!known)
+      active = operands[1];
+  }
+  FailureOr<Value> always = emitConstantTrue(loc);
+  if (failed(always))
+    return failure();
+  SmallVector<Value> values(operands.drop_front(2));
+  SmallVector<SmallVector<Value>> slices(scans);
+  for (int64_t run = 0; !count || run < *count; ++run) {
+    if (run >= maximumRuns || (!count && active))
+      return nodeError(node, loc) << "the number of runs is not known when the model is compiled, or is more than " << maximumRuns, failure();
+    if (active && scans)
+      return nodeError(node, loc) << "the sizes of its scan outputs depend on data (on a condition not known when the model is compiled)", failure();
+    FailureOr<Value> number = emitInteger(run, loc);
+    if (failed(number))
+      return failure();
+    SmallVector<Value> arguments = {*number, *always};
+    llvm::append_range(arguments, values);
+    FailureOr<SmallVector<Value>> results = buildSubgraph(*body, arguments, node, loc, Twine(run));
+    if (failed(results))
+      return failure();
+    for (size_t i = 0; i < carried; ++i) {
+      FailureOr<Value> next = active ? emitChoice(active, (*results)[i + 1], values[i], node, loc, "carried value " + Twine(i)) : FailureOr<Value>((*results)[i + 1]);
+      if (failed(next))
+        return failure();
+      values[i] = *next;
+    }
+    for (size_t i = 0; i < scans; ++i)
+      slices[i].push_back((*results)[1 + carried + i]);
+    Value condition = results->front();
+    std::optional<int64_t> known = knownInteger(condition);
+    if (known == 0)
+      break;
+    if (known)
+      continue;
+    FailureOr<Value> both = active ? emitNode("And", {active, condition}, {}, loc) : FailureOr<Value>(condition);
+    if (failed(both))
+      return failure();
+    active = *both;
+  }
+  for (auto [i, rows] : llvm::enumerate(slices)) {
+    if (rows.empty())
+      return nodeError(node, loc) << "scan output " << i << " of a loop without runs is not supported", failure();
+    FailureOr<Value> joined = emitStack(rows, 0, loc);
+    if (failed(joined))
+      return failure();
+    values.push_back(*joined);
+  }
+  return values;
+}
+
+/// An attribute of Scan with one number per scan input or output, 0 where it is not there.
+static FailureOr<SmallVector<int64_t>> scanNumbers(const wire::Node &node, StringRef name, size_t count) {
+  const wire::Attribute *attribute = findAttribute(node, name);
+  if (!attribute)
+    return SmallVector<int64_t>(count, 0);
+  if (attribute->ints.size() != count)
+    return failure();
+  return SmallVector<int64_t>(attribute->ints.begin(), attribute->ints.end());
+}
+
+FailureOr<SmallVector<Value>> GraphImporter::buildScan(const wire::Node &node, Location loc, ValueRange operands) {
+  const wire::Graph *body = subgraph(node, "body", loc);
+  const wire::Attribute *number = findAttribute(node, "num_scan_inputs");
+  if (!body)
+    return failure();
+  size_t inputs = number && number->i > 0 ? number->i : 0;
+  if (inputs == 0 || inputs > operands.size() || body->inputs.size() != operands.size() || body->outputs.size() + inputs < operands.size())
+    return nodeError(node, loc) << "expected num_scan_inputs from 1 to the number of inputs, and a body of as many inputs as the node", failure();
+  size_t states = operands.size() - inputs, outputs = body->outputs.size() - states;
+  auto inputAxes = scanNumbers(node, "scan_input_axes", inputs), inputBackwards = scanNumbers(node, "scan_input_directions", inputs);
+  auto outputAxes = scanNumbers(node, "scan_output_axes", outputs), outputBackwards = scanNumbers(node, "scan_output_directions", outputs);
+  if (failed(inputAxes) || failed(inputBackwards) || failed(outputAxes) || failed(outputBackwards))
+    return nodeError(node, loc) << "expected one axis and one direction for each scan input and output", failure();
+
+  std::optional<int64_t> count;
+  for (size_t i = 0; i < inputs; ++i) {
+    auto type = dyn_cast<RankedTensorType>(operands[states + i].getType());
+    int64_t &axis = (*inputAxes)[i];
+    if (!type || axis < -type.getRank() || axis >= type.getRank())
+      return nodeError(node, loc) << "axis " << axis << " of scan input " << i << " is not one of " << operands[states + i].getType(), failure();
+    axis += axis < 0 ? type.getRank() : 0;
+    int64_t size = type.getDimSize(axis);
+    if (ShapedType::isDynamic(size) || size > maximumRuns)
+      return nodeError(node, loc) << "the number of runs is not known when the model is compiled, or is more than " << maximumRuns
+                                  << "; fix the dim's size with --dim", failure();
+    if (count && *count != size)
+      return nodeError(node, loc) << "expected scan inputs of one length, found " << *count << " and " << size, failure();
+    count = size;
+  }
+  SmallVector<Value> values(operands.take_front(states));
+  SmallVector<SmallVector<Value>> slices(outputs);
+  for (int64_t run = 0; run < *count; ++run) {
+    SmallVector<Value> arguments(values);
+    for (size_t i = 0; i < inputs; ++i) {
+      FailureOr<Value> place = emitInteger((*inputBackwards)[i] ? *count - 1 - run : run, loc);
+      if (failed(place))
+        return failure();
+      FailureOr<Value> slice =
+          emitNode("Gather", {operands[states + i], *place}, builder.getNamedAttr("axis", builder.getI64IntegerAttr((*inputAxes)[i])), loc);
+      if (failed(slice))
+        return failure();
+      arguments.push_back(*slice);
+    }
+    FailureOr<SmallVector<Value>> results = buildSubgraph(*body, arguments, node, loc, Twine(run));
+    if (failed(results))
+      return failure();
+    values.assign(results->begin(), results->begin() + states);
+    for (size_t i = 0; i < outputs; ++i)
+      slices[i].push_back((*results)[states + i]);
+  }
+  for (auto [i, rows] : llvm::enumerate(slices)) {
+    if (rows.empty())
+      return nodeError(node, loc) << "scan output " << i << " of a scan without runs is not supported", failure();
+    if ((*outputBackwards)[i])
+      std::reverse(rows.begin(), rows.end());
+    int64_t rank = cast<RankedTensorType>(rows.front().getType()).getRank() + 1, axis = (*outputAxes)[i];
+    if (axis < -rank || axis >= rank)
+      return nodeError(node, loc) << "expected an axis of scan output " << i << " from " << -rank << " to " << rank - 1 << ", found " << axis, failure();
+    FailureOr<Value> joined = emitStack(rows, axis < 0 ? axis + rank : axis, loc);
+    if (failed(joined))
+      return failure();
+    values.push_back(*joined);
+  }
+  return values;
+}
+
+} // namespace moe

@@ -1,0 +1,226 @@
+// Quantisation as ONNX writes it: DequantizeLinear, QuantizeLinear, DynamicQuantizeLinear, MatMulInteger. Quantised weights of products are taken
+// before this, as they lie; what comes here is arithmetic on tensors. All of it is computed in f32 (f64 for f64).
+#include "OnnxConversion.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using moe::convertScalar;
+using moe::NodeConverter;
+using moe::SizedTensor;
+using moe::TensorBuilder;
+
+namespace {
+
+/// How a scale or zero point belongs to the elements of the tensor it is for.
+enum class Granularity { Tensor, Axis, Block };
+
+struct Quantisation {
+  Granularity granularity;
+  int64_t axis = 0, block = 0;
+};
+
+FailureOr<Quantisation> quantisationOf(NodeConverter &node, const SizedTensor &x, const SizedTensor &scale) {
+  if (scale.rank() == 0 || (scale.rank() == 1 && TensorBuilder::isOne(scale.dims[0])))
+    return Quantisation{Granularity::Tensor};
+  FailureOr<int64_t> axis = node.axis(node.getInt("axis", 1), x.rank());
+  if (failed(axis))
+    return failure();
+  int64_t block = node.getInt("block_size", 0);
+  if (block == 0 && scale.rank() == 1) {
+    if (!node.t.equal(scale.dims[0], x.dims[*axis]))
+      return node.error() << "needs one scale for each index of axis " << *axis;
+    return Quantisation{Granularity::Axis, *axis};
+  }
+  if (block < 1 || scale.rank() != x.rank())
+    return node.error() << "has scales of " << scale.rank() << " dims and block_size " << block << ", expected a scalar, a list, or as many dims as the input with a block_size";
+  for (int64_t i = 0; i < x.rank(); ++i) {
+    auto wanted = dyn_cast<AffineConstantExpr>(x.dims[i]), found = dyn_cast<AffineConstantExpr>(scale.dims[i]);
+    bool fits = i == *axis ? wanted && found && found.getValue() == llvm::divideCeil(wanted.getValue(), block) : node.t.equal(x.dims[i], scale.dims[i]);
+    if (!fits)
+      return node.error() << "has scales that do not fit blocks of " << block << " along axis " << *axis;
+  }
+  return Quantisation{Granularity::Block, *axis, block};
+}
+
+/// The map that reads a scale or zero point at a point of x; not for blocks.
+AffineMap parameterMap(TensorBuilder &t, const Quantisation &how, int64_t rank, const SizedTensor &parameter) {
+  SmallVector<AffineExpr> results;
+  for (int64_t i = 0; i < parameter.rank(); ++i)
+    results.push_back(how.granularity == Granularity::Axis ? getAffineDimExpr(how.axis, t.context()) : t.size(0));
+  return AffineMap::get(rank, 0, results, t.context());
+}
+
+/// A generic over x with its scale and, if there is one, its zero point: body(x, scale, zero point or null).
+SizedTensor withParameters(NodeConverter &node, const SizedTensor &x, const SizedTensor &scale, const SizedTensor &zero, const Quantisation &how,
+                           Type elementType, llvm::function_ref<Value(OpBuilder &, Location, Value, Value, Value)> body) {
+  TensorBuilder &t = node.t;
+  AffineMap identity = t.builder.getMultiDimIdentityMap(x.rank());
+  if (how.granularity != Granularity::Block) {
+    SmallVector<SizedTensor> inputs = {x, scale};
+    SmallVector<AffineMap> maps = {identity, parameterMap(t, how, x.rank(), scale)};
+    if (zero) {
+      inputs.push_back(zero);
+      maps.push_back(parameterMap(t, how, x.rank(), zero));
+    }
+    return t.generic(inputs, maps, x.dims, elementType,
+                     [&](OpBuilder &b, Location loc, ValueRange in) { return body(b, loc, in[0], in[1], zero ? in[2] : Value()); });
+  }
+  Value block = t.indexConstant(how.block);
+  return t.points(x, identity, x.dims, elementType, [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) {
+    SmallVector<Value> from(at);
+    from[how.axis] = arith::DivUIOp::create(b, loc, at[how.axis], block);
+    Value factor = tensor::ExtractOp::create(b, loc, scale.value, from);
+    return body(b, loc, in[0], factor, zero ? tensor::ExtractOp::create(b, loc, zero.value, from).getResult() : Value());
+  });
+}
+
+/// The inputs of a node of quantisation: x, scale and an optional zero point of the scale's shape.
+FailureOr<Quantisation> readInputs(NodeConverter &node, SizedTensor &x, SizedTensor &scale, SizedTensor &zero) {
+  x = node.input(0);
+  scale = node.input(1);
+  if (node.has(2))
+    zero = node.input(2);
+  if (node.failed())
+    return failure();
+  if (zero && zero.rank() != scale.rank())
+    return node.error() << "has a zero point of " << zero.rank() << " dims, expected " << scale.rank() << " as the scale has";
+  if (!isa<FloatType>(scale.elementType()))
+    return node.error() << "has scales of type " << scale.elementType() << ", expected floats";
+  return quantisationOf(node, x, scale);
+}
+
+/// (x − zero point) · scale. Differences of integers are exact in i32, and in f32 up to 24 bits.
+LogicalResult convertDequantize(NodeConverter &node) {
+  SizedTensor x, scale, zero;
+  FailureOr<Quantisation> how = readInputs(node, x, scale, zero);
+  if (failed(how))
+    return failure();
+  Type result = node.resultElement(), wide = result.isF64() ? result : Type(node.t.builder.getF32Type());
+  bool isUnsigned = node.isUnsigned(0), isInteger = isa<IntegerType>(x.elementType());
+  Type i32 = node.t.builder.getI32Type();
+  return node.finish(withParameters(node, x, scale, zero, *how, result, [&](OpBuilder &b, Location loc, Value value, Value factor, Value shift) {
+    Value number;
+    if (isInteger) {
+      number = convertScalar(b, loc, value, i32, isUnsigned);
+      if (shift)
+        number = arith::SubIOp::create(b, loc, number, convertScalar(b, loc, shift, i32, isUnsigned));
+      number = convertScalar(b, loc, number, wide);
+    } else {
+      number = convertScalar(b, loc, value, wide);
+      if (shift)
+        number = arith::SubFOp::create(b, loc, number, convertScalar(b, loc, shift, wide));
+    }
+    Value product = arith::MulFOp::create(b, loc, number, convertScalar(b, loc, factor, wide));
+    return convertScalar(b, loc, product, result);
+  }));
+}
+
+/// saturate(round(x / scale) + zero point), halves to even.
+Value quantise(OpBuilder &b, Location loc, Value x, Value scale, Value zero, Type target) {
+  Value quotient = arith::DivFOp::create(b, loc, x, scale);
+  Value number = math::RoundEvenOp::create(b, loc, quotient);
+  if (zero)
+    number = arith::AddFOp::create(b, loc, number, zero);
+  return convertScalar(b, loc, number, target);
+}
+
+LogicalResult convertQuantize(NodeConverter &node) {
+  SizedTensor x, scale, zero;
+  FailureOr<Quantisation> how = readInputs(node, x, scale, zero);
+  if (failed(how))
+    return failure();
+  Type target = node.resultElement();
+  if (!isa<IntegerType>(target))
+    return node.error() << "to elements of type " << target << " is not supported yet, expected integers";
+  Type wide = node.t.builder.getF32Type();
+  bool isUnsigned = target.isUnsignedInteger(), isSource = node.isUnsigned(0);
+  return node.finish(withParameters(node, x, scale, zero, *how, moe::signlessType(target), [&](OpBuilder &b, Location loc, Value value, Value factor, Value shift) {
+    Value number = convertScalar(b, loc, value, wide, isSource);
+    Value offset = shift ? convertScalar(b, loc, shift, wide, isUnsigned) : Value();
+    return quantise(b, loc, number, convertScalar(b, loc, factor, wide), offset, target);
+  }));
+}
+
+/// The scale covers the values and zero with 256 steps; the zero point is where zero falls.
+LogicalResult convertDynamicQuantize(NodeConverter &node) {
+  SizedTensor x = node.input(0);
+  if (!x)
+    return failure();
+  TensorBuilder &t = node.t;
+  Type f32 = t.builder.getF32Type(), bytes = node.resultElement(0);
+  if (x.elementType() != f32)
+    return node.error() << "is not defined on elements of type " << x.elementType();
+  SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, x.rank()));
+  auto extreme = [&](bool isMax) {
+    return t.reduce(x, all, t.scalar(f32, 0), [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+      return isMax ? arith::MaximumFOp::create(b, loc, in[0], in[1]).getResult() : arith::MinimumFOp::create(b, loc, in[0], in[1]).getResult();
+    });
+  };
+  SizedTensor least = extreme(false), greatest = extreme(true);
+  SizedTensor scale = t.elementwise({least, greatest}, {}, f32, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+    Value range = arith::SubFOp::create(b, loc, in[1], in[0]);
+    return arith::DivFOp::create(b, loc, range, arith::ConstantOp::create(b, loc, b.getF32FloatAttr(255)));
+  });
+  SizedTensor zero = t.elementwise({least, scale}, {}, moe::signlessType(bytes), [&](OpBuilder &b, Location loc, ValueRange in) {
+    return quantise(b, loc, arith::NegFOp::create(b, loc, in[0]), in[1], Value(), bytes);
+  });
+  SizedTensor y = t.elementwise({x, scale, zero}, x.dims, moe::signlessType(bytes), [&](OpBuilder &b, Location loc, ValueRange in) {
+    return quantise(b, loc, in[0], in[1], convertScalar(b, loc, in[2], f32, /*isUnsigned=*/true), bytes);
+  });
+  for (auto [i, result] : llvm::enumerate({y, scale, zero}))
+    if (node.wants(i))
+      node.result(i, result);
+  return success();
+}
+
+/// An operand of MatMulInteger as i32 without its zero point; `perRow` says which dim a list of zero points belongs to.
+SizedTensor centred(NodeConverter &node, unsigned i, bool perRow) {
+  SizedTensor x = node.input(i), zero = node.has(i + 2) ? node.input(i + 2) : SizedTensor();
+  if (node.failed())
+    return {};
+  TensorBuilder &t = node.t;
+  Type i32 = t.builder.getI32Type();
+  bool isUnsigned = node.isUnsigned(i);
+  if (!zero)
+    return t.convert(x, i32, isUnsigned);
+  if (zero.rank() == 1 && perRow && !TensorBuilder::isOne(zero.dims[0]))
+    zero = t.reshape(zero, {zero.dims[0], t.size(1)});
+  return t.elementwise({x, zero}, x.dims, i32, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+    return arith::SubIOp::create(b, loc, convertScalar(b, loc, in[0], i32, isUnsigned), convertScalar(b, loc, in[1], i32, isUnsigned));
+  });
+}
+
+LogicalResult convertMatMulInteger(NodeConverter &node) {
+  SizedTensor lhs = centred(node, 0, true), rhs = centred(node, 1, false);
+  if (!lhs || !rhs)
+    return failure();
+  if (lhs.rank() < 2 || rhs.rank() < 2)
+    return node.error() << "with a vector is not supported yet, expected operands of rank 2 or more";
+  TensorBuilder &t = node.t;
+  SmallVector<AffineExpr> dims = node.resultDims();
+  unsigned rank = dims.size();
+  // Loops: the dims of the result, then the sum.
+  auto map = [&](const SizedTensor &operand, AffineExpr row, AffineExpr column) {
+    AffineMap batch = t.broadcastMap(ArrayRef<AffineExpr>(operand.dims).drop_back(2), ArrayRef<AffineExpr>(dims).drop_back(2));
+    SmallVector<AffineExpr> results(batch.getResults());
+    results.append({row, column});
+    return AffineMap::get(rank + 1, 0, results, t.context());
+  };
+  AffineExpr m = getAffineDimExpr(rank - 2, t.context()), n = getAffineDimExpr(rank - 1, t.context()), k = getAffineDimExpr(rank, t.context());
+  AffineMap result = t.builder.getMultiDimIdentityMap(rank + 1).dropResult(rank);
+  return node.finish(t.contract(lhs, map(lhs, m, k), rhs, map(rhs, k, n), dims, result));
+}
+
+} // namespace
+
+void moe::addQuantizeConversions(ConversionTable &table) {
+  for (const char *domain : {"", "com.microsoft"}) {
+    table.add("DequantizeLinear", convertDequantize, domain);
+    table.add("QuantizeLinear", convertQuantize, domain);
+  }
+  table.add("DynamicQuantizeLinear", convertDynamicQuantize);
+  table.add("MatMulInteger", convertMatMulInteger);
+}
