@@ -17,91 +17,97 @@ namespace {
 /// How a scale or zero point belongs to the elements of the tensor it is for.
 enum class Granularity { Tensor, Axis, Block };
 
-struct Quantisation {
-  Granularity granularity;
+/// A tensor with its scale and, if it has one, its zero point.
+struct Quantised {
+  SizedTensor x, scale, zero;
+  Granularity granularity = Granularity::Tensor;
   int64_t axis = 0, block = 0;
 };
 
-FailureOr<Quantisation> quantisationOf(NodeConverter &node, const SizedTensor &x, const SizedTensor &scale) {
-  if (scale.rank() == 0 || (scale.rank() == 1 && TensorBuilder::isOne(scale.dims[0])))
-    return Quantisation{Granularity::Tensor};
-  FailureOr<int64_t> axis = node.axis(node.getInt("axis", 1), x.rank());
+/// Makes an element from x, its scale, and its zero point or null.
+using ElementBody = llvm::function_ref<Value(OpBuilder &, Location, Value, Value, Value)>;
+
+LogicalResult readGranularity(NodeConverter &node, Quantised &in) {
+  if (in.scale.rank() == 0 || (in.scale.rank() == 1 && TensorBuilder::isOne(in.scale.dims[0])))
+    return success();
+  FailureOr<int64_t> axis = node.axis(node.getInt("axis", 1), in.x.rank());
   if (failed(axis))
     return failure();
-  int64_t block = node.getInt("block_size", 0);
-  if (block == 0 && scale.rank() == 1) {
-    if (!node.t.equal(scale.dims[0], x.dims[*axis]))
-      return node.error() << "needs one scale for each index of axis " << *axis;
-    return Quantisation{Granularity::Axis, *axis};
+  in.axis = *axis;
+  in.block = node.getInt("block_size", 0);
+  if (in.block == 0 && in.scale.rank() == 1) {
+    in.granularity = Granularity::Axis;
+    return node.t.equal(in.scale.dims[0], in.x.dims[*axis]) ? success() : LogicalResult(node.error() << "needs one scale for each index of axis " << *axis);
   }
-  if (block < 1 || scale.rank() != x.rank())
-    return node.error() << "has scales of " << scale.rank() << " dims and block_size " << block << ", expected a scalar, a list, or as many dims as the input with a block_size";
-  for (int64_t i = 0; i < x.rank(); ++i) {
-    auto wanted = dyn_cast<AffineConstantExpr>(x.dims[i]), found = dyn_cast<AffineConstantExpr>(scale.dims[i]);
-    bool fits = i == *axis ? wanted && found && found.getValue() == llvm::divideCeil(wanted.getValue(), block) : node.t.equal(x.dims[i], scale.dims[i]);
+  in.granularity = Granularity::Block;
+  if (in.block < 1 || in.scale.rank() != in.x.rank())
+    return node.error() << "has scales of " << in.scale.rank() << " dims and block_size " << in.block
+                        << ", expected a scalar, a list, or as many dims as the input with a block_size";
+  for (int64_t i = 0; i < in.x.rank(); ++i) {
+    auto wanted = dyn_cast<AffineConstantExpr>(in.x.dims[i]), found = dyn_cast<AffineConstantExpr>(in.scale.dims[i]);
+    bool fits = i == *axis ? wanted && found && found.getValue() == static_cast<int64_t>(llvm::divideCeil(wanted.getValue(), in.block))
+                           : node.t.equal(in.x.dims[i], in.scale.dims[i]);
     if (!fits)
-      return node.error() << "has scales that do not fit blocks of " << block << " along axis " << *axis;
+      return node.error() << "has scales that do not fit blocks of " << in.block << " along axis " << *axis;
   }
-  return Quantisation{Granularity::Block, *axis, block};
+  return success();
+}
+
+/// The inputs of a node of quantisation.
+FailureOr<Quantised> readInputs(NodeConverter &node) {
+  Quantised in{node.input(0), node.input(1), node.has(2) ? node.input(2) : SizedTensor()};
+  if (node.failed())
+    return failure();
+  if (in.zero && in.zero.rank() != in.scale.rank())
+    return node.error() << "has a zero point of " << in.zero.rank() << " dims, expected " << in.scale.rank() << " as the scale has";
+  if (!isa<FloatType>(in.scale.elementType()))
+    return node.error() << "has scales of type " << in.scale.elementType() << ", expected floats";
+  if (failed(readGranularity(node, in)))
+    return failure();
+  return in;
 }
 
 /// The map that reads a scale or zero point at a point of x; not for blocks.
-AffineMap parameterMap(TensorBuilder &t, const Quantisation &how, int64_t rank, const SizedTensor &parameter) {
+AffineMap parameterMap(TensorBuilder &t, const Quantised &in, const SizedTensor &parameter) {
   SmallVector<AffineExpr> results;
   for (int64_t i = 0; i < parameter.rank(); ++i)
-    results.push_back(how.granularity == Granularity::Axis ? getAffineDimExpr(how.axis, t.context()) : t.size(0));
-  return AffineMap::get(rank, 0, results, t.context());
+    results.push_back(in.granularity == Granularity::Axis ? getAffineDimExpr(in.axis, t.context()) : t.size(0));
+  return AffineMap::get(in.x.rank(), 0, results, t.context());
 }
 
-/// A generic over x with its scale and, if there is one, its zero point: body(x, scale, zero point or null).
-SizedTensor withParameters(NodeConverter &node, const SizedTensor &x, const SizedTensor &scale, const SizedTensor &zero, const Quantisation &how,
-                           Type elementType, llvm::function_ref<Value(OpBuilder &, Location, Value, Value, Value)> body) {
+/// A generic over x together with its parameters.
+SizedTensor mapElements(NodeConverter &node, const Quantised &in, Type elementType, ElementBody body) {
   TensorBuilder &t = node.t;
-  AffineMap identity = t.builder.getMultiDimIdentityMap(x.rank());
-  if (how.granularity != Granularity::Block) {
-    SmallVector<SizedTensor> inputs = {x, scale};
-    SmallVector<AffineMap> maps = {identity, parameterMap(t, how, x.rank(), scale)};
-    if (zero) {
-      inputs.push_back(zero);
-      maps.push_back(parameterMap(t, how, x.rank(), zero));
+  AffineMap identity = t.builder.getMultiDimIdentityMap(in.x.rank());
+  if (in.granularity != Granularity::Block) {
+    SmallVector<SizedTensor> inputs = {in.x, in.scale};
+    SmallVector<AffineMap> maps = {identity, parameterMap(t, in, in.scale)};
+    if (in.zero) {
+      inputs.push_back(in.zero);
+      maps.push_back(parameterMap(t, in, in.zero));
     }
-    return t.generic(inputs, maps, x.dims, elementType,
-                     [&](OpBuilder &b, Location loc, ValueRange in) { return body(b, loc, in[0], in[1], zero ? in[2] : Value()); });
+    return t.generic(inputs, maps, in.x.dims, elementType, [&](OpBuilder &b, Location loc, ValueRange scalars) {
+      return body(b, loc, scalars[0], scalars[1], in.zero ? scalars[2] : Value());
+    });
   }
-  Value block = t.indexConstant(how.block);
-  return t.points(x, identity, x.dims, elementType, [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) {
+  Value block = t.indexConstant(in.block);
+  return t.points(in.x, identity, in.x.dims, elementType, [&](OpBuilder &b, Location loc, ValueRange at, ValueRange scalars) {
     SmallVector<Value> from(at);
-    from[how.axis] = arith::DivUIOp::create(b, loc, at[how.axis], block);
-    Value factor = tensor::ExtractOp::create(b, loc, scale.value, from);
-    return body(b, loc, in[0], factor, zero ? tensor::ExtractOp::create(b, loc, zero.value, from).getResult() : Value());
+    from[in.axis] = arith::DivUIOp::create(b, loc, at[in.axis], block);
+    Value scale = tensor::ExtractOp::create(b, loc, in.scale.value, from);
+    return body(b, loc, scalars[0], scale, in.zero ? tensor::ExtractOp::create(b, loc, in.zero.value, from).getResult() : Value());
   });
-}
-
-/// The inputs of a node of quantisation: x, scale and an optional zero point of the scale's shape.
-FailureOr<Quantisation> readInputs(NodeConverter &node, SizedTensor &x, SizedTensor &scale, SizedTensor &zero) {
-  x = node.input(0);
-  scale = node.input(1);
-  if (node.has(2))
-    zero = node.input(2);
-  if (node.failed())
-    return failure();
-  if (zero && zero.rank() != scale.rank())
-    return node.error() << "has a zero point of " << zero.rank() << " dims, expected " << scale.rank() << " as the scale has";
-  if (!isa<FloatType>(scale.elementType()))
-    return node.error() << "has scales of type " << scale.elementType() << ", expected floats";
-  return quantisationOf(node, x, scale);
 }
 
 /// (x − zero point) · scale. Differences of integers are exact in i32, and in f32 up to 24 bits.
 LogicalResult convertDequantize(NodeConverter &node) {
-  SizedTensor x, scale, zero;
-  FailureOr<Quantisation> how = readInputs(node, x, scale, zero);
-  if (failed(how))
+  FailureOr<Quantised> in = readInputs(node);
+  if (failed(in))
     return failure();
   Type result = node.resultElement(), wide = result.isF64() ? result : Type(node.t.builder.getF32Type());
-  bool isUnsigned = node.isUnsigned(0), isInteger = isa<IntegerType>(x.elementType());
+  bool isUnsigned = node.isUnsigned(0), isInteger = isa<IntegerType>(in->x.elementType());
   Type i32 = node.t.builder.getI32Type();
-  return node.finish(withParameters(node, x, scale, zero, *how, result, [&](OpBuilder &b, Location loc, Value value, Value factor, Value shift) {
+  return node.finish(mapElements(node, *in, result, [&](OpBuilder &b, Location loc, Value value, Value factor, Value shift) {
     Value number;
     if (isInteger) {
       number = convertScalar(b, loc, value, i32, isUnsigned);
@@ -128,16 +134,15 @@ Value quantise(OpBuilder &b, Location loc, Value x, Value scale, Value zero, Typ
 }
 
 LogicalResult convertQuantize(NodeConverter &node) {
-  SizedTensor x, scale, zero;
-  FailureOr<Quantisation> how = readInputs(node, x, scale, zero);
-  if (failed(how))
+  FailureOr<Quantised> in = readInputs(node);
+  if (failed(in))
     return failure();
   Type target = node.resultElement();
   if (!isa<IntegerType>(target))
     return node.error() << "to elements of type " << target << " is not supported yet, expected integers";
   Type wide = node.t.builder.getF32Type();
   bool isUnsigned = target.isUnsignedInteger(), isSource = node.isUnsigned(0);
-  return node.finish(withParameters(node, x, scale, zero, *how, moe::signlessType(target), [&](OpBuilder &b, Location loc, Value value, Value factor, Value shift) {
+  return node.finish(mapElements(node, *in, moe::signlessType(target), [&](OpBuilder &b, Location loc, Value value, Value factor, Value shift) {
     Value number = convertScalar(b, loc, value, wide, isSource);
     Value offset = shift ? convertScalar(b, loc, shift, wide, isUnsigned) : Value();
     return quantise(b, loc, number, convertScalar(b, loc, factor, wide), offset, target);
@@ -170,9 +175,10 @@ LogicalResult convertDynamicQuantize(NodeConverter &node) {
   SizedTensor y = t.elementwise({x, scale, zero}, x.dims, moe::signlessType(bytes), [&](OpBuilder &b, Location loc, ValueRange in) {
     return quantise(b, loc, in[0], in[1], convertScalar(b, loc, in[2], f32, /*isUnsigned=*/true), bytes);
   });
-  for (auto [i, result] : llvm::enumerate({y, scale, zero}))
+  const SizedTensor *results[] = {&y, &scale, &zero};
+  for (unsigned i = 0; i < 3; ++i)
     if (node.wants(i))
-      node.result(i, result);
+      node.result(i, *results[i]);
   return success();
 }
 

@@ -223,6 +223,7 @@ const moe::ConversionTable &moe::ConversionTable::get() {
     addScanConversions(all);
     addQuantizeConversions(all);
     addConvolutionConversions(all);
+    addLinearAttentionConversions(all);
     return all;
   }();
   return table;

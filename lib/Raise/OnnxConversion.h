@@ -136,6 +136,7 @@ void addGatherConversions(ConversionTable &table);
 void addScanConversions(ConversionTable &table);
 void addQuantizeConversions(ConversionTable &table);
 void addConvolutionConversions(ConversionTable &table);
+void addLinearAttentionConversions(ConversionTable &table);
 
 } // namespace moe
 

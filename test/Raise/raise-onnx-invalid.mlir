@@ -52,3 +52,45 @@ func.func @partial_scatter(%x: tensor<4x4xf32> {moe.name = "x", moe.dims = ["4",
   %0 = moe.onnx "ScatterElements"(%x, %i, %u) version 18 {axis = 0 : i64} : (tensor<4x4xf32>, tensor<2x2xi64>, tensor<2x2xf32>) -> tensor<4x4xf32>
   return %0 : tensor<4x4xf32>
 }
+
+// -----
+
+func.func @einsum_letters(%a: tensor<3x4xf32> {moe.name = "a", moe.dims = ["3", "4"]}) -> (tensor<3xf32> {moe.name = "y", moe.dims = ["3"]}) attributes {moe.entry} {
+  // expected-error @below {{equation: expected letters of the operands in the result, found 'k'}}
+  %0 = moe.onnx "Einsum"(%a) version 12 {equation = "ij->k"} : (tensor<3x4xf32>) -> tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
+
+// -----
+
+func.func @einsum_rank(%a: tensor<3x4xf32> {moe.name = "a", moe.dims = ["3", "4"]}) -> (tensor<3xf32> {moe.name = "y", moe.dims = ["3"]}) attributes {moe.entry} {
+  // expected-error @below {{equation: expected an input of rank 3 for 'ijk', found rank 2}}
+  %0 = moe.onnx "Einsum"(%a) version 12 {equation = "ijk->i"} : (tensor<3x4xf32>) -> tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
+
+// -----
+
+func.func @scales(%x: tensor<4x6xi8> {moe.name = "x", moe.dims = ["4", "6"]}, %s: tensor<4x2xf32> {moe.name = "s", moe.dims = ["4", "2"]})
+    -> (tensor<4x6xf32> {moe.name = "y", moe.dims = ["4", "6"]}) attributes {moe.entry} {
+  // expected-error @below {{has scales that do not fit blocks of 2 along axis 1}}
+  %0 = moe.onnx "DequantizeLinear"(%x, %s) version 21 {axis = 1 : i64, block_size = 2 : i64} : (tensor<4x6xi8>, tensor<4x2xf32>) -> tensor<4x6xf32>
+  return %0 : tensor<4x6xf32>
+}
+
+// -----
+
+func.func @channels(%x: tensor<1x4x8xf32> {moe.name = "x", moe.dims = ["1", "4", "8"]}, %w: tensor<6x3x3xf32> {moe.name = "w", moe.dims = ["6", "3", "3"]})
+    -> (tensor<1x6x6xf32> {moe.name = "y", moe.dims = ["1", "6", "6"]}) attributes {moe.entry} {
+  // expected-error @below {{channels: expected equal sizes, found 4 and 3}}
+  %0 = moe.onnx "Conv"(%x, %w) version 11 {} : (tensor<1x4x8xf32>, tensor<6x3x3xf32>) -> tensor<1x6x6xf32>
+  return %0 : tensor<1x6x6xf32>
+}
+
+// -----
+
+func.func @direction(%x: tensor<4xui8> {moe.name = "x", moe.dims = ["4"]}) -> (tensor<4xui8> {moe.name = "y", moe.dims = ["4"]}) attributes {moe.entry} {
+  // expected-error @below {{has direction 'UP', expected LEFT or RIGHT}}
+  %0 = moe.onnx "BitShift"(%x, %x) version 11 {direction = "UP"} : (tensor<4xui8>, tensor<4xui8>) -> tensor<4xui8>
+  return %0 : tensor<4xui8>
+}
