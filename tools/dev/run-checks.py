@@ -94,10 +94,10 @@ def unit(preset):
     return passed, failed + (passed == 0), skipped
 
 
-def script(*command):
+def script(*command, environment=None):
     """A check that is one program: passes when it exits with 0."""
-    log = ROOT / "build" / (pathlib.Path(command[0]).name + ".log")
-    if run(list(command), log) != 0:
+    log = ROOT / "build" / (pathlib.Path(command[-1 if command[0] == sys.executable else 0]).name + ".log")
+    if run(list(command), log, env=dict(os.environ, **(environment or {}))) != 0:
         tail(log)
         return 0, 1, 0
     return 1, 0, 0
@@ -115,6 +115,7 @@ def main():
         ("docs", lambda: script("tools/dev/gen-docs", "--check", "--build", "build/release")),
         ("unit", lambda: unit("release")),
         ("lit", lambda: lit("release")),
+        ("onnx conformance", lambda: script(sys.executable, "tools/dev/onnx-conformance", environment={"PYTHONPATH": str(ROOT / "build/release/python")})),
     ]
     if not options.quick:
         suites += [
