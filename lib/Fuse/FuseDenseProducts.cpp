@@ -122,7 +122,8 @@ struct FuseDenseProducts : impl::FuseDenseProductsBase<FuseDenseProducts> {
     auto product = GroupedMatmulOp::create(
         rewriter, op.getLoc(), op->getResultTypes()[0], op.getInputs()[0], /*rows=*/Value(), /*offsets=*/Value(), op.getInputs()[1],
         add.vector, /*up=*/Value(), /*up_bias=*/Value(), /*combine_rows=*/Value(), /*combine_weights=*/Value(), out, /*ffn=*/FfnAttr(),
-        *order, PackingFamily::Plain, /*columns=*/IntegerAttr(), /*origin=*/OriginAttr(), op->getAttrOfType<PlanAttr>(planAttrName));
+        *order, PackingFamily::Plain, /*columns=*/IntegerAttr(), /*origin=*/OriginAttr(), op->getAttrOfType<PlanAttr>(planAttrName),
+        /*blocks=*/BlocksAttr());
     rewriter.replaceOp(op, product.getResults());
     if (add.vector) {
       if (add.reshape)

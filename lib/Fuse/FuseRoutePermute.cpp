@@ -57,7 +57,7 @@ private:
     return GroupedMatmulOp::create(builder, loc, out.getType(), chain.dispatch.getX(), route.getResults()[0], route.getResults()[2],
                                    op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), /*combine_rows=*/Value(),
                                    /*combine_weights=*/Value(), out, op.getFfnAttr(), op.getOrder(), PackingFamily::Plain,
-                                   /*columns=*/IntegerAttr(), op.getOriginAttr(), op.getPlanAttr());
+                                   /*columns=*/IntegerAttr(), op.getOriginAttr(), op.getPlanAttr(), /*blocks=*/BlocksAttr());
   }
 
   Value buildSecond(RoutePermuteOp route, Value hidden) {
@@ -71,7 +71,7 @@ private:
     auto product = GroupedMatmulOp::create(builder, loc, out.getType(), hidden, /*rows=*/Value(), route.getResults()[2], op.getDown(),
                                            op.getDownBias(), /*up=*/Value(), /*up_bias=*/Value(), route.getResults()[0],
                                            route.getResults()[1], out, /*ffn=*/FfnAttr(), op.getOrder(), PackingFamily::Plain,
-                                           /*columns=*/IntegerAttr(), op.getOriginAttr(), secondPlan());
+                                           /*columns=*/IntegerAttr(), op.getOriginAttr(), secondPlan(), /*blocks=*/BlocksAttr());
     const Value result = product.getResults()[0];
     return result.getType() == resultType ? result : tensor::CastOp::create(builder, loc, resultType, result).getResult();
   }

@@ -6,6 +6,7 @@
 void moe::buildFusePipeline(mlir::OpPassManager &pm, const FuseOptions &options) {
   pm.addNestedPass<mlir::func::FuncOp>(createFuseRoutePermute());
   pm.addNestedPass<mlir::func::FuncOp>(createFuseDenseProducts());
+  pm.addPass(createFuseExpandDequant());
   pm.addNestedPass<mlir::func::FuncOp>(createFuseElementwise());
   pm.addNestedPass<mlir::func::FuncOp>(mlir::createCSEPass());
   pm.addPass(createVerifyFused());

@@ -1,7 +1,6 @@
 // Verifiers of what experts compute: experts, yield, dequant, layer. The labels are those of the constraints in ExpertOps.td.
 #include "VerifierUtils.h"
-
-#include "llvm/Support/MathExtras.h"
+#include "moe/IR/Quantization.h"
 
 using namespace mlir;
 
@@ -161,92 +160,26 @@ LogicalResult LayerOp::verify() {
   return verify::origin(*this, getOriginAttr());
 }
 
-/// Bits that the format stores for an element; 0 where that varies.
-static unsigned storedBits(QuantFormat format) {
-  switch (format) {
-  case QuantFormat::Int8Channel:
-  case QuantFormat::Fp8Block:
-    return 8;
-  case QuantFormat::Int4Group:
-  case QuantFormat::Mxfp4:
-  case QuantFormat::Nf4:
-    return 4;
-  case QuantFormat::TernaryDict:
-    return 0;
-  }
-  llvm_unreachable("all formats are listed");
-}
-
-/// quant-c1 and quant-c2.
-static LogicalResult verifyQuant(DequantOp op, QuantAttr quant) {
-  const QuantFormat format = quant.getFormat();
-  // quant-c1
-  const int64_t bits = quant.getBits(), stored = storedBits(format), group = quant.getGroupSize();
-  if (bits != 0 && bits != stored)
-    return op.emitOpError("expected bits of 0 or ") << stored << " (" << stringifyQuantFormat(format) << "), got " << bits;
-  // quant-c2
-  const bool grouped = llvm::is_contained({QuantFormat::Int4Group, QuantFormat::Fp8Block, QuantFormat::Nf4}, format);
-  if (grouped ? group < 1 : group != 0 && !(format == QuantFormat::Mxfp4 && group == 32))
-    return op.emitOpError("expected ") << (grouped ? "a positive group_size" : format == QuantFormat::Mxfp4 ? "a group_size of 0 or 32"
-                                                                                                            : "no group_size")
-                                       << " (" << stringifyQuantFormat(format) << "), got " << group;
-  return success();
-}
-
-/// dequant-c5.
-static LogicalResult verifyScales(DequantOp op, RankedTensorType payload, RankedTensorType result) {
-  const QuantFormat format = op.getFormat().getFormat();
-  if (format != QuantFormat::Int8Channel && format != QuantFormat::Fp8Block)
-    return success();
-  if (failed(sameSizes(op, {"payload", payload}, {"the result", result})))
-    return failure();
-  auto scales = cast<RankedTensorType>(op.getScales().getType());
-  SmallVector<int64_t> sizes(result.getShape());
-  if (sizes.size() < 2)
-    return op.emitOpError("expected a result of rank >= 2, got ") << result;
-  if (format == QuantFormat::Int8Channel) {
-    sizes.pop_back();
-  } else {
-    for (int64_t &blocks : MutableArrayRef(sizes).take_back(2))
-      if (!ShapedType::isDynamic(blocks))
-        blocks = llvm::divideCeil(blocks, op.getFormat().getGroupSize());
-  }
-  const auto expected = RankedTensorType::get(sizes, scales.getElementType());
-  return succeeded(verifyCompatibleShape(scales, expected))
-             ? success()
-             : op.emitOpError("expected scales of type ") << expected << " (" << stringifyQuantFormat(format) << "), got " << scales;
-}
-
 LogicalResult DequantOp::verify() {
-  const auto payload = cast<RankedTensorType>(getPayload().getType());
   const auto result = cast<RankedTensorType>(getResult().getType());
   const QuantFormat format = getFormat().getFormat();
-  if (failed(verifyQuant(*this, getFormat())))
-    return failure();
   // dequant-c1
   if (!getScales())
     return emitOpError("expected scales, got none");
   // dequant-c2
-  if (getZeros() && !llvm::is_contained({QuantFormat::Int8Channel, QuantFormat::Int4Group, QuantFormat::TernaryDict}, format))
-    return emitOpError("expected zeros only for int8_channel, int4_group and ternary_dict, got ") << stringifyQuantFormat(format);
+  if (getZeros() && !isIntegerFormat(format) && format != QuantFormat::TernaryDict)
+    return emitOpError("expected zeros only for formats of integers and ternary_dict, got ") << stringifyQuantFormat(format);
   // dequant-c3
   if (failed(exactlyWhere(*this, "codebook", bool(getCodebook()), format == QuantFormat::TernaryDict, "for ternary_dict")))
     return failure();
-  // dequant-c4
-  const int64_t bits = storedBits(format);
-  if (bits != 0 && !payload.getElementType().isIntOrFloat())
-    return emitOpError("expected a payload of integers or floats, got ") << payload;
-  if (bits != 0) {
-    int64_t found = payload.getElementTypeBitWidth(), expected = bits;
-    for (int64_t size : payload.getShape())
-      found = times(found, size);
-    for (int64_t size : result.getShape())
-      expected = times(expected, size);
-    if (!agree(found, expected))
-      return emitOpError("expected a payload of ") << expected << " bits (" << bits << " for each element of " << result << "), got "
-                                                   << found;
-  }
-  return verifyScales(*this, payload, result);
+  if (format == QuantFormat::TernaryDict)
+    return getFormat().getGroupSize() == 0 && getFormat().getBits() == 0
+               ? success()
+               : emitOpError("expected no group_size and no bits (ternary_dict), got ") << getFormat();
+  // dequant-c4 to dequant-c6, quant-c1 to quant-c3
+  const auto typeOf = [](Value value) { return value ? cast<RankedTensorType>(value.getType()) : RankedTensorType(); };
+  const QuantTypes types = {getFormat(), typeOf(getPayload()), typeOf(getScales()), typeOf(getZeros()), result};
+  return QuantLayout::get(types, [&]() { return emitOpError(); });
 }
 
 } // namespace moe

@@ -17,17 +17,24 @@ std::string moe::describeOp(Operation *op) {
   return name.empty() ? text : text + " of layer '" + name + "'";
 }
 
-moe::WeightRefOp moe::storedWeightOf(linalg::MatmulOp matmul) {
+/// A stored weight, or what is dequantised from stored parts.
+static bool isStored(Value value) {
+  if (auto dequant = value.getDefiningOp<moe::DequantOp>())
+    return llvm::all_of(dequant->getOperands(), isStored);
+  return static_cast<bool>(value.getDefiningOp<moe::WeightRefOp>());
+}
+
+Value moe::storedWeightOf(linalg::MatmulOp matmul) {
   if (!matmul.hasPureTensorSemantics())
     return {};
   auto isF32Matrix = [](Value value) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
     return type && type.getRank() == 2 && type.getElementType().isF32();
   };
-  auto reference = matmul.getInputs()[1].getDefiningOp<WeightRefOp>();
-  if (!reference || !isF32Matrix(matmul.getInputs()[0]) || !isF32Matrix(matmul.getOutputs()[0]))
+  const Value weight = matmul.getInputs()[1];
+  if (!isStored(weight) || !isF32Matrix(matmul.getInputs()[0]) || !isF32Matrix(matmul.getOutputs()[0]))
     return {};
-  auto type = cast<ShapedType>(reference.getType());
+  auto type = cast<ShapedType>(weight.getType());
   const Type element = type.getElementType();
-  return type.getRank() == 2 && (element.isF32() || element.isF16() || element.isBF16()) ? reference : WeightRefOp();
+  return type.getRank() == 2 && (element.isF32() || element.isF16() || element.isBF16()) ? weight : Value();
 }

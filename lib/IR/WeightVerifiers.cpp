@@ -1,5 +1,6 @@
 // Verifiers of stored weights and of ONNX nodes. The labels are those of the constraints in WeightOps.td and OnnxOps.td.
 #include "VerifierUtils.h"
+#include "moe/IR/Quantization.h"
 
 #include "llvm/Support/CheckedArithmetic.h"
 #include "llvm/Support/MathExtras.h"
@@ -54,13 +55,22 @@ static LogicalResult verifyPacked(WeightOp op, RankedTensorType type) {
   if ((packing == PackingFamily::GateUp16) != (gate != GateLayout::None))
     return op.emitOpError("expected packing panel32 with gate none or gate_up16 with another, got ")
            << stringifyPackingFamily(packing) << " and " << stringifyGateLayout(gate);
-  const size_t sources = gate == GateLayout::Separate ? 2 : 1;
-  if (op.getFrom()->size() != sources)
+  const size_t sources = gate == GateLayout::Separate ? 2 : 1, named = op.getFrom()->size();
+  if (op.getQuant() && named != 2 * sources && named != 3 * sources)
+    return op.emitOpError("expected ") << 2 * sources << " or " << 3 * sources << " weights in from (gate " << stringifyGateLayout(gate)
+                                       << ", dequantised), got " << named;
+  if (!op.getQuant() && named != sources)
     return op.emitOpError("expected ") << sources << " weights in from (gate " << stringifyGateLayout(gate) << "), got "
                                        << op.getFrom()->size();
   // weight-c7
-  if (type.getRank() != 4 || type.getShape().back() != 32 || !type.getElementType().isF32())
-    return op.emitOpError("expected a packed type of E x P x K x 32 f32, got ") << type;
+  if (op.getBlocks()) {
+    if (type.getRank() != 3 || !type.getElementType().isInteger(8))
+      return op.emitOpError("expected a packed type of E x P x B i8 (blocks), got ") << type;
+    return success();
+  }
+  const Type element = type.getElementType();
+  if (type.getRank() != 4 || type.getShape().back() != 32 || !(element.isF32() || element.isF16() || element.isBF16()))
+    return op.emitOpError("expected a packed type of E x P x K x 32 f32, f16 or bf16, got ") << type;
   return success();
 }
 
@@ -78,6 +88,12 @@ LogicalResult WeightOp::verify() {
       failed(exactlyWhere(*this, "order", getOrder().has_value(), panels, "where it is packed in panels")) ||
       failed(exactlyWhere(*this, "gate", getGate().has_value(), panels, "where it is packed in panels")))
     return failure();
+  // weight-c10
+  if (getQuant().has_value() != getValues().has_value() || (getQuant() && !panels))
+    return emitOpError("expected dequant, with a type, only where it is packed in panels");
+  // weight-c11
+  if (getBlocks() && !getQuant())
+    return emitOpError("expected blocks only with dequant");
   if (failed(getSource() ? verifySource(*this, *getSource(), type) : verifyPacked(*this, type)))
     return failure();
   // weight-c8
@@ -91,37 +107,58 @@ LogicalResult WeightOp::verify() {
   return success();
 }
 
+/// weight-c9 for the values of one source of a weight packed in panels.
+static LogicalResult verifyPanels(WeightOp op, RankedTensorType matrix, FlatSymbolRefAttr symbol, llvm::function_ref<InFlightDiagnostic()> fail) {
+  const auto type = cast<RankedTensorType>(op.getType());
+  const int64_t rank = matrix.getRank();
+  if ((rank != 2 && rank != 3) || !isa<FloatType>(matrix.getElementType()))
+    return fail() << "expected " << symbol << " of floats and rank 2 or 3, got " << matrix;
+  const bool outIn = *op.getOrder() == WeightOrder::OutIn;
+  const int64_t experts = rank == 3 ? matrix.getDimSize(0) : 1, out = matrix.getDimSize(rank - (outIn ? 2 : 1));
+  // A panel holds 32 columns, or 16 pairs: of N columns in one tensor, of I in each of two.
+  const int64_t panels = llvm::divideCeil(out, *op.getGate() == GateLayout::Separate ? 16 : 32);
+  const int64_t depth = matrix.getDimSize(rank - (outIn ? 1 : 2));
+  SmallVector<int64_t> expected = {experts, panels};
+  if (op.getBlocks())
+    expected.push_back(op.getBlocks()->panelBytes(depth));
+  else
+    expected.append({depth, 32});
+  if (type.getShape() != ArrayRef(expected))
+    return fail() << "expected type " << RankedTensorType::get(expected, type.getElementType()) << " for " << symbol << " of " << matrix
+                  << ", got " << type;
+  return success();
+}
+
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &tables) {
   if (!getFrom())
     return success();
   const auto type = cast<RankedTensorType>(getType());
-  // weight-c9
-  for (auto symbol : getFrom()->getAsRange<FlatSymbolRefAttr>()) {
-    auto source = tables.lookupNearestSymbolFrom<WeightOp>(*this, symbol);
-    if (!source || !source.getSource())
+  const size_t sources = getGate() && *getGate() == GateLayout::Separate ? 2 : 1, parts = getFrom()->size() / sources;
+  SmallVector<WeightOp> named;
+  SmallVector<FlatSymbolRefAttr> symbols(getFrom()->getAsRange<FlatSymbolRefAttr>());
+  for (FlatSymbolRefAttr symbol : symbols) {
+    named.push_back(tables.lookupNearestSymbolFrom<WeightOp>(*this, symbol));
+    if (!named.back() || !named.back().getSource())
       return emitOpError("expected from to name a moe.weight with a source, got ") << symbol;
+  }
+  for (size_t first = 0; first < named.size(); first += parts) {
     auto fail = [&]() {
       InFlightDiagnostic error = emitOpError();
-      error.attachNote(source.getLoc()) << "the weight " << symbol << " is here";
+      error.attachNote(named[first].getLoc()) << "the weight " << symbols[first] << " is here";
       return error;
     };
-    auto matrix = cast<RankedTensorType>(source.getType());
-    if (*getPacking() == PackingFamily::Plain) {
-      if (matrix.getShape() != type.getShape())
-        return fail() << "expected " << symbol << " with the sizes of " << type << ", got " << matrix;
-      continue;
+    auto typeOf = [&](size_t part) { return part < parts ? cast<RankedTensorType>(named[first + part].getType()) : RankedTensorType(); };
+    // weight-c10
+    if (getQuant() && failed(QuantLayout::get({*getQuant(), typeOf(0), typeOf(1), typeOf(2), cast<RankedTensorType>(*getValues())}, fail)))
+      return failure();
+    // weight-c9
+    const auto matrix = getQuant() ? cast<RankedTensorType>(*getValues()) : typeOf(0);
+    if (*getPacking() != PackingFamily::Plain) {
+      if (failed(verifyPanels(*this, matrix, symbols[first], fail)))
+        return failure();
+    } else if (matrix.getShape() != type.getShape()) {
+      return fail() << "expected " << symbols[first] << " with the sizes of " << type << ", got " << matrix;
     }
-    const int64_t rank = matrix.getRank();
-    if ((rank != 2 && rank != 3) || !isa<FloatType>(matrix.getElementType()))
-      return fail() << "expected " << symbol << " of floats and rank 2 or 3, got " << matrix;
-    const bool outIn = *getOrder() == WeightOrder::OutIn;
-    const int64_t experts = rank == 3 ? matrix.getDimSize(0) : 1, out = matrix.getDimSize(rank - (outIn ? 2 : 1));
-    // A panel holds 32 columns, or 16 pairs: of N columns in one tensor, of I in each of two.
-    const int64_t panels = llvm::divideCeil(out, *getGate() == GateLayout::Separate ? 16 : 32);
-    const int64_t expected[] = {experts, panels, matrix.getDimSize(rank - (outIn ? 1 : 2)), 32};
-    if (type.getShape() != ArrayRef(expected))
-      return fail() << "expected type " << RankedTensorType::get(expected, type.getElementType()) << " for " << symbol << " of " << matrix
-                    << ", got " << type;
   }
   return success();
 }

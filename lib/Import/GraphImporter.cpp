@@ -178,7 +178,8 @@ FailureOr<Value> GraphImporter::buildTensor(const wire::TensorProto &tensor, Str
   } else {
     OpBuilder detached(context);
     auto weight = WeightOp::create(detached, loc, builder.getStringAttr(name.empty() ? "weight" : name), nullptr, TypeAttr::get(source->type),
-                                   source->dense ? Attribute(source->dense) : source->file, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
+                                   source->dense ? Attribute(source->dense) : source->file, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
+                                   nullptr, nullptr, nullptr);
     // The table renames it where the name is taken; weights stand before the entry, in the order of their first use.
     symbols->insert(weight, Block::iterator(entry));
     op = WeightRefOp::create(builder, loc, source->type, weight.getSymName());

@@ -74,7 +74,7 @@ static void outlineConstants(ModuleOp module, func::FuncOp entry) {
   for (arith::ConstantOp constant : large) {
     auto weight = WeightOp::create(moduleBuilder, constant.getLoc(), "constant", /*sym_visibility=*/StringAttr(),
                                    cast<RankedTensorType>(constant.getType()), constant.getValue(), PackingFamilyAttr(), ArrayAttr(), WeightOrderAttr(),
-                                   GateLayoutAttr(), IntegerAttr(), IntegerAttr());
+                                   GateLayoutAttr(), IntegerAttr(), IntegerAttr(), QuantAttr(), TypeAttr(), BlocksAttr());
     symbols.insert(weight);
     OpBuilder builder(constant);
     auto reference = WeightRefOp::create(builder, constant.getLoc(), constant.getType(), weight.getSymName());

@@ -2,6 +2,7 @@
 // that names its sources, and package writes it. Before: the form that fuse leaves, on tensors. After: every moe.weight that is read has a
 // section and an offset, and a grouped_matmul with a plan has a packed weight, `packing` and `columns`.
 #include "moe/IR/Layers.h"
+#include "moe/IR/Quantization.h"
 #include "moe/Lower/Passes.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -22,18 +23,89 @@ constexpr int64_t panelColumns = 32;
 constexpr int64_t weightAlignment = 64;
 
 /// What makes two packed weights the same: sources, how they are read, and the layout.
-using PackedKey = std::tuple<StringAttr, StringAttr, WeightOrder, GateLayout, PackingFamily>;
+using PackedKey = std::tuple<ArrayAttr, WeightOrder, GateLayout, PackingFamily, QuantAttr>;
+
+/// A weight in the file, maybe quantised: the references to its parts (values, or payload, scales and zero points).
+struct StoredWeight {
+  SmallVector<WeightRefOp, 3> parts;
+  QuantAttr quant;
+
+  /// Reads a weight operand; no parts where it is computed.
+  static StoredWeight of(Value value) {
+    StoredWeight weight;
+    SmallVector<Value> values = {value};
+    if (auto dequant = value.getDefiningOp<DequantOp>()) {
+      weight.quant = dequant.getFormat();
+      values.assign(dequant->operand_begin(), dequant->operand_end());
+    }
+    for (Value part : values) {
+      auto reference = part.getDefiningOp<WeightRefOp>();
+      if (!reference)
+        return {};
+      weight.parts.push_back(reference);
+    }
+    return weight;
+  }
+};
 
 /// The matrices of one product, read from a grouped_matmul.
 struct PackedShape {
   int64_t experts, columns, panels, depth;
 };
 
+/// Groups of k below this would be mostly scales; such weights are widened when they are packed.
+constexpr int64_t shortestGroup = 8;
+
+PanelCode panelCode(QuantFormat format) {
+  switch (format) {
+  case QuantFormat::Int8Channel:
+  case QuantFormat::Int8Group:
+    return PanelCode::Int8;
+  case QuantFormat::Int2Group:
+    return PanelCode::Int2;
+  case QuantFormat::Mxfp4:
+  case QuantFormat::Nvfp4:
+    return PanelCode::E2m1;
+  case QuantFormat::Nf4:
+    return PanelCode::Nf4;
+  case QuantFormat::Fp8Block:
+    return PanelCode::E4m3;
+  default:
+    return PanelCode::Int4;
+  }
+}
+
+/// The blocks that a kernel reads the dequantised weight `op` in; null where it is widened to f32 instead.
+BlocksAttr blocksOf(DequantOp op, WeightOrder order) {
+  auto typeOf = [](Value value) { return value ? cast<RankedTensorType>(value.getType()) : RankedTensorType(); };
+  FailureOr<QuantLayout> layout =
+      QuantLayout::get({op.getFormat(), typeOf(op.getPayload()), typeOf(op.getScales()), typeOf(op.getZeros()), typeOf(op.getResult())},
+                       [&]() { return op.emitOpError(); });
+  if (failed(layout))
+    return {};
+  const bool outIn = order == WeightOrder::OutIn;
+  const int64_t depth = outIn ? layout->columns : layout->rows;
+  const int64_t group = std::min(outIn ? layout->groupColumns : layout->groupRows, depth);
+  // Float zero points of signed codes have no place in a block.
+  if (group < std::min(shortestGroup, depth) || group < 1 || (layout->isSigned && layout->zeros == QuantLayout::Zeros::Floats))
+    return {};
+  MLIRContext *context = op.getContext();
+  Type scale = typeOf(op.getScales()).getElementType(), zero;
+  if (!scale.isF32() && !scale.isF16() && !scale.isBF16())
+    scale = BFloat16Type::get(context); // holds every e8m0 and e4m3
+  if (layout->zeros == QuantLayout::Zeros::Floats)
+    zero = Float32Type::get(context);
+  else if (layout->zeros == QuantLayout::Zeros::Codes)
+    zero = IntegerType::get(context, 8);
+  return BlocksAttr::get(context, panelCode(layout->format), group, scale, zero);
+}
+
 struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
   using Base::Base;
 
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
+    widened.clear();
     llvm::DenseMap<PackedKey, WeightOp> packed;
     const WalkResult result = getOperation().walk([&](GroupedMatmulOp op) { return WalkResult(packProduct(op, symbols, packed)); });
     if (result.wasInterrupted())
@@ -52,29 +124,65 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     if (plan.getPacking() == PackingFamily::Plain)
       return success();
     const GateLayout gate = op.getFfn() ? op.getFfn()->getGate() : GateLayout::None;
-    auto weight = op.getWeight().getDefiningOp<WeightRefOp>();
-    auto up = op.getUp() ? op.getUp().getDefiningOp<WeightRefOp>() : WeightRefOp();
-    if (!weight || (op.getUp() && !up))
-      return op.emitError() << describeOp(op) << ": packing a weight that is computed is not supported yet; expected a moe.weight_ref";
-    for (WeightRefOp reference : {weight, up})
-      if (reference && !symbols.lookup<WeightOp>(reference.getWeight()))
+    StoredWeight weight = StoredWeight::of(op.getWeight()), up = op.getUp() ? StoredWeight::of(op.getUp()) : StoredWeight();
+    if (weight.parts.empty() || (op.getUp() && up.parts.empty()))
+      return op.emitError() << describeOp(op)
+                            << ": packing a weight that is computed is not supported yet; expected a moe.weight_ref or a moe.dequant of some";
+    if (op.getUp() && (weight.quant != up.quant || weight.parts.size() != up.parts.size()))
+      return op.emitError() << describeOp(op) << ": gate and up weights that are quantised differently are not supported yet";
+    if (weight.quant && weight.quant.getFormat() == QuantFormat::TernaryDict)
+      return op.emitError() << describeOp(op) << ": packing weights of format ternary_dict is not supported yet";
+    SmallVector<Attribute> from;
+    for (WeightRefOp reference : llvm::concat<WeightRefOp>(weight.parts, up.parts)) {
+      if (!symbols.lookup<WeightOp>(reference.getWeight()))
         return reference.emitOpError("names no moe.weight of the outermost module: ") << reference.getWeightAttr();
+      from.push_back(reference.getWeightAttr());
+    }
     const FailureOr<PackedShape> shape = shapeOf(op, plan.getPacking(), gate);
     if (failed(shape))
       return failure();
 
-    const PackedKey key(weight.getWeightAttr().getAttr(), up ? up.getWeightAttr().getAttr() : StringAttr(), op.getOrder(), gate,
-                        plan.getPacking());
+    OpBuilder builder(op);
+    const PackedKey key(builder.getArrayAttr(from), op.getOrder(), gate, plan.getPacking(), weight.quant);
     WeightOp &entry = packed[key];
     if (!entry)
-      entry = createPacked(key, *shape, symbols);
-    OpBuilder builder(op);
-    auto reference = WeightRefOp::create(builder, weight.getLoc(), entry.getType(), FlatSymbolRefAttr::get(entry.getSymNameAttr()));
+      entry = createPacked(key, *shape, op.getWeight(), symbols);
+    op.setBlocksAttr(entry.getBlocksAttr());
+    auto reference = WeightRefOp::create(builder, weight.parts[0].getLoc(), entry.getType(), FlatSymbolRefAttr::get(entry.getSymNameAttr()));
     op.getWeightMutable().assign(reference.getResult());
     op.getUpMutable().clear();
+    for (MutableOperandRange bias : {op.getBiasMutable(), op.getUpBiasMutable()})
+      if (failed(widenBias(op, bias, symbols)))
+        return failure();
     op.setPacking(plan.getPacking());
     op.setOrder(WeightOrder::OutIn);
     op.setColumns(shape->columns);
+    return success();
+  }
+
+  /// Kernels read biases of f32: a stored one of f16 or bf16 gets a copy that package converts.
+  LogicalResult widenBias(GroupedMatmulOp op, MutableOperandRange bias, SymbolTable &symbols) {
+    if (bias.empty())
+      return success();
+    auto type = cast<ShapedType>(bias[0].get().getType());
+    if (type.getElementType().isF32())
+      return success();
+    auto reference = bias[0].get().getDefiningOp<WeightRefOp>();
+    auto source = reference ? symbols.lookup<WeightOp>(reference.getWeight()) : WeightOp();
+    if (!source)
+      return op.emitError() << describeOp(op) << ": a bias of type " << type.getElementType()
+                            << " that is computed is not supported yet; expected f32 or a moe.weight_ref";
+    WeightOp &wide = widened[source.getSymNameAttr()];
+    OpBuilder builder(op);
+    if (!wide) {
+      OpBuilder detached(&getContext());
+      wide = WeightOp::create(detached, source.getLoc(), StringAttr::get(&getContext(), source.getSymName() + ".f32"), StringAttr(),
+                              TypeAttr::get(type.clone(builder.getF32Type())), Attribute(), PackingFamilyAttr::get(&getContext(), PackingFamily::Plain),
+                              builder.getArrayAttr({FlatSymbolRefAttr::get(source.getSymNameAttr())}), WeightOrderAttr(), GateLayoutAttr(),
+                              IntegerAttr(), IntegerAttr(), QuantAttr(), TypeAttr(), BlocksAttr());
+      symbols.insert(wide, std::next(source->getIterator()));
+    }
+    bias.assign(WeightRefOp::create(builder, reference.getLoc(), wide.getType(), FlatSymbolRefAttr::get(wide.getSymNameAttr())).getResult());
     return success();
   }
 
@@ -109,29 +217,38 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     return shape;
   }
 
-  /// The symbol of a packed weight, after its first source. Packed weights are f32: package converts f16 and bf16.
-  WeightOp createPacked(const PackedKey &key, const PackedShape &shape, SymbolTable &symbols) {
-    const auto [weight, up, order, gate, packing] = key;
+  /// The symbol of a packed weight, after its first source. Kernels widen f16 and bf16 and dequantise blocks, so both stay as small as they are.
+  WeightOp createPacked(const PackedKey &key, const PackedShape &shape, Value values, SymbolTable &symbols) {
+    const auto [from, order, gate, packing, quant] = key;
     MLIRContext *context = &getContext();
+    const StringAttr weight = cast<FlatSymbolRefAttr>(from[0]).getAttr();
     Operation *source = symbols.lookup(weight);
-    SmallVector<Attribute> from = {FlatSymbolRefAttr::get(weight)};
-    if (up)
-      from.push_back(FlatSymbolRefAttr::get(up));
-    const auto type = RankedTensorType::get({shape.experts, shape.panels, shape.depth, panelColumns}, Float32Type::get(context));
+    Type element = cast<ShapedType>(values.getType()).getElementType();
+    BlocksAttr blocks;
+    if (auto dequant = values.getDefiningOp<DequantOp>()) {
+      blocks = blocksOf(dequant, order);
+      element = Float32Type::get(context);
+    }
+    const auto type = blocks ? RankedTensorType::get({shape.experts, shape.panels, blocks.panelBytes(shape.depth)}, IntegerType::get(context, 8))
+                             : RankedTensorType::get({shape.experts, shape.panels, shape.depth, panelColumns}, element);
     OpBuilder builder(context);
     auto op = WeightOp::create(builder, source->getLoc(), StringAttr::get(context, weight.getValue() + ".panels"),
                                /*sym_visibility=*/StringAttr(), TypeAttr::get(type), /*source=*/Attribute(),
-                               PackingFamilyAttr::get(context, packing), ArrayAttr::get(context, from),
+                               PackingFamilyAttr::get(context, packing), from,
                                WeightOrderAttr::get(context, order), GateLayoutAttr::get(context, gate),
-                               /*section=*/IntegerAttr(), /*offset=*/IntegerAttr());
+                               /*section=*/IntegerAttr(), /*offset=*/IntegerAttr(), quant, quant ? TypeAttr::get(values.getType()) : TypeAttr(), blocks);
     symbols.insert(op, std::next(source->getIterator()));
     return op;
   }
 
-  /// Erases references that nothing uses, then weights that neither a reference nor a packed weight that is read names. Returns the weights
+  /// Erases dequantisations and references that nothing uses, then weights that neither a reference nor a packed weight that is read names. Returns the weights
   /// that are read.
   llvm::DenseSet<StringAttr> eraseUnread() {
     llvm::DenseSet<StringAttr> read;
+    getOperation().walk([&](DequantOp op) {
+      if (op->use_empty())
+        op.erase();
+    });
     SmallVector<WeightRefOp> unused;
     getOperation().walk([&](WeightRefOp op) {
       if (op->use_empty())
@@ -173,6 +290,9 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     }
     return success();
   }
+
+  /// The f32 copies of weights of f16 and bf16, by the name of their source.
+  llvm::DenseMap<StringAttr, WeightOp> widened;
 
   /// Bytes of a dense tensor; a bool takes one byte. nullopt if they are not known or do not fit.
   static std::optional<int64_t> bytesOf(RankedTensorType type) {

@@ -2,8 +2,10 @@
 // the buffer stays small however long K is.
 #include "WeightPacking.h"
 
-#include "llvm/ADT/APFloat.h"
-#include "llvm/Support/MathExtras.h"
+#include "PanelPlan.h"
+#include "QuantizedPacking.h"
+
+#include "llvm/ADT/SmallVectorExtras.h"
 
 #include <cstring>
 
@@ -13,8 +15,6 @@ namespace moe {
 
 namespace {
 
-constexpr int64_t panelWidth = 32;
-constexpr int64_t pairsPerPanel = panelWidth / 2;
 /// Values of k per block: 1024·32 floats are 128 KiB.
 constexpr int64_t blockDepth = 1024;
 constexpr int64_t copyBytes = 1 << 20;
@@ -81,75 +81,6 @@ template <typename Run> bool withConverter(Type from, Type to, Run run) {
 
 //===-- Panels ------------------------------------------------------------===//
 
-/// The recipe of a panel layout, checked against its types.
-struct PanelPlan {
-  int64_t experts, panels, depth;
-  int64_t columns; ///< Columns of each source.
-  PackingFamily packing;
-  GateLayout gate;
-  /// Distance in elements between neighbours along the column and along k.
-  int64_t columnStride, depthStride;
-
-  /// The source and its column that fill column `c` of panel `p`; -1 if that column is padding.
-  std::pair<unsigned, int64_t> sourceColumn(int64_t p, int64_t c) const {
-    if (packing == PackingFamily::Panel32) {
-      int64_t n = p * panelWidth + c;
-      return {0, n < columns ? n : -1};
-    }
-    const int64_t pair = p * pairsPerPanel + c % pairsPerPanel, isUp = c / pairsPerPanel;
-    const int64_t pairs = gate == GateLayout::Separate ? columns : columns / 2;
-    if (pair >= pairs)
-      return {0, -1};
-    switch (gate) {
-    case GateLayout::Separate:
-      return {static_cast<unsigned>(isUp), pair};
-    case GateLayout::Interleaved:
-      return {0, 2 * pair + isUp};
-    default:
-      return {0, isUp * pairs + pair};
-    }
-  }
-};
-
-InFlightDiagnostic error(WeightOp op) { return op.emitError() << "weight @" << op.getSymName() << ": "; }
-
-FailureOr<PanelPlan> planPanels(WeightOp op, ArrayRef<WeightData> sources) {
-  PanelPlan plan;
-  plan.packing = *op.getPacking();
-  plan.gate = op.getGate().value_or(GateLayout::None);
-  const bool paired = plan.packing == PackingFamily::GateUp16;
-  if (paired != (plan.gate != GateLayout::None))
-    return error(op) << "packing " << stringifyPackingFamily(plan.packing) << " does not fit the gate layout "
-                     << stringifyGateLayout(plan.gate),
-           failure();
-  const size_t expected = plan.gate == GateLayout::Separate ? 2 : 1;
-  if (sources.size() != expected)
-    return error(op) << "expected " << expected << " sources, found " << sources.size(), failure();
-  RankedTensorType source = sources.front().type;
-  if (sources.back().type != source || (source.getRank() != 2 && source.getRank() != 3))
-    return error(op) << "expected sources of one type and of rank 2 or 3, found " << source << " and " << sources.back().type, failure();
-
-  const int64_t rank = source.getRank();
-  const bool outIn = op.getOrder().value_or(WeightOrder::OutIn) == WeightOrder::OutIn;
-  plan.experts = rank == 3 ? source.getDimSize(0) : 1;
-  plan.columns = source.getDimSize(rank - (outIn ? 2 : 1));
-  plan.depth = source.getDimSize(rank - (outIn ? 1 : 2));
-  plan.columnStride = outIn ? plan.depth : 1;
-  plan.depthStride = outIn ? 1 : plan.columns;
-  if (paired && expected == 1 && plan.columns % 2 != 0)
-    return error(op) << "expected an even number of gate and up columns, found " << plan.columns, failure();
-  const int64_t pairs = expected == 2 ? plan.columns : plan.columns / 2;
-  plan.panels = paired ? llvm::divideCeil(pairs, pairsPerPanel) : llvm::divideCeil(plan.columns, panelWidth);
-
-  auto target = cast<RankedTensorType>(op.getType());
-  auto wanted = RankedTensorType::get({plan.experts, plan.panels, plan.depth, panelWidth}, target.getElementType());
-  if (target != wanted)
-    return error(op) << "expected the type " << wanted << " for " << stringifyPackingFamily(plan.packing) << " of " << source << ", found "
-                     << target,
-           failure();
-  return plan;
-}
-
 /// Values k0 to k0 + count of panel `p` of expert `e`.
 template <typename Element>
 void fillBlock(const PanelPlan &plan, ArrayRef<WeightData> sources, int64_t e, int64_t p, int64_t k0, int64_t count, uint8_t *block) {
@@ -207,7 +138,7 @@ LogicalResult checkPlain(WeightOp op, ArrayRef<WeightData> sources) {
   auto target = cast<RankedTensorType>(op.getType());
   if (sources.size() == 1 && sources.front().type.getShape() == target.getShape())
     return success();
-  auto diagnostic = error(op) << "expected one source with the sizes of " << target << ", found ";
+  auto diagnostic = packingError(op) << "expected one source with the sizes of " << target << ", found ";
   if (sources.size() == 1)
     return diagnostic << sources.front().type;
   return diagnostic << sources.size() << " sources";
@@ -218,10 +149,13 @@ LogicalResult checkPlain(WeightOp op, ArrayRef<WeightData> sources) {
 LogicalResult packWeight(WeightOp op, ArrayRef<WeightData> sources, ByteSink sink) {
   const Type target = cast<RankedTensorType>(op.getType()).getElementType();
   if (sources.empty())
-    return error(op) << "has no source";
+    return packingError(op) << "has no source";
+  if (op.getQuant())
+    return packQuantized(op, sources, sink);
   const bool plain = op.getPacking().value_or(PackingFamily::Plain) == PackingFamily::Plain;
   FailureOr<PanelPlan> plan;
-  if (plain ? failed(checkPlain(op, sources)) : failed(plan = planPanels(op, sources)))
+  if (plain ? failed(checkPlain(op, sources))
+            : failed(plan = planPanels(op, llvm::map_to_vector(sources, [](const WeightData &source) { return source.type; }))))
     return failure();
   bool written = false;
   bool known = withConverter(sources.front().type.getElementType(), target, [&](auto element) {
@@ -229,7 +163,7 @@ LogicalResult packWeight(WeightOp op, ArrayRef<WeightData> sources, ByteSink sin
     written = plain ? writePlain<Element>(sources.front().bytes, sink) : writePanels<Element>(*plan, sources, sink);
   });
   if (!known)
-    return error(op) << "cannot convert elements of type " << sources.front().type.getElementType() << " to " << target;
+    return packingError(op) << "cannot convert elements of type " << sources.front().type.getElementType() << " to " << target;
   return success(written);
 }
 

@@ -5,6 +5,7 @@
 #include "mlir/IR/DialectResourceBlobManager.h"
 
 #include "llvm/Support/CheckedArithmetic.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -20,6 +21,14 @@ int64_t denseBytes(RankedTensorType type) {
   for (int64_t size : type.getShape())
     bytes = bytes ? llvm::checkedMul<int64_t>(*bytes, size) : std::nullopt;
   return bytes && *bytes < (int64_t(1) << 62) ? *bytes : -1;
+}
+
+/// Bytes of a tensor as a file has it: elements below a byte are packed, lowest bits first.
+static int64_t sourceBytes(RankedTensorType type) {
+  if (!type.getElementType().isIntOrFloat() || (type.getElementTypeBitWidth() != 2 && type.getElementTypeBitWidth() != 4))
+    return denseBytes(type);
+  const int64_t elements = denseBytes(RankedTensorType::get(type.getShape(), IntegerType::get(type.getContext(), 8)));
+  return elements < 0 ? -1 : static_cast<int64_t>(llvm::divideCeil(elements * type.getElementTypeBitWidth(), uint64_t(8)));
 }
 
 FailureOr<ArrayRef<uint8_t>> WeightReader::openFile(WeightOp op, FileAttr file, int64_t bytes) {
@@ -55,6 +64,17 @@ FailureOr<ArrayRef<uint8_t>> WeightReader::openFile(WeightOp op, FileAttr file, 
   return ArrayRef(reinterpret_cast<const uint8_t *>(region->const_data()) + file.getOffset(), bytes);
 }
 
+/// The attribute has one element of `width` bits in each byte.
+ArrayRef<uint8_t> WeightReader::packBits(DenseElementsAttr dense, unsigned width, int64_t bytes) {
+  auto values = std::make_unique<std::vector<uint8_t>>(bytes);
+  int64_t bit = 0;
+  const ArrayRef<char> raw = dense.getRawData();
+  for (int64_t i = 0, count = dense.getNumElements(); i < count; ++i, bit += width)
+    (*values)[bit / 8] |= (static_cast<uint8_t>(raw[dense.isSplat() ? 0 : i]) & ((1u << width) - 1)) << (bit % 8);
+  expanded.push_back(std::move(values));
+  return *expanded.back();
+}
+
 FailureOr<ArrayRef<uint8_t>> WeightReader::openAttribute(WeightOp op, Attribute source, int64_t bytes) {
   auto fail = [&]() -> FailureOr<ArrayRef<uint8_t>> {
     return op.emitError() << "weight @" << op.getSymName() << " of type " << op.getType() << ": expected " << bytes
@@ -74,6 +94,9 @@ FailureOr<ArrayRef<uint8_t>> WeightReader::openAttribute(WeightOp op, Attribute 
   if (!dense)
     return fail();
   const bool isBool = dense.getElementType().isInteger(1);
+  const unsigned width = dense.getElementType().getIntOrFloatBitWidth();
+  if (!isBool && width < 8)
+    return packBits(dense, width, bytes);
   if (!dense.isSplat() && !isBool) {
     ArrayRef<char> raw = dense.getRawData();
     if (static_cast<int64_t>(raw.size()) != bytes)
@@ -97,9 +120,9 @@ FailureOr<ArrayRef<uint8_t>> WeightReader::openAttribute(WeightOp op, Attribute 
 
 FailureOr<WeightData> WeightReader::open(WeightOp op) {
   auto type = cast<RankedTensorType>(op.getType());
-  int64_t bytes = denseBytes(type);
+  int64_t bytes = sourceBytes(type);
   if (bytes < 0)
-    return op.emitError() << "weight @" << op.getSymName() << " of type " << type << ": expected static sizes and elements of whole bytes",
+    return op.emitError() << "weight @" << op.getSymName() << " of type " << type << ": expected static sizes and elements of whole bytes or of 2 or 4 bits",
            failure();
   Attribute source = op.getSourceAttr();
   if (!source)

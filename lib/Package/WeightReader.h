@@ -35,6 +35,8 @@ private:
   mlir::FailureOr<llvm::ArrayRef<uint8_t>> openFile(WeightOp op, FileAttr file, int64_t bytes);
   mlir::FailureOr<llvm::ArrayRef<uint8_t>> openAttribute(WeightOp op, mlir::Attribute source, int64_t bytes);
 
+  llvm::ArrayRef<uint8_t> packBits(mlir::DenseElementsAttr dense, unsigned width, int64_t bytes);
+
   llvm::StringMap<std::unique_ptr<llvm::sys::fs::mapped_file_region>> files;
   std::vector<std::unique_ptr<std::vector<uint8_t>>> expanded;
 };

@@ -13,8 +13,11 @@ using moe::OnnxOp;
 using moe::SizedTensor;
 using moe::TensorBuilder;
 
-SizedTensor moe::matmul(TensorBuilder &t, const SizedTensor &lhs, bool transposeLhs, const SizedTensor &rhs, bool transposeRhs) {
-  Type type = lhs.elementType();
+SizedTensor moe::matmul(TensorBuilder &t, const SizedTensor &rows, bool transposeLhs, const SizedTensor &rhs, bool transposeRhs) {
+  Type type = rows.elementType();
+  // Kernels take rows of f32 and widen stored weights themselves; the product is rounded once either way.
+  const bool isStored = isa_and_nonnull<WeightRefOp, DequantOp>(rhs.value.getDefiningOp()) && !transposeLhs;
+  const SizedTensor lhs = isStored ? t.convert(rows, accumulatorType(type)) : rows;
   SizedTensor start = t.zeros({lhs.dims[transposeLhs ? 1 : 0], rhs.dims[transposeRhs ? 0 : 1]}, accumulatorType(type));
   auto op = linalg::MatmulOp::create(t.builder, t.loc, TypeRange{start.value.getType()}, ValueRange{lhs.value, rhs.value}, ValueRange{start.value});
   if (transposeLhs || transposeRhs) {
@@ -58,7 +61,7 @@ Matrix storedMatrix(NodeConverter &node, unsigned i) {
       AffineMap map = generic.getMatchingIndexingMap(generic.getDpsInputOperand(0));
       bool copies = generic.getBody()->without_terminator().empty();
       bool swaps = map == AffineMap::getPermutationMap(ArrayRef<unsigned>{1, 0}, value.value.getContext());
-      if (source.getDefiningOp<moe::WeightRefOp>() && copies && swaps)
+      if (isa_and_nonnull<moe::WeightRefOp, moe::DequantOp>(source.getDefiningOp()) && copies && swaps)
         return {{source, {value.dims[1], value.dims[0]}}, true};
     }
   return {value, false};

@@ -112,16 +112,19 @@ Value LayerBuilder::asMatrix(OpBuilder &builder, Location loc, Value value, int6
   return reshape(builder, loc, value, {-1, columns}, RankedTensorType::get({rowsOf(type, columns), columns}, type.getElementType()));
 }
 
-Value LayerBuilder::asF32(OpBuilder &builder, Location loc, Value value) {
+/// `value` in f32, f16 or bf16: itself or an ONNX Cast.
+static Value castTo(OpBuilder &builder, Location loc, Value value, Type element) {
   RankedTensorType type = tensorType(value);
-  if (type.getElementType().isF32())
+  if (type.getElementType() == element)
     return value;
-  constexpr int64_t onnxFloat = 1;
-  NamedAttribute to = builder.getNamedAttr("to", builder.getI64IntegerAttr(onnxFloat));
-  return OnnxOp::create(builder, loc, TypeRange{type.clone(builder.getF32Type())}, "Cast", ValueRange{value}, "", 13,
-                        builder.getDictionaryAttr({to}), 0)
+  // Numbers of TensorProto.DataType.
+  const int64_t onnxType = element.isF16() ? 10 : element.isBF16() ? 16 : 1;
+  NamedAttribute to = builder.getNamedAttr("to", builder.getI64IntegerAttr(onnxType));
+  return OnnxOp::create(builder, loc, TypeRange{type.clone(element)}, "Cast", ValueRange{value}, "", 13, builder.getDictionaryAttr({to}), 0)
       ->getResult(0);
 }
+
+Value LayerBuilder::asF32(OpBuilder &builder, Location loc, Value value) { return castTo(builder, loc, value, builder.getF32Type()); }
 
 Value LayerBuilder::asF32Vector(OpBuilder &builder, Location loc, Value value) {
   value = asF32(builder, loc, value);
@@ -183,7 +186,7 @@ Value LayerBuilder::storedWeight(OpBuilder &builder, Value value, StringRef name
   if (!symbol) {
     OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
     auto weight = WeightOp::create(top, constant.getLoc(), name, StringAttr(), tensorType(value), elements, PackingFamilyAttr(), ArrayAttr(),
-                                   WeightOrderAttr(), GateLayoutAttr(), IntegerAttr(), IntegerAttr());
+                                   WeightOrderAttr(), GateLayoutAttr(), IntegerAttr(), IntegerAttr(), QuantAttr(), TypeAttr(), BlocksAttr());
     symbol = symbols.insert(weight);
   }
   return WeightRefOp::create(builder, constant.getLoc(), value.getType(), FlatSymbolRefAttr::get(symbol));
@@ -191,6 +194,10 @@ Value LayerBuilder::storedWeight(OpBuilder &builder, Value value, StringRef name
 
 Value LayerBuilder::experts(OpBuilder &builder, Location loc, Value x, Assignments list, Value weights, ExpertWeights parts,
                             OriginAttr origin, RankedTensorType resultType) {
+  // Kernels compute in f32; rows of f16 and bf16 are widened once, and the sum over a token's experts is rounded once.
+  x = asF32(builder, loc, x);
+  const RankedTensorType wanted = resultType;
+  resultType = resultType.clone(builder.getF32Type());
   RankedTensorType xType = tensorType(x);
   const int64_t hidden = xType.getDimSize(1), expertCount = tensorType(parts.gate).getDimSize(0);
   const int64_t slots = tensorType(list.token).getDimSize(0);
@@ -210,8 +217,9 @@ Value LayerBuilder::experts(OpBuilder &builder, Location loc, Value x, Assignmen
   auto expertsOp = ExpertsOp::create(builder, loc, rowsType, rows, slotOp.getOffset(), gate, gateBias, up, upBias, down, downBias, ValueRange{},
                                      parts.ffn, parts.order, origin, PlanAttr());
   Value tokens = builder.createOrFold<tensor::DimOp>(loc, x, 0);
-  return CombineOp::create(builder, loc, resultType, expertsOp.getResult(), list.token, list.expert, slotOp.getSlot(), slotOp.getKeep(), weights,
-                           tokens, Value());
+  Value combined = CombineOp::create(builder, loc, resultType, expertsOp.getResult(), list.token, list.expert, slotOp.getSlot(), slotOp.getKeep(),
+                                     weights, tokens, Value());
+  return castTo(builder, loc, combined, wanted.getElementType());
 }
 
 } // namespace moe::raise

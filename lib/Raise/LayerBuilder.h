@@ -58,9 +58,10 @@ public:
   mlir::Value experts(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x, Assignments assignments, mlir::Value weights,
                       ExpertWeights expertWeights, OriginAttr origin, mlir::RankedTensorType resultType);
 
-private:
+  /// `value` as a stored weight: a constant becomes a moe.weight called `name`, anything else stays.
   mlir::Value storedWeight(mlir::OpBuilder &builder, mlir::Value value, llvm::StringRef name);
 
+private:
   mlir::ModuleOp module;
   mlir::SymbolTable symbols;
   llvm::StringSet<> names;

@@ -23,7 +23,7 @@ Value storedTensor(Value value) {
   while (OnnxOp identity = definedBy(value, "Identity"))
     value = identity.getInputs()[0];
   Operation *op = value.getDefiningOp();
-  return op && isa<WeightRefOp, arith::ConstantOp>(op) && tensorType(value) && tensorType(value).hasStaticShape() ? value : Value();
+  return op && isa<WeightRefOp, arith::ConstantOp, DequantOp>(op) && tensorType(value) && tensorType(value).hasStaticShape() ? value : Value();
 }
 
 bool swapsInnerDims(OnnxOp op) {

@@ -41,6 +41,21 @@ func.func private @capacity_c4() attributes {a = #moe.capacity<base = tokens, nu
 
 // -----
 
+// expected-error @below {{expected a group >= 1, got 0}}
+func.func private @blocks_c1() attributes {a = #moe.blocks<code = int4, group = 0, scale = f32>}
+
+// -----
+
+// expected-error @below {{expected a scale of f32, f16 or bf16, got 'f64'}}
+func.func private @blocks_c2() attributes {a = #moe.blocks<code = int4, group = 32, scale = f64>}
+
+// -----
+
+// expected-error @below {{expected no zero or, for integers, one of f32 or i8, got 'i8' (e2m1)}}
+func.func private @blocks_c3() attributes {a = #moe.blocks<code = e2m1, group = 32, scale = bf16, zero = i8>}
+
+// -----
+
 // expected-error @below {{expected ::moe::GroupMask to be one of: neg_inf, zero}}
 // expected-error @below {{failed to parse Moe_GroupsAttr parameter 'mask'}}
 func.func private @enum() attributes {a = #moe.groups<count = 4, keep = 2, top_r = 1, mask = one>}

@@ -210,7 +210,7 @@ func.func @dequant_c1(%p: tensor<64x96xi8>, %s: tensor<64xf32>) {
 // -----
 
 func.func @dequant_c2(%p: tensor<64x96xi8>, %s: tensor<64xf32>) {
-  // expected-error @below {{expected zeros only for int8_channel, int4_group and ternary_dict, got mxfp4}}
+  // expected-error @below {{expected zeros only for formats of integers and ternary_dict, got mxfp4}}
   %a = moe.dequant %p scales(%s : tensor<64xf32>) zeros(%s : tensor<64xf32>) <format = mxfp4> : tensor<64x96xi8> -> tensor<64x96xf32>
   return
 }
@@ -226,7 +226,7 @@ func.func @dequant_c3(%p: tensor<?xi16>, %s: tensor<64xf32>) {
 // -----
 
 func.func @dequant_c4(%p: tensor<64x96xi8>, %s: tensor<64xf32>) {
-  // expected-error @below {{expected a payload of 24576 bits (4 for each element}}
+  // expected-error @below {{expected a payload of 4-bit codes of the sizes of 'tensor<64x96xf32>', or rows of 48 bytes, got 'tensor<64x96xi8>'}}
   %a = moe.dequant %p scales(%s : tensor<64xf32>) <format = int4_group, group_size = 32> : tensor<64x96xi8> -> tensor<64x96xf32>
   return
 }
@@ -244,6 +244,46 @@ func.func @dequant_c5(%p: tensor<64x96xi8>, %s: tensor<96xf32>) {
 func.func @dequant_c5_fp8(%p: tensor<64x96xf8E4M3FN>, %s: tensor<64xf32>) {
   // expected-error @below {{expected scales of type 'tensor<1x2xf32>' (fp8_block), got 'tensor<64xf32>'}}
   %a = moe.dequant %p scales(%s : tensor<64xf32>) <format = fp8_block, group_size = 64> : tensor<64x96xf8E4M3FN> -> tensor<64x96xf32>
+  return
+}
+
+// -----
+
+func.func @dequant_c4_integers(%p: tensor<64x96xf8E4M3FN>, %s: tensor<64xf32>) {
+  // expected-error @below {{expected a payload of integers (int8_channel), got 'tensor<64x96xf8E4M3FN>'}}
+  %a = moe.dequant %p scales(%s : tensor<64xf32>) <format = int8_channel> : tensor<64x96xf8E4M3FN> -> tensor<64x96xf32>
+  return
+}
+
+// -----
+
+func.func @dequant_c5_type(%p: tensor<64x96xi8>, %s: tensor<64xi32>) {
+  // expected-error @below {{expected scales of f32, f16, bf16, f8E8M0FNU or f8E4M3FN, got 'tensor<64xi32>'}}
+  %a = moe.dequant %p scales(%s : tensor<64xi32>) <format = int8_channel> : tensor<64x96xi8> -> tensor<64x96xf32>
+  return
+}
+
+// -----
+
+func.func @dequant_c5_axis(%p: tensor<64x96xi4>, %s: tensor<64x3xf32>) {
+  // expected-error @below {{expected scales of type 'tensor<2x96xf32>' (int4_group), got 'tensor<64x3xf32>'}}
+  %a = moe.dequant %p scales(%s : tensor<64x3xf32>) <format = int4_group, group_size = 32, axis = -2> : tensor<64x96xi4> -> tensor<64x96xf32>
+  return
+}
+
+// -----
+
+func.func @dequant_c6(%p: tensor<64x48xui8>, %s: tensor<64x3xf32>, %z: tensor<64x3xui8>) {
+  // expected-error @below {{expected zeros of f32, f16, bf16 or 4-bit codes with the sizes of 'tensor<64x3xf32>', or lines of 2 bytes, got 'tensor<64x3xui8>'}}
+  %a = moe.dequant %p scales(%s : tensor<64x3xf32>) zeros(%z : tensor<64x3xui8>) <format = int4_group, group_size = 32> : tensor<64x48xui8> -> tensor<64x96xf32>
+  return
+}
+
+// -----
+
+func.func @quant_c3(%p: tensor<64x96xi4>, %s: tensor<64x3xf32>) {
+  // expected-error @below {{expected axis -1 or -2, got 0}}
+  %a = moe.dequant %p scales(%s : tensor<64x3xf32>) <format = int4_group, group_size = 32, axis = 0> : tensor<64x96xi4> -> tensor<64x96xf32>
   return
 }
 

@@ -26,19 +26,27 @@ func.func @experts(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64
 }
 
 // CHECK-LABEL: func.func @dequant(
-func.func @dequant(%p: tensor<64x96xi8>, %q: tensor<64x48xi8>, %s: tensor<64xf32>, %f: tensor<64x96xf8E4M3FN>, %k: tensor<1x2xf32>, %t: tensor<?xi16>, %u: tensor<65xi32>, %l: tensor<131072xi32>) {
+func.func @dequant(%p: tensor<64x96xi8>, %q: tensor<64x48xui8>, %s: tensor<64xf32>, %g: tensor<64x3xf16>, %f: tensor<64x96xf8E4M3FN>, %k: tensor<1x2xf32>,
+                   %n: tensor<64x2xf32>, %e: tensor<64x3xi8>, %n16: tensor<64x6xf8E4M3FN>, %i4: tensor<64x96xi4>, %r: tensor<2x96xf32>,
+                   %q2: tensor<64x24xui8>, %z2: tensor<64x1xui8>, %t: tensor<?xi16>, %u: tensor<65xi32>, %l: tensor<131072xi32>) {
   // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64xf32>) zeros(%{{[^ ,:)]+}} : tensor<64xf32>) <format = int8_channel> : tensor<64x96xi8> -> tensor<64x96xf32>
   %a0 = moe.dequant %p scales(%s : tensor<64xf32>) zeros(%s : tensor<64xf32>) <format = int8_channel> : tensor<64x96xi8> -> tensor<64x96xf32>
-  // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64xf32>) <format = int4_group, group_size = 32, bits = 4> : tensor<64x48xi8> -> tensor<64x96xf32>
-  %a1 = moe.dequant %q scales(%s : tensor<64xf32>) <format = int4_group, group_size = 32, bits = 4> : tensor<64x48xi8> -> tensor<64x96xf32>
+  // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64x3xf16>) <format = int4_group, group_size = 32, bits = 4> : tensor<64x48xui8> -> tensor<64x96xf32>
+  %a1 = moe.dequant %q scales(%g : tensor<64x3xf16>) <format = int4_group, group_size = 32, bits = 4> : tensor<64x48xui8> -> tensor<64x96xf32>
   // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<1x2xf32>) <format = fp8_block, group_size = 64> : tensor<64x96xf8E4M3FN> -> tensor<64x96xf32>
   %a2 = moe.dequant %f scales(%k : tensor<1x2xf32>) <format = fp8_block, group_size = 64> : tensor<64x96xf8E4M3FN> -> tensor<64x96xf32>
-  // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64xf32>) <format = mxfp4> : tensor<64x48xi8> -> tensor<64x96xf32>
-  %a3 = moe.dequant %q scales(%s : tensor<64xf32>) <format = mxfp4> : tensor<64x48xi8> -> tensor<64x96xf32>
-  // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64xf32>) <format = nf4, group_size = 64> : tensor<64x48xi8> -> tensor<64x96xf32>
-  %a4 = moe.dequant %q scales(%s : tensor<64xf32>) <format = nf4, group_size = 64> : tensor<64x48xi8> -> tensor<64x96xf32>
+  // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64x3xi8>) <format = mxfp4> : tensor<64x48xui8> -> tensor<64x96xf32>
+  %a3 = moe.dequant %q scales(%e : tensor<64x3xi8>) <format = mxfp4> : tensor<64x48xui8> -> tensor<64x96xf32>
+  // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64x2xf32>) <format = nf4, group_size = 64> : tensor<64x48xui8> -> tensor<64x96xf32>
+  %a4 = moe.dequant %q scales(%n : tensor<64x2xf32>) <format = nf4, group_size = 64> : tensor<64x48xui8> -> tensor<64x96xf32>
   // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64xf32>) zeros(%{{[^ ,:)]+}} : tensor<65xi32>) codebook(%{{[^ ,:)]+}} : tensor<131072xi32>) <format = ternary_dict> : tensor<?xi16> -> tensor<64x96xf32>
   %a5 = moe.dequant %t scales(%s : tensor<64xf32>) zeros(%u : tensor<65xi32>) codebook(%l : tensor<131072xi32>) <format = ternary_dict> : tensor<?xi16> -> tensor<64x96xf32>
+  // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64x6xf8E4M3FN>) <format = nvfp4> : tensor<64x48xui8> -> tensor<64x96xf32>
+  %a6 = moe.dequant %q scales(%n16 : tensor<64x6xf8E4M3FN>) <format = nvfp4> : tensor<64x48xui8> -> tensor<64x96xf32>
+  // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<2x96xf32>) <format = int4_group, group_size = 32, axis = -2> : tensor<64x96xi4> -> tensor<64x96xf32>
+  %a7 = moe.dequant %i4 scales(%r : tensor<2x96xf32>) <format = int4_group, group_size = 32, axis = -2> : tensor<64x96xi4> -> tensor<64x96xf32>
+  // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64x3xf16>) zeros(%{{[^ ,:)]+}} : tensor<64x1xui8>) <format = int2_group, group_size = 32> : tensor<64x24xui8> -> tensor<64x96xf32>
+  %a8 = moe.dequant %q2 scales(%g : tensor<64x3xf16>) zeros(%z2 : tensor<64x1xui8>) <format = int2_group, group_size = 32> : tensor<64x24xui8> -> tensor<64x96xf32>
   return
 }
 

@@ -145,6 +145,44 @@ moe.weight @w : tensor<8x2x64x32xf32> packed(gate_up16) from([@v, @v]) order(out
 
 // -----
 
+moe.weight @q : tensor<64x48xui8> source(#moe.file<"m.onnx", offset = 0, length = 3072>)
+// weight-c6
+// expected-error @below {{expected 2 or 3 weights in from (gate none, dequantised), got 1}}
+moe.weight @w : tensor<1x2x96x32xf32> packed(panel32) from([@q]) order(out_in) gate(none) dequant(<format = int4_group, group_size = 32>, tensor<64x96xf32>)
+
+// -----
+
+// weight-c10
+// expected-error @below {{expected dequant, with a type, only where it is packed in panels}}
+moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>) dequant(<format = int8_channel>, tensor<64x96xf32>)
+
+// -----
+
+// weight-c10
+// expected-note @below {{the weight @q is here}}
+moe.weight @q : tensor<64x48xui8> source(#moe.file<"m.onnx", offset = 0, length = 3072>)
+moe.weight @s : tensor<64x2xf32> source(#moe.file<"m.onnx", offset = 0, length = 512>)
+// expected-error @below {{expected scales of type 'tensor<64x3xf32>' (int4_group), got 'tensor<64x2xf32>'}}
+moe.weight @w : tensor<1x2x96x32xf32> packed(panel32) from([@q, @s]) order(out_in) gate(none) dequant(<format = int4_group, group_size = 32>, tensor<64x96xf32>)
+
+// -----
+
+moe.weight @v : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
+// weight-c11
+// expected-error @below {{expected blocks only with dequant}}
+moe.weight @w : tensor<1x2x96xi8> packed(panel32) from([@v]) order(out_in) gate(none) blocks(<code = int4, group = 32, scale = f32>)
+
+// -----
+
+// weight-c9: two panels of three blocks of 128 + 512 bytes
+// expected-note @below {{the weight @q is here}}
+moe.weight @q : tensor<64x48xui8> source(#moe.file<"m.onnx", offset = 0, length = 3072>)
+moe.weight @s : tensor<64x3xf32> source(#moe.file<"m.onnx", offset = 0, length = 768>)
+// expected-error @below {{expected type 'tensor<1x2x1920xi8>' for @q of 'tensor<64x96xf32>', got 'tensor<1x2x1919xi8>'}}
+moe.weight @w : tensor<1x2x1919xi8> packed(panel32) from([@q, @s]) order(out_in) gate(none) dequant(<format = int4_group, group_size = 32>, tensor<64x96xf32>) blocks(<code = int4, group = 32, scale = f32>)
+
+// -----
+
 func.func @weight_ref_c1() {
   // expected-error @below {{expected to name a moe.weight, got @nothing}}
   %w = moe.weight_ref @nothing : tensor<64x96xf32>

@@ -48,3 +48,42 @@ func.func @reads_names() -> tensor<2xcomplex<f32>> {
   %w = moe.weight_ref @names : tensor<2xcomplex<f32>>
   return %w : tensor<2xcomplex<f32>>
 }
+
+// -----
+
+moe.weight @s : tensor<64xf32> source(#moe.file<"m.onnx", offset = 0, length = 256>)
+func.func @computed_codes(%x: tensor<?x96xf32>, %y: tensor<?x64xf32>, %q: tensor<64x96xi8>) -> tensor<?x64xf32> {
+  %s = moe.weight_ref @s : tensor<64xf32>
+  %w = moe.dequant %q scales(%s : tensor<64xf32>) <format = int8_channel> : tensor<64x96xi8> -> tensor<64x96xf32>
+  // expected-error @below {{packing a weight that is computed is not supported yet; expected a moe.weight_ref or a moe.dequant of some}}
+  %0 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) outs(%y : tensor<?x64xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x96xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+moe.weight @w : tensor<64x96xf16> source(#moe.file<"m.onnx", offset = 0, length = 12288>)
+func.func @half_bias(%x: tensor<?x96xf32>, %y: tensor<?x64xf32>, %b: tensor<64xf16>) -> tensor<?x64xf32> {
+  %w = moe.weight_ref @w : tensor<64x96xf16>
+  // expected-error @below {{a bias of type 'f16' that is computed is not supported yet; expected f32 or a moe.weight_ref}}
+  %0 = moe.grouped_matmul %x weight(%w : tensor<64x96xf16>) bias(%b : tensor<64xf16>) outs(%y : tensor<?x64xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x96xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+moe.weight @g : tensor<2x20x48xui8> source(#moe.file<"m.onnx", offset = 0, length = 1920>)
+moe.weight @s : tensor<2x20xf32> source(#moe.file<"m.onnx", offset = 0, length = 160>)
+moe.weight @u : tensor<2x20x48xf32> source(#moe.file<"m.onnx", offset = 0, length = 7680>)
+func.func @mixed(%x: tensor<?x48xf32>, %off: tensor<3xi32>, %y: tensor<?x20xf32>) -> tensor<?x20xf32> {
+  %g = moe.weight_ref @g : tensor<2x20x48xui8>
+  %s = moe.weight_ref @s : tensor<2x20xf32>
+  %gate = moe.dequant %g scales(%s : tensor<2x20xf32>) <format = int8_group> : tensor<2x20x48xui8> -> tensor<2x20x48xf32>
+  %up = moe.weight_ref @u : tensor<2x20x48xf32>
+  // expected-error @below {{gate and up weights that are quantised differently are not supported yet}}
+  %0 = moe.grouped_matmul %x offsets(%off : tensor<3xi32>) weight(%gate : tensor<2x20x48xf32>) up(%up : tensor<2x20x48xf32>) outs(%y : tensor<?x20xf32>)
+    {ffn = #moe.ffn<activation = silu, gate = separate>, plan = #moe.plan<packing = gate_up16, activations = "f32">} : tensor<?x48xf32> -> tensor<?x20xf32>
+  return %0 : tensor<?x20xf32>
+}

@@ -8,7 +8,7 @@
 // CHECK-NEXT: moe.weight @b1 : tensor<3xf32> {{.*}} section 0 at 0
 // CHECK-NEXT: moe.weight @b2 : tensor<64xf32> {{.*}} section 0 at 64
 // CHECK-NEXT: moe.weight @half : tensor<96x40xf16> source
-// CHECK-NEXT: moe.weight @half.panels : tensor<1x2x96x32xf32> packed(panel32) from([@half]) order(in_out) gate(none) section 1 at 24576
+// CHECK-NEXT: moe.weight @half.panels : tensor<1x2x96x32xf16> packed(panel32) from([@half]) order(in_out) gate(none) section 1 at 24576
 // CHECK-NOT: @unread
 // CHECK-LABEL: func.func @dense
 moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
@@ -81,4 +81,74 @@ func.func @plain(%x: tensor<?x96xf32>, %y: tensor<?x64xf32>) -> tensor<?x64xf32>
   %0 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) outs(%y : tensor<?x64xf32>)
     {plan = #moe.plan<packing = plain, activations = "f32">} : tensor<?x96xf32> -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+// A quantised weight stays quantised: blocks with its group, its zero points and its scales; f16 stays f16. The bias of f16 is widened.
+
+// CHECK: moe.weight @q : tensor<8x64x48xui8> source
+// CHECK-NEXT: moe.weight @q.panels : tensor<8x2x1824xi8> packed(panel32) from([@q, @s, @z]) order(out_in) gate(none) dequant(<format = int4_group, group_size = 32>, tensor<8x64x96xf32>) blocks(<code = int4, group = 32, scale = f16, zero = i8>) section 1 at 0
+// CHECK: moe.weight @b : tensor<8x64xf16> source
+// CHECK-NEXT: moe.weight @b.f32 : tensor<8x64xf32> packed(plain) from([@b]) section 0 at 0
+// CHECK-LABEL: func.func @quantized
+// CHECK-NOT: moe.dequant
+// CHECK: moe.grouped_matmul {{.*}} weight(%{{.*}} : tensor<8x2x1824xi8>) bias(%{{.*}} : tensor<8x64xf32>)
+// CHECK-SAME: blocks = #moe.blocks<code = int4, group = 32, scale = f16, zero = i8>
+moe.weight @q : tensor<8x64x48xui8> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
+moe.weight @s : tensor<8x64x3xf16> source(#moe.file<"m.onnx", offset = 0, length = 3072>)
+moe.weight @z : tensor<8x64x2xui8> source(#moe.file<"m.onnx", offset = 0, length = 1024>)
+moe.weight @b : tensor<8x64xf16> source(#moe.file<"m.onnx", offset = 0, length = 1024>)
+func.func @quantized(%x: tensor<?x96xf32>, %off: tensor<9xi32>, %y: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %q = moe.weight_ref @q : tensor<8x64x48xui8>
+  %s = moe.weight_ref @s : tensor<8x64x3xf16>
+  %z = moe.weight_ref @z : tensor<8x64x2xui8>
+  %b = moe.weight_ref @b : tensor<8x64xf16>
+  %w = moe.dequant %q scales(%s : tensor<8x64x3xf16>) zeros(%z : tensor<8x64x2xui8>) <format = int4_group, group_size = 32> : tensor<8x64x48xui8> -> tensor<8x64x96xf32>
+  %0 = moe.grouped_matmul %x offsets(%off : tensor<9xi32>) weight(%w : tensor<8x64x96xf32>) bias(%b : tensor<8x64xf16>) outs(%y : tensor<?x64xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x96xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+// Gate and up apart: all parts of the one, then all of the other. One scale per column makes one block; scales of e8m0 become bf16.
+
+// CHECK: moe.weight @g.panels : tensor<2x2x1664xi8> packed(gate_up16) from([@g, @s, @u, @s]) order(out_in) gate(separate) dequant(<format = int8_group>, tensor<2x20x48xf32>) blocks(<code = int8, group = 48, scale = f32>)
+// CHECK: moe.weight @m.panels : tensor<1x1x1152xi8> packed(panel32) from([@m, @e]) order(out_in) gate(none) dequant(<format = mxfp4>, tensor<20x64xf32>) blocks(<code = e2m1, group = 32, scale = bf16>)
+moe.weight @g : tensor<2x20x48xui8> source(#moe.file<"m.onnx", offset = 0, length = 1920>)
+moe.weight @u : tensor<2x20x48xui8> source(#moe.file<"m.onnx", offset = 0, length = 1920>)
+moe.weight @s : tensor<2x20xf32> source(#moe.file<"m.onnx", offset = 0, length = 160>)
+moe.weight @m : tensor<20x32xui8> source(#moe.file<"m.onnx", offset = 0, length = 640>)
+moe.weight @e : tensor<20x2xui8> source(#moe.file<"m.onnx", offset = 0, length = 40>)
+func.func @separate(%x: tensor<?x48xf32>, %v: tensor<?x64xf32>, %off: tensor<3xi32>, %y: tensor<?x20xf32>) -> (tensor<?x20xf32>, tensor<?x20xf32>) {
+  %g = moe.weight_ref @g : tensor<2x20x48xui8>
+  %u = moe.weight_ref @u : tensor<2x20x48xui8>
+  %s = moe.weight_ref @s : tensor<2x20xf32>
+  %gate = moe.dequant %g scales(%s : tensor<2x20xf32>) <format = int8_group> : tensor<2x20x48xui8> -> tensor<2x20x48xf32>
+  %up = moe.dequant %u scales(%s : tensor<2x20xf32>) <format = int8_group> : tensor<2x20x48xui8> -> tensor<2x20x48xf32>
+  %0 = moe.grouped_matmul %x offsets(%off : tensor<3xi32>) weight(%gate : tensor<2x20x48xf32>) up(%up : tensor<2x20x48xf32>) outs(%y : tensor<?x20xf32>)
+    {ffn = #moe.ffn<activation = silu, gate = separate>, plan = #moe.plan<packing = gate_up16, activations = "f32">} : tensor<?x48xf32> -> tensor<?x20xf32>
+  %m = moe.weight_ref @m : tensor<20x32xui8>
+  %e = moe.weight_ref @e : tensor<20x2xui8>
+  %w = moe.dequant %m scales(%e : tensor<20x2xui8>) <format = mxfp4> : tensor<20x32xui8> -> tensor<20x64xf32>
+  %1 = moe.grouped_matmul %v weight(%w : tensor<20x64xf32>) outs(%y : tensor<?x20xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x64xf32> -> tensor<?x20xf32>
+  return %0, %1 : tensor<?x20xf32>, tensor<?x20xf32>
+}
+
+// -----
+
+// Scales that change with k would be as many as codes: such a weight is widened.
+
+// CHECK: moe.weight @q.panels : tensor<1x1x64x32xf32> packed(panel32) from([@q, @s]) order(in_out) gate(none) dequant(<format = int8_group>, tensor<64x20xf32>) section
+moe.weight @q : tensor<64x20xi8> source(#moe.file<"m.onnx", offset = 0, length = 1280>)
+moe.weight @s : tensor<64xf32> source(#moe.file<"m.onnx", offset = 0, length = 256>)
+func.func @by_row(%x: tensor<?x64xf32>, %y: tensor<?x20xf32>) -> tensor<?x20xf32> {
+  %q = moe.weight_ref @q : tensor<64x20xi8>
+  %s = moe.weight_ref @s : tensor<64xf32>
+  %w = moe.dequant %q scales(%s : tensor<64xf32>) <format = int8_group> : tensor<64x20xi8> -> tensor<64x20xf32>
+  %0 = moe.grouped_matmul %x weight(%w : tensor<64x20xf32>) outs(%y : tensor<?x20xf32>)
+    {order = #moe<weight_order in_out>, plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x64xf32> -> tensor<?x20xf32>
+  return %0 : tensor<?x20xf32>
 }

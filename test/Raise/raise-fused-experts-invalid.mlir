@@ -253,3 +253,155 @@ func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf32
   %y = moe.onnx "MoE"(%x, %logits) domain "com.example" version 1 {} : (tensor<?x8xf32>, tensor<?x4xf32>) -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
+
+// -----
+
+// QMoE: the formats that it may have, and what is left of the bytes.
+
+moe.weight @layers.0.fc1 : tensor<4x16x4xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+moe.weight @layers.0.fc2 : tensor<4x8x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %other: tensor<4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x4xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x8xui8>
+  %s1 = arith.constant dense<0.5> : tensor<4x16xf32>
+  %s2 = arith.constant dense<0.5> : tensor<4x8xf32>
+  %none = moe.absent : none
+  // expected-error @+1 {{com.microsoft.QMoE: expected expert_weight_bits 2, 4 or 8, found 3}}
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2) domain "com.microsoft" version 1 {expert_weight_bits = 3 : i64} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x4xui8>, tensor<4x16xf32>, none, tensor<4x8x8xui8>, tensor<4x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+moe.weight @layers.0.fc1 : tensor<4x16x4xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+moe.weight @layers.0.fc2 : tensor<4x8x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %other: tensor<4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x4xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x8xui8>
+  %s1 = arith.constant dense<0.5> : tensor<4x16xf32>
+  %s2 = arith.constant dense<0.5> : tensor<4x8xf32>
+  %none = moe.absent : none
+  // expected-error @+1 {{com.microsoft.QMoE: quant_type 'wfp4afp8' is not supported; expected int, fp8, fp4 or nvfp4}}
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2) domain "com.microsoft" version 1 {quant_type = "wfp4afp8"} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x4xui8>, tensor<4x16xf32>, none, tensor<4x8x8xui8>, tensor<4x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+moe.weight @layers.0.fc1 : tensor<4x16x4xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+moe.weight @layers.0.fc2 : tensor<4x8x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %other: tensor<4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x4xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x8xui8>
+  %s1 = arith.constant dense<0.5> : tensor<4x16xf32>
+  %s2 = arith.constant dense<0.5> : tensor<4x8xf32>
+  %none = moe.absent : none
+  // expected-error @+1 {{weights_prepacked = 1: the bytes are permuted for CUTLASS}}
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2) domain "com.microsoft" version 1 {weights_prepacked = 1 : i64} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x4xui8>, tensor<4x16xf32>, none, tensor<4x8x8xui8>, tensor<4x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+moe.weight @layers.0.fc1 : tensor<4x8x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+moe.weight @layers.0.fc2 : tensor<4x16x4xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %other: tensor<4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x8x8xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x16x4xui8>
+  %s1 = arith.constant dense<0.5> : tensor<4x16xf32>
+  %s2 = arith.constant dense<0.5> : tensor<4x8xf32>
+  %none = moe.absent : none
+  // expected-error @+1 {{weights are stored as [E, in, out]}}
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2) domain "com.microsoft" version 1 {} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x8x8xui8>, tensor<4x16xf32>, none, tensor<4x16x4xui8>, tensor<4x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+moe.weight @layers.0.fc1 : tensor<4x16x5xui8> source(#moe.file<"model.onnx", offset = 0, length = 320>)
+moe.weight @layers.0.fc2 : tensor<4x8x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %other: tensor<4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x5xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x8xui8>
+  %s1 = arith.constant dense<0.5> : tensor<4x16xf32>
+  %s2 = arith.constant dense<0.5> : tensor<4x8xf32>
+  %none = moe.absent : none
+  // expected-error @+1 {{weights do not fit: expected fc1 [E, I, bytes of H codes], fc2 [E, H, bytes of I codes], 4 and 4 bits a code}}
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2) domain "com.microsoft" version 1 {} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x5xui8>, tensor<4x16xf32>, none, tensor<4x8x8xui8>, tensor<4x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+moe.weight @layers.0.fc1 : tensor<4x16x4xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+moe.weight @layers.0.fc2 : tensor<4x8x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %other: tensor<4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x4xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x8xui8>
+  %s1 = arith.constant dense<0.5> : tensor<4x16x2xf32>
+  %s2 = arith.constant dense<0.5> : tensor<4x8xf32>
+  %none = moe.absent : none
+  // expected-error @+1 {{fc1: expected scales of type 'tensor<4x16xf32>' (int4_group), got 'tensor<4x16x2xf32>'}}
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2) domain "com.microsoft" version 1 {} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x4xui8>, tensor<4x16x2xf32>, none, tensor<4x8x8xui8>, tensor<4x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+moe.weight @layers.0.fc1 : tensor<4x16x4xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+moe.weight @layers.0.fc2 : tensor<4x8x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %other: tensor<4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x4xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x8xui8>
+  %s1 = arith.constant dense<0.5> : tensor<4x16xf32>
+  %s2 = arith.constant dense<0.5> : tensor<4x8xf32>
+  %none = moe.absent : none
+  // expected-error @+1 {{fc1: expected scales of type 'tensor<4x16x1xf32>' (int4_group), got 'tensor<4x16xf32>'}}
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2) domain "com.microsoft" version 1 {block_size = 16 : i64} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x4xui8>, tensor<4x16xf32>, none, tensor<4x8x8xui8>, tensor<4x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+moe.weight @layers.0.fc1 : tensor<4x16x4xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+moe.weight @layers.0.fc2 : tensor<4x8x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %other: tensor<4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x4xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x8xui8>
+  %s1 = arith.constant dense<0.5> : tensor<4x16xf32>
+  %s2 = arith.constant dense<0.5> : tensor<4x8xf32>
+  %none = moe.absent : none
+  // expected-error @+1 {{input fc1_global_scale is not supported yet}}
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2, %none, %none, %none, %none, %none, %none, %none, %none, %other) domain "com.microsoft" version 1 {} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x4xui8>, tensor<4x16xf32>, none, tensor<4x8x8xui8>, tensor<4x8xf32>, none, none, none, none, none, none, none, none, tensor<4xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+moe.weight @layers.0.fc1 : tensor<4x16x4xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+moe.weight @layers.0.fc2 : tensor<4x8x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %other: tensor<4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x4xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x8xui8>
+  %s1 = arith.constant dense<0.5> : tensor<4x16xf32>
+  %s2 = arith.constant dense<0.5> : tensor<4x8xf32>
+  %none = moe.absent : none
+  // expected-error @+1 {{fc3_scales or fc3_zero_points without fc3_experts_weights}}
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2, %none, %none, %s1) domain "com.microsoft" version 1 {} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x4xui8>, tensor<4x16xf32>, none, tensor<4x8x8xui8>, tensor<4x8xf32>, none, none, tensor<4x16xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+moe.weight @layers.0.fc1 : tensor<4x16x4xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+moe.weight @layers.0.fc2 : tensor<4x8x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %other: tensor<4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x4xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x8xui8>
+  %s1 = arith.constant dense<0.5> : tensor<4x16xf32>
+  %s2 = arith.constant dense<0.5> : tensor<4x8xf32>
+  %none = moe.absent : none
+  // expected-error @+1 {{unknown attribute 'bits': its meaning cannot be guessed}}
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2) domain "com.microsoft" version 1 {bits = 4 : i64} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x4xui8>, tensor<4x16xf32>, none, tensor<4x8x8xui8>, tensor<4x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}

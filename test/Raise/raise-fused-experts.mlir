@@ -241,3 +241,78 @@ func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf32
   %y = moe.onnx "MoE"(%x, %logits, %fc1, %none, %fc2) domain "com.microsoft" version 1 {activation_type = "swiglu", swiglu_fusion = 1 : i64} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x8x16xf32>, none, tensor<4x8x8xf32>) -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
+
+// -----
+
+// QMoE: codes of 4 bits in blocks of 32 with zero points; fc3 has its own; the codes stay behind moe.dequant.
+
+// CHECK-LABEL: func.func @quantized
+// CHECK: %[[G:.*]] = moe.dequant %{{.*}} scales(%{{.*}} : tensor<4x16x2xf32>) zeros(%{{.*}} : tensor<4x16x1xui8>) <format = int4_group, group_size = 32> : tensor<4x16x24xui8> -> tensor<4x16x48xf32>
+// CHECK: %[[U:.*]] = moe.dequant %{{.*}} scales(%{{.*}} : tensor<4x16x2xf32>) <format = int4_group, group_size = 32> : tensor<4x16x24xui8> -> tensor<4x16x48xf32>
+// CHECK: %[[D:.*]] = moe.dequant %{{.*}} scales(%{{.*}} : tensor<4x48x1xf32>) <format = int4_group, group_size = 32> : tensor<4x48x8xui8> -> tensor<4x48x16xf32>
+// CHECK: moe.experts {{.*}} gate(%[[G]] : tensor<4x16x48xf32>) up(%[[U]] : tensor<4x16x48xf32>) down(%[[D]] : tensor<4x48x16xf32>)
+// CHECK-SAME: origin = #moe.origin<"layers.0", "fused">
+moe.weight @layers.0.fc1 : tensor<4x16x24xui8> source(#moe.file<"model.onnx", offset = 0, length = 1536>)
+moe.weight @layers.0.fc2 : tensor<4x48x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 1536>)
+moe.weight @layers.0.fc3 : tensor<4x16x24xui8> source(#moe.file<"model.onnx", offset = 0, length = 1536>)
+moe.weight @layers.0.s1 : tensor<4x16x2xf32> source(#moe.file<"model.onnx", offset = 0, length = 512>)
+moe.weight @layers.0.s2 : tensor<4x48x1xf32> source(#moe.file<"model.onnx", offset = 0, length = 768>)
+func.func @quantized(%x: tensor<?x48xf32>, %logits: tensor<?x4xf32>) -> tensor<?x48xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x24xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x48x8xui8>
+  %fc3 = moe.weight_ref @layers.0.fc3 : tensor<4x16x24xui8>
+  %s1 = moe.weight_ref @layers.0.s1 : tensor<4x16x2xf32>
+  %s2 = moe.weight_ref @layers.0.s2 : tensor<4x48x1xf32>
+  %z1 = arith.constant dense<120> : tensor<4x16x1xui8>
+  %none = moe.absent : none
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2, %none, %fc3, %s1, %none, %z1) domain "com.microsoft" version 1
+      {activation_type = "silu", k = 2 : i64, block_size = 32 : i64}
+      : (tensor<?x48xf32>, tensor<?x4xf32>, tensor<4x16x24xui8>, tensor<4x16x2xf32>, none, tensor<4x48x8xui8>, tensor<4x48x1xf32>, none, tensor<4x16x24xui8>, tensor<4x16x2xf32>, none, tensor<4x16x1xui8>) -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}
+
+// -----
+
+// Eight bits a code and one scale per row; the logits choose, router_weights weighs.
+
+// CHECK-LABEL: func.func @router_weights
+// CHECK-SAME: %{{.*}}: tensor<?x8xf32>, %[[Z:.*]]: tensor<?x4xf32>, %[[R:.*]]: tensor<?x4xf32>
+// CHECK: %{{.*}}, %[[IDS:.*]] = moe.onnx "TopK"(%[[Z]], %{{.*}})
+// CHECK: %[[W:.*]] = moe.onnx "GatherElements"(%[[R]], %[[IDS]])
+// CHECK: %[[S:.*]] = moe.onnx "ReduceSum"(%[[W]], %{{.*}})
+// CHECK: moe.onnx "Div"(%[[W]], %[[S]])
+// CHECK: moe.assign %[[IDS]]
+// CHECK: moe.dequant %{{.*}} scales(%{{.*}} : tensor<4x16xf32>) <format = int8_group> : tensor<4x16x8xui8> -> tensor<4x16x8xf32>
+moe.weight @layers.0.fc1 : tensor<4x16x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 512>)
+moe.weight @layers.0.fc2 : tensor<4x8x16xui8> source(#moe.file<"model.onnx", offset = 0, length = 512>)
+func.func @router_weights(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %weights: tensor<?x4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x8xui8>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x16xui8>
+  %s1 = arith.constant dense<0.5> : tensor<4x16xf32>
+  %s2 = arith.constant dense<0.5> : tensor<4x8xf32>
+  %none = moe.absent : none
+  %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2, %none, %none, %none, %none, %none, %none, %none, %weights) domain "com.microsoft" version 1
+      {activation_type = "silu", k = 2 : i64, expert_weight_bits = 8 : i64, normalize_routing_weights = 1 : i64}
+      : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x8xui8>, tensor<4x16xf32>, none, tensor<4x8x16xui8>, tensor<4x8xf32>, none, none, none, none, none, none, none, tensor<?x4xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// Rows of f16 are widened before the layer and its result is rounded after it.
+
+// CHECK-LABEL: func.func @half
+// CHECK: %[[X:.*]] = moe.onnx "Cast"(%{{.*}}) version 13 {to = 1 : i64} : (tensor<?x8xf16>) -> tensor<?x8xf32>
+// CHECK: moe.dispatch ragged %[[X]]
+// CHECK: moe.experts {{.*}} gate(%{{.*}} : tensor<4x16x8xf16>)
+// CHECK: %[[Y:.*]] = moe.combine {{.*}} -> tensor<?x8xf32>
+// CHECK: moe.onnx "Cast"(%[[Y]]) version 13 {to = 10 : i64} : (tensor<?x8xf32>) -> tensor<?x8xf16>
+moe.weight @layers.0.fc1 : tensor<4x16x8xf16> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
+moe.weight @layers.0.fc2 : tensor<4x8x16xf16> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
+func.func @half(%x: tensor<?x8xf16>, %logits: tensor<?x4xf16>) -> tensor<?x8xf16> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x8xf16>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x16xf16>
+  %none = moe.absent : none
+  %y = moe.onnx "MoE"(%x, %logits, %fc1, %none, %fc2) domain "com.microsoft" version 1 {} : (tensor<?x8xf16>, tensor<?x4xf16>, tensor<4x16x8xf16>, none, tensor<4x8x16xf16>) -> tensor<?x8xf16>
+  return %y : tensor<?x8xf16>
+}

@@ -31,6 +31,17 @@ def FuseDenseProducts : Pass<"moe-fuse-dense-products", "::mlir::func::FuncOp"> 
   }];
 }
 
+def FuseExpandDequant : Pass<"moe-fuse-expand-dequant", "::mlir::ModuleOp"> {
+  let summary = "a moe.dequant that no kernel reads becomes a loop";
+  let description = [{
+    Uses of a `moe.dequant` other than as weight of a `moe.grouped_matmul` read a
+    `linalg.generic` that decodes each element: code, zero point and scale are
+    extracted from vectors of bytes or floats, other symbols for the same bytes in
+    the file. A kernel dequantises by itself.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def FuseElementwise : Pass<"moe-fuse-elementwise", "::mlir::func::FuncOp"> {
   let summary = "elementwise linalg ops are fused into their consumers";
   let description = [{

@@ -85,26 +85,39 @@ def Moe_YieldOp : Moe_Op<"yield", [Pure, Terminator, HasParent<"ExpertsOp">]> {
 def Moe_DequantOp : Moe_Op<"dequant", [Pure, AttrSizedOperandSegments]> {
   let summary = "a quantised weight as a float tensor; may stay fused into its consumer";
   let description = [{
-    `payload` holds the stored numbers, `scales` one factor per channel, group
-    or block, `zeros` zero points. ternary_dict: `payload` holds the codes,
-    `zeros` the first code of each row, `scales` the (lo, hi) of each row and
-    `codebook` the table of strings.
+    An element is `scale · (code - zero)`, in f32, for the formats of integers,
+    `scale · value(code)` for those of small floats (e2m1 in mxfp4 and nvfp4,
+    e4m3 in fp8_block) and of a table (nf4), then rounded to the result's type.
+
+    `payload` holds the codes, either one per element (i8, ui4, f8E4M3FN, …) or
+    packed in bytes along the last dim, lowest bits first. Codes are signed where
+    an element is a signless integer of just the format's bits. `scales` holds
+    one factor per group; bytes stand for 2^(byte - 127). `zeros` holds the zero
+    points, as floats or as codes (packed like the payload, along the last dim of
+    the scales); absent, they are 0 for signed codes, else 2^(bits - 1).
+    ternary_dict: `payload` holds the codes of strings, `zeros` the first code of
+    each row, `scales` the (lo, hi) of each row, `codebook` the strings.
 
     Constraints:
     - dequant-c1: `scales` is given.
-    - dequant-c2: `zeros` is given only for int8_channel, int4_group, ternary_dict.
+    - dequant-c2: `zeros` is given only for the formats of integers and
+      ternary_dict.
     - dequant-c3: `codebook` is given exactly for ternary_dict.
-    - dequant-c4: `payload` has the bits that the result's elements need: 8 each
-      for int8_channel and fp8_block, 4 each for int4_group, mxfp4 and nf4.
-    - dequant-c5: int8_channel: `payload` has the result's sizes, `scales` all of
-      them but the last; fp8_block: `payload` has the result's sizes, `scales`
-      the last two divided by the group size, rounded up.
-    - quant-c1: bits of the format are 8 for int8_channel and fp8_block, 4 for
-      int4_group, mxfp4 and nf4; 0 says the same.
-    - quant-c2: group_size is positive for int4_group, fp8_block and nf4, 0 or 32
-      for mxfp4, 0 for int8_channel and ternary_dict.
+    - dequant-c4: `payload` has the result's sizes, or those but the last, which
+      is the bytes of a row's codes and may fill up the last group.
+    - dequant-c5: `scales` has the result's sizes with the `axis` dim divided by
+      the group size, rounded up, or without that dim where the group size is 0;
+      fp8_block: with the last two divided. It has floats, or bytes for mxfp4.
+    - dequant-c6: `zeros` has the sizes of `scales`, or those but the last, which
+      is the bytes of a row's codes.
+    - quant-c1: bits of the format are 8 for int8_channel, int8_group and
+      fp8_block, 2 for int2_group, 4 for the others; 0 says the same.
+    - quant-c2: group_size is not negative; positive for fp8_block and nf4, 0 or
+      32 for mxfp4, 0 or 16 for nvfp4, 0 for int8_channel and ternary_dict.
+    - quant-c3: axis is -1 or -2.
 
-    Lifespan: created by raise or written by hand, gone after fuse.
+    Lifespan: created by raise or written by hand. Those that a grouped_matmul
+    reads are gone when lower has packed the weights, others after fuse.
 
     Example:
     ```mlir

@@ -68,7 +68,9 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     projection. Without `offsets` a plain weight has rank 2: N×K or K×N. `bias`
     is E×N, or N without `offsets`, in the gate layout of `ffn`; `up_bias` E×N.
     After lower packs it, `weight` is E×P×K×32 f32 in the layout `packing`, E = 1
-    without `offsets`; `up` is gone and `columns` is N, 2·I where it is gated.
+    without `offsets`; `up` is gone and `columns` is N, 2·I where it is gated. A
+    packed weight of f16 or bf16 is widened by the kernel, one with `blocks` is
+    E×P×B i8 and dequantised by it.
 
     Epilogue `ffn` (first product of an expert): the result has N/2 columns
     where gate and up share a tensor. Epilogue combine (second product), with
@@ -82,8 +84,8 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
       f32, all of rank 1.
     - grouped_matmul-c2: `rows` and combine need `offsets`.
     - grouped_matmul-c3: a plain weight has rank 3, without `offsets` rank 2; a
-      packed one rank 4 (without `offsets` also 3, without E) with last size 32.
-      Its element type is a float.
+      packed one rank 4 (without `offsets` also 3, without E) with last size 32,
+      with `blocks` rank 3. Its element type is a float, with `blocks` i8.
     - grouped_matmul-c4: K of the weight is the number of columns of `x`, E one
       less than the length of `offsets`, 1 without.
     - grouped_matmul-c5: `up` is given, with the type of `weight`, exactly where
@@ -91,7 +93,8 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     - grouped_matmul-c6: `columns` is given exactly where the weight is packed,
       which has a panel for 32 of them begun (gate_up16: 16 pairs).
     - grouped_matmul-c7: packing gate_up16 exactly where a packed weight's `ffn`
-      is gated; then the order is out_in and there is no `plan` any more.
+      is gated; then the order is out_in and there is no `plan` any more. `blocks`
+      is given only there, and the last size is the bytes of a panel.
     - grouped_matmul-c8: the result has N columns, N/2 where one weight holds gate
       and up; N is even there.
     - grouped_matmul-c9: `bias` has N elements per expert, I where gate and up are
@@ -118,7 +121,8 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     DefaultValuedAttr<Moe_WeightOrderAttr, "::moe::WeightOrder::OutIn">:$order,
     DefaultValuedAttr<Moe_PackingFamilyAttr, "::moe::PackingFamily::Plain">:$packing,
     OptionalAttr<I64Attr>:$columns,
-    OptionalAttr<Moe_OriginAttr>:$origin, OptionalAttr<Moe_PlanAttr>:$plan);
+    OptionalAttr<Moe_OriginAttr>:$origin, OptionalAttr<Moe_PlanAttr>:$plan,
+    OptionalAttr<Moe_BlocksAttr>:$blocks);
   let assemblyFormat = [{
     $x (`rows` `(` $rows^ `:` type($rows) `)`)? (`offsets` `(` $offsets^ `:` type($offsets) `)`)?
     `weight` `(` $weight `:` type($weight) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?

@@ -19,9 +19,9 @@ std::string layerName(mlir::Operation *op);
 /// "op 'moe.experts' of layer 'x'" or "op 'moe.experts'" where no name is known; for messages about ops of one layer.
 std::string describeOp(mlir::Operation *op);
 
-/// The stored weight that `matmul` multiplies with if a kernel of ours can do the product: 2-D, f32 rows and results, and a
-/// `moe.weight_ref` of f32, f16 or bf16 as right side. A null op otherwise.
-WeightRefOp storedWeightOf(mlir::linalg::MatmulOp matmul);
+/// The stored weight that `matmul` multiplies with if a kernel of ours can do the product: 2-D, f32 rows and results, and as right side a
+/// `moe.weight_ref` of f32, f16 or bf16 or a `moe.dequant` of weights. Null otherwise.
+mlir::Value storedWeightOf(mlir::linalg::MatmulOp matmul);
 
 } // namespace moe
 

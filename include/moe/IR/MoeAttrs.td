@@ -174,7 +174,20 @@ def Moe_QuantFormat : Moe_Enum<"QuantFormat", "format of quantised weights", [
   I32EnumAttrCase<"Fp8Block", 2, "fp8_block">,
   I32EnumAttrCase<"Mxfp4", 3, "mxfp4">,
   I32EnumAttrCase<"Nf4", 4, "nf4">,
-  I32EnumAttrCase<"TernaryDict", 5, "ternary_dict">]>;
+  I32EnumAttrCase<"TernaryDict", 5, "ternary_dict">,
+  I32EnumAttrCase<"Int8Group", 6, "int8_group">,
+  I32EnumAttrCase<"Int2Group", 7, "int2_group">,
+  I32EnumAttrCase<"Nvfp4", 8, "nvfp4">]>;
+
+def Moe_PanelCode : Moe_Enum<"PanelCode", "what a code in a panel of blocks stands for", [
+  // Unsigned, less the zero point; without one less 2^(bits-1), and int8 is stored as what is left.
+  I32EnumAttrCase<"Int8", 0, "int8">,
+  I32EnumAttrCase<"Int4", 1, "int4">,
+  I32EnumAttrCase<"Int2", 2, "int2">,
+  // The floats and the table of moe.dequant.
+  I32EnumAttrCase<"E2m1", 3, "e2m1">,
+  I32EnumAttrCase<"Nf4", 4, "nf4">,
+  I32EnumAttrCase<"E4m3", 5, "e4m3">]>;
 
 class Moe_Attr<string name, string attrMnemonic>
     : AttrDef<Moe_Dialect, name> { let mnemonic = attrMnemonic; }
@@ -256,14 +269,49 @@ def Moe_CapacityAttr : Moe_Attr<"Capacity", "capacity"> {
 def Moe_QuantAttr : Moe_Attr<"Quant", "quant"> {
   let summary = "how a quantised weight is stored";
   let description = [{
-    `group_size` is the number of weights that share a scale, along the last
-    dim, for fp8_block along both; `bits` those of a stored number, 0: the
-    format's. Checked where it is used: quant-c1 and quant-c2 of `moe.dequant`.
+    `group_size` is the number of weights that share a scale along dim `axis`
+    (-1 the last, -2 the one before), for fp8_block along both; 0: all of them
+    (mxfp4: 32, nvfp4: 16). `bits` are those of a stored number, 0: the
+    format's. Checked where it is used: quant-c1 to quant-c3 of `moe.dequant`.
   }];
   let parameters = (ins EnumParameter<Moe_QuantFormat>:$format,
                         DefaultValuedParameter<"int64_t", "0">:$group_size,
-                        DefaultValuedParameter<"int64_t", "0">:$bits);
+                        DefaultValuedParameter<"int64_t", "0">:$bits,
+                        DefaultValuedParameter<"int64_t", "-1">:$axis);
   let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Moe_BlocksAttr : Moe_Attr<"Blocks", "blocks"> {
+  let summary = "layout of panels whose weights are quantised";
+  let description = [{
+    A panel is bytes: a block for each `group` values of k begun. A block is 32
+    scales, 32 zero points (u8 or f32) where `zero` has a type, and the codes of
+    `group` values of k, at the byte of column c of the panel:
+    - 8 bits: `32·k + c`;
+    - 4 bits: `16·k + c mod 16`, the low half for c < 16;
+    - 2 bits: `16·(k / 2) + c mod 16`, bits `4·(k mod 2) + 2·(c / 16)` on.
+
+    The last block has the size of the others; its codes past K are 0. An
+    element is `scale · (code - zero)`, in f32, as in `moe.dequant`.
+
+    Constraints: blocks-c1: group is at least 1; blocks-c2: `scale` is f32, f16
+    or bf16; blocks-c3: `zero` is absent, f32 or i8, and only for integers.
+  }];
+  let parameters = (ins EnumParameter<Moe_PanelCode>:$code, "int64_t":$group, "::mlir::Type":$scale,
+                        OptionalParameter<"::mlir::Type">:$zero);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bits of a code.
+    int64_t bits() const;
+    /// Bytes of the scales, of the zero points and of the codes of one block.
+    int64_t scaleBytes() const;
+    int64_t zeroBytes() const;
+    int64_t codeBytes() const;
+    int64_t blockBytes() const { return scaleBytes() + zeroBytes() + codeBytes(); }
+    /// Bytes of a panel of `depth` values of k.
+    int64_t panelBytes(int64_t depth) const { return (depth + getGroup() - 1) / getGroup() * blockBytes(); }
+  }];
 }
 
 def Moe_FileAttr : Moe_Attr<"File", "file"> {

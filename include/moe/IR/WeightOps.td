@@ -12,8 +12,10 @@ def Moe_WeightOp : Moe_Op<"weight",
     attribute for a weight written by hand in the `.mlir`. A packed weight has
     no source of its own: `packing` names the layout, `from` the weights that
     it is made of (two for `gate_up16` of separate tensors), `order` and `gate`
-    how to read those. `section` and `offset` are its place in
-    `model.weights`; the lower stage gives them.
+    how to read those. With `dequant` each of them is quantised: `from` names its
+    payload, its scales and, where it has some, its zero points, one after the
+    other, and the type is that of its values. `section` and `offset` are its
+    place in `model.weights`; the lower stage gives them.
 
     Constraints:
     - weight-c1: it has a `source` or is `packed`, not both.
@@ -24,13 +26,18 @@ def Moe_WeightOp : Moe_Op<"weight",
     - weight-c5: `from` is given exactly where it is packed, `order` and `gate`
       exactly where it is packed in panels (not plain: that only converts).
     - weight-c6: packing panel32 has gate none, gate_up16 another; `from` names
-      two weights for separate, else one.
-    - weight-c7: a type packed in panels is E×P×K×32 of f32.
+      two weights for separate, else one; with `dequant`, two or three for each.
+    - weight-c7: a type packed in panels is E×P×K×32 of f32, f16 or bf16, with
+      `blocks` E×P×B of i8, B the bytes of a panel.
     - weight-c8: `section` and `offset` are both given or neither; not negative,
       the offset a multiple of 64.
     - weight-c9: `from` names weights with a source: for panels, of floats and
       rank 2 (E is 1) or 3, whose E, K and number of panels are those of the
       packed type; for plain, of its sizes.
+    - weight-c10: `dequant` is given only where it is packed in panels; the parts
+      fit each other and the type of the values (dequant-c4 to dequant-c6 of
+      `moe.dequant`), which weight-c9 speaks of then.
+    - weight-c11: `blocks` is given only with `dequant`.
 
     Lifespan: created by import (sources) and lower (packed), read by package.
 
@@ -49,12 +56,15 @@ def Moe_WeightOp : Moe_Op<"weight",
                        OptionalAttr<Moe_WeightOrderAttr>:$order,
                        OptionalAttr<Moe_GateLayoutAttr>:$gate,
                        OptionalAttr<I64Attr>:$section,
-                       OptionalAttr<I64Attr>:$offset);
+                       OptionalAttr<I64Attr>:$offset,
+                       OptionalAttr<Moe_QuantAttr>:$quant,
+                       OptionalAttr<TypeAttrOf<AnyRankedTensor>>:$values,
+                       OptionalAttr<Moe_BlocksAttr>:$blocks);
   let assemblyFormat = [{
     ($sym_visibility^)? $sym_name `:` $type (`source` `(` $source^ `)`)?
     (`packed` `(` custom<Keyword>($packing)^ `)`)? (`from` `(` $from^ `)`)?
     (`order` `(` custom<Keyword>($order)^ `)`)? (`gate` `(` custom<Keyword>($gate)^ `)`)?
-    (`section` $section^)? (`at` $offset^)? attr-dict
+    (`dequant` `(` $quant^ `,` $values `)`)? (`blocks` `(` $blocks^ `)`)? (`section` $section^)? (`at` $offset^)? attr-dict
   }];
   let hasVerifier = 1;
 }

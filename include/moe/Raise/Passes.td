@@ -25,8 +25,18 @@ def RaiseExpandLayers : Moe_RecogniserPass<"moe-raise-expand-layers"> {
   }];
 }
 
+def RaiseQuantizedWeights : Moe_RecogniserPass<"moe-raise-quantized-weights"> {
+  let summary = "stored weights that the graph dequantises become moe.dequant";
+  let description = [{
+    com.microsoft.MatMulNBits becomes a MatMul with the transpose of a
+    `moe.dequant`; a DequantizeLinear of a stored weight (per row, per column, or
+    in blocks along one of the last two dims) becomes a `moe.dequant`. One of a
+    computed value, or in groups that `moe.dequant` cannot say, is left.
+  }];
+}
+
 def RaiseFusedExperts : Moe_RecogniserPass<"moe-raise-fused-experts"> {
-  let summary = "com.microsoft.MoE becomes the chain of moe ops";
+  let summary = "com.microsoft.MoE and QMoE become the chain of moe ops";
   let description = [{
     The node is read by its schema: softmax over all experts, then the k best,
     normalised where `normalize_routing_weights` is 1; `gelu` is the tanh form;
@@ -34,6 +44,12 @@ def RaiseFusedExperts : Moe_RecogniserPass<"moe-raise-fused-experts"> {
     projection in fc3 (0), with limit, alpha and beta. Weights of old files
     ([E, in, out]) are told by their dims, with a warning. What the schema does not
     say is an error that names the node.
+
+    The weights of QMoE become `moe.dequant`: integers of 2, 4 or 8 bits per row
+    or in blocks, with or without zero points, e4m3 in square blocks, mxfp4 and
+    nvfp4. Bytes that were permuted for CUTLASS are refused. With
+    `router_weights`, the logits choose the experts and that input has their
+    weights.
   }];
 }
 

@@ -208,8 +208,10 @@ void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Value s
   call.x = spec.gather ? arguments.x : b.atF32(arguments.x, b.mul(slot, arguments.xStride));
   call.index = spec.gather ? b.at(arguments.rows, i32, slot) : arguments.rows;
   Value panel = b.add(b.mul(place.expert, b.i64(spec.panels)), place.panel);
-  call.weight = b.atF32(b.atF32(arguments.weight, b.mul(panel, b.i64(spec.k * panelColumns))),
-                        b.mul(place.tile, b.i64(geometry.tileStep)));
+  call.tileColumn = b.mul(place.tile, b.i64(geometry.tileStep));
+  call.weight = b.at(arguments.weight, b.getI8Type(), b.mul(panel, b.i64(spec.panelBytes())));
+  if (!spec.blocks)
+    call.weight = b.at(call.weight, spec.weightElement, call.tileColumn);
   call.out = b.atF32(spec.combine ? arguments.out : b.atF32(arguments.out, b.mul(slot, arguments.outStride)), column);
   call.bias = spec.hasGateBias ? biasPlace(arguments.bias, spec.bias == BiasForm::Interleaved ? 2 : 1) : arguments.bias;
   call.upBias = spec.hasUpBias || spec.bias == BiasForm::Halves ? biasPlace(arguments.upBias, 1) : arguments.upBias;

@@ -1,6 +1,7 @@
 // The loop over K of the micro-kernels.
 #include "MatmulKernel.h"
 
+#include "BlockDecoder.h"
 #include "Epilogue.h"
 
 using namespace mlir;
@@ -16,7 +17,7 @@ func::FuncOp MatmulKernel::emit(ModuleOp module, StringRef name) {
   types.append(KernelArguments::integers, b.getI64Type());
   func::FuncOp function = b.beginFunction(module, name, types);
   arguments = KernelArguments::fromList(function.getArguments());
-  const SmallVector<Value> sums = sumOverK();
+  const SmallVector<Value> sums = spec.blocks ? sumOverBlocks() : sumOverK();
   Epilogue(b, spec, geometry, arguments, rows, tiles).emit(sums);
   func::ReturnOp::create(b);
   return function;
@@ -37,8 +38,8 @@ SmallVector<Value> MatmulKernel::tilePointers() {
   for (int64_t tile = 0; tile < tiles; ++tile) {
     // More tiles than one panel has means whole panels side by side.
     const int64_t panel = tile / geometry.tilesPerPanel, inPanel = tile % geometry.tilesPerPanel;
-    Value start = panel ? b.atF32(arguments.weight, b.mul(panelStride, b.i64(panel))) : arguments.weight;
-    pointers.push_back(b.atF32(start, inPanel * geometry.tileStep));
+    Value start = panel ? b.at(arguments.weight, spec.weightElement, b.mul(panelStride, b.i64(panel))) : arguments.weight;
+    pointers.push_back(inPanel ? b.at(start, spec.weightElement, inPanel * geometry.tileStep) : start);
   }
   return pointers;
 }
@@ -46,7 +47,7 @@ SmallVector<Value> MatmulKernel::tilePointers() {
 void MatmulKernel::prefetch(Value weight) {
   // A tile reads whole lines of the panel or none of its business; kernels for few rows read as many streams as the hardware
   // prefetcher follows by itself.
-  const int64_t tileBytes = 2 * b.lanes() * 4;
+  const int64_t elementBytes = spec.weightElement.getIntOrFloatBitWidth() / 8, tileBytes = 2 * b.lanes() * elementBytes;
   if (tiles > 1 || tileBytes < cacheLineBytes)
     return;
   const auto line = [&](int64_t bytes) {
@@ -54,8 +55,8 @@ void MatmulKernel::prefetch(Value weight) {
   };
   line(0);
   // The second vector is in a line of its own if it is 16 or more columns away.
-  if (geometry.secondVector * 4 >= cacheLineBytes)
-    line(geometry.secondVector * 4);
+  if (geometry.secondVector * elementBytes >= cacheLineBytes)
+    line(geometry.secondVector * elementBytes);
 }
 
 // Sums in the order [row][tile][vector]. K is not unrolled: that makes LLVM's scheduler spill.
@@ -66,18 +67,38 @@ SmallVector<Value> MatmulKernel::sumOverK() {
     Value offset = b.mul(k, b.i64(panelColumns));
     SmallVector<Value> vectors;
     for (Value weight : weights) {
-      Value tile = b.atF32(weight, offset);
-      vectors.push_back(b.load(b.f32Vector(), tile));
-      vectors.push_back(b.load(b.f32Vector(), b.atF32(tile, geometry.secondVector)));
+      Value tile = b.at(weight, spec.weightElement, offset);
+      vectors.push_back(loadWidened(b, spec.weightElement, tile));
+      vectors.push_back(loadWidened(b, spec.weightElement, b.at(tile, spec.weightElement, geometry.secondVector)));
       prefetch(tile);
     }
-    SmallVector<Value> next;
-    for (int64_t row = 0; row < rows; ++row) {
-      Value value = b.broadcast(b.load(b.getF32Type(), b.atF32(x[row], k)));
-      for (Value vector : vectors)
-        next.push_back(b.fma(value, vector, sums[next.size()]));
-    }
-    return next;
+    return multiplyAdd(sums, x, k, vectors);
+  });
+}
+
+SmallVector<Value> MatmulKernel::multiplyAdd(ValueRange sums, ArrayRef<Value> x, Value k, ArrayRef<Value> weights) {
+  SmallVector<Value> next;
+  for (int64_t row = 0; row < rows; ++row) {
+    Value value = b.broadcast(b.load(b.getF32Type(), b.atF32(x[row], k)));
+    for (Value vector : weights)
+      next.push_back(b.fma(value, vector, sums[next.size()]));
+  }
+  return next;
+}
+
+// The same sums where scales hold for a group of k.
+SmallVector<Value> MatmulKernel::sumOverBlocks() {
+  const SmallVector<Value> x = rowPointers();
+  BlockDecoder decoder(b, spec, geometry, tiles, arguments.weight, arguments.tileColumn);
+  const SmallVector<Value> zeros(rows * tiles * 2, b.splat(0.0));
+  Value zero = b.i64(0), one = b.i64(1), group = b.i64(spec.blocks.getGroup());
+  return b.forLoop(zero, b.ceilDiv(arguments.k, group), one, zeros, [&](Value number, ValueRange sums) {
+    const BlockDecoder::Block block = decoder.block(number);
+    Value start = b.mul(number, group), count = b.min(b.sub(arguments.k, start), group);
+    return b.forLoop(zero, count, one, sums, [&](Value k, ValueRange inner) {
+      const SmallVector<Value> weights = decoder.weights(block, k);
+      return multiplyAdd(inner, x, b.add(start, k), weights);
+    });
   });
 }
 

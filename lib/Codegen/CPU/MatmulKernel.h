@@ -13,20 +13,22 @@ namespace moe {
 struct KernelArguments {
   /// Row-major x, or its row 0 where rows are gathered by `index` (i32 per row).
   mlir::Value x, index;
-  /// The tile's first vector in its panel.
+  /// The tile's first vector in its panel; the panel where it has blocks.
   mlir::Value weight;
   /// Result, row 0 of the result where `combine` rows are given.
   mlir::Value out;
   mlir::Value bias, upBias, combineRows, combineWeights;
   /// Length of the sums; distance of rows of x and of the result in elements; result columns from the tile's first one on.
   mlir::Value k, xStride, outStride, columns;
+  /// First column of the tile in its panel.
+  mlir::Value tileColumn;
 
-  static constexpr int pointers = 8, integers = 4;
+  static constexpr int pointers = 8, integers = 5;
   llvm::SmallVector<mlir::Value> list() const {
-    return {x, index, weight, out, bias, upBias, combineRows, combineWeights, k, xStride, outStride, columns};
+    return {x, index, weight, out, bias, upBias, combineRows, combineWeights, k, xStride, outStride, columns, tileColumn};
   }
   static KernelArguments fromList(mlir::ValueRange v) {
-    return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11]};
+    return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[12]};
   }
 };
 
@@ -52,6 +54,9 @@ private:
   llvm::SmallVector<mlir::Value> rowPointers();
   llvm::SmallVector<mlir::Value> tilePointers();
   llvm::SmallVector<mlir::Value> sumOverK();
+  llvm::SmallVector<mlir::Value> sumOverBlocks();
+  llvm::SmallVector<mlir::Value> multiplyAdd(mlir::ValueRange sums, llvm::ArrayRef<mlir::Value> x, mlir::Value k,
+                                             llvm::ArrayRef<mlir::Value> weights);
   void prefetch(mlir::Value weight);
 
   KernelBuilder &b;

@@ -31,6 +31,10 @@ LogicalResult checkKernelMemRef(Operation *op, StringRef name, Value value, Type
 
 static LogicalResult checkOperands(GroupedMatmulOp op) {
   const Type f32 = Float32Type::get(op.getContext()), i32 = IntegerType::get(op.getContext(), 32);
+  Type weightElement = cast<ShapedType>(op.getWeight().getType()).getElementType();
+  const bool isPanel = op.getBlocks() ? weightElement.isInteger(8) : weightElement.isF16() || weightElement.isBF16();
+  if (!isPanel)
+    weightElement = f32;
   struct Check {
     StringRef name;
     Value value;
@@ -41,7 +45,7 @@ static LogicalResult checkOperands(GroupedMatmulOp op) {
   const Check checks[] = {{"x", op.getX(), f32, {2}, false},
                           {"rows", op.getRows(), i32, {1}, true},
                           {"offsets", op.getOffsets(), i32, {1}, true},
-                          {"weight", op.getWeight(), f32, {3, 4}, true},
+                          {"weight", op.getWeight(), weightElement, {3, 4}, true},
                           {"bias", op.getBias(), f32, {1, 2}, true},
                           {"up_bias", op.getUpBias(), f32, {1, 2}, true},
                           {"combine_rows", op.getCombineRows(), i32, {1}, true},
@@ -59,9 +63,19 @@ static LogicalResult readShapes(GroupedMatmulOp op, MatmulSpec &spec) {
   if (!weight.hasStaticShape())
     return op.emitOpError() << "'weight' must have a static shape, found " << weight;
   const auto shape = weight.getShape();
-  spec.experts = shape.size() == 4 ? shape.front() : 1;
-  spec.panels = shape[shape.size() - 3];
-  spec.k = shape[shape.size() - 2];
+  spec.weightElement = weight.getElementType();
+  spec.blocks = op.getBlocksAttr();
+  if (spec.blocks) {
+    spec.experts = shape.front();
+    spec.panels = shape[1];
+    spec.k = cast<MemRefType>(op.getX().getType()).getDimSize(1);
+    if (ShapedType::isDynamic(spec.k))
+      return op.emitOpError() << "'x' must have a static number of columns";
+  } else {
+    spec.experts = shape.size() == 4 ? shape.front() : 1;
+    spec.panels = shape[shape.size() - 3];
+    spec.k = shape[shape.size() - 2];
+  }
   spec.columns = cast<MemRefType>(op.getOuts()[0].getType()).getDimSize(1);
   if (ShapedType::isDynamic(spec.columns))
     return op.emitOpError() << "'outs' must have a static number of columns";
@@ -93,10 +107,18 @@ FailureOr<MatmulSpec> MatmulSpec::read(GroupedMatmulOp op) {
   return spec;
 }
 
+int64_t MatmulSpec::panelBytes() const {
+  return blocks ? blocks.panelBytes(k) : k * panelColumns * weightElement.getIntOrFloatBitWidth() / 8;
+}
+
 std::string MatmulSpec::kernelKey() const {
   std::string text;
   llvm::raw_string_ostream stream(text);
   stream << gateUp << gather << combine << static_cast<int>(bias) << hasGateBias << hasUpBias << hasTail() << ' ';
+  // Kernels get K as an argument, but a number of blocks and the distance of panels depend on it.
+  stream << weightElement << ' ';
+  if (blocks)
+    stream << blocks << ' ' << k << ' ';
   // The gate layout shows in the place of the bias only.
   if (ffn)
     stream << static_cast<int>(ffn.getActivation()) << ' ' << ffn.alphaValue() << ' ' << ffn.upOffsetValue() << ' '

@@ -39,7 +39,13 @@ struct MatmulSpec {
   bool hasGateBias = false, hasUpBias = false;
   /// Null: no activation.
   FfnAttr ffn;
+  /// Element of the panels: f32, f16 or bf16; bytes where there are blocks.
+  mlir::Type weightElement;
+  /// Null: the panels hold floats.
+  BlocksAttr blocks;
 
+  /// Bytes of one panel.
+  int64_t panelBytes() const;
   /// Columns of the result that one panel makes.
   int64_t panelResultColumns() const { return gateUp ? 16 : 32; }
   /// True if the last panel is not full.

@@ -20,6 +20,7 @@ static void addSimplification(OpPassManager &pm, const moe::CpuCodegenOptions &o
   pm.addPass(moe::createCpuExpandReshapes());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
+  pm.addPass(moe::createCpuWidenHalves({options.features}));
   // Without the instruction, LLVM would call a function of the compiler's own library to round to bf16.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = !llvm::is_contained(llvm::split(options.features, ','), "+avx512bf16");

@@ -62,6 +62,18 @@ def CpuExpandFma : Pass<"moe-cpu-expand-fma", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def CpuWidenHalves : Pass<"moe-cpu-widen-halves", "::mlir::ModuleOp"> {
+  let summary = "f16 and bf16 are extended, computed in f32 and rounded";
+  let description = [{
+    An operation of `arith` on f16 or bf16 gets operands that are extended and a
+    result that is rounded. Without `+f16c` and `+avx512f` among the features,
+    conversions between f16 and f32 become integer arithmetic: exact, and to
+    nearest with ties to even.
+  }];
+  let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string of the ISA version: +avx2,+fma">];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def CpuFinishFunctions : Pass<"moe-cpu-finish-functions", "::mlir::ModuleOp"> {
   let summary = "linkage, target features and vector width of every LLVM function";
   let description = [{

@@ -1,0 +1,73 @@
+// Reads a packed weight's recipe from its op. The verifier has seen it, but package reads files and must not trust that one ran.
+#include "PanelPlan.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace moe {
+
+std::pair<unsigned, int64_t> PanelPlan::sourceColumn(int64_t p, int64_t c) const {
+  if (packing == PackingFamily::Panel32) {
+    int64_t n = p * panelWidth + c;
+    return {0, n < columns ? n : -1};
+  }
+  const int64_t pair = p * pairsPerPanel + c % pairsPerPanel, isUp = c / pairsPerPanel;
+  const int64_t pairs = gate == GateLayout::Separate ? columns : columns / 2;
+  if (pair >= pairs)
+    return {0, -1};
+  switch (gate) {
+  case GateLayout::Separate:
+    return {static_cast<unsigned>(isUp), pair};
+  case GateLayout::Interleaved:
+    return {0, 2 * pair + isUp};
+  default:
+    return {0, isUp * pairs + pair};
+  }
+}
+
+InFlightDiagnostic packingError(WeightOp op) { return op.emitError() << "weight @" << op.getSymName() << ": "; }
+
+FailureOr<PanelPlan> planPanels(WeightOp op, ArrayRef<RankedTensorType> sources) {
+  PanelPlan plan;
+  plan.packing = *op.getPacking();
+  plan.gate = op.getGate().value_or(GateLayout::None);
+  const bool paired = plan.packing == PackingFamily::GateUp16;
+  if (paired != (plan.gate != GateLayout::None))
+    return packingError(op) << "packing " << stringifyPackingFamily(plan.packing) << " does not fit the gate layout "
+                     << stringifyGateLayout(plan.gate),
+           failure();
+  const size_t expected = plan.gate == GateLayout::Separate ? 2 : 1;
+  if (sources.size() != expected)
+    return packingError(op) << "expected " << expected << " sources, found " << sources.size(), failure();
+  RankedTensorType source = sources.front();
+  if (sources.back() != source || (source.getRank() != 2 && source.getRank() != 3))
+    return packingError(op) << "expected sources of one type and of rank 2 or 3, found " << source << " and " << sources.back(), failure();
+
+  const int64_t rank = source.getRank();
+  const bool outIn = op.getOrder().value_or(WeightOrder::OutIn) == WeightOrder::OutIn;
+  plan.experts = rank == 3 ? source.getDimSize(0) : 1;
+  plan.columns = source.getDimSize(rank - (outIn ? 2 : 1));
+  plan.depth = source.getDimSize(rank - (outIn ? 1 : 2));
+  plan.columnStride = outIn ? plan.depth : 1;
+  plan.depthStride = outIn ? 1 : plan.columns;
+  if (paired && expected == 1 && plan.columns % 2 != 0)
+    return packingError(op) << "expected an even number of gate and up columns, found " << plan.columns, failure();
+  const int64_t pairs = expected == 2 ? plan.columns : plan.columns / 2;
+  plan.panels = paired ? llvm::divideCeil(pairs, pairsPerPanel) : llvm::divideCeil(plan.columns, panelWidth);
+
+  auto target = cast<RankedTensorType>(op.getType());
+  SmallVector<int64_t> sizes = {plan.experts, plan.panels};
+  if (op.getBlocks())
+    sizes.push_back(op.getBlocks()->panelBytes(plan.depth));
+  else
+    sizes.append({plan.depth, panelWidth});
+  auto wanted = RankedTensorType::get(sizes, target.getElementType());
+  if (target != wanted)
+    return packingError(op) << "expected the type " << wanted << " for " << stringifyPackingFamily(plan.packing) << " of " << source << ", found "
+                     << target,
+           failure();
+  return plan;
+}
+
+} // namespace moe

@@ -1,0 +1,33 @@
+// The panels that a packed weight has and which source column fills which panel column. Layouts: MoeAttrs.td, PackingFamily.
+#ifndef MOE_LIB_PACKAGE_PANELPLAN_H
+#define MOE_LIB_PACKAGE_PANELPLAN_H
+
+#include "moe/IR/MoeDialect.h"
+
+namespace moe {
+
+/// Columns of the product in a panel, and pairs of gate and up columns in one of pairs.
+inline constexpr int64_t panelWidth = 32, pairsPerPanel = panelWidth / 2;
+
+/// The recipe of a panel layout, checked against its types.
+struct PanelPlan {
+  int64_t experts, panels, depth;
+  int64_t columns; ///< Columns of each source.
+  PackingFamily packing;
+  GateLayout gate;
+  /// Distance in elements between neighbours along the column and along k.
+  int64_t columnStride, depthStride;
+
+  /// The source and its column that fill column `c` of panel `p`; -1 if that column is padding.
+  std::pair<unsigned, int64_t> sourceColumn(int64_t p, int64_t c) const;
+};
+
+/// The start of every message about a weight.
+mlir::InFlightDiagnostic packingError(WeightOp op);
+
+/// The recipe of `op` from sources whose values have these types; an error where it does not fit them or the type of `op`.
+mlir::FailureOr<PanelPlan> planPanels(WeightOp op, llvm::ArrayRef<mlir::RankedTensorType> sources);
+
+} // namespace moe
+
+#endif // MOE_LIB_PACKAGE_PANELPLAN_H

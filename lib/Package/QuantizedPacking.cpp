@@ -1,0 +1,194 @@
+// Quantised sources become panels of blocks, which kernels dequantise, or of f32, where every code is decoded once, here.
+#include "QuantizedPacking.h"
+
+#include "PanelPlan.h"
+#include "QuantizedSource.h"
+
+#include <cmath>
+#include <cstring>
+
+using namespace mlir;
+
+namespace moe {
+
+namespace {
+
+/// Values of k per piece of a panel of f32, as for panels that are only rearranged.
+constexpr int64_t blockDepth = 1024;
+
+/// Writes the panels of one weight.
+class PanelWriter {
+public:
+  PanelWriter(WeightOp op, const PanelPlan &plan, ArrayRef<QuantizedSource> sources, ByteSink sink)
+      : plan(plan), blocks(op.getBlocksAttr()), outIn(op.getOrder().value_or(WeightOrder::OutIn) == WeightOrder::OutIn), sources(sources),
+        sink(sink) {}
+
+  /// False once the sink fails.
+  bool write() {
+    for (int64_t e = 0; e < plan.experts; ++e)
+      for (int64_t p = 0; p < plan.panels; ++p)
+        if (!(blocks ? writeBlocks(e, p) : writeFloats(e, p)))
+          return false;
+    return true;
+  }
+
+private:
+  bool writeFloats(int64_t e, int64_t p);
+  bool writeBlocks(int64_t e, int64_t p);
+  void fillColumn(const QuantizedSource &source, int64_t e, int64_t column, int64_t c, int64_t k0, int64_t count, uint8_t *block);
+  void storeScale(const QuantizedSource &source, int64_t scale, uint8_t *to);
+  void storeZero(const QuantizedSource &source, int64_t scale, uint8_t *to);
+  void storeCode(unsigned code, int64_t c, int64_t k, uint8_t *codes);
+
+  /// The element of column `column` and value `k` as the source counts rows and columns.
+  std::pair<int64_t, int64_t> rowColumn(int64_t column, int64_t k) const {
+    return outIn ? std::pair(column, k) : std::pair(k, column);
+  }
+
+  const PanelPlan &plan;
+  const BlocksAttr blocks;
+  const bool outIn;
+  const ArrayRef<QuantizedSource> sources;
+  const ByteSink sink;
+  std::vector<uint8_t> buffer;
+};
+
+} // namespace
+
+bool PanelWriter::writeFloats(int64_t e, int64_t p) {
+  for (int64_t k0 = 0; k0 < plan.depth; k0 += blockDepth) {
+    const int64_t count = std::min(blockDepth, plan.depth - k0);
+    buffer.assign(count * panelWidth * sizeof(float), 0);
+    for (int64_t c = 0; c < panelWidth; ++c) {
+      const auto [number, column] = plan.sourceColumn(p, c);
+      for (int64_t k = 0; column >= 0 && k < count; ++k) {
+        const auto [row, inRow] = rowColumn(column, k0 + k);
+        const float value = sources[number].value(e, row, inRow);
+        std::memcpy(buffer.data() + (k * panelWidth + c) * sizeof(float), &value, sizeof(float));
+      }
+    }
+    if (!sink(buffer))
+      return false;
+  }
+  return true;
+}
+
+bool PanelWriter::writeBlocks(int64_t e, int64_t p) {
+  for (int64_t k0 = 0; k0 < plan.depth; k0 += blocks.getGroup()) {
+    const int64_t count = std::min(blocks.getGroup(), plan.depth - k0);
+    buffer.assign(blocks.blockBytes(), 0);
+    for (int64_t c = 0; c < panelWidth; ++c)
+      if (const auto [number, column] = plan.sourceColumn(p, c); column >= 0)
+        fillColumn(sources[number], e, column, c, k0, count, buffer.data());
+    if (!sink(buffer))
+      return false;
+  }
+  return true;
+}
+
+/// Scale, zero point and codes of one column of a block.
+void PanelWriter::fillColumn(const QuantizedSource &source, int64_t e, int64_t column, int64_t c, int64_t k0, int64_t count, uint8_t *block) {
+  const auto [row, inRow] = rowColumn(column, k0);
+  const int64_t scale = source.layout().scaleIndex(e, row, inRow);
+  storeScale(source, scale, block + c * blocks.scaleBytes() / panelWidth);
+  if (blocks.getZero())
+    storeZero(source, scale, block + blocks.scaleBytes() + c * blocks.zeroBytes() / panelWidth);
+  uint8_t *codes = block + blocks.scaleBytes() + blocks.zeroBytes();
+  // Integers are stored without sign; int8 that nothing is subtracted from, with.
+  const bool isInteger = isIntegerFormat(source.layout().format);
+  const unsigned half = 1u << (blocks.bits() - 1);
+  const bool stored8 = blocks.getCode() == PanelCode::Int8 && !blocks.getZero();
+  const unsigned flip = (isInteger && source.layout().isSigned ? half : 0) ^ (stored8 ? half : 0);
+  for (int64_t k = 0; k < count; ++k) {
+    const auto [r, i] = rowColumn(column, k0 + k);
+    storeCode(source.code(e, r, i) ^ flip, c, k, codes);
+  }
+}
+
+void PanelWriter::storeScale(const QuantizedSource &source, int64_t scale, uint8_t *to) {
+  if (blocks.getScale().isF16()) {
+    const uint16_t bits = source.scaleBits(scale);
+    std::memcpy(to, &bits, sizeof(bits));
+    return;
+  }
+  const float value = source.scale(scale);
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  if (blocks.getScale().isBF16()) // exact: the source is bf16 or has fewer bits
+    bits >>= 16;
+  std::memcpy(to, &bits, blocks.getScale().getIntOrFloatBitWidth() / 8);
+}
+
+void PanelWriter::storeZero(const QuantizedSource &source, int64_t scale, uint8_t *to) {
+  const float value = source.zero(scale);
+  if (blocks.getZero().isF32()) {
+    std::memcpy(to, &value, sizeof(value));
+    return;
+  }
+  *to = static_cast<uint8_t>(static_cast<int>(value) + (source.layout().isSigned ? 1 << (blocks.bits() - 1) : 0));
+}
+
+void PanelWriter::storeCode(unsigned code, int64_t c, int64_t k, uint8_t *codes) {
+  switch (blocks.bits()) {
+  case 8:
+    codes[k * panelWidth + c] = static_cast<uint8_t>(code);
+    return;
+  case 4:
+    codes[k * 16 + c % 16] |= static_cast<uint8_t>(code << (4 * (c / 16)));
+    return;
+  default:
+    codes[k / 2 * 16 + c % 16] |= static_cast<uint8_t>(code << (4 * (k % 2) + 2 * (c / 16)));
+  }
+}
+
+/// The sources of a weight, checked against its recipe.
+static FailureOr<std::vector<QuantizedSource>> openSources(WeightOp op, ArrayRef<WeightData> parts) {
+  const size_t count = op.getGate().value_or(GateLayout::None) == GateLayout::Separate ? 2 : 1;
+  if (!op.getValues() || parts.size() % count != 0)
+    return packingError(op) << "expected the type of the values and equally many parts for each of " << count << " sources, found "
+                            << parts.size(),
+           failure();
+  std::vector<QuantizedSource> sources;
+  const size_t each = parts.size() / count;
+  for (size_t first = 0; first < parts.size(); first += each) {
+    auto source = QuantizedSource::get(*op.getQuant(), cast<RankedTensorType>(*op.getValues()), parts.slice(first, each),
+                                       [&]() { return packingError(op); });
+    if (failed(source))
+      return failure();
+    sources.push_back(*source);
+  }
+  return sources;
+}
+
+/// Do the blocks of `op` hold what its sources have?
+static LogicalResult checkBlocks(WeightOp op, const PanelPlan &plan, ArrayRef<QuantizedSource> sources) {
+  const bool outIn = op.getOrder().value_or(WeightOrder::OutIn) == WeightOrder::OutIn;
+  const BlocksAttr blocks = op.getBlocksAttr();
+  for (const QuantizedSource &source : sources) {
+    const QuantLayout &layout = source.layout();
+    const int64_t group = std::min(outIn ? layout.groupColumns : layout.groupRows, plan.depth);
+    const bool hasZeros = layout.zeros != QuantLayout::Zeros::None;
+    const bool floats = layout.zeros == QuantLayout::Zeros::Floats;
+    const Type scale = source.scaleType(), kept = blocks.getScale();
+    const bool fits = kept == scale || kept.isF32() || (kept.isBF16() && scale.getIntOrFloatBitWidth() == 8);
+    if (!fits || blocks.bits() != layout.bits || blocks.getGroup() != group || static_cast<bool>(blocks.getZero()) != hasZeros ||
+        (hasZeros && blocks.getZero().isF32() != floats))
+      return packingError(op) << "its blocks " << blocks << " do not fit " << *op.getQuant() << " with groups of " << group;
+  }
+  return success();
+}
+
+LogicalResult packQuantized(WeightOp op, ArrayRef<WeightData> parts, ByteSink sink) {
+  FailureOr<std::vector<QuantizedSource>> sources = openSources(op, parts);
+  if (failed(sources))
+    return failure();
+  const SmallVector<RankedTensorType> types(sources->size(), cast<RankedTensorType>(*op.getValues()));
+  const FailureOr<PanelPlan> plan = planPanels(op, types);
+  if (failed(plan))
+    return failure();
+  if (op.getBlocksAttr() ? failed(checkBlocks(op, *plan, *sources)) : !cast<RankedTensorType>(op.getType()).getElementType().isF32())
+    return op.getBlocksAttr() ? LogicalResult(failure()) : LogicalResult(packingError(op) << "expected panels of f32, found " << op.getType());
+  return success(PanelWriter(op, *plan, *sources, sink).write());
+}
+
+} // namespace moe

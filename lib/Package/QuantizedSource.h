@@ -1,0 +1,49 @@
+// Reads the parts of a quantised weight element by element: codes, scales, zero points, and the values they make.
+#ifndef MOE_LIB_PACKAGE_QUANTIZEDSOURCE_H
+#define MOE_LIB_PACKAGE_QUANTIZEDSOURCE_H
+
+#include "WeightReader.h"
+#include "moe/IR/Quantization.h"
+
+namespace moe {
+
+/// The float that a little-endian element of a float type stands for; a byte is a power of two (e8m0).
+float readFloat(mlir::Type type, const uint8_t *bytes);
+
+/// One quantised weight. The bytes of its parts must outlive it.
+class QuantizedSource {
+public:
+  /// `parts` are payload, scales and maybe zero points of a weight of type `values`. Misfits are reported through `error`.
+  static mlir::FailureOr<QuantizedSource> get(QuantAttr quant, mlir::RankedTensorType values, llvm::ArrayRef<WeightData> parts,
+                                              llvm::function_ref<mlir::InFlightDiagnostic()> error);
+
+  const QuantLayout &layout() const { return place; }
+
+  /// The code of an element as it lies, without sign.
+  unsigned code(int64_t outer, int64_t row, int64_t column) const {
+    return codeAt(parts[0].bytes, place.codeIndex(outer, row, column));
+  }
+  float scale(int64_t scaleIndex) const;
+  mlir::Type scaleType() const { return parts[1].type.getElementType(); }
+  /// The scale as stored in two bytes; only for scales of f16 and bf16.
+  uint16_t scaleBits(int64_t scaleIndex) const;
+  /// The zero point that belongs to a scale: stored or implied; 0 for formats without.
+  float zero(int64_t scaleIndex) const;
+  /// The dequantised element.
+  float value(int64_t outer, int64_t row, int64_t column) const;
+  /// The number that a code of an integer format stands for before the zero point is subtracted; a table's entry for others.
+  float number(unsigned code) const;
+
+private:
+  unsigned codeAt(llvm::ArrayRef<uint8_t> bytes, int64_t index) const {
+    const int64_t bit = index * place.bits;
+    return bytes[bit / 8] >> (bit % 8) & ((1u << place.bits) - 1);
+  }
+
+  QuantLayout place;
+  llvm::SmallVector<WeightData, 3> parts;
+};
+
+} // namespace moe
+
+#endif // MOE_LIB_PACKAGE_QUANTIZEDSOURCE_H

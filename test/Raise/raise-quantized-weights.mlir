@@ -1,0 +1,62 @@
+// RUN: moe-opt %s -split-input-file --moe-raise-quantized-weights | FileCheck %s
+// The example of the pass, with a bias and zero points as vectors of bytes; views of the parts have the sizes that moe.dequant wants.
+
+// CHECK-LABEL: func.func @product
+// CHECK-SAME: %[[X:.*]]: tensor<?x?x64xf32>, %[[B:.*]]: tensor<32xf32>
+// CHECK: %[[W:.*]] = moe.dequant %{{.*}} scales(%{{.*}} : tensor<32x2xf32>) zeros(%{{.*}} : tensor<32x1xui8>) <format = int4_group, group_size = 32> : tensor<32x32xui8> -> tensor<32x64xf32>
+// CHECK: %[[T:.*]] = moe.onnx "Transpose"(%[[W]]) version 13 {perm = [1, 0]} : (tensor<32x64xf32>) -> tensor<64x32xf32>
+// CHECK: %[[Y:.*]] = moe.onnx "MatMul"(%[[X]], %[[T]])
+// CHECK: moe.onnx "Add"(%[[Y]], %[[B]])
+// CHECK-NOT: MatMulNBits
+// DOC: --moe-raise-quantized-weights
+moe.weight @q : tensor<32x2x16xui8> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
+moe.weight @s : tensor<64xf32> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @product(%x: tensor<?x?x64xf32>, %b: tensor<32xf32>) -> tensor<?x?x32xf32> {
+  %q = moe.weight_ref @q : tensor<32x2x16xui8>
+  %s = moe.weight_ref @s : tensor<64xf32>
+  %z = arith.constant dense<7> : tensor<32xui8>
+  %none = moe.absent : none
+  %y = moe.onnx "MatMulNBits"(%x, %q, %s, %z, %none, %b) domain "com.microsoft" version 1 {K = 64 : i64, N = 32 : i64, bits = 4 : i64, block_size = 32 : i64}
+      : (tensor<?x?x64xf32>, tensor<32x2x16xui8>, tensor<64xf32>, tensor<32xui8>, none, tensor<32xf32>) -> tensor<?x?x32xf32>
+  return %y : tensor<?x?x32xf32>
+}
+
+// -----
+
+// The last block of a row is filled up, and zero points may be numbers.
+
+// CHECK-LABEL: func.func @partial
+// CHECK: moe.dequant %{{.*}} scales(%{{.*}} : tensor<32x3xf16>) zeros(%{{.*}} : tensor<32x3xf16>) <format = int8_group, group_size = 32> : tensor<32x96xui8> -> tensor<32x70xf16>
+moe.weight @q : tensor<32x3x32xui8> source(#moe.file<"model.onnx", offset = 0, length = 3072>)
+func.func @partial(%x: tensor<?x70xf16>) -> tensor<?x32xf16> {
+  %q = moe.weight_ref @q : tensor<32x3x32xui8>
+  %s = arith.constant dense<0.5> : tensor<32x3xf16>
+  %z = arith.constant dense<7.5> : tensor<32x3xf16>
+  %y = moe.onnx "MatMulNBits"(%x, %q, %s, %z) domain "com.microsoft" version 1 {K = 70 : i64, N = 32 : i64, bits = 8 : i64, block_size = 32 : i64}
+      : (tensor<?x70xf16>, tensor<32x3x32xui8>, tensor<32x3xf16>, tensor<32x3xf16>) -> tensor<?x32xf16>
+  return %y : tensor<?x32xf16>
+}
+
+// -----
+
+// DequantizeLinear: in blocks along the rows, and per column. ONNX subtracts nothing from codes without zero points.
+
+// CHECK-LABEL: func.func @linear
+// CHECK: %[[A:.*]] = moe.dequant %{{.*}} scales(%{{.*}} : tensor<2x32xf32>) <format = int4_group, group_size = 32, axis = -2> : tensor<64x32xi4> -> tensor<64x32xf32>
+// CHECK: %[[B:.*]] = moe.dequant %{{.*}} scales(%{{.*}} : tensor<16xf32>) zeros(%{{.*}} : tensor<16xui8>) <format = int8_group, axis = -2> : tensor<32x16xui8> -> tensor<32x16xf32>
+// CHECK: moe.onnx "MatMul"(%{{.*}}, %[[A]])
+// CHECK: moe.onnx "MatMul"(%{{.*}}, %[[B]])
+// CHECK-NOT: DequantizeLinear
+moe.weight @q : tensor<64x32xi4> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
+moe.weight @p : tensor<32x16xui8> source(#moe.file<"model.onnx", offset = 0, length = 512>)
+func.func @linear(%x: tensor<?x64xf32>) -> tensor<?x16xf32> {
+  %q = moe.weight_ref @q : tensor<64x32xi4>
+  %p = moe.weight_ref @p : tensor<32x16xui8>
+  %s = arith.constant dense<0.5> : tensor<2x32xf32>
+  %t = arith.constant dense<0.5> : tensor<16xf32>
+  %w = moe.onnx "DequantizeLinear"(%q, %s) version 21 {axis = 0 : i64, block_size = 32 : i64} : (tensor<64x32xi4>, tensor<2x32xf32>) -> tensor<64x32xf32>
+  %v = moe.onnx "DequantizeLinear"(%p, %t) version 21 {axis = 1 : i64} : (tensor<32x16xui8>, tensor<16xf32>) -> tensor<32x16xf32>
+  %h = moe.onnx "MatMul"(%x, %w) version 13 {} : (tensor<?x64xf32>, tensor<64x32xf32>) -> tensor<?x32xf32>
+  %y = moe.onnx "MatMul"(%h, %v) version 13 {} : (tensor<?x32xf32>, tensor<32x16xf32>) -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
+}
