@@ -135,10 +135,10 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
 
 // -----
 
-// f16: the router's casts, the cast before the weighted sum and the one behind it. Experts stay f16, the sum is f32.
+// f16: the router's casts, the cast before the weighted sum and the one behind it. The weights stay f16, rows and sum are f32.
 
-// CHECK: moe.dispatch ragged {{.*}} -> tensor<?x8xf16>
-// CHECK: moe.experts {{.*}} : tensor<?x8xf16>, tensor<5xi32> -> tensor<?x8xf16>
+// CHECK: moe.dispatch ragged {{.*}} -> tensor<?x8xf32>
+// CHECK: moe.experts {{.*}}xf16>) {{.*}} : tensor<?x8xf32>, tensor<5xi32> -> tensor<?x8xf32>
 // CHECK: moe.combine {{.*}} -> tensor<?x8xf32>
 // CHECK: moe.onnx "Cast"
 moe.weight @wr : tensor<4x8xf16> source(#moe.file<"model.onnx", offset = 0, length = 64>)

@@ -29,7 +29,7 @@ func.func @layer(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf3
 
 // -----
 
-// Static sizes stay static, f16 rows stay f16, a given origin is kept, and weights that are plain constants become stored ones.
+// Static sizes stay static, rows of f16 are widened, a given origin is kept, and weights that are plain constants become stored ones.
 
 // CHECK: moe.weight @"my layer.down" : tensor<4x16x8xf16> source(
 // CHECK: moe.weight @"my layer.gate" : tensor<4x8x32xf16> source(
@@ -37,10 +37,10 @@ func.func @layer(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf3
 // CHECK: moe.score sigmoid %{{.*}} : tensor<6x4xf32>
 // CHECK: moe.select top_k {{.*}} -> tensor<18xi32>, tensor<18xi32>, tensor<18xi32>, tensor<18xi1>, tensor<6x2xf32>
 // CHECK: moe.weigh gather {{.*}} {scale = 2.500000e+00 : f64} {{.*}} -> tensor<18xf32>
-// CHECK: moe.dispatch ragged {{.*}} -> tensor<18x8xf16>
+// CHECK: moe.dispatch ragged {{.*}} -> tensor<18x8xf32>
 // CHECK: moe.experts {{.*}} {ffn = #moe.ffn<activation = silu, gate = halves>, order = #moe<weight_order in_out>, origin = #moe.origin<"my layer", "mlir">}
 // CHECK: %[[SIX:.*]] = arith.constant 6 : index
-// CHECK: moe.combine {{.*}} tokens(%[[SIX]]) {{.*}} -> tensor<6x8xf16>
+// CHECK: moe.combine {{.*}} tokens(%[[SIX]]) {{.*}} -> tensor<6x8xf32>
 func.func @static(%x: tensor<6x8xf16>, %logits: tensor<6x4xf32>) -> tensor<6x8xf16> {
   %w1 = arith.constant dense<0.5> : tensor<4x8x32xf16>
   %w2 = arith.constant dense<0.5> : tensor<4x16x8xf16>

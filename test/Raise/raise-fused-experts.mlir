@@ -161,11 +161,11 @@ func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf32
 
 // -----
 
-// f16: the router runs in f32, the experts in f16.
+// f16: the router runs in f32, and so does the sum over a token's experts.
 
 // CHECK: %[[Z:.*]] = moe.onnx "Cast"(%{{.*}}) {{.*}} : (tensor<?x4xf16>) -> tensor<?x4xf32>
 // CHECK: moe.score softmax %[[Z]]
-// CHECK: moe.combine {{.*}} -> tensor<?x8xf16>
+// CHECK: moe.combine {{.*}} -> tensor<?x8xf32>
 moe.weight @layers.0.fc1 : tensor<4x16x8xf16> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
 moe.weight @layers.0.fc2 : tensor<4x8x16xf16> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
 func.func @main(%x: tensor<?x8xf16>, %logits: tensor<?x4xf16>) -> tensor<?x8xf16> {
@@ -277,11 +277,11 @@ func.func @quantized(%x: tensor<?x48xf32>, %logits: tensor<?x4xf32>) -> tensor<?
 
 // CHECK-LABEL: func.func @router_weights
 // CHECK-SAME: %{{.*}}: tensor<?x8xf32>, %[[Z:.*]]: tensor<?x4xf32>, %[[R:.*]]: tensor<?x4xf32>
-// CHECK: %{{.*}}, %[[IDS:.*]] = moe.onnx "TopK"(%[[Z]], %{{.*}})
-// CHECK: %[[W:.*]] = moe.onnx "GatherElements"(%[[R]], %[[IDS]])
+// CHECK: %[[TOP:.*]]:2 = moe.onnx "TopK"(%[[Z]], %{{.*}})
+// CHECK: %[[W:.*]] = moe.onnx "GatherElements"(%[[R]], %[[TOP]]#1)
 // CHECK: %[[S:.*]] = moe.onnx "ReduceSum"(%[[W]], %{{.*}})
 // CHECK: moe.onnx "Div"(%[[W]], %[[S]])
-// CHECK: moe.assign %[[IDS]]
+// CHECK: moe.assign %[[TOP]]#1
 // CHECK: moe.dequant %{{.*}} scales(%{{.*}} : tensor<4x16xf32>) <format = int8_group> : tensor<4x16x8xui8> -> tensor<4x16x8xf32>
 moe.weight @layers.0.fc1 : tensor<4x16x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 512>)
 moe.weight @layers.0.fc2 : tensor<4x8x16xui8> source(#moe.file<"model.onnx", offset = 0, length = 512>)

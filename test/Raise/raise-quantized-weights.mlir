@@ -7,7 +7,7 @@
 // CHECK: %[[T:.*]] = moe.onnx "Transpose"(%[[W]]) version 13 {perm = [1, 0]} : (tensor<32x64xf32>) -> tensor<64x32xf32>
 // CHECK: %[[Y:.*]] = moe.onnx "MatMul"(%[[X]], %[[T]])
 // CHECK: moe.onnx "Add"(%[[Y]], %[[B]])
-// CHECK-NOT: MatMulNBits
+// CHECK-NOT: onnx "MatMulNBits"
 // DOC: --moe-raise-quantized-weights
 moe.weight @q : tensor<32x2x16xui8> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
 moe.weight @s : tensor<64xf32> source(#moe.file<"model.onnx", offset = 0, length = 256>)
@@ -46,7 +46,7 @@ func.func @partial(%x: tensor<?x70xf16>) -> tensor<?x32xf16> {
 // CHECK: %[[B:.*]] = moe.dequant %{{.*}} scales(%{{.*}} : tensor<16xf32>) zeros(%{{.*}} : tensor<16xui8>) <format = int8_group, axis = -2> : tensor<32x16xui8> -> tensor<32x16xf32>
 // CHECK: moe.onnx "MatMul"(%{{.*}}, %[[A]])
 // CHECK: moe.onnx "MatMul"(%{{.*}}, %[[B]])
-// CHECK-NOT: DequantizeLinear
+// CHECK-NOT: onnx "DequantizeLinear"
 moe.weight @q : tensor<64x32xi4> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
 moe.weight @p : tensor<32x16xui8> source(#moe.file<"model.onnx", offset = 0, length = 512>)
 func.func @linear(%x: tensor<?x64xf32>) -> tensor<?x16xf32> {

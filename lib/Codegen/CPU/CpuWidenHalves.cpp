@@ -103,7 +103,7 @@ struct CpuWidenHalves : impl::CpuWidenHalvesBase<CpuWidenHalves> {
 
   /// Every rounding counts: no flag may let one be folded. What the CPU does not have is expanded.
   void finishConversion(Operation *op, bool expand) {
-    op->setAttr("fastmath", arith::FastMathFlagsAttr::get(&getContext(), arith::FastMathFlags::none));
+    op->removeAttr("fastmath");
     const Type from = op->getOperand(0).getType(), to = op->getResult(0).getType();
     const auto isHalf = [](Type type) { return getElementTypeOrSelf(type).isF16(); };
     if (!isHalf(from) && !isHalf(to))

@@ -5,8 +5,8 @@
 // CHECK-LABEL: func.func @sum
 // CHECK-SAME: (%[[A:.*]]: vector<8xf16>, %[[B:.*]]: vector<8xf16>)
 func.func @sum(%a: vector<8xf16>, %b: vector<8xf16>) -> vector<8xf16> {
-  // CHECK: %[[X:.*]] = arith.extf %[[A]] : vector<8xf16> to vector<8xf32>
-  // CHECK: %[[Y:.*]] = arith.extf %[[B]] : vector<8xf16> to vector<8xf32>
+  // CHECK-DAG: %[[X:.*]] = arith.extf %[[A]] : vector<8xf16> to vector<8xf32>
+  // CHECK-DAG: %[[Y:.*]] = arith.extf %[[B]] : vector<8xf16> to vector<8xf32>
   // CHECK: %[[S:.*]] = arith.addf %[[X]], %[[Y]] : vector<8xf32>
   // CHECK: arith.truncf %[[S]] : vector<8xf32> to vector<8xf16>
   // EXPAND-LABEL: func.func @sum
@@ -15,6 +15,7 @@ func.func @sum(%a: vector<8xf16>, %b: vector<8xf16>) -> vector<8xf16> {
   %0 = arith.addf %a, %b : vector<8xf16>
   return %0 : vector<8xf16>
 }
+// DOC END
 
 // Every sum of two is rounded: no flag lets a pair of conversions be folded.
 // CHECK-LABEL: func.func @twice

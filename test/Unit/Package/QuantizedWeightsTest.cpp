@@ -281,7 +281,7 @@ TEST_F(QuantizedWeightsTest, RefusesBlocksThatDoNotFit) {
   Case c = {"int4_group", 4, 32};
   store(c);
   auto module = mlir::parseSourceString<mlir::ModuleOp>(
-      modules(c, "2x2x1920xi8") + " blocks(<code = int4, group = 32, scale = f32, zero = i8>) section 1 at 0",
+      modules(c, "2x2x2016xi8") + " blocks(<code = int4, group = 32, scale = f32, zero = i8>) section 1 at 0",
       mlir::ParserConfig(&context, /*verifyAfterParse=*/false));
   ASSERT_TRUE(module);
   EXPECT_TRUE(failed(writeWeights(*module, path("model.weights"), [](uint64_t, uint64_t) {})));
