@@ -135,10 +135,24 @@ void MatmulEmitter::zeroColumns(Value firstPanel, Value endPanel) {
   });
 }
 
+// Decoding takes registers too: scales, maybe zero points, and what the codes go through.
+int64_t MatmulEmitter::tilesFor(int64_t rows) const {
+  const int64_t tiles = b.isa.tilesFor(static_cast<int>(rows));
+  return spec.blocks && b.isa.vectorRegisters <= 16 ? std::min<int64_t>(tiles, rows == 1 ? 2 : 1) : tiles;
+}
+
+int64_t MatmulEmitter::passRows() const {
+  if (!spec.blocks)
+    return b.isa.f32Tile.rows;
+  if (b.isa.vectorRegisters <= 16)
+    return std::min(b.isa.f32Tile.rows, spec.blocks.getCode() == PanelCode::E4m3 ? 3 : 4);
+  return std::min(b.isa.f32Tile.rows, spec.blocks.getCode() == PanelCode::E4m3 ? 10 : 12);
+}
+
 // Few rows have kernels of their own, with more columns; they always are a single block.
 void MatmulEmitter::emitUnits(const Expert &expert, Units units) {
   int64_t few = 0;
-  while (b.isa.tilesFor(few + 1) > 1)
+  while (tilesFor(few + 1) > 1)
     ++few;
   b.switchUpTo(b.min(expert.rows, b.i64(few + 1)), few + 1, [&](int64_t rows) {
     if (rows <= few) {
@@ -159,7 +173,7 @@ void MatmulEmitter::emitUnits(const Expert &expert, Units units) {
 }
 
 void MatmulEmitter::emitFewRows(const Expert &expert, Units units, int64_t rows) {
-  const int64_t perPanel = TileGeometry(b.isa, spec.gateUp).tilesPerPanel, tiles = b.isa.tilesFor(rows);
+  const int64_t perPanel = TileGeometry(b.isa, spec.gateUp).tilesPerPanel, tiles = tilesFor(rows);
   const auto panels = [&](Value from, Value to, int64_t panelStep, int64_t tilesPerCall) {
     b.forLoop(from, to, b.i64(panelStep), {}, [&](Value panel, ValueRange) {
       for (int64_t tile = 0; tile < perPanel; tile += tilesPerCall)
@@ -180,7 +194,7 @@ void MatmulEmitter::emitFewRows(const Expert &expert, Units units, int64_t rows)
 
 // The passes have balanced heights: 13 rows are 7 and 6, not 12 and 1.
 void MatmulEmitter::emitRowPasses(Place place, Value firstSlot, Value rows) {
-  const int64_t height = b.isa.f32Tile.rows;
+  const int64_t height = passRows();
   Value passes = b.ceilDiv(rows, b.i64(height));
   b.forLoop(b.i64(0), passes, b.i64(1), {b.i64(0)}, [&](Value pass, ValueRange done) -> SmallVector<Value> {
     Value now = b.ceilDiv(b.sub(rows, done[0]), b.sub(passes, pass));

@@ -55,6 +55,8 @@ private:
   void splitColumns();
   void zeroColumns(mlir::Value firstPanel, mlir::Value endPanel);
   void emitUnits(const Expert &expert, Units units);
+  int64_t tilesFor(int64_t rows) const;
+  int64_t passRows() const;
   void emitFewRows(const Expert &expert, Units units, int64_t rows);
   void emitRowPasses(Place place, mlir::Value firstSlot, mlir::Value rows);
   void callKernel(int64_t rows, int64_t tiles, Place place, mlir::Value slot);

@@ -7,11 +7,11 @@
 // REDEFINE: %{features} = +avx2,+fma,+f16c,+avx512f
 // RUN: %{lower} %t/int4.mlir | %{assemble} -o %t.4.s && FileCheck %s --check-prefixes=INT4,CLEAN --input-file=%t.4.s
 // RUN: %{lower} %t/int8.mlir | %{assemble} -o %t.8.s && FileCheck %s --check-prefixes=INT8,CLEAN --input-file=%t.8.s
-// RUN: %{lower} %t/e4m3.mlir | %{assemble} -o %t.e.s && FileCheck %s --check-prefixes=E4M3 --input-file=%t.e.s
+// RUN: %{lower} %t/e4m3.mlir | %{assemble} -o %t.e.s && FileCheck %s --check-prefixes=E4M3,CLEAN --input-file=%t.e.s
 // RUN: %{lower} %t/bf16.mlir | %{assemble} -o %t.b.s && FileCheck %s --check-prefixes=BF16,CLEAN --input-file=%t.b.s
 // RUN: %{lower} %t/f16.mlir | %{assemble} -o %t.f.s && FileCheck %s --check-prefixes=F16,CLEAN --input-file=%t.f.s
 // REDEFINE: %{features} = +avx2,+fma,+f16c
-// RUN: %{lower} %t/int4.mlir | %{assemble} -o %t.42.s && FileCheck %s --check-prefixes=YMM --input-file=%t.42.s
+// RUN: %{lower} %t/int4.mlir | %{assemble} -o %t.42.s && FileCheck %s --check-prefixes=YMM,CLEAN --input-file=%t.42.s
 
 // 16 bytes make two vectors; the zero point is folded into the table.
 // INT4-LABEL: moe_kernel_f32_8x32:
