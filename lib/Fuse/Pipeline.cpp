@@ -5,6 +5,7 @@
 
 void moe::buildFusePipeline(mlir::OpPassManager &pm, const FuseOptions &options) {
   pm.addNestedPass<mlir::func::FuncOp>(createFuseRoutePermute());
+  pm.addNestedPass<mlir::func::FuncOp>(createFuseExperts());
   pm.addNestedPass<mlir::func::FuncOp>(createFuseDenseProducts());
   pm.addPass(createFuseExpandDequant());
   pm.addNestedPass<mlir::func::FuncOp>(createFuseElementwise());

@@ -68,6 +68,44 @@ struct KernelModel : DstBufferizableOpInterfaceExternalModel<KernelModel<OpTy, n
   }
 };
 
+/// Model of moe.routine: its body is on memrefs in identity layout already. A strided buffer goes through a contiguous copy, also an output.
+struct RoutineModel : DstBufferizableOpInterfaceExternalModel<RoutineModel, RoutineOp> {
+  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand, const AnalysisState &) const {
+    return !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand);
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options, BufferizationState &state) const {
+    auto destination = cast<DestinationStyleOpInterface>(op);
+    SmallVector<Value> operands, results;
+    SmallVector<std::pair<Value, Value>> copiesBack;
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (!isa<TensorType>(operand.get().getType())) {
+        operands.push_back(operand.get());
+        continue;
+      }
+      FailureOr<Value> buffer = getBuffer(rewriter, operand.get(), options, state);
+      FailureOr<Value> plain = succeeded(buffer) ? getContiguous(rewriter, op->getLoc(), *buffer, options) : buffer;
+      if (failed(plain))
+        return failure();
+      operands.push_back(*plain);
+      if (!destination.isDpsInit(&operand))
+        continue;
+      results.push_back(*buffer);
+      if (*plain != *buffer)
+        copiesBack.emplace_back(*plain, *buffer);
+    }
+    OperationState newState(op->getLoc(), op->getName(), operands, TypeRange(), op->getDiscardableAttrDictionary().getValue());
+    newState.propertiesAttr = op->getPropertiesAsAttribute();
+    newState.addRegion()->takeBody(op->getRegion(0));
+    rewriter.create(newState);
+    for (auto [from, to] : copiesBack)
+      if (failed(options.createMemCpy(rewriter, op->getLoc(), from, to)))
+        return failure();
+    replaceOpWithBufferizedValues(rewriter, op, results);
+    return success();
+  }
+};
+
 struct WeightRefModel : BufferizableOpInterface::ExternalModel<WeightRefModel, WeightRefOp> {
   bool isWritable(Operation *, Value, const AnalysisState &) const { return false; }
 
@@ -94,6 +132,7 @@ void registerBufferizableOpInterfaceExternalModels(DialectRegistry &registry) {
     RoutePermuteOp::attachInterface<KernelModel<RoutePermuteOp, true>>(*context);
     GroupedMatmulOp::attachInterface<KernelModel<GroupedMatmulOp, true>>(*context);
     ConcatOp::attachInterface<KernelModel<ConcatOp, false>>(*context);
+    RoutineOp::attachInterface<RoutineModel>(*context);
     WeightRefOp::attachInterface<WeightRefModel>(*context);
   });
 }

@@ -260,6 +260,25 @@ LogicalResult ConcatOp::verify() {
   return size(*this, "the output", out, axis, sum, "sum of the inputs");
 }
 
+LogicalResult RoutineOp::verify() {
+  // routine-c2
+  if (getOuts().empty())
+    return emitOpError("expected at least one of outs, got none");
+  // routine-c1
+  SmallVector<Type> expected(getItems() ? 2 : 0, IndexType::get(getContext()));
+  for (const Type type : llvm::concat<const Type>(getInputs().getTypes(), getOuts().getTypes())) {
+    const auto buffer = dyn_cast<ShapedType>(type);
+    expected.push_back(buffer ? Type(MemRefType::get(buffer.getShape(), buffer.getElementType())) : type);
+  }
+  const Block::BlockArgListType arguments = getBody().getArguments();
+  if (arguments.size() != expected.size())
+    return emitOpError("expected a body of ") << expected.size() << " arguments, got " << arguments.size();
+  for (const auto &[number, argument] : llvm::enumerate(arguments))
+    if (argument.getType() != expected[number])
+      return emitOpError("expected argument ") << number << " of the body of type " << expected[number] << ", got " << argument.getType();
+  return success();
+}
+
 //===-- Memory effects -----------------------------------------------------===//
 
 /// A kernel reads its inputs and writes its outs; on tensors it has no effects.
@@ -278,6 +297,9 @@ void RoutePermuteOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<Memo
   kernelEffects(cast<DestinationStyleOpInterface>(getOperation()), effects);
 }
 void GroupedMatmulOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  kernelEffects(cast<DestinationStyleOpInterface>(getOperation()), effects);
+}
+void RoutineOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
   kernelEffects(cast<DestinationStyleOpInterface>(getOperation()), effects);
 }
 void ConcatOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {

@@ -66,8 +66,7 @@ void LoopEmitter::emitUnstructured() {
     memref::StoreOp::create(builder, loc, value, init.get(), indicesOf(init, 0));
 }
 
-/// The share of this thread of `total` things.
-static std::pair<Value, Value> shareOf(OpBuilder &builder, Location loc, Value total) {
+std::pair<Value, Value> shareOf(OpBuilder &builder, Location loc, Value total) {
   Value thread = ThreadIdOp::create(builder, loc), threads = NumThreadsOp::create(builder, loc);
   Value next = arith::AddIOp::create(builder, loc, thread, arith::ConstantIndexOp::create(builder, loc, 1));
   Value first = arith::MulIOp::create(builder, loc, thread, total), last = arith::MulIOp::create(builder, loc, next, total);

@@ -8,6 +8,9 @@
 
 namespace moe {
 
+/// Begin and end of this thread's share of the things 0 … total (index): contiguous, and a function of the three numbers alone.
+std::pair<mlir::Value, mlir::Value> shareOf(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value total);
+
 class LoopEmitter {
 public:
   LoopEmitter(mlir::OpBuilder &builder, mlir::linalg::LinalgOp op)

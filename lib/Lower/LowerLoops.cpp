@@ -1,4 +1,4 @@
-// linalg ops and moe.concat on memrefs become loops, split over threads; single stores go to thread 0. Expects barriers placed and buffers
+// linalg ops, moe.concat and moe.routine on memrefs become loops, split over threads; single stores go to thread 0. Expects barriers placed and buffers
 // planned: nothing here moves work between threads other than LoopPlan says.
 #include "EntryPoint.h"
 #include "LoopEmitter.h"
@@ -34,12 +34,11 @@ struct LowerLoops : impl::LowerLoopsBase<LowerLoops> {
       } else if (auto concat = dyn_cast<ConcatOp>(op)) {
         emitConcat(builder, entry, concat);
         op.erase();
+      } else if (auto routine = dyn_cast<RoutineOp>(op)) {
+        inlineRoutine(builder, routine);
+        op.erase();
       } else if (auto store = dyn_cast<memref::StoreOp>(op)) {
-        Value thread = ThreadIdOp::create(builder, op.getLoc());
-        Value zero = arith::ConstantIndexOp::create(builder, op.getLoc(), 0);
-        Value isFirst = arith::CmpIOp::create(builder, op.getLoc(), arith::CmpIPredicate::eq, thread, zero);
-        auto ifOp = scf::IfOp::create(builder, op.getLoc(), isFirst, /*withElseRegion=*/false);
-        store->moveBefore(ifOp.thenBlock()->getTerminator());
+        store->moveBefore(onFirstThread(builder, op.getLoc()).thenBlock()->getTerminator());
       }
     }
   }
@@ -53,8 +52,42 @@ private:
   }
 
   void emitConcat(OpBuilder &builder, func::FuncOp entry, ConcatOp concat);
+  static scf::IfOp onFirstThread(OpBuilder &builder, Location loc);
+  static void inlineRoutine(OpBuilder &builder, RoutineOp routine);
   bool mayBeOneBuffer(func::FuncOp entry, Value input, Value output);
 };
+
+/// An empty scf.if that thread 0 alone enters.
+scf::IfOp LowerLoops::onFirstThread(OpBuilder &builder, Location loc) {
+  Value thread = ThreadIdOp::create(builder, loc);
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value isFirst = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, thread, zero);
+  return scf::IfOp::create(builder, loc, isFirst, /*withElseRegion=*/false);
+}
+
+/// Puts the body in the routine's place, on this thread's share of the items.
+void LowerLoops::inlineRoutine(OpBuilder &builder, RoutineOp routine) {
+  Location loc = routine.getLoc();
+  SmallVector<Value> arguments;
+  if (Value items = routine.getItems()) {
+    auto [begin, end] = shareOf(builder, loc, items);
+    arguments = {begin, end};
+  }
+  for (Value operand : llvm::concat<Value>(routine.getInputs(), routine.getOuts())) {
+    Type type = routine.getBody().getArgument(arguments.size()).getType();
+    arguments.push_back(operand.getType() == type ? operand : memref::CastOp::create(builder, loc, type, operand).getResult());
+  }
+  Block *target = routine->getBlock();
+  Block::iterator place = routine->getIterator();
+  if (!routine.getItems()) {
+    target = onFirstThread(builder, loc).thenBlock();
+    place = target->getTerminator()->getIterator();
+  }
+  Block &body = routine.getBody().front();
+  for (auto [from, to] : llvm::zip_equal(body.getArguments(), arguments))
+    from.replaceAllUsesWith(to);
+  target->getOperations().splice(place, body.getOperations());
+}
 
 /// Whether input and output are a past and its present.
 bool LowerLoops::mayBeOneBuffer(func::FuncOp entry, Value input, Value output) {

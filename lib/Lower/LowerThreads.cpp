@@ -193,12 +193,14 @@ LogicalResult LowerThreads::collectUses(Operation *op, SmallVectorImpl<MemoryUse
     addUse(uses, store.getMemRef(), true, Owner{Owner::First});
     return success();
   }
-  if (isa<memref::LoadOp, ConcatOp, RoutePermuteOp, GroupedMatmulOp>(op)) {
+  if (isa<memref::LoadOp, ConcatOp, RoutePermuteOp, GroupedMatmulOp, RoutineOp>(op)) {
+    auto routine = dyn_cast<RoutineOp>(op);
+    const Owner owner{routine && !routine.getItems() ? Owner::First : Owner::Shared};
     auto effects = cast<MemoryEffectOpInterface>(op);
     SmallVector<MemoryEffects::EffectInstance> instances;
     effects.getEffects(instances);
     for (const MemoryEffects::EffectInstance &effect : instances)
-      addUse(uses, effect.getValue(), isa<MemoryEffects::Write>(effect.getEffect()), Owner());
+      addUse(uses, effect.getValue(), isa<MemoryEffects::Write>(effect.getEffect()), owner);
     return success();
   }
   if (isa<memref::AllocOp, func::ReturnOp>(op) || (isMemoryEffectFree(op) && op->getNumRegions() == 0))

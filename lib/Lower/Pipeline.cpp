@@ -6,6 +6,7 @@
 using namespace mlir;
 
 void moe::buildLowerPipeline(OpPassManager &pm, const LowerOptions &options) {
+  pm.addPass(createLowerRouting());
   pm.addPass(createLowerPackWeights());
   pm.addPass(createLowerShapes());
   pm.addPass(createCanonicalizerPass());

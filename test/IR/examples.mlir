@@ -112,3 +112,19 @@ func.func @kernels(%x: tensor<?x64xf32>, %z: tensor<?x8xf32>, %r: tensor<?xi32>,
   moe.barrier
   return %h, %all : tensor<?x96xf32>, tensor<1x?x64xf32>
 }
+
+// A step of a layer as loops.
+// CHECK-LABEL: func.func @routine
+// CHECK: moe.routine "double"
+func.func @routine(%T: index, %x: tensor<?xf32>, %e: tensor<?xf32>) -> tensor<?xf32> {
+  %0 = moe.routine "double" items(%T) ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32> {
+  ^bb0(%begin: index, %end: index, %in: memref<?xf32>, %out: memref<?xf32>):
+    %one = arith.constant 1 : index
+    scf.for %i = %begin to %end step %one {
+      %v = memref.load %in[%i] : memref<?xf32>
+      %w = arith.addf %v, %v : f32
+      memref.store %w, %out[%i] : memref<?xf32>
+    }
+  }
+  return %0 : tensor<?xf32>
+}

@@ -334,3 +334,36 @@ func.func @concat_c5(%q: tensor<3x64xf32>, %p: tensor<4x64xf32>, %y: tensor<8x64
   %o = moe.concat axis 0 ins(%q, %p : tensor<3x64xf32>, tensor<4x64xf32>) outs(%y : tensor<8x64xf32>) -> tensor<8x64xf32>
   return
 }
+
+// -----
+
+// routine-c1
+func.func @arguments(%x: tensor<?xf32>, %n: index) {
+  // expected-error @below {{expected a body of 4 arguments, got 2}}
+  %0 = moe.routine "r" items(%n) ins(%x : tensor<?xf32>) outs(%x : tensor<?xf32>) -> tensor<?xf32> {
+  ^bb0(%in: memref<?xf32>, %out: memref<?xf32>):
+  }
+  return
+}
+
+// -----
+
+// routine-c1
+func.func @layout(%x: tensor<?xf32>) {
+  // expected-error @below {{expected argument 0 of the body of type 'memref<?xf32>', got 'memref<?xf32, strided<[2]>>'}}
+  %0 = moe.routine "r" outs(%x : tensor<?xf32>) -> tensor<?xf32> {
+  ^bb0(%out: memref<?xf32, strided<[2]>>):
+  }
+  return
+}
+
+// -----
+
+// routine-c2
+func.func @outs() {
+  // expected-error @below {{expected at least one of outs, got none}}
+  "moe.routine"() <{name = "r", operandSegmentSizes = array<i32: 0, 0, 0>}> ({
+  ^bb0:
+  }) : () -> ()
+  return
+}

@@ -49,3 +49,22 @@ func.func @threads() {
   moe.barrier
   return
 }
+
+// CHECK-LABEL: func.func @routine(
+func.func @routine(%x: tensor<?xf32>, %y: tensor<?xf32>, %n: index, %m: memref<4xi32>) {
+  // CHECK: moe.routine "copy" items(%{{[^ ,:)]+}}) ins(%{{[^ ,:)]+}}, %{{[^ ,:)]+}} : tensor<?xf32>, index) outs(%{{[^ ,:)]+}} : tensor<?xf32>) -> tensor<?xf32> {
+  // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %{{.*}}: memref<?xf32>, %{{.*}}: index, %{{.*}}: memref<?xf32>):
+  %0 = moe.routine "copy" items(%n) ins(%x, %n : tensor<?xf32>, index) outs(%y : tensor<?xf32>) -> tensor<?xf32> {
+  ^bb0(%begin: index, %end: index, %in: memref<?xf32>, %size: index, %out: memref<?xf32>):
+    %v = memref.load %in[%begin] : memref<?xf32>
+    memref.store %v, %out[%begin] : memref<?xf32>
+  }
+  // CHECK: moe.routine "clear" outs(%{{[^ ,:)]+}} : memref<4xi32>) {
+  moe.routine "clear" outs(%m : memref<4xi32>) {
+  ^bb0(%out: memref<4xi32>):
+    %c0 = arith.constant 0 : index
+    %zero = arith.constant 0 : i32
+    memref.store %zero, %out[%c0] : memref<4xi32>
+  }
+  return
+}

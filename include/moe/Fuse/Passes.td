@@ -20,6 +20,17 @@ def FuseRoutePermute : Pass<"moe-fuse-route-permute", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def FuseExperts : Pass<"moe-fuse-experts", "::mlir::func::FuncOp"> {
+  let summary = "experts whose layer was not fused become two moe.grouped_matmul";
+  let description = [{
+    A `moe.experts` with an `ffn` that moe-fuse-route-permute has left: its rows
+    are multiplied where they lie, without gather and combine. Padded rows E×C×H
+    are seen as (E·C)×H, with an expert's rows from e·C to (e+1)·C. Rows of a
+    ragged result that belong to no expert are not written.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def FuseDenseProducts : Pass<"moe-fuse-dense-products", "::mlir::func::FuncOp"> {
   let summary = "a planned linalg.matmul with a stored weight becomes moe.grouped_matmul of one expert";
   let description = [{
@@ -57,10 +68,11 @@ def FuseElementwise : Pass<"moe-fuse-elementwise", "::mlir::func::FuncOp"> {
 }
 
 def VerifyFused : Pass<"moe-verify-fused", "::mlir::ModuleOp"> {
-  let summary = "states what fuse leaves behind: no layer that is not kernels";
+  let summary = "states what fuse leaves behind: products are kernels";
   let description = [{
-    An error for each op of the model level (`moe.score` … `moe.combine`) that is
-    left; it names the op and its layer. Changes nothing.
+    An error for each `moe.experts`, `moe.dequant` and `moe.layer` that is left; it
+    names the op and its layer. The routing ops of a layer that was not fused may
+    be left: lower turns them into loops. Changes nothing.
   }];
 }
 

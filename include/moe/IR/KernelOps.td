@@ -159,6 +159,54 @@ def Moe_ConcatOp : Moe_KernelOp<"concat"> {
   }];
 }
 
+def Moe_RoutineOp
+    : Moe_Op<"routine", [AttrSizedOperandSegments, DestinationStyleOpInterface, IsolatedFromAbove, SingleBlock, NoTerminator,
+                         DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "a step of a layer written as loops over buffers; one op until memrefs";
+  let description = [{
+    What becomes of a routing op that no kernel computes. The body reads the
+    buffers of `ins` and writes those of `outs` completely; scratch is one more
+    out that only the body reads. With `items`, the body's first two arguments
+    are the begin and end of this thread's share of 0 … items; the shares of two
+    threads must not write one element. Without, thread 0 runs the body. After
+    them the body takes one argument for each of `ins` and `outs`: a memref in
+    identity layout where that is a tensor or a memref, the scalar itself else.
+    No barrier and no kernel may be inside.
+
+    Constraints:
+    - routine-c1: the body takes begin and end (index) exactly where `items` is
+      given, then one argument per operand: a memref of its sizes and element
+      type in identity layout, or its type if that is a scalar.
+    - routine-c2: there is at least one of `outs`.
+
+    Lifespan: created by lower on tensors, loops of the entry after moe-lower-loops.
+
+    Example:
+    ```mlir
+    %0 = moe.routine "double" items(%T) ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32> {
+    ^bb0(%begin: index, %end: index, %in: memref<?xf32>, %out: memref<?xf32>):
+      %one = arith.constant 1 : index
+      scf.for %i = %begin to %end step %one {
+        %v = memref.load %in[%i] : memref<?xf32>
+        %w = arith.addf %v, %v : f32
+        memref.store %w, %out[%i] : memref<?xf32>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins StrAttr:$name, Optional<Index>:$items, Variadic<AnyType>:$inputs, Variadic<Moe_TensorOrMemRef>:$outs);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $name (`items` `(` $items^ `)`)? (`ins` `(` $inputs^ `:` type($inputs) `)`)? `outs` `(` $outs `:` type($outs) `)` attr-dict-with-keyword
+    (`->` type($results)^)? $body
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getOutsMutable(); }
+  }];
+}
+
 def Moe_BarrierOp : Moe_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "all threads of the model meet; what was written before is seen after";
   let description = [{

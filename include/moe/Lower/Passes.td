@@ -21,6 +21,23 @@ def LowerPackWeights : Pass<"moe-lower-pack-weights", "::mlir::ModuleOp"> {
   }];
 }
 
+def LowerRouting : Pass<"moe-lower-routing", "::mlir::ModuleOp"> {
+  let summary = "routing ops that no kernel took to loops over buffers";
+  let description = [{
+    Each `moe.score`, `select`, `assign`, `filter`, `weigh`, `slots`, `dispatch`,
+    `combine`, `stats` and `noise` of the entry becomes one or a few
+    `moe.routine`, whose bodies are loops on memrefs. Rows are split over
+    threads; what depends on an order (slots, sums over a list) is thread 0's, so
+    that no result depends on the number of threads. Sizes are functions of the
+    input dims: lists that may hold fewer assignments than their length say so by
+    `valid`; capacities are computed in the entry. An index that is no token,
+    expert or slot is skipped. Sizes that must agree and are not known to are
+    checked by `moe.require_equal`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
+}
+
 def LowerShapes : Pass<"moe-lower-shapes", "::mlir::ModuleOp"> {
   let summary = "builds @moe_shapes and computes all sizes from the entry's dims";
   let description = [{
@@ -73,11 +90,12 @@ def LowerArena : Pass<"moe-lower-arena", "::mlir::ModuleOp"> {
 }
 
 def LowerLoops : Pass<"moe-lower-loops", "::mlir::ModuleOp"> {
-  let summary = "linalg and moe.concat to scf and vector, split over threads";
+  let summary = "linalg, moe.concat and moe.routine to scf and vector, split over threads";
   let description = [{
     The last dim becomes vectors where accesses are contiguous; outer dims are
     divided by `moe.thread_id` and `moe.num_threads`. A past that is the very
-    buffer of its present is not copied.
+    buffer of its present is not copied. The body of a `moe.routine` takes its
+    place, on this thread's share of the items or on thread 0 alone.
   }];
   let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];

@@ -1,0 +1,86 @@
+//===- Routing.h - routing ops as moe.routine -------------------*- C++ -*-===//
+// What the lowerings of the routing ops share: sizes, buffers, and what is known of an assignment list. Each lowering replaces its op by one
+// or more moe.routine on tensors; bodies are deterministic and do not depend on the number of threads.
+#ifndef MOE_LIB_LOWER_ROUTING_H
+#define MOE_LIB_LOWER_ROUTING_H
+
+#include "LoopWriter.h"
+#include "moe/IR/MoeDialect.h"
+
+namespace moe {
+
+/// What the op that made an assignment list says of it.
+struct ListFacts {
+  mlir::Value tokens;         ///< T, index.
+  mlir::Value choices;        ///< K, index; null where the list is not ordered by token and then rank with K of each token.
+};
+
+/// What moe.slots says of its slots.
+struct SlotFacts {
+  mlir::Value rows;     ///< Ragged: how many rows hold all slots, index. Padded: null.
+  mlir::Value capacity; ///< Padded: rows of an expert, index. Ragged: null.
+};
+
+class Routing {
+public:
+  using Value = mlir::Value;
+  using Values = llvm::SmallVector<mlir::Value>;
+
+  explicit Routing(mlir::MLIRContext *context) : builder(context) {}
+
+  /// Replaces `op` by routines before it; it is erased. Failure after a diagnostic.
+  mlir::LogicalResult lower(ScoreOp op);
+  mlir::LogicalResult lower(SelectOp op);
+  mlir::LogicalResult lower(AssignOp op);
+  mlir::LogicalResult lower(FilterOp op);
+  mlir::LogicalResult lower(WeighOp op);
+  mlir::LogicalResult lower(SlotsOp op);
+  mlir::LogicalResult lower(DispatchOp op);
+  mlir::LogicalResult lower(CombineOp op);
+  mlir::LogicalResult lower(StatsOp op);
+  mlir::LogicalResult lower(NoiseOp op);
+
+private:
+  /// A buffer that a routine writes: its sizes (index values) and element type.
+  struct Out {
+    Values sizes;
+    mlir::Type element;
+  };
+  /// The arguments of a routine's body: null inputs stay null.
+  struct Body {
+    LoopWriter &w;
+    Value begin, end; ///< This thread's share; null where thread 0 does all.
+    Values ins, outs;
+  };
+
+  /// A moe.routine; `items` null: thread 0 runs it. Inputs may be null. Results are in the order of `outs`.
+  Values routine(mlir::Operation *op, Value items, llvm::ArrayRef<Value> inputs, llvm::ArrayRef<Out> outs,
+                 llvm::function_ref<void(Body &)> body);
+
+  /// Size of a dim of a tensor: a constant, the value that its buffer was made with, or tensor.dim.
+  Value size(Value tensor, int64_t dim);
+  Value constant(int64_t value);
+  /// Index arithmetic in the entry, folded where both are constants.
+  Value multiply(Value a, Value b);
+  Value addTo(Value a, Value b);
+  /// Adds a check on the input dims unless `a` and `b` are the same already; failure where they are unequal constants.
+  mlir::LogicalResult requireEqual(mlir::Operation *op, Value a, Value b, const llvm::Twine &what);
+  /// The lists have one length.
+  mlir::LogicalResult requireLengths(mlir::Operation *op, llvm::ArrayRef<Value> lists);
+  /// Replaces a result of the op; sizes that only the result's type states are checked on entry.
+  mlir::LogicalResult replace(mlir::OpResult result, Value value);
+  /// Slots of one expert as the attribute says, from T and the number of assignments (index).
+  Value capacity(CapacityAttr rule, Value tokens, Value choices, Value experts);
+
+  mlir::OpBuilder builder;
+  llvm::DenseMap<Value, ListFacts> lists;   ///< By the token list.
+  llvm::DenseMap<Value, SlotFacts> slots;   ///< By the slot list.
+  llvm::DenseMap<std::pair<Value, int64_t>, Value> sizes;
+};
+
+/// Calls `body` for the columns 0 … count of a row, in vectors and then one by one; `lanes` is the vector type's length or 1.
+void forColumns(LoopWriter &w, mlir::Value count, llvm::function_ref<void(mlir::Value column, int64_t lanes)> body);
+
+} // namespace moe
+
+#endif // MOE_LIB_LOWER_ROUTING_H

@@ -1,0 +1,103 @@
+// moe.stats: fractions and mean scores of each expert, in each group of tokens. Thread 0 does it: sums run in the order of the tokens and of
+// the list, whatever the number of threads.
+#include "Routing.h"
+
+using namespace mlir;
+
+namespace moe {
+namespace {
+
+/// The body of moe.stats. Results are seen as G×E; G is 1 without groups.
+struct Statistics {
+  LoopWriter &w;
+  StatsOp op;
+  Value scores, token, expert, rank, valid, tokenValid, groupSize;
+  Value fraction, mean, divisors; ///< f32[G×E], f32[G×E], i32[G×2]: tokens and counted assignments
+  Value tokens, experts, groups, zero;
+
+  Value groupOf(Value t) { return groupSize ? w.div(t, groupSize) : zero; }
+
+  void addAt(Value memref, ValueRange place, Value value) { w.store(w.add(w.load(memref, place), value), memref, place); }
+
+  Value toF32(Value integer) { return arith::SIToFPOp::create(w.builder, w.loc, w.builder.getF32Type(), integer); }
+
+  void whereValid(Value t, llvm::function_ref<void()> body) { tokenValid ? w.when(w.load(tokenValid, {t}), body) : body(); }
+
+  void run() {
+    w.loop(zero, groups, [&](Value group) {
+      for (int64_t which : {0, 1})
+        w.store(w.i32(0), divisors, {group, w.index(which)});
+      w.loop(zero, experts, [&](Value e) {
+        w.store(w.f32(0.0), fraction, {group, e});
+        w.store(w.f32(0.0), mean, {group, e});
+      });
+    });
+    w.loop(zero, tokens, [&](Value t) {
+      whereValid(t, [&]() {
+        const Value group = groupOf(t);
+        addAt(divisors, {group, zero}, w.i32(1));
+        w.loop(zero, experts, [&](Value e) { addAt(mean, {group, e}, w.load(scores, {t, e})); });
+      });
+    });
+    w.loop(zero, w.dim(token, 0), [&](Value n) {
+      Value t = w.toIndex(w.load(token, {n})), e = w.toIndex(w.load(expert, {n}));
+      Value counts = w.both(w.both(w.inRange(t, tokens), w.inRange(e, experts)), w.load(valid, {n}));
+      if (op.getSource() == StatsSource::FirstChoice)
+        counts = w.both(counts, w.eq(w.load(rank, {n}), w.i32(0)));
+      w.when(counts, [&]() {
+        whereValid(t, [&]() {
+          addAt(fraction, {groupOf(t), e}, w.f32(1.0));
+          addAt(divisors, {groupOf(t), w.index(1)}, w.i32(1));
+        });
+      });
+    });
+    // A group without tokens has fractions and means of zero.
+    w.loop(zero, groups, [&](Value group) {
+      auto divisor = [&](int64_t which) { return toF32(w.max(w.load(divisors, {group, w.index(which)}), w.i32(1))); };
+      const Value ofTokens = divisor(0), ofCounts = op.getNorm() == StatsNorm::Tokens ? ofTokens : divisor(1);
+      w.loop(zero, experts, [&](Value e) {
+        w.store(w.div(w.load(fraction, {group, e}), ofCounts), fraction, {group, e});
+        w.store(w.div(w.load(mean, {group, e}), ofTokens), mean, {group, e});
+      });
+    });
+  }
+};
+
+} // namespace
+
+LogicalResult Routing::lower(StatsOp op) {
+  builder.setInsertionPoint(op);
+  if (failed(requireLengths(op, {op.getToken(), op.getExpert(), op.getRank(), op.getValid()})))
+    return failure();
+  const Value tokens = size(op.getScores(), 0), experts = size(op.getScores(), 1);
+  if (op.getTokenValid() && failed(requireEqual(op, tokens, size(op.getTokenValid(), 0), "the tokens of scores and the length of token_valid")))
+    return failure();
+  Value groupSize, groups = constant(1);
+  if (op.getGroupSize()) {
+    groupSize = constant(*op.getGroupSize());
+    groups = builder.createOrFold<arith::CeilDivUIOp>(op.getLoc(), tokens, groupSize);
+  }
+  const Type f32 = builder.getF32Type();
+  const Values inputs = {op.getScores(), op.getToken(), op.getExpert(), op.getRank(), op.getValid(), op.getTokenValid(), groupSize};
+  Values results = routine(op, Value(), inputs, {{{groups, experts}, f32}, {{groups, experts}, f32}, {{groups, constant(2)}, builder.getI32Type()}},
+                           [&](Body &body) {
+    LoopWriter &w = body.w;
+    Statistics statistics{w,           op,           body.ins[0],  body.ins[1],  body.ins[2], body.ins[3], body.ins[4], body.ins[5],
+                          body.ins[6], body.outs[0], body.outs[1], body.outs[2], {},          {},          {},          {}};
+    statistics.tokens = w.dim(body.ins[0], 0);
+    statistics.experts = w.dim(body.ins[0], 1);
+    statistics.groups = w.dim(body.outs[0], 0);
+    statistics.zero = w.index(0);
+    statistics.run();
+  });
+  for (auto [result, value] : llvm::zip_first(op.getResults(), results)) {
+    if (!op.getGroupSize())
+      value = tensor::CollapseShapeOp::create(builder, op.getLoc(), value, SmallVector<ReassociationIndices>{{0, 1}});
+    if (failed(replace(result, value)))
+      return failure();
+  }
+  op.erase();
+  return success();
+}
+
+} // namespace moe

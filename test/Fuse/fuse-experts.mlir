@@ -1,0 +1,34 @@
+// RUN: moe-opt %s --moe-fuse-experts --split-input-file | FileCheck %s
+
+// DOC: --moe-fuse-experts
+// Ragged rows are multiplied where they lie; pairs of gate and up are a matter of the first product only.
+// CHECK-LABEL: func.func @ragged
+// CHECK-SAME: %[[ROWS:[^ :]+]]: tensor<?x64xf32>, %[[OFF:[^ :]+]]: tensor<9xi32>
+// CHECK: %[[H:.*]] = moe.grouped_matmul %[[ROWS]] offsets(%[[OFF]] : tensor<9xi32>) weight({{.*}}) bias({{.*}}) outs({{.*}} : tensor<?x48xf32>)
+// CHECK-SAME: ffn = #moe.ffn<activation = silu, gate = halves>
+// CHECK-SAME: plan = #moe.plan<packing = gate_up16
+// CHECK: %[[Y:.*]] = moe.grouped_matmul %[[H]] offsets(%[[OFF]] : tensor<9xi32>) weight({{.*}}) outs({{.*}} : tensor<?x64xf32>)
+// CHECK-SAME: plan = #moe.plan<packing = panel32
+// CHECK: return %[[Y]]
+func.func @ragged(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64xf32>, %b: tensor<8x96xf32>, %d: tensor<8x64x48xf32>) -> tensor<?x64xf32> {
+  %0 = moe.experts %x, %off gate(%g : tensor<8x96x64xf32>) gate_bias(%b : tensor<8x96xf32>) down(%d : tensor<8x64x48xf32>)
+    {ffn = #moe.ffn<activation = silu, gate = halves>, plan = #moe.plan<packing = gate_up16, activations = "f32">} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+// Padded rows: expert e has rows e·C to (e + 1)·C, whatever moe.slots has counted.
+// CHECK-LABEL: func.func @padded
+// CHECK: %[[FLAT:.*]] = tensor.collapse_shape %{{.*}} {{\[\[}}0, 1], [2]] : tensor<8x?x64xf32> into tensor<?x64xf32>
+// CHECK: %[[OFF:.*]] = linalg.generic
+// CHECK: %[[E:.*]] = linalg.index 0
+// CHECK: arith.muli %[[E]], %{{.*}} : index
+// CHECK: %[[H:.*]] = moe.grouped_matmul %[[FLAT]] offsets(%[[OFF]] : tensor<9xi32>)
+// CHECK: %[[Y:.*]] = moe.grouped_matmul %[[H]] offsets(%[[OFF]] : tensor<9xi32>)
+// CHECK: tensor.expand_shape %[[Y]] {{\[\[}}0, 1], [2]]
+func.func @padded(%x: tensor<8x?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x48x64xf32>, %d: tensor<8x64x48xf32>) -> tensor<8x?x64xf32> {
+  %0 = moe.experts %x, %off gate(%g : tensor<8x48x64xf32>) down(%d : tensor<8x64x48xf32>) {ffn = #moe.ffn<activation = relu>}
+    : tensor<8x?x64xf32>, tensor<9xi32> -> tensor<8x?x64xf32>
+  return %0 : tensor<8x?x64xf32>
+}
