@@ -111,6 +111,8 @@ static LogicalResult verifyK(SelectOp op, int64_t experts) {
   }
   if (op.getMode() == SelectMode::SparseMixer && k != 2)
     return op.emitOpError("expected k of 2 (sparse_mixer), got ") << k;
+  if ((op.getMode() == SelectMode::BalancedExact || op.getMode() == SelectMode::BalancedAuction) && k != 1)
+    return op.emitOpError("expected k of 1 (") << stringifySelectMode(op.getMode()) << "), got " << k;
   if (k >= 1 && (ShapedType::isDynamic(experts) || k <= experts))
     return success();
   if (ShapedType::isDynamic(experts))

@@ -13,6 +13,7 @@ namespace moe {
 
 Value LoopWriter::index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
 Value LoopWriter::i32(int64_t value) { return arith::ConstantIntOp::create(builder, loc, value, 32); }
+Value LoopWriter::i64(int64_t value) { return arith::ConstantIntOp::create(builder, loc, value, 64); }
 Value LoopWriter::f32(double value) {
   return arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(static_cast<float>(value)));
 }

@@ -17,9 +17,10 @@ public:
 
   LoopWriter(mlir::OpBuilder &builder, mlir::Location loc) : builder(builder), loc(loc) {}
 
-  /// Constants of type index, i32, f32 and i1.
+  /// Constants of type index, i32, i64, f32 and i1.
   Value index(int64_t value);
   Value i32(int64_t value);
+  Value i64(int64_t value);
   Value f32(double value);
   Value flag(bool value);
 

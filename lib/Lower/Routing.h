@@ -78,6 +78,15 @@ private:
   llvm::DenseMap<std::pair<Value, int64_t>, Value> sizes;
 };
 
+/// Writes loops that give each token of `valid` (null: all) an expert, each expert as many tokens as any other (the first ones one more where
+/// that does not come out even), such that the sum of `choice` is greatest; `expert` i32[T] gets the answer, -1 for other tokens. The values
+/// are compared to 2^-40 of the greatest; what is not finite counts as the least that is. `values` i64[T×E], `loads` i32[2×E],
+/// `gains` i64[E×E], `movers` i32[E×E], `sums` i64[E] and `previous` i32[E] are scratch.
+struct BalanceBuffers {
+  mlir::Value choice, valid, expert, values, loads, gains, movers, sums, previous;
+};
+void writeBalancedAssignment(LoopWriter &w, const BalanceBuffers &buffers);
+
 /// Calls `body` for the columns 0 … count of a row, in vectors and then one by one; `lanes` is the vector type's length or 1.
 void forColumns(LoopWriter &w, mlir::Value count, llvm::function_ref<void(mlir::Value column, int64_t lanes)> body);
 

@@ -153,6 +153,16 @@ void selectByTable(Lists lists, Value ids, Value table, Value tokenValid, Value 
   });
 }
 
+/// The one expert of each token that has one.
+void selectAssigned(Lists lists, Value assigned, Value begin, Value end) {
+  LoopWriter &w = lists.w;
+  w.loop(begin, end, [&](Value token) {
+    Value expert = w.load(assigned, {token}), has = w.ge(expert, w.i32(0));
+    lists.store(token, token, w.max(expert, w.i32(0)), w.index(0), has);
+    storeNoKth(lists, token);
+  });
+}
+
 /// Choice with the experts of dropped groups masked: a group's score is the sum of its top_r best; the keep best groups stay.
 void maskGroups(LoopWriter &w, GroupsAttr groups, Value choice, Value masked, Value groupScores, Value begin, Value end) {
   const Value count = w.index(groups.getCount()), experts = w.dim(choice, 1), zero = w.index(0);
@@ -188,8 +198,7 @@ void maskGroups(LoopWriter &w, GroupsAttr groups, Value choice, Value masked, Va
 LogicalResult Routing::lower(SelectOp op) {
   builder.setInsertionPoint(op);
   const SelectMode mode = op.getMode();
-  if (mode == SelectMode::BalancedExact || mode == SelectMode::BalancedAuction)
-    return op.emitError() << describeOp(op) << ": the mode " << stringifySelectMode(mode) << " is not supported yet";
+  const bool balanced = mode == SelectMode::BalancedExact || mode == SelectMode::BalancedAuction;
   const Type i32 = builder.getI32Type(), i1 = builder.getI1Type(), f32 = builder.getF32Type();
   const bool table = mode == SelectMode::Table, expertSide = op.getSide() == SelectSide::Expert;
   const Value source = table ? Value(op.getIds()) : Value(op.getChoice());
@@ -211,14 +220,28 @@ LogicalResult Routing::lower(SelectOp op) {
     })[0];
   }
 
+  Value assigned; // of the balanced modes: i32[T]. An exact optimum is within any epsilon of an auction.
+  if (balanced)
+    assigned = routine(op, Value(), {choice, op.getValid()},
+                       {{{tokens}, i32}, {{tokens, experts}, builder.getI64Type()}, {{constant(2), experts}, i32},
+                        {{experts, experts}, builder.getI64Type()}, {{experts, experts}, i32}, {{experts}, builder.getI64Type()}, {{experts}, i32}},
+                       [&](Body &body) {
+                         writeBalancedAssignment(body.w, {body.ins[0], body.ins[1], body.outs[0], body.outs[1], body.outs[2], body.outs[3],
+                                                          body.outs[4], body.outs[5], body.outs[6]});
+                       })[0];
+
   SmallVector<Out> outs = {{{length}, i32}, {{length}, i32}, {{length}, i32}, {{length}, i1}};
   const bool hasKth = !op.getKth().use_empty();
   if (hasKth && !expertSide)
     outs.push_back({{tokens, constant(2)}, f32});
   Values inputs = table ? Values{op.getIds(), op.getTable(), op.getValid()} : Values{choice, capacityOfExpert, op.getValid()};
+  if (balanced)
+    inputs = {assigned};
   Values results = routine(op, expertSide ? experts : tokens, inputs, outs, [&](Body &body) {
     Lists lists{body.w, body.outs[0], body.outs[1], body.outs[2], body.outs[3], body.outs.size() > 4 ? body.outs[4] : Value()};
-    if (table)
+    if (balanced)
+      selectAssigned(lists, body.ins[0], body.begin, body.end);
+    else if (table)
       selectByTable(lists, body.ins[0], body.ins[1], body.ins[2], body.begin, body.end);
     else if (expertSide)
       selectByExpert(lists, body.ins[0], body.ins[2], body.ins[1], body.begin, body.end);

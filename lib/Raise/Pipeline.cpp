@@ -8,6 +8,7 @@ void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &option
   pm.addPass(mlir::createInlinerPass());
   // Experts first, from any ids and weights; then the routers in front of them; what is left is ordinary.
   pm.addPass(createRaiseExpandLayers());
+  pm.addPass(createRaiseInlineExperts());
   pm.addPass(createRaiseQuantizedWeights());
   pm.addPass(createRaiseFusedExperts());
   pm.addPass(createRaiseBatchedExperts());

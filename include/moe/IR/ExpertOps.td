@@ -13,6 +13,8 @@ def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments]> {
     they are separate, `down` E×H×I; `order = in_out` swaps the two inner dims.
     Without `ffn` the region computes one expert's rows: its arguments are the
     expert's rows and its slice of each of `parameters`; it ends in `moe.yield`.
+    A row of the result must depend on that row alone: the region may be given
+    more rows than the expert has, zeros after its own.
     `origin` names the layer for reports; `plan` is what the plan stage chose.
 
     Constraints:

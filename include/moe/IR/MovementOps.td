@@ -8,7 +8,7 @@ def Moe_DispatchOp : Moe_Op<"dispatch", [Pure]> {
   let summary = "copies token rows into their experts' slots";
   let description = [{
     `x` is T×H. Ragged: the result is R×H, row slot[n] = x[token[n]]. Padded:
-    the result is E×C×H; slots nobody has are zero. With `weights`, rows are
+    the result is E×C×H. Slots nobody has are zero. With `weights`, rows are
     scaled on the way in (Llama-4).
 
     Constraints:

@@ -10,8 +10,11 @@ include "moe/IR/MoeOpBase.td"
 def Moe_NoiseOp : Moe_Op<"noise", [Pure]> {
   let summary = "counter-based noise: the same seed gives the same numbers on every target";
   let description = [{
-    Philox4x32-10 with key = seed and counter = offset + element index.
-    Uniform in [low, high); the others standard.
+    Philox4x32-10 with key = seed and counter = offset + element index, both
+    64 bits; w0 and w1 are the first words of a block. u = ⌊w0/2^8⌋·2^-24 for
+    uniform, low + u·(high - low), less than high; v = (2·⌊w0/2^9⌋ + 1)·2^-24 for the
+    others: -ln v (exponential), -ln(-ln v) (gumbel), sqrt(-2 ln v)·cos(2π·⌊w1/2^8⌋·2^-24)
+    (normal). In f32 by single IEEE operations, the same bits on every target.
 
     Constraints:
     - noise-c1: one `sizes` operand for each dynamic dim of the result.
@@ -41,7 +44,11 @@ def Moe_ScoreOp : Moe_Op<"score", [Pure, AttrSizedOperandSegments]> {
     With a = z/τ and b = (z + noise)/τ: `scores` = f(b) if the noise reaches
     both, else f(a). `choice` = b if it is based on logits, else f(b) if the
     noise reaches the choice, else `scores`; then `bias` is added to it.
-    Tokens that are not `valid` score as padding.
+    A token that is not `valid` has scores 0 and choice -inf, and is outside of
+    the sums of axis token and of sinkhorn. Axis slot is a softmax over all
+    columns of a token. sinkhorn: with M = e^z and d1 = 1, d0 = 1/(T·(M·d1) + 1e-8)
+    and d1 = 1/(E·(Mᵀ·d0) + 1e-8) are repeated until d1 moves by at most
+    `tolerance` on average (10,000 times at most); scores d0·M·d1.
 
     Constraints:
     - score-c1: `scores`, `choice` and `noise` have the sizes of `logits`, T×E.
@@ -84,13 +91,25 @@ def Moe_SelectOp : Moe_Op<"select", [Pure, AttrSizedOperandSegments]> {
     `k` is the number of choices per token, the greatest one for threshold and
     top_p; `all` and side expert do not read it. `threshold` is that of mode
     threshold or the p of top_p. `kth` holds the K-th and the (K+1)-th greatest
-    choice of each token.
+    choice of each token, -inf where there is none and for table, side expert and
+    the balanced modes.
+
+    A NaN is below every number, also below -inf. threshold: of the k greatest,
+    those above it are valid. top_p: of the k greatest, those are valid before
+    which the sum does not exceed p. sparse_mixer: the two greatest. all: rank =
+    expert. Side expert: each expert's C best tokens, by rank; fewer are valid
+    where there are fewer tokens. Groups: a group's score is the sum of its top_r
+    greatest, the keep best groups stay. balanced_exact: each expert gets T/E
+    tokens (the first T mod E experts one more) such that the sum of choices is
+    greatest; balanced_auction: the sum is at most T·epsilon less. What the
+    choice of a token that is not `valid` is, does not matter to others; an id that
+    is no row of the table gives nothing valid.
 
     Constraints:
     - select-c1: mode table has `ids` and `table` and no `choice`; other modes
       have `choice` alone.
     - select-c2: 1 <= k <= experts; for table, k is its number of columns; for
-      sparse_mixer, k is 2.
+      sparse_mixer, k is 2; for the balanced modes, k is 1.
     - select-c3: `threshold` is given exactly for threshold and top_p, where it
       is in (0, 1].
     - select-c4: `jitter` is given, and not negative, exactly for sparse_mixer.
@@ -131,7 +150,8 @@ def Moe_AssignOp : Moe_Op<"assign", [Pure]> {
   let summary = "the assignment list of given expert indices";
   let description = [{
     `indices` is T×K: the experts that an ordinary graph has chosen. N = T·K,
-    token = n / K, rank = n % K, all valid. What `moe.select` is to a router
+    token = n / K, rank = n % K, all valid; an index that is no expert is
+    skipped by the ops that read the list. What `moe.select` is to a router
     that was recognised, this is to one that was not.
 
     Constraints:
@@ -186,10 +206,13 @@ def Moe_FilterOp : Moe_Op<"filter", [Pure]> {
 def Moe_WeighOp : Moe_Op<"weigh", [Pure]> {
   let summary = "combine weights of the assignments, in f32";
   let description = [{
-    `scores` is T×E (logits for softmax_selected). With `keep`, weights are
-    normalised over the kept assignments of a token: after the drop.
-    Normalisation divides by the sum (l1) or the p-norm (lp), plus or clamped
-    to `epsilon`; then `scale`.
+    `scores` is T×E (logits for softmax_selected and sparse_mixer). Only valid
+    assignments count, and with `keep` only kept ones (after the drop): others
+    weigh 0, and are outside of a softmax over the selected and of the norm.
+    Normalisation divides by the sum (l1) or the p-norm of a token's weights (lp),
+    plus or clamped to `epsilon`; then `scale`. sparse_mixer: softmax at the pick
+    over the logits z with (m - z)/max(|z|, m) <= 2·jitter, m the greatest; for rank
+    1 without the pick of rank 0.
 
     Constraints:
     - weigh-c1: the lists, `keep` and the weights have one length.
@@ -232,7 +255,11 @@ def Moe_SlotsOp : Moe_Op<"slots", [Pure]> {
     capacity means dropless. `offset` (E+1) counts kept assignments, each
     expert rounded up to `pad_to`. Slot of a kept assignment: offset[e] +
     number (ragged), or e·C + number (padded). `count` is before the drop.
-    With `group_size`, each group of that many tokens is placed by itself.
+    With `group_size`, each group of that many tokens is placed by itself, with
+    the capacity of min(group_size, T) tokens; an expert's slots are then those of
+    its groups one after the other, G·C where padded. With fit first, a token has
+    one slot at most: its first choice in the order that fits. `slot` is -1 where
+    an assignment is not kept.
     Orders: rank_major by (rank, priority down, token), token_major by
     (priority down, token, rank), per_expert by (priority down, token).
 

@@ -9,7 +9,8 @@ def Moe_StatsOp : Moe_Op<"stats", [Pure]> {
   let description = [{
     f[e] counts assignments (first choices or all) before any drop, divided by
     tokens or assignments; P[e] is the mean of scores[:, e]. Tokens that are not
-    `token_valid` count nowhere. With `group_size` the results are G×E.
+    `token_valid` count nowhere, and what has no tokens has f and P of 0. With
+    `group_size`, each group of that many tokens has a row of the results, G×E.
 
     Constraints:
     - stats-c1: the lists have one length.

@@ -35,6 +35,18 @@ def RaiseQuantizedWeights : Moe_RecogniserPass<"moe-raise-quantized-weights"> {
   }];
 }
 
+def RaiseInlineExperts : Pass<"moe-raise-inline-experts", "::mlir::ModuleOp"> {
+  let summary = "the region of a moe.experts becomes ordinary ops, once per expert";
+  let description = [{
+    An expert of padded rows E×C×H gets its C rows. An expert of ragged rows R×H
+    gets R rows, its own first and zeros after them: sizes must not depend on
+    data, and a row of the region's result depends on that row alone. Slices of
+    stored weights become stored weights of their own, so that products with
+    them are kernels. What is inside may hold experts again. E must be static.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def RaiseFusedExperts : Moe_RecogniserPass<"moe-raise-fused-experts"> {
   let summary = "com.microsoft.MoE and QMoE become the chain of moe ops";
   let description = [{
