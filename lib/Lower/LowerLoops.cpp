@@ -46,7 +46,7 @@ struct LowerLoops : impl::LowerLoopsBase<LowerLoops> {
 private:
   static LogicalResult checkBufferized(func::FuncOp entry) {
     for (Operation &op : entry.getBody().front())
-      if (isa<LinalgOp, ConcatOp>(op) && llvm::any_of(op.getOperandTypes(), llvm::IsaPred<TensorType>))
+      if (isa<LinalgOp, ConcatOp, RoutineOp>(op) && llvm::any_of(op.getOperandTypes(), llvm::IsaPred<TensorType>))
         return op.emitOpError("works on tensors, expected memrefs; loops are made after moe-lower-bufferize");
     return success();
   }
