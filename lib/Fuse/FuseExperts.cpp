@@ -45,7 +45,7 @@ private:
     const Value out = tensor::EmptyOp::create(builder, loc, sizes, rowsType.getElementType());
     return GroupedMatmulOp::create(builder, loc, out.getType(), rows, /*rows=*/Value(), offset, weight, bias, up, upBias,
                                    /*combine_rows=*/Value(), /*combine_weights=*/Value(), out, ffn, op.getOrder(), PackingFamily::Plain,
-                                   /*columns=*/IntegerAttr(), op.getOriginAttr(), plan)
+                                   /*columns=*/IntegerAttr(), op.getOriginAttr(), plan, /*blocks=*/BlocksAttr())
         .getResults()[0];
   }
 

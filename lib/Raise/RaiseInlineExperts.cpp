@@ -81,7 +81,7 @@ private:
     if (!known || known.getType() != type || known.getSource() != source) {
       OpBuilder top(weight);
       known = WeightOp::create(top, weight.getLoc(), name, StringAttr(), type, source, PackingFamilyAttr(), ArrayAttr(), WeightOrderAttr(),
-                               GateLayoutAttr(), IntegerAttr(), IntegerAttr());
+                               GateLayoutAttr(), IntegerAttr(), IntegerAttr(), QuantAttr(), TypeAttr(), BlocksAttr());
       symbols.insert(known, Block::iterator(weight));
     }
     return WeightRefOp::create(builder, reference.getLoc(), type, FlatSymbolRefAttr::get(known.getSymNameAttr()));

@@ -70,7 +70,7 @@ def FuseElementwise : Pass<"moe-fuse-elementwise", "::mlir::func::FuncOp"> {
 def VerifyFused : Pass<"moe-verify-fused", "::mlir::ModuleOp"> {
   let summary = "states what fuse leaves behind: products are kernels";
   let description = [{
-    An error for each `moe.experts`, `moe.dequant` and `moe.layer` that is left; it
+    An error for each `moe.experts`, `moe.layer`, and `moe.dequant` that no kernel reads; it
     names the op and its layer. The routing ops of a layer that was not fused may
     be left: lower turns them into loops. Changes nothing.
   }];
