@@ -1,4 +1,7 @@
-"""The text of a layer of given sizes: the same tokens through SwiGLU experts and through identity experts."""
+"""The text of a layer of given sizes: the same tokens through SwiGLU experts, through identity experts, in padded layout, and with a capacity.
+
+The first two are what kernels compute as a whole; the others are computed op by op.
+"""
 
 SCORES = {"softmax": ("softmax", "gather", " {norm = #moe<weight_norm l1>}"), "raw": ("softmax", "gather", ""),
           "sigmoid": ("sigmoid", "gather", ""), "selected": ("identity", "softmax_selected", "")}
@@ -13,29 +16,62 @@ moe.weight @eye : tensor<{E}x{H}x{H}xf32> source(#moe.file<"eye.bin", offset = 0
 func.func @main(%x: tensor<?x{H}xf32> {{moe.name = "x", moe.dims = ["tokens", "{H}"]}},
                 %logits: tensor<?x{E}xf32> {{moe.name = "logits", moe.dims = ["tokens", "{E}"]}})
     -> (tensor<?x{H}xf32> {{moe.name = "routed", moe.dims = ["tokens", "{H}"]}},
-        tensor<?x{H}xf32> {{moe.name = "identity", moe.dims = ["tokens", "{H}"]}}) {{
+        tensor<?x{H}xf32> {{moe.name = "identity", moe.dims = ["tokens", "{H}"]}},
+        tensor<?x{H}xf32> {{moe.name = "padded", moe.dims = ["tokens", "{H}"]}},
+        tensor<?x{H}xf32> {{moe.name = "through", moe.dims = ["tokens", "{H}"]}},
+        tensor<?xi1> {{moe.name = "keep", moe.dims = ["?"]}},
+        tensor<?xi32> {{moe.name = "expert", moe.dims = ["?"]}},
+        tensor<{E}xi32> {{moe.name = "count", moe.dims = ["{E}"]}},
+        tensor<{O}xi32> {{moe.name = "offset", moe.dims = ["{O}"]}},
+        tensor<?xf32> {{moe.name = "weight", moe.dims = ["?"]}}) {{
   %c0 = arith.constant 0 : index
   %T = tensor.dim %x, %c0 : tensor<?x{H}xf32>
   %gate_up = moe.weight_ref @gate_up : tensor<{E}x{G}x{H}xf32>
   %down = moe.weight_ref @down : tensor<{E}x{H}x{I}xf32>
   %eye = moe.weight_ref @eye : tensor<{E}x{H}x{H}xf32>
 {chains}
-  return %a_result, %b_result : tensor<?x{H}xf32>, tensor<?x{H}xf32>
+  return %a_result, %b_result, %c_result, %d_result, %d_keep, %d_expert, %d_count, %d_offset, %d_w
+      : tensor<?x{H}xf32>, tensor<?x{H}xf32>, tensor<?x{H}xf32>, tensor<?x{H}xf32>, !mask, !list, tensor<{E}xi32>, tensor<{O}xi32>, tensor<?xf32>
 }}
 """
 
-CHAIN = """
+ROUTER = """
   %{p}_scores, %{p}_choice = moe.score {function} %logits : tensor<?x{E}xf32> -> tensor<?x{E}xf32>, tensor<?x{E}xf32>
   %{p}_token, %{p}_expert, %{p}_rank, %{p}_valid, %{p}_kth = moe.select top_k %{p}_choice : tensor<?x{E}xf32> {{k = {k} : i64}}
       -> !list, !list, !list, !mask, tensor<?x2xf32>
   %{p}_w = moe.weigh {source} %{p}_scores, %{p}_token, %{p}_expert, %{p}_rank, %{p}_valid{norm}
       : tensor<?x{E}xf32>, !list, !list, !list, !mask -> tensor<?xf32>
-  %{p}_slot, %{p}_keep, %{p}_count, %{p}_offset = moe.slots %{p}_token, %{p}_expert, %{p}_rank, %{p}_valid {{experts = {E} : i64}}
+"""
+
+CHAIN = ROUTER + """  %{p}_slot, %{p}_keep, %{p}_count, %{p}_offset = moe.slots %{p}_token, %{p}_expert, %{p}_rank, %{p}_valid {{experts = {E} : i64}}
       : !list, !list, !list, !mask -> !list, !mask, tensor<{E}xi32>, tensor<{O}xi32>
   %{p}_rows = moe.dispatch ragged %x, %{p}_token, %{p}_expert, %{p}_slot, %{p}_keep, %{p}_offset
       : tensor<?x{H}xf32>, !list, !list, !list, !mask, tensor<{O}xi32> -> tensor<?x{H}xf32>
   %{p}_y = moe.experts %{p}_rows, %{p}_offset {ffn} : tensor<?x{H}xf32>, tensor<{O}xi32> -> tensor<?x{H}xf32>
   %{p}_result = moe.combine %{p}_y, %{p}_token, %{p}_expert, %{p}_slot, %{p}_keep, %{p}_w tokens(%T)
+      : tensor<?x{H}xf32>, !list, !list, !list, !mask, tensor<?xf32> -> tensor<?x{H}xf32>
+"""
+
+# A block of C rows per expert, C enough for all assignments.
+PADDED = ROUTER + """  %{p}_slot, %{p}_keep, %{p}_count, %{p}_offset = moe.slots %{p}_token, %{p}_expert, %{p}_rank, %{p}_valid
+      {{experts = {E} : i64, layout = #moe<slot_layout padded>,
+       capacity = #moe.capacity<base = assignments, numerator = {E}, denominator = 1, rounding = floor>}}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<{E}xi32>, tensor<{O}xi32>
+  %{p}_rows = moe.dispatch padded %x, %{p}_token, %{p}_expert, %{p}_slot, %{p}_keep, %{p}_offset
+      : tensor<?x{H}xf32>, !list, !list, !list, !mask, tensor<{O}xi32> -> tensor<{E}x?x{H}xf32>
+  %{p}_y = moe.experts %{p}_rows, %{p}_offset {ffn} : tensor<{E}x?x{H}xf32>, tensor<{O}xi32> -> tensor<{E}x?x{H}xf32>
+  %{p}_result = moe.combine %{p}_y, %{p}_token, %{p}_expert, %{p}_slot, %{p}_keep, %{p}_w tokens(%T)
+      : tensor<{E}x?x{H}xf32>, !list, !list, !list, !mask, tensor<?xf32> -> tensor<?x{H}xf32>
+"""
+
+# The capacity is the mean load, rounded up; the rows come back as they went.
+CAPPED = ROUTER + """  %{p}_slot, %{p}_keep, %{p}_count, %{p}_offset = moe.slots %{p}_token, %{p}_expert, %{p}_rank, %{p}_valid
+      {{experts = {E} : i64, order = #moe<slot_order rank_major>,
+       capacity = #moe.capacity<base = assignments, numerator = 1, denominator = 1, rounding = ceil>}}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<{E}xi32>, tensor<{O}xi32>
+  %{p}_rows = moe.dispatch ragged %x, %{p}_token, %{p}_expert, %{p}_slot, %{p}_keep, %{p}_offset
+      : tensor<?x{H}xf32>, !list, !list, !list, !mask, tensor<{O}xi32> -> tensor<?x{H}xf32>
+  %{p}_result = moe.combine %{p}_rows, %{p}_token, %{p}_expert, %{p}_slot, %{p}_keep, %{p}_w tokens(%T)
       : tensor<?x{H}xf32>, !list, !list, !list, !mask, tensor<?xf32> -> tensor<?x{H}xf32>
 """
 
@@ -49,6 +85,6 @@ def layer_text(shape):
     e, h, i = shape.experts, shape.hidden, shape.intermediate
     function, source, norm = SCORES[shape.router]
     sizes = {"E": e, "H": h, "I": i, "G": 2 * i, "O": e + 1, "k": shape.k}
-    chains = "".join(CHAIN.format(p=p, function=function, source=source, norm=norm, ffn=ffn.format(**sizes), **sizes)
-                     for p, ffn in (("a", SWIGLU), ("b", IDENTITY)))
+    parts = (("a", CHAIN, SWIGLU), ("b", CHAIN, IDENTITY), ("c", PADDED, SWIGLU), ("d", CAPPED, ""))
+    chains = "".join(text.format(p=p, function=function, source=source, norm=norm, ffn=ffn.format(**sizes), **sizes) for p, text, ffn in parts)
     return TEXT.format(chains=chains, gate_bytes=8 * e * h * i, down_bytes=4 * e * h * i, eye_bytes=4 * e * h * h, **sizes)

@@ -128,12 +128,40 @@ def properties(layer, kind, x, logits, random):
     if layer.shape.router in ("softmax", "selected"):
         yield "with weights that sum to one they give x", close(first["identity"][good], wide)
 
+    yield "padded rows give what ragged ones give", close(first["padded"][good], first["routed"][good])
+    for name, holds in capacity_properties(layer, first, x):
+        yield name, holds
+
     order = random.permutation(len(x))
     again = layer.one.run({"x": x[order], "logits": logits[order]})
     yield "permuting tokens permutes the result", again["routed"].tobytes() == first["routed"][order].tobytes()
     if kind not in ("ties", "equal", "NaN"):
         moved = layer.permuted.run({"x": x, "logits": np.ascontiguousarray(logits[:, layer.order])})
         yield "permuting experts changes nothing", close(moved["routed"][good], first["routed"][good])
+
+
+def capacity_properties(layer, outputs, x):
+    """Of the chain whose capacity is the mean load rounded up, first choices first."""
+    experts, k = layer.shape.experts, layer.shape.k
+    capacity = -(-len(x) * k // experts)
+    keep, expert = outputs["keep"].reshape(-1, k), outputs["expert"].reshape(-1, k)
+    inside = (expert >= 0).all() and (expert < experts).all()
+    yield "every index is an expert", inside
+    if not inside:
+        return
+    yield "counts are those of the choices", (outputs["count"] == np.bincount(expert.ravel(), minlength=experts)).all()
+    kept = np.bincount(expert[keep], minlength=experts)
+    yield "each expert keeps as many as fit", (kept == np.minimum(outputs["count"], capacity)).all()
+    yield "offsets are the sums of the kept", (np.diff(outputs["offset"]) == kept).all()
+    used, first = np.zeros(experts, int), np.zeros_like(keep)
+    for rank in range(k):
+        for token in range(len(x)):
+            first[token, rank] = used[expert[token, rank]] < capacity
+            used[expert[token, rank]] += 1
+    yield "those that come first are kept", (first == keep).all()
+    weights = (outputs["weight"].reshape(-1, k) * keep).sum(1)
+    good = np.isfinite(outputs["weight"].reshape(-1, k)).all(1)
+    yield "dispatch and combine give x times the kept weights", close(outputs["through"][good], (weights[:, None] * x)[good])
 
 
 def check(layer, cases, seed, where):
@@ -151,8 +179,8 @@ def check(layer, cases, seed, where):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--models", type=int, default=4)
-    parser.add_argument("--cases", type=int, default=60)
+    parser.add_argument("--models", type=int, default=3)
+    parser.add_argument("--cases", type=int, default=80)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     random = np.random.default_rng(options.seed)

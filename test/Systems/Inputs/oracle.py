@@ -144,7 +144,7 @@ def fractions(routing, experts, *, first_only=True):
     for choices in routing:
         for e, _ in choices[: 1 if first_only else None]:
             count[e] += 1
-    return count / len(routing)
+    return count / np.float64(len(routing))
 
 
 def balance_loss(f, p):
@@ -154,4 +154,4 @@ def balance_loss(f, p):
 
 def z_loss(z):
     top = z.max(-1)
-    return ((top + np.log(np.exp(z - top[:, None]).sum(-1))) ** 2).mean()
+    return np.float64(((top + np.log(np.exp(z - top[:, None]).sum(-1))) ** 2).sum()) / np.float64(len(z))

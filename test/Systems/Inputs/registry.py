@@ -18,13 +18,15 @@ F1 = np.log(P1)
 @dataclasses.dataclass
 class System:
     """oracle(inputs, weights) -> outputs. `sizes`: the sizes of the symbols in each random case. `inputs` and `weights` make the values that
-    are not normal numbers. `vectors`: (name, inputs, published outputs) on top of the oracle's own."""
+    are not normal numbers. `vectors`: (name, inputs, published outputs) on top of the oracle's own. `accept(outputs, inputs, weights)` says what
+    is wrong with outputs that may be one of several right ones; the oracle then takes the outputs as a third argument."""
 
     oracle: object
     sizes: list
     inputs: dict = dataclasses.field(default_factory=dict)
     weights: dict = dataclasses.field(default_factory=dict)
     vectors: list = dataclasses.field(default_factory=list)
+    accept: object = None
     tolerance: float = 1e-5
 
 
