@@ -23,8 +23,8 @@ static std::optional<int64_t> bytesOf(RankedTensorType type) {
   return *bits / 8 + (*bits % 8 != 0);
 }
 
-/// weight-c3 and weight-c4.
-static LogicalResult verifySource(WeightOp op, Attribute source, RankedTensorType type) {
+/// weight-c3 and weight-c4 of one source.
+static LogicalResult verifyOneSource(WeightOp op, Attribute source, RankedTensorType type) {
   // weight-c3
   auto file = dyn_cast<FileAttr>(source);
   if (auto elements = dyn_cast<ElementsAttr>(source)) {
@@ -42,6 +42,20 @@ static LogicalResult verifySource(WeightOp op, Attribute source, RankedTensorTyp
     return op.emitOpError("expected a type of integers or floats below 2^63 bits, got ") << type;
   if (file.getLength() != *bytes)
     return op.emitOpError("expected a length of ") << *bytes << " bytes (" << type << "), got " << file.getLength();
+  return success();
+}
+
+/// weight-c3 and weight-c4.
+static LogicalResult verifySource(WeightOp op, Attribute source, RankedTensorType type) {
+  auto list = dyn_cast<ArrayAttr>(source);
+  if (!list)
+    return verifyOneSource(op, source, type);
+  // weight-c3
+  if (type.getRank() == 0 || static_cast<int64_t>(list.size()) != type.getDimSize(0))
+    return op.emitOpError("expected one source for each index of the first dim of ") << type << ", got " << list.size();
+  for (Attribute part : list)
+    if (failed(verifyOneSource(op, part, type.clone(type.getShape().drop_front()))))
+      return failure();
   return success();
 }
 

@@ -75,14 +75,14 @@ ArrayRef<uint8_t> WeightReader::packBits(DenseElementsAttr dense, unsigned width
   return *expanded.back();
 }
 
-FailureOr<ArrayRef<uint8_t>> WeightReader::openAttribute(WeightOp op, Attribute source, int64_t bytes) {
+FailureOr<ArrayRef<uint8_t>> WeightReader::openAttribute(WeightOp op, Attribute source, RankedTensorType type, int64_t bytes) {
   auto fail = [&]() -> FailureOr<ArrayRef<uint8_t>> {
-    return op.emitError() << "weight @" << op.getSymName() << " of type " << op.getType() << ": expected " << bytes
+    return op.emitError() << "weight @" << op.getSymName() << " of type " << type << ": expected " << bytes
                           << " bytes of values of this type as its source",
            failure();
   };
   auto elements = dyn_cast<ElementsAttr>(source);
-  if (!elements || elements.getShapedType() != op.getType())
+  if (!elements || elements.getShapedType() != type)
     return fail();
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(source)) {
     AsmResourceBlob *blob = resource.getRawHandle().getBlob();
@@ -118,6 +118,30 @@ FailureOr<ArrayRef<uint8_t>> WeightReader::openAttribute(WeightOp op, Attribute 
   return ArrayRef(*expanded.back());
 }
 
+/// The sources of a list one after another. They are copied, since nothing says that they lie so in the file.
+FailureOr<ArrayRef<uint8_t>> WeightReader::openList(WeightOp op, ArrayAttr list, RankedTensorType type) {
+  if (type.getRank() == 0 || static_cast<int64_t>(list.size()) != type.getDimSize(0))
+    return op.emitError() << "weight @" << op.getSymName() << " of type " << type << ": expected one source for each index of the first dim, got "
+                          << list.size(),
+           failure();
+  RankedTensorType part = type.clone(type.getShape().drop_front());
+  const int64_t bytes = sourceBytes(part);
+  // Numbers of a few bits are packed: parts that end within a byte cannot be put together.
+  if (bytes < 0 || bytes * static_cast<int64_t>(list.size()) != sourceBytes(type))
+    return op.emitError() << "weight @" << op.getSymName() << " of type " << type << ": expected sources of whole bytes", failure();
+  auto values = std::make_unique<std::vector<uint8_t>>();
+  values->reserve(bytes * list.size());
+  for (Attribute source : list) {
+    auto file = dyn_cast<FileAttr>(source);
+    FailureOr<ArrayRef<uint8_t>> data = file ? openFile(op, file, bytes) : openAttribute(op, source, part, bytes);
+    if (failed(data))
+      return failure();
+    values->insert(values->end(), data->begin(), data->end());
+  }
+  expanded.push_back(std::move(values));
+  return ArrayRef(*expanded.back());
+}
+
 FailureOr<WeightData> WeightReader::open(WeightOp op) {
   auto type = cast<RankedTensorType>(op.getType());
   int64_t bytes = sourceBytes(type);
@@ -128,7 +152,8 @@ FailureOr<WeightData> WeightReader::open(WeightOp op) {
   if (!source)
     return op.emitError() << "weight @" << op.getSymName() << " has no source", failure();
   auto file = dyn_cast<FileAttr>(source);
-  FailureOr<ArrayRef<uint8_t>> data = file ? openFile(op, file, bytes) : openAttribute(op, source, bytes);
+  auto list = dyn_cast<ArrayAttr>(source);
+  FailureOr<ArrayRef<uint8_t>> data = file ? openFile(op, file, bytes) : list ? openList(op, list, type) : openAttribute(op, source, type, bytes);
   if (failed(data))
     return failure();
   return WeightData{type, *data};

@@ -33,7 +33,8 @@ public:
 
 private:
   mlir::FailureOr<llvm::ArrayRef<uint8_t>> openFile(WeightOp op, FileAttr file, int64_t bytes);
-  mlir::FailureOr<llvm::ArrayRef<uint8_t>> openAttribute(WeightOp op, mlir::Attribute source, int64_t bytes);
+  mlir::FailureOr<llvm::ArrayRef<uint8_t>> openAttribute(WeightOp op, mlir::Attribute source, mlir::RankedTensorType type, int64_t bytes);
+  mlir::FailureOr<llvm::ArrayRef<uint8_t>> openList(WeightOp op, mlir::ArrayAttr list, mlir::RankedTensorType type);
 
   llvm::ArrayRef<uint8_t> packBits(mlir::DenseElementsAttr dense, unsigned width, int64_t bytes);
 

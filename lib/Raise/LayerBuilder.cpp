@@ -2,6 +2,7 @@
 #include "LayerBuilder.h"
 
 #include "OnnxMatch.h"
+#include "WeightViews.h"
 
 #include "llvm/ADT/SetVector.h"
 
@@ -190,6 +191,39 @@ Value LayerBuilder::storedWeight(OpBuilder &builder, Value value, StringRef name
     symbol = symbols.insert(weight);
   }
   return WeightRefOp::create(builder, constant.getLoc(), value.getType(), FlatSymbolRefAttr::get(symbol));
+}
+
+Value LayerBuilder::storedAs(OpBuilder &builder, Value value, ArrayRef<int64_t> shape) {
+  if (!value || tensorType(value).getShape() == shape)
+    return value;
+  RankedTensorType type = tensorType(value).clone(shape);
+  if (auto constant = value.getDefiningOp<arith::ConstantOp>())
+    return arith::ConstantOp::create(builder, constant.getLoc(), cast<DenseElementsAttr>(constant.getValue()).reshape(type));
+  Value view = viewWeight(builder, value, type);
+  return view ? view : reshape(builder, value.getLoc(), value, shape, type);
+}
+
+Value LayerBuilder::stackWeights(OpBuilder &builder, ArrayRef<Value> parts, ArrayRef<int64_t> dims, StringRef name) {
+  SmallVector<Attribute> sources;
+  Type element = tensorType(parts.front()).getElementType();
+  for (Value part : parts) {
+    Attribute source;
+    if (auto constant = part.getDefiningOp<arith::ConstantOp>())
+      source = constant.getValue();
+    else
+      source = symbols.lookup<WeightOp>(part.getDefiningOp<WeightRefOp>().getWeight()).getSourceAttr();
+    if (auto elements = dyn_cast<DenseElementsAttr>(source))
+      source = elements.reshape(RankedTensorType::get(dims, element));
+    sources.push_back(source);
+  }
+  SmallVector<int64_t> shape = {static_cast<int64_t>(parts.size())};
+  shape.append(dims.begin(), dims.end());
+  auto type = RankedTensorType::get(shape, element);
+  OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
+  auto weight = WeightOp::create(top, parts.front().getLoc(), name, StringAttr(), type, builder.getArrayAttr(sources), PackingFamilyAttr(), ArrayAttr(),
+                                 WeightOrderAttr(), GateLayoutAttr(), IntegerAttr(), IntegerAttr());
+  StringAttr symbol = symbols.insert(weight);
+  return WeightRefOp::create(builder, parts.front().getLoc(), type, FlatSymbolRefAttr::get(symbol));
 }
 
 Value LayerBuilder::experts(OpBuilder &builder, Location loc, Value x, Assignments list, Value weights, ExpertWeights parts,

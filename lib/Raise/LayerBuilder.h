@@ -58,6 +58,13 @@ public:
   mlir::Value experts(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x, Assignments assignments, mlir::Value weights,
                       ExpertWeights expertWeights, OriginAttr origin, mlir::RankedTensorType resultType);
 
+  /// One weight of the stored `parts`, in order along a new first dim: [parts, dims…]. Each part has as many elements as `dims` say. No bytes are read:
+  /// the weight lists the parts' sources.
+  mlir::Value stackWeights(mlir::OpBuilder &builder, llvm::ArrayRef<mlir::Value> parts, llvm::ArrayRef<int64_t> dims, llvm::StringRef name);
+
+  /// The stored tensor `value` with another shape of as many elements; null for null.
+  mlir::Value storedAs(mlir::OpBuilder &builder, mlir::Value value, llvm::ArrayRef<int64_t> shape);
+
   /// `value` as a stored weight: a constant becomes a moe.weight called `name`, anything else stays.
   mlir::Value storedWeight(mlir::OpBuilder &builder, mlir::Value value, llvm::StringRef name);
 

@@ -66,6 +66,25 @@ int64_t fromFront(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : 
 static bool isPlainFloat(Type type) { return type.isF32() || type.isF16() || type.isBF16(); }
 static bool isPlainInt(Type type) { return type.isSignlessInteger(64) || type.isSignlessInteger(32); }
 
+/// Does a Transpose leave the order of all dims larger than 1? Then the elements lie as before.
+static bool movesOnlyUnits(OnnxOp op) {
+  RankedTensorType type = tensorType(op.getInputs()[0]);
+  auto permutation = intsAttribute(op, "perm");
+  if (!type || !permutation || static_cast<int64_t>(permutation->size()) != type.getRank())
+    return false;
+  int64_t last = -1;
+  for (int64_t dim : *permutation) {
+    if (dim < 0 || dim >= type.getRank())
+      return false;
+    if (type.getDimSize(dim) == 1)
+      continue;
+    if (dim < last)
+      return false;
+    last = dim;
+  }
+  return true;
+}
+
 static bool mayPeel(OnnxOp op, unsigned what) {
   if (op.getInputs().empty() || op->getNumResults() != 1 || !(op.getDomain().empty() || op.getDomain() == "ai.onnx"))
     return false;
@@ -74,6 +93,8 @@ static bool mayPeel(OnnxOp op, unsigned what) {
     return true;
   if (type == "Reshape" || type == "Squeeze" || type == "Unsqueeze" || type == "Flatten")
     return what & Views;
+  if (type == "Transpose")
+    return (what & Views) && movesOnlyUnits(op);
   if (type != "Cast")
     return false;
   RankedTensorType from = tensorType(op.getInputs()[0]), to = tensorType(op->getResult(0));
@@ -83,13 +104,23 @@ static bool mayPeel(OnnxOp op, unsigned what) {
   return a == b || ((what & FloatCasts) && isPlainFloat(a) && isPlainFloat(b)) || ((what & IntCasts) && isPlainInt(a) && isPlainInt(b));
 }
 
+Value peelOnce(Value value, unsigned what) {
+  auto op = value ? value.getDefiningOp<OnnxOp>() : OnnxOp();
+  return op && mayPeel(op, what) ? op.getInputs()[0] : Value();
+}
+
 Value peel(Value value, unsigned what) {
-  while (auto op = value.getDefiningOp<OnnxOp>()) {
-    if (!mayPeel(op, what))
-      break;
-    value = op.getInputs()[0];
-  }
+  while (Value above = peelOnce(value, what))
+    value = above;
   return value;
+}
+
+Value farthest(Value value, unsigned what, llvm::function_ref<bool(Value)> wanted) {
+  Value found;
+  for (; value; value = peelOnce(value, what))
+    if (wanted(value))
+      found = value;
+  return found;
 }
 
 /// The bytes of a stored weight as elements; null where they are too many, not there, or of a type that is not stored plainly.

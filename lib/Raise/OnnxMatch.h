@@ -1,8 +1,8 @@
 //===- OnnxMatch.h - reading moe.onnx graphs --------------------*- C++ -*-===//
 // What every recogniser needs: attributes with their defaults, constants, and walks up that skip ops which do not change values.
 //
-// "Flat" is the word for what Reshape, Squeeze, Unsqueeze, Flatten and Identity keep: the elements in row-major order. Two values
-// with the same flat root hold the same elements; their shapes say how they are grouped.
+// "Flat" is the word for what Reshape, Squeeze, Unsqueeze, Flatten, Identity and a Transpose that moves only dims of size 1 keep: the elements in
+// row-major order. Two values with the same flat root hold the same elements; their shapes say how they are grouped.
 #ifndef MOE_LIB_RAISE_ONNXMATCH_H
 #define MOE_LIB_RAISE_ONNXMATCH_H
 
@@ -10,6 +10,7 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "moe/IR/MoeDialect.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 
@@ -41,12 +42,14 @@ int64_t fromFront(int64_t axis, int64_t rank);
 
 /// What a walk up may skip.
 enum Peel : unsigned {
-  Views = 1,      ///< Reshape, Squeeze, Unsqueeze, Flatten: same elements in row-major order.
+  Views = 1,      ///< Reshape, Squeeze, Unsqueeze, Flatten, Transpose of dims of size 1: same elements in row-major order.
   FloatCasts = 2, ///< Cast between f32, f16 and bf16.
   IntCasts = 4,   ///< Cast between i64 and i32.
 };
 /// Walks up through Identity, casts to the same type and what `what` allows.
 mlir::Value peel(mlir::Value value, unsigned what);
+/// One step of that walk; null where `value` is not made by an op that may be skipped.
+mlir::Value peelOnce(mlir::Value value, unsigned what);
 /// The value that holds the same elements in row-major order, as far up as possible.
 inline mlir::Value flatRoot(mlir::Value value) { return peel(value, Views); }
 
@@ -69,6 +72,9 @@ struct ScalarUse {
   double scalar;
 };
 std::optional<ScalarUse> matchScalar(mlir::Value value, llvm::StringRef type);
+
+/// The last value on the walk up through `what` that is `wanted`; null where none is.
+mlir::Value farthest(mlir::Value value, unsigned what, llvm::function_ref<bool(mlir::Value)> wanted);
 
 /// Walks up through views to the nearest [rows, columns] matrix with the elements of `value`; without one, to the flat root.
 mlir::Value nearestMatrix(mlir::Value value, int64_t columns);

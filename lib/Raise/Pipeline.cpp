@@ -13,6 +13,9 @@ void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &option
   pm.addPass(createRaiseFusedExperts());
   pm.addPass(createRaiseBatchedExperts());
   pm.addPass(createRaiseGroupedExperts());
+  pm.addPass(createRaiseUnrolledExperts());
+  pm.addPass(createRaiseMaskedExperts());
+  pm.addPass(createRaiseTiledExperts());
   pm.addPass(createRaiseRouter());
   pm.addPass(createRaiseCheckRows());
   pm.addPass(createRaiseOnnx());

@@ -20,6 +20,8 @@ static bool isNear(double found, double wanted) { return std::abs(found - wanted
 //===-- Stored tensors and lookups ---------------------------------------===//
 
 Value storedTensor(Value value) {
+  if (!value)
+    return {};
   while (OnnxOp identity = definedBy(value, "Identity"))
     value = identity.getInputs()[0];
   Operation *op = value.getDefiningOp();
@@ -68,28 +70,36 @@ std::nullopt_t RoutedMatcher::miss(Operation *at, const Twine &text) {
 
 //===-- Products ----------------------------------------------------------===//
 
+bool RoutedMatcher::takeBias(OnnxOp add, unsigned side, RoutedProduct &product) {
+  Value bias = storedTensor(matchLookup(peel(add.getInputs()[side], elementwise)));
+  if (!bias || tensorType(bias).getRank() != 2 || staticDim(bias, 0) != product.experts || staticDim(bias, 1) != product.out) {
+    miss(add, "the bias is not a stored tensor of one vector per expert, as long as the product's rows");
+    return false;
+  }
+  if (!proof.sameShape(add.getInputs()[0], add.getInputs()[1])) {
+    miss(add, "product and bias have different shapes");
+    return false;
+  }
+  product.bias = bias;
+  return true;
+}
+
 std::optional<RoutedProduct> RoutedMatcher::matchBiasedProduct(Value value) {
   value = seen(value);
   OnnxOp add = definedBy(value, "Add");
   if (!add)
     return matchProduct(value);
   for (unsigned side : {0u, 1u}) {
-    Value looked = peel(add.getInputs()[1 - side], elementwise);
-    Value bias = matchLookup(looked);
-    if (!bias)
+    if (!isBias(add.getInputs()[1 - side]))
       continue;
     auto product = matchProduct(seen(add.getInputs()[side]));
-    if (!product)
+    if (product && product->bias)
+      return miss(add, "a product has two biases");
+    if (!product || !takeBias(add, 1 - side, *product))
       return std::nullopt;
-    bias = storedTensor(bias);
-    if (!bias || tensorType(bias).getRank() != 2 || staticDim(bias, 0) != product->experts || staticDim(bias, 1) != product->out)
-      return miss(add, "the bias is not a stored tensor of one vector per expert, as long as the product's rows");
-    if (!proof.sameShape(add.getInputs()[0], add.getInputs()[1]))
-      return miss(add, "product and bias have different shapes");
-    product->bias = bias;
     return product;
   }
-  return miss(add, "neither side is a lookup of the expert's bias by the layer's expert ids");
+  return miss(add, "neither side is the bias of the row's expert");
 }
 
 //===-- Factors and activations ------------------------------------------===//
@@ -295,14 +305,15 @@ struct Part {
 };
 } // namespace
 
-static std::optional<Part> matchSlice(OnnxOp slice) {
+static std::optional<Part> matchSlice(OnnxOp slice, const SizeProof &proof) {
   Value source = slice.getInputs()[0];
   const int64_t rank = tensorType(source).getRank(), size = staticDim(source, -1);
   if (slice.getInputs().size() < 4 || size <= 0 || size % 2 != 0)
     return std::nullopt;
-  auto starts = constantInts(slice.getInputs()[1]), ends = constantInts(slice.getInputs()[2]), axes = constantInts(slice.getInputs()[3]);
+  // Exporters compute the half from the size, which is known.
+  auto starts = proof.numbers(slice.getInputs()[1]), ends = proof.numbers(slice.getInputs()[2]), axes = proof.numbers(slice.getInputs()[3]);
   Value stepsInput = inputOrNull(slice, 4);
-  auto steps = stepsInput ? constantInts(stepsInput) : std::optional<SmallVector<int64_t>>({1});
+  auto steps = stepsInput ? proof.numbers(stepsInput) : std::optional<SmallVector<int64_t>>({1});
   if (!starts || !ends || !axes || !steps || starts->size() != 1 || ends->size() != 1 || axes->size() != 1 || steps->size() != 1 ||
       fromFront((*axes)[0], rank) != rank - 1)
     return std::nullopt;
@@ -319,13 +330,13 @@ static std::optional<Part> matchSlice(OnnxOp slice) {
   return std::nullopt;
 }
 
-static std::optional<Part> matchPart(Value value) {
+static std::optional<Part> matchPart(Value value, const SizeProof &proof) {
   value = seen(value);
   OnnxOp op = value.getDefiningOp<OnnxOp>();
   if (!op)
     return Part{value, Columns::All};
   if (isNode(op, "Slice") && tensorType(op.getInputs()[0]))
-    return matchSlice(op);
+    return matchSlice(op, proof);
   if (!isNode(op, "Split"))
     return Part{value, Columns::All};
   Value source = op.getInputs()[0];
@@ -395,7 +406,7 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
   double gateLower, gateUpper, upLower = -infinity, upUpper = infinity, offset = 0.0;
   if (!takeClamp(gate, gateLower, gateUpper) || gateLower != -infinity)
     return miss(at, "the gate is clamped in a way that no limit expresses");
-  auto gatePart = matchPart(gate);
+  auto gatePart = matchPart(gate, proof);
   if (!gatePart)
     return miss(at, "the gate is no half of a product");
   auto gateProduct = matchBiasedProduct(gatePart->source);
@@ -414,7 +425,7 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
     }
     if (!takeClamp(up, upLower, upUpper))
       return miss(at, "the bounds of a clamp are not constant");
-    auto upPart = matchPart(up);
+    auto upPart = matchPart(up, proof);
     auto found = upPart ? layoutOf(gatePart->columns, upPart->columns) : std::nullopt;
     if (!found)
       return miss(at, "gate and up are not halves, alternate columns or separate products");

@@ -1,6 +1,6 @@
 //===- RoutedFfn.h - what experts compute on routed rows --------*- C++ -*-===//
-// A routed row belongs to one (token, choice) pair; there are S = T·K of them. Forms B and C differ in how a routed row meets its expert's
-// matrix; what lies between the two products (bias, gate, activation, clamps) looks the same in both and is read here.
+// A routed row belongs to one (token, choice) pair; there are S = T·K of them. The export forms differ in how a row meets its expert's matrix;
+// what lies between the two products (bias, gate, activation, clamps) looks the same in all and is read here.
 #ifndef MOE_LIB_RAISE_ROUTEDFFN_H
 #define MOE_LIB_RAISE_ROUTEDFFN_H
 
@@ -19,6 +19,8 @@ struct RoutedProduct {
   mlir::Value weight, bias;
   WeightOrder order = WeightOrder::OutIn;
   int64_t experts = 0, in = 0, out = 0;
+  /// Where the product is that of one expert: its place in `weight` and `bias`, -1 where these are its own.
+  int64_t weightSlice = -1, biasSlice = -1;
 };
 
 /// A whole expert: first product(s), what is between, second product.
@@ -45,7 +47,11 @@ protected:
   /// The product above `value` (already peeled of views and float casts), without bias.
   virtual std::optional<RoutedProduct> matchProduct(mlir::Value value) = 0;
   /// Are these indices the expert ids of the routed rows of this form, one per row?
-  virtual bool areExpertIds(mlir::Value indices) = 0;
+  virtual bool areExpertIds(mlir::Value indices) { return false; }
+  /// Input `side` of `add` is added to rows with the columns of `product`: is it the bias? If so it is put into `product`. Forms B and C: a
+  /// lookup by the expert ids.
+  virtual bool isBias(mlir::Value addend) { return static_cast<bool>(matchLookup(peel(addend, Views | FloatCasts))); }
+  virtual bool takeBias(OnnxOp add, unsigned side, RoutedProduct &product);
 
   /// Looks for a tensor [E, …] that is read at the expert id of each routed row: GatherND or Gather on dim 0.
   mlir::Value matchLookup(mlir::Value value);
@@ -65,7 +71,7 @@ private:
   llvm::SmallString<64> missedText;
 };
 
-/// A stored tensor behind views that keep its shape: `moe.weight_ref` or a constant; null otherwise.
+/// A stored tensor behind views that keep its shape: `moe.weight_ref` or a constant; null otherwise. Null gives null.
 mlir::Value storedTensor(mlir::Value value);
 
 /// As storedTensor, through a Transpose of the two inner dims of a 3-D tensor; `transposed` is flipped by it.

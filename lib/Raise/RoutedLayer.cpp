@@ -1,4 +1,4 @@
-// The frame that forms B and C share: the weighted sum at the end, and the chain that takes its place.
+// The frame that the forms share: the weighted sum at the end, and the chain that takes its place.
 #include "RoutedLayer.h"
 
 #include "llvm/Support/Debug.h"
@@ -44,14 +44,13 @@ bool idsInRange(Value ids, int64_t experts) {
   return false;
 }
 
-/// The [T, K] view of ids or weights: their flat root, if it has K in its last dim; else the value itself, to be reshaped.
+/// The [T, K] view of ids or weights: as far up as K stays the last dim or there is only one; null where it never is.
 static Value choiceRoot(Value value, unsigned what, int64_t k) {
-  Value root = peel(value, what);
-  RankedTensorType type = tensorType(root);
-  if (!type)
-    return {};
-  // A list of all choices is taken as it is; with more dims the last must be the choices of a token.
-  return type.getRank() == 1 || staticDim(root, -1) == k ? root : Value();
+  return farthest(value, what, [&](Value view) {
+    RankedTensorType type = tensorType(view);
+    // A list of all choices is taken as it is; with more dims the last must be the choices of a token.
+    return type && (type.getRank() == 1 || staticDim(view, -1) == k);
+  });
 }
 
 /// Does a node between the layer's inputs and its sum make inference take sizes as equal?
@@ -110,6 +109,111 @@ static Value keepInRange(OpBuilder &builder, Location loc, Value ids, int64_t ex
   return OnnxOp::create(builder, loc, TypeRange{type}, "Mod", ValueRange{ids, count}, "", 13, builder.getDictionaryAttr({}), 0)->getResult(0);
 }
 
+static Value makeNode(OpBuilder &builder, Location loc, StringRef type, int64_t version, ValueRange inputs, RankedTensorType result,
+                      ArrayRef<NamedAttribute> attributes = {}) {
+  return OnnxOp::create(builder, loc, TypeRange{result}, type, inputs, "", version, builder.getDictionaryAttr(attributes), 0)->getResult(0);
+}
+
+static Value makeInts(OpBuilder &builder, Location loc, ArrayRef<int64_t> numbers) {
+  auto type = RankedTensorType::get({static_cast<int64_t>(numbers.size())}, builder.getI64Type());
+  return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, numbers));
+}
+
+/// The ids that a one-hot [T, K, E] with gaps stands for: e where column e is not zero, -1 where none is, which is no expert.
+static Value idsOfMask(OpBuilder &builder, Location loc, Value mask, int64_t k, int64_t experts) {
+  RankedTensorType type = tensorType(mask);
+  const int64_t rows = type.hasStaticShape() ? type.getNumElements() / (k * experts) : ShapedType::kDynamic;
+  auto shaped = [&](ArrayRef<int64_t> dims, Type element) { return RankedTensorType::get(dims, element); };
+  Type i64 = builder.getI64Type();
+  Value columns = LayerBuilder::reshape(builder, loc, mask, {-1, k, experts}, shaped({rows, k, experts}, type.getElementType()));
+  auto cast = [&](Value value, int64_t to, Type element) {
+    return makeNode(builder, loc, "Cast", 13, {value}, tensorType(value).clone(element), builder.getNamedAttr("to", builder.getI64IntegerAttr(to)));
+  };
+  constexpr int64_t onnxInt64 = 7, onnxBool = 9;
+  Value chosen = cast(cast(columns, onnxBool, builder.getI1Type()), onnxInt64, i64);
+  SmallVector<int64_t> numbers(experts);
+  for (int64_t expert = 0; expert < experts; ++expert)
+    numbers[expert] = expert + 1;
+  Value numbered = makeNode(builder, loc, "Mul", 14, {chosen, makeInts(builder, loc, numbers)}, tensorType(chosen));
+  Value sum = makeNode(builder, loc, "ReduceSum", 13, {numbered, makeInts(builder, loc, {-1})}, shaped({rows, k}, i64),
+                       builder.getNamedAttr("keepdims", builder.getI64IntegerAttr(0)));
+  return makeNode(builder, loc, "Sub", 14, {sum, makeInts(builder, loc, {1})}, tensorType(sum));
+}
+
+/// f(weights), for the [T, K] weights of a token's choices.
+static Value applyFunction(OpBuilder &builder, Location loc, Value weights, MapFunction function) {
+  if (function == MapFunction::None)
+    return weights;
+  const bool isSoftmax = function == MapFunction::Softmax;
+  SmallVector<NamedAttribute> attributes;
+  if (isSoftmax)
+    attributes.push_back(builder.getNamedAttr("axis", builder.getI64IntegerAttr(-1)));
+  return makeNode(builder, loc, isSoftmax ? "Softmax" : "Sigmoid", 13, {weights}, tensorType(weights), attributes);
+}
+
+/// The rows of `x` once per choice, times the weight of the choice: [T·K, H], in the type of `x`.
+static Value scaleRows(OpBuilder &builder, Location loc, LayerBuilder &chain, Value x, Value weights, int64_t k) {
+  RankedTensorType type = tensorType(x);
+  const int64_t rows = type.getDimSize(0), hidden = type.getDimSize(1);
+  Type element = type.getElementType();
+  Value single = LayerBuilder::reshape(builder, loc, x, {-1, 1, hidden}, RankedTensorType::get({rows, 1, hidden}, element));
+  Value factors = LayerBuilder::reshape(builder, loc, weights, {-1, k, 1}, RankedTensorType::get({rows, k, 1}, tensorType(weights).getElementType()));
+  Value scaled = makeNode(builder, loc, "Mul", 14, {single, factors}, RankedTensorType::get({rows, k, hidden}, element));
+  return chain.asMatrix(builder, loc, scaled, hidden);
+}
+
+/// A weight of 1 for each of the [N, 1] `ids`.
+static Value onesFor(OpBuilder &builder, Location loc, Value ids) {
+  RankedTensorType type = tensorType(ids);
+  Value shape = makeNode(builder, loc, "Shape", 13, {ids}, RankedTensorType::get({2}, builder.getI64Type()));
+  auto one = DenseElementsAttr::get(RankedTensorType::get({1}, builder.getF32Type()), 1.0f);
+  return makeNode(builder, loc, "ConstantOfShape", 9, {shape}, type.clone(builder.getF32Type()), builder.getNamedAttr("value", one));
+}
+
+static void requireEqualCounts(OpBuilder &builder, Location loc, StringRef name, Value x, Value ids, Value weights, int64_t k) {
+  Value rows = builder.createOrFold<tensor::DimOp>(loc, x, 0), factor = arith::ConstantIndexOp::create(builder, loc, k);
+  StringAttr message = builder.getStringAttr(name + ": tokens, expert ids and combine weights must be of the same number of tokens");
+  RequireEqualOp::create(builder, loc, rows, builder.createOrFold<tensor::DimOp>(loc, ids, 0), message);
+  RequireEqualOp::create(builder, loc, arith::MulIOp::create(builder, loc, rows, factor), builder.createOrFold<tensor::DimOp>(loc, weights, 0),
+                         message);
+}
+
+/// The weights of all experts: stored as one tensor each, or made from the experts' own.
+static ExpertWeights expertWeights(const RoutedLayer &layer, OpBuilder &builder, LayerBuilder &chain, StringRef name) {
+  const RoutedFfn &ffn = layer.ffn;
+  const ExpertPieces &pieces = layer.pieces;
+  auto part = [&](const RoutedProduct &product, ArrayRef<Value> own, StringRef suffix) {
+    const bool outIn = product.order == WeightOrder::OutIn;
+    return own.empty() ? product.weight
+                       : chain.stackWeights(builder, own, {outIn ? product.out : product.in, outIn ? product.in : product.out}, (name + suffix).str());
+  };
+  auto bias = [&](const RoutedProduct &product, ArrayRef<Value> own, StringRef suffix) {
+    return own.empty() ? chain.storedAs(builder, product.bias, {product.experts, product.out})
+                       : chain.stackWeights(builder, own, {product.out}, (name + suffix).str());
+  };
+  ExpertWeights parts{part(ffn.gate, pieces.gate, ".gate"), bias(ffn.gate, pieces.gateBias, ".gate_bias"), {}, {},
+                      part(ffn.down, pieces.down, ".down"), bias(ffn.down, pieces.downBias, ".down_bias"), ffn.ffn, ffn.gate.order};
+  if (ffn.up) {
+    parts.up = part(*ffn.up, pieces.up, ".up");
+    parts.upBias = bias(*ffn.up, pieces.upBias, ".up_bias");
+  }
+  return parts;
+}
+
+/// `result` ([T, H]) as what takes the place of the layer's output: summed over choices, shaped and added to the start.
+static Value finishResult(const RoutedLayer &layer, OpBuilder &builder, LayerBuilder &chain, Value result) {
+  OnnxOp sum = layer.choices.sum;
+  Location loc = sum.getLoc();
+  RankedTensorType sumType = tensorType(sum->getResult(0));
+  if (layer.shapeOf) {
+    Value shape = makeNode(builder, loc, "Shape", 13, {layer.shapeOf}, RankedTensorType::get({sumType.getRank()}, builder.getI64Type()));
+    result = makeNode(builder, loc, "Reshape", 14, {result, shape}, sumType);
+  } else if (sumType.getRank() == 3) {
+    result = chain.reshape(builder, loc, result, {-1, 1, layer.choices.hidden}, sumType);
+  }
+  return layer.start ? makeNode(builder, loc, "Add", 14, {layer.start, result}, sumType) : result;
+}
+
 /// Replaces the sum by the chain; returns what now takes the sum's place.
 static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
   OnnxOp sum = layer.choices.sum;
@@ -117,26 +221,41 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
   OpBuilder builder(sum);
   const RoutedFfn &ffn = layer.ffn;
   const int64_t k = layer.choices.k, hidden = layer.choices.hidden;
-  Value up = ffn.up ? ffn.up->weight : Value();
-  std::string name = chain.nameLayer({ffn.gate.weight, up, ffn.down.weight}, layer.indices);
+  SmallVector<Value> named = {ffn.gate.weight, ffn.up ? ffn.up->weight : Value(), ffn.down.weight};
+  named.append(layer.pieces.gate);
+  named.append(layer.pieces.down);
+  std::string name = chain.nameLayer(named, layer.indices);
   Value x = chain.asMatrix(builder, loc, layer.x, hidden);
-  Value ids = chain.asMatrix(builder, loc, choiceRoot(layer.indices, Views | IntCasts, k), k);
-  ids = keepInRange(builder, loc, ids, ffn.gate.experts);
-  Value weights = chain.asF32Vector(builder, loc, choiceRoot(layer.weights, Views | FloatCasts, k));
-  if (layer.requireEqual) {
-    Value rows = builder.createOrFold<tensor::DimOp>(loc, x, 0), factor = arith::ConstantIndexOp::create(builder, loc, k);
-    StringAttr message = builder.getStringAttr(name + ": tokens, expert ids and combine weights must be of the same number of tokens");
-    RequireEqualOp::create(builder, loc, rows, builder.createOrFold<tensor::DimOp>(loc, ids, 0), message);
-    RequireEqualOp::create(builder, loc, arith::MulIOp::create(builder, loc, rows, factor), builder.createOrFold<tensor::DimOp>(loc, weights, 0),
-                           message);
+  Value ids = layer.mask ? idsOfMask(builder, loc, layer.mask, k, ffn.gate.experts)
+                         : chain.asMatrix(builder, loc, choiceRoot(layer.indices, Views | IntCasts, k), k);
+  if (!layer.compared)
+    ids = keepInRange(builder, loc, ids, ffn.gate.experts);
+  Value weights = choiceRoot(layer.weights, Views | FloatCasts, k);
+  if (layer.function != MapFunction::None || layer.scalesInput)
+    weights = applyFunction(builder, loc, chain.asMatrix(builder, loc, weights, k), layer.function);
+  Value vector = chain.asF32Vector(builder, loc, weights);
+  if (layer.requireEqual)
+    requireEqualCounts(builder, loc, name, x, ids, vector, k);
+  if (layer.scalesInput) {
+    // A token and choice is a row of its own, with one expert and weight 1.
+    x = scaleRows(builder, loc, chain, x, weights, k);
+    ids = chain.asMatrix(builder, loc, ids, 1);
+    vector = chain.asF32Vector(builder, loc, onesFor(builder, loc, ids));
   }
   Assignments list = LayerBuilder::assign(builder, loc, ids);
-  ExpertWeights parts{ffn.gate.weight, ffn.gate.bias, up, ffn.up ? ffn.up->bias : Value(), ffn.down.weight, ffn.down.bias, ffn.ffn, ffn.gate.order};
   RankedTensorType sumType = tensorType(sum->getResult(0));
-  auto resultType = RankedTensorType::get({sumType.getDimSize(0), hidden}, sumType.getElementType());
-  Value result = chain.experts(builder, loc, x, list, weights, parts, OriginAttr::get(builder.getContext(), name, layer.form), resultType);
-  if (sumType.getRank() == 3)
-    result = chain.reshape(builder, loc, result, {-1, 1, hidden}, sumType);
+  const bool ownShape = layer.shapeOf || layer.scalesInput;
+  auto resultType = RankedTensorType::get({ownShape ? tensorType(x).getDimSize(0) : sumType.getDimSize(0), hidden}, sumType.getElementType());
+  Value result = chain.experts(builder, loc, x, list, vector, expertWeights(layer, builder, chain, name),
+                               OriginAttr::get(builder.getContext(), name, layer.form), resultType);
+  if (layer.scalesInput && k > 1) {
+    const int64_t rows = resultType.isDynamicDim(0) ? ShapedType::kDynamic : resultType.getDimSize(0) / k;
+    result = chain.reshape(builder, loc, result, {-1, k, hidden}, RankedTensorType::get({rows, k, hidden}, resultType.getElementType()));
+    result = makeNode(builder, loc, "ReduceSum", 13, {result, makeInts(builder, loc, {1})},
+                      RankedTensorType::get({rows, hidden}, resultType.getElementType()),
+                      builder.getNamedAttr("keepdims", builder.getI64IntegerAttr(0)));
+  }
+  result = finishResult(layer, builder, chain, result);
   sum->getResult(0).replaceAllUsesWith(result);
   eraseDead(sum.getOperation());
   return result;
@@ -146,8 +265,8 @@ void replaceRoutedLayers(MutableArrayRef<RoutedLayer> layers, LayerBuilder &chai
   // A layer may read the sum of an earlier one, which is gone by then.
   DenseMap<Value, Value> replaced;
   for (RoutedLayer &layer : layers) {
-    for (Value *input : {&layer.x, &layer.indices, &layer.weights})
-      if (Value now = replaced.lookup(*input))
+    for (Value *input : {&layer.x, &layer.indices, &layer.weights, &layer.mask, &layer.start, &layer.shapeOf})
+      if (Value now = *input ? replaced.lookup(*input) : Value())
         *input = now;
     Value sum = layer.choices.sum->getResult(0);
     Value result = replaceRoutedLayer(layer, chain);

@@ -1,9 +1,11 @@
-//===- RoutedLayer.h - the frame that forms B and C share -------*- C++ -*-===//
-// Both end in a sum over the K choices of a token of weighted expert rows, and both become moe.assign and the rest of the chain. The
-// forms add how a routed row meets its expert's matrix.
+//===- RoutedLayer.h - the frame that all forms without a fused node share ----*- C++ -*-===//
+// Each ends in a sum of weighted expert rows per token, and each becomes moe.assign and the rest of the chain. The forms add how a row meets its
+// expert's matrix, and how ids and weights are written down.
 #ifndef MOE_LIB_RAISE_ROUTEDLAYER_H
 #define MOE_LIB_RAISE_ROUTEDLAYER_H
 
+#include "ExpertChoice.h"
+#include "ExpertMatcher.h"
 #include "LayerBuilder.h"
 #include "RoutedFfn.h"
 
@@ -11,6 +13,7 @@ namespace moe::raise {
 
 /// `sum` over the choices of a token: ReduceSum over the last dim but one of a [T, K, H] tensor.
 struct ChoiceSum {
+  /// The node whose first result is the layer's output; its elements are [T, H].
   OnnxOp sum;
   /// The summed tensor, not peeled; its flat elements are [T·K, H].
   mlir::Value rows;
@@ -31,6 +34,20 @@ struct RoutedLayer {
   mlir::Value x, indices, weights;
   RoutedFfn ffn;
   llvm::StringRef form;
+  /// Ids are compared with expert numbers, not looked up: one that is no expert reaches none.
+  bool compared = false;
+  /// One-hot [T, K, E] that has fewer choices than `indices`; null where all count.
+  mlir::Value mask = {};
+  /// What is computed from the weights of a token's choices.
+  MapFunction function = MapFunction::None;
+  /// The weights scale the rows on the way in, and the results are added as they are.
+  bool scalesInput = false;
+  /// Tensors of single experts, where each has its own.
+  ExpertPieces pieces = {};
+  /// What the sum starts from; null for zero.
+  mlir::Value start = {};
+  /// A value with the shape of the output, where that is not [T, H] or [T, 1, H].
+  mlir::Value shapeOf = {};
   /// Nodes that go away were the reason to take sizes as equal: the chain must require it itself.
   bool requireEqual = false;
 };

@@ -64,6 +64,22 @@ bool SizeProof::sameCount(Value a, Value b) const {
   return !left.empty() && !right.empty() && inference.provablyEqual(product(left, a.getContext()), product(right, a.getContext()));
 }
 
+std::optional<SmallVector<int64_t>> SizeProof::numbers(Value value) const {
+  if (auto constant = constantInts(value))
+    return constant;
+  const std::optional<SmallVector<AffineExpr>> content = inference.facts(value).content;
+  if (!content)
+    return std::nullopt;
+  SmallVector<int64_t> result;
+  for (AffineExpr element : *content) {
+    auto number = dyn_cast<AffineConstantExpr>(element);
+    if (!number)
+      return std::nullopt;
+    result.push_back(number.getValue());
+  }
+  return result;
+}
+
 bool SizeProof::assumesAt(Location loc) const {
   return llvm::any_of(inference.conditions(), [&](const DimCondition &condition) {
     return condition.loc == loc && !inference.dependsOnData(condition.lhs) && !inference.dependsOnData(condition.rhs);

@@ -8,6 +8,8 @@
 #include "mlir/IR/Value.h"
 #include "moe/IR/OnnxInference.h"
 
+#include <optional>
+
 namespace moe::raise {
 
 /// Equality of sizes, backed by the symbolic dims of OnnxInference. Values made after the inference ran are unknown to it: nothing that
@@ -28,6 +30,9 @@ public:
   bool sameRowsTimes(mlir::Value rows, int64_t times, mlir::Value elements) const;
   /// Have `a` and `b` the same number of elements?
   bool sameCount(mlir::Value a, mlir::Value b) const;
+
+  /// The elements of an integer tensor that is constant or whose numbers follow from static sizes; none where one depends on the inputs.
+  std::optional<llvm::SmallVector<int64_t>> numbers(mlir::Value value) const;
 
   /// Did a node at `loc` make inference take two functions of the input dims as equal? What is proven then holds only where they are.
   /// Sizes that depend on data do not count: they are ranges of rows, whose sum the recogniser knows better.

@@ -31,6 +31,24 @@ moe.weight @w : tensor<64x96xf32> source(dense<1.0> : tensor<2xf32>)
 
 // -----
 
+// weight-c3
+// expected-error @below {{expected one source for each index of the first dim of 'tensor<3x2xf32>', got 2}}
+moe.weight @w : tensor<3x2xf32> source([dense<1.0> : tensor<2xf32>, dense<2.0> : tensor<2xf32>])
+
+// -----
+
+// weight-c3
+// expected-error @below {{expected a source of type 'tensor<2xf32>', got 'tensor<1x2xf32>'}}
+moe.weight @w : tensor<2x2xf32> source([dense<1.0> : tensor<2xf32>, dense<2.0> : tensor<1x2xf32>])
+
+// -----
+
+// weight-c3: a list in a list
+// expected-error @below {{expected a source of #moe.file or elements}}
+moe.weight @w : tensor<1x1x2xf32> source([[dense<1.0> : tensor<2xf32>]])
+
+// -----
+
 // weight-c4
 // expected-error @below {{expected a length of 24576 bytes}}
 moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24575>)

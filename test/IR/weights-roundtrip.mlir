@@ -14,6 +14,8 @@ moe.weight @half : tensor<8x40x64xf16> source(#moe.file<"m.onnx", offset = 24704
 moe.weight @half.panels : tensor<8x3x64x32xf32> packed(gate_up16) from([@half, @half]) order(out_in) gate(separate)
 // CHECK: moe.weight @bools : tensor<3xi1> source(#moe.file<"m.onnx", offset = 0, length = 3>)
 moe.weight @bools : tensor<3xi1> source(#moe.file<"m.onnx", offset = 0, length = 3>)
+// CHECK: moe.weight @list : tensor<2x3xi1> source([#moe.file<"m.onnx", offset = 8, length = 3>, dense<true> : tensor<3xi1>])
+moe.weight @list : tensor<2x3xi1> source([#moe.file<"m.onnx", offset = 8, length = 3>, dense<true> : tensor<3xi1>])
 
 // CHECK-LABEL: func.func @references(
 func.func @references(%T: index) {

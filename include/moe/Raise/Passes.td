@@ -84,6 +84,68 @@ def RaiseGroupedExperts : Moe_MatchingPass<"moe-raise-grouped-experts"> {
   }];
 }
 
+def RaiseUnrolledExperts : Moe_MatchingPass<"moe-raise-unrolled-experts"> {
+  let summary = "a loop over experts, written out, becomes the chain of moe ops";
+  let description = [{
+    Form D: for each expert a mask of its choices, NonZero, the rows of its tokens,
+    two products, the weights of these choices, and a sum at the tokens' places
+    (ScatterND or ScatterElements, with or without a reduction). Experts have
+    tensors of their own or slices of one. Choices that a mask takes out (a
+    capacity) become ids that are no expert. A loop that lacks experts was
+    traced with an input that did not hit them: an error that says how to export.
+
+    Example:
+    ```mlir
+    %n0 = moe.onnx "NonZero"(%mask0) …
+    …
+    %y0 = moe.onnx "Mul"(%e0, %weights0) …
+    %s0 = moe.onnx "ScatterND"(%zeros, %tokens0, %y0) … {reduction = "add"}
+    %s1 = moe.onnx "ScatterND"(%s0, %tokens1, %y1) … {reduction = "add"}
+    ```
+    becomes the chain of `moe-raise-batched-experts` with form `unrolled`.
+  }];
+}
+
+def RaiseMaskedExperts : Moe_MatchingPass<"moe-raise-masked-experts"> {
+  let summary = "experts that each compute all tokens become the chain of moe ops";
+  let description = [{
+    Form F: the sum over the experts of expert(x) times its weights, which are 0
+    for tokens that did not choose it: a column of a map of weights, or
+    the sum over the choices of (id == expert) · weight.
+
+    Example:
+    ```mlir
+    %map = moe.onnx "ScatterElements"(%zeros, %ids, %weights) … {axis = 1 : i64}
+    %c0 = moe.onnx "Gather"(%map, %0) … {axis = 1 : i64}
+    …
+    %y0 = moe.onnx "Mul"(%e0, %w0) …
+    %s1 = moe.onnx "Add"(%y0, %y1) …
+    ```
+    becomes the chain of `moe-raise-batched-experts` with form `masked`.
+  }];
+}
+
+def RaiseTiledExperts : Moe_MatchingPass<"moe-raise-tiled-experts"> {
+  let summary = "batched products of all tokens with all experts become the chain of moe ops";
+  let description = [{
+    Form E: tokens tiled once per expert, two batched products, and a map of weights
+    that multiplies the results; or the rows on the way in (Llama 4), where the
+    experts have no bias. The map is a ScatterElements into zeros, or a
+    Sigmoid or Softmax of one into -inf.
+
+    Example:
+    ```mlir
+    %map = moe.onnx "ScatterElements"(%zeros, %ids, %weights) … {axis = 1 : i64}
+    %t = moe.onnx "Tile"(%x, %repeats) …
+    %h = moe.onnx "MatMul"(%rows, %w1) …
+    %y = moe.onnx "MatMul"(%a, %w2) …
+    %p = moe.onnx "Mul"(%y, %mapT) …
+    %o = moe.onnx "ReduceSum"(%p, %0) …
+    ```
+    becomes the chain of `moe-raise-batched-experts` with form `tiled`.
+  }];
+}
+
 def RaiseRouter : Moe_MatchingPass<"moe-raise-router"> {
   let summary = "the ops that made ids and weights become moe.score, moe.select and moe.weigh";
   let description = [{

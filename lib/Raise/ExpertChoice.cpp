@@ -1,0 +1,229 @@
+// One-hot tensors, masks of one expert, and maps of weights: back to the ids and weights that they were made from.
+#include "ExpertChoice.h"
+
+#include "ExpertMatcher.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace moe::raise {
+
+/// Skips casts between bool, integers and floats, and Identity. What is zero stays zero; so does what is 0 or 1.
+static Value peelCasts(Value value) {
+  while (true) {
+    value = peel(value, 0);
+    OnnxOp cast = definedBy(value, "Cast");
+    if (!cast)
+      return value;
+    value = cast.getInputs()[0];
+  }
+}
+
+/// As peelCasts, and views on the way.
+static Value peelCastsAndViews(Value value) {
+  while (true) {
+    Value above = peelCasts(peel(value, Views));
+    if (above == value)
+      return value;
+    value = above;
+  }
+}
+
+//===-- One-hot tensors --------------------------------------------------===//
+
+/// Is `value` the numbers 0 … E-1 along its last dim, and that is all of it?
+static bool countsExperts(Value value, int64_t experts) {
+  auto numbers = constantInts(value);
+  if (!numbers || static_cast<int64_t>(numbers->size()) != experts || staticDim(value, -1) != experts)
+    return false;
+  for (int64_t expert = 0; expert < experts; ++expert)
+    if ((*numbers)[expert] != expert)
+      return false;
+  return true;
+}
+
+/// `ids` compared with the numbers of the experts: Equal([…, 1], [E]) or OneHot.
+static std::optional<OneHot> matchComparison(OnnxOp op) {
+  Value result = op->getResult(0);
+  const int64_t experts = staticDim(result, -1);
+  if (isNode(op, "Equal")) {
+    for (unsigned side : {0u, 1u}) {
+      Value ids = op.getInputs()[side], numbers = op.getInputs()[1 - side];
+      if (!tensorType(ids) || staticDim(ids, -1) != 1 || tensorType(ids).getRank() != tensorType(result).getRank() || experts <= 1 ||
+          !countsExperts(numbers, experts))
+        continue;
+      return OneHot{ids, {}, experts};
+    }
+    return std::nullopt;
+  }
+  if (!isNode(op, "OneHot"))
+    return std::nullopt;
+  const int64_t rank = tensorType(result).getRank();
+  auto depth = splatNumber(op.getInputs()[1]);
+  DenseElementsAttr values = constantElements(op.getInputs()[2]);
+  if (!depth || experts != static_cast<int64_t>(*depth) || fromFront(intAttribute(op, "axis", -1), rank) != rank - 1 || !values ||
+      values.getNumElements() != 2)
+    return std::nullopt;
+  // The values say off and on: 0 and anything else.
+  auto isZero = [&](int64_t i) {
+    if (isa<FloatType>(values.getElementType()))
+      return (*(values.getValues<APFloat>().begin() + i)).isZero();
+    return values.getElementType().isSignlessInteger() && (*(values.getValues<APInt>().begin() + i)).isZero();
+  };
+  return isZero(0) && !isZero(1) ? std::optional<OneHot>({op.getInputs()[0], {}, experts}) : std::nullopt;
+}
+
+/// As matchOneHot; `depth` bounds how many factors are looked through.
+static std::optional<OneHot> matchOneHotBelow(Value value, unsigned depth) {
+  Value inner = peelCastsAndViews(value);
+  auto op = inner.getDefiningOp<OnnxOp>();
+  // Views on top may regroup rows, but not what a row is.
+  if (!op || !tensorType(inner) || staticDim(inner, -1) != staticDim(value, -1))
+    return std::nullopt;
+  if (auto hot = matchComparison(op))
+    return hot;
+  // A factor takes choices out. It must not turn zeros into something else, which floats can.
+  if (depth == 0 || !(isNode(op, "And") || (isNode(op, "Mul") && tensorType(inner).getElementType().isSignlessInteger())))
+    return std::nullopt;
+  for (Value factor : op.getInputs())
+    if (factor.getType() == inner.getType())
+      if (auto hot = matchOneHotBelow(factor, depth - 1)) {
+        hot->mask = value;
+        return hot;
+      }
+  return std::nullopt;
+}
+
+std::optional<OneHot> matchOneHot(Value value) { return matchOneHotBelow(value, 3); }
+
+//===-- Masks of one expert ----------------------------------------------===//
+
+/// Equal(ids, e) with ids [T, K] or [T]: no one-hot tensor of all experts.
+static std::optional<ExpertMask> matchSingleComparison(Value value) {
+  OnnxOp equal = definedBy(value, "Equal");
+  RankedTensorType type = tensorType(value);
+  if (!equal || !type || type.getRank() < 1 || type.getRank() > 2)
+    return std::nullopt;
+  for (unsigned side : {0u, 1u}) {
+    Value ids = equal.getInputs()[side];
+    auto expert = scalarFor(equal.getInputs()[1 - side], ids);
+    if (!expert || *expert < 0 || *expert != std::floor(*expert) || tensorType(ids).getRank() != type.getRank())
+      continue;
+    const bool pairs = type.getRank() == 2;
+    const int64_t k = pairs ? staticDim(ids, 1) : 1;
+    if (k <= 0)
+      return std::nullopt;
+    return ExpertMask{OneHot{ids, {}, -1}, static_cast<int64_t>(*expert), 0, pairs ? 1 : -1, k};
+  }
+  return std::nullopt;
+}
+
+std::optional<ExpertMask> matchExpertMask(Value value, const SizeProof &proof) {
+  RankedTensorType maskType = tensorType(value);
+  value = peelCasts(value);
+  bool swapped = false;
+  if (OnnxOp transpose = definedBy(value, "Transpose"); transpose && maskType && maskType.getRank() == 2) {
+    auto permutation = intsAttribute(transpose, "perm");
+    if (permutation && *permutation == SmallVector<int64_t>{1, 0} && definedBy(peelCasts(transpose.getInputs()[0]), "Equal")) {
+      swapped = true;
+      value = peelCasts(transpose.getInputs()[0]);
+    }
+  }
+  if (auto single = matchSingleComparison(value)) {
+    if (swapped && single->choiceDim >= 0)
+      std::swap(single->tokenDim, single->choiceDim);
+    return single;
+  }
+  // One column of a tensor over tokens, choices and experts in any order.
+  auto part = peelCastsAndViews(value).getDefiningOp<OnnxOp>();
+  if (swapped || !part || part.getInputs().empty() || !maskType || maskType.getRank() > 2)
+    return std::nullopt;
+  RankedTensorType wholeType = tensorType(part.getInputs()[0]);
+  const int64_t rank = wholeType ? wholeType.getRank() : 0;
+  if (rank != maskType.getRank() + 1)
+    return std::nullopt;
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    SinglePart single = matchSinglePart(part->getResult(0), axis, proof);
+    if (!single.source)
+      continue;
+    SmallVector<int64_t> order(rank);
+    for (int64_t i = 0; i < rank; ++i)
+      order[i] = i;
+    Value all = peelCasts(single.source);
+    if (OnnxOp transpose = definedBy(all, "Transpose")) {
+      auto permutation = intsAttribute(transpose, "perm");
+      if (!permutation || static_cast<int64_t>(permutation->size()) != rank)
+        return std::nullopt;
+      order = *permutation;
+      all = transpose.getInputs()[0];
+    }
+    auto hot = matchOneHot(all);
+    if (!hot || order[axis] != rank - 1)
+      return std::nullopt;
+    // What is left are the dims of tokens (0) and choices (1), in this order.
+    order.erase(order.begin() + axis);
+    ExpertMask result{*hot, single.index, 0, -1, 1};
+    if (rank == 3) {
+      result.tokenDim = order[0] == 0 ? 0 : 1;
+      result.choiceDim = 1 - result.tokenDim;
+      result.k = staticDim(all, 1);
+      if (result.k <= 0)
+        return std::nullopt;
+    }
+    return result;
+  }
+  return std::nullopt;
+}
+
+//===-- Maps of weights --------------------------------------------------===//
+
+bool idsDistinct(Value ids, int64_t k) {
+  if (k == 1)
+    return true;
+  Value root = peel(ids, Views | IntCasts);
+  OnnxOp top = definedBy(root, "TopK");
+  return top && cast<OpResult>(root).getResultNumber() == 1 && staticDim(root, -1) == k &&
+         fromFront(intAttribute(top, "axis", -1), tensorType(root).getRank()) == tensorType(root).getRank() - 1;
+}
+
+std::optional<WeightMap> matchWeightMap(Value map, StringRef &why) {
+  auto miss = [&](StringRef text) {
+    why = text;
+    return std::nullopt;
+  };
+  WeightMap result;
+  result.experts = staticDim(map, -1);
+  Value root = peel(map, Views | FloatCasts);
+  double elsewhere = 0.0;
+  if (OnnxOp sigmoid = definedBy(root, "Sigmoid"))
+    result.function = MapFunction::Sigmoid;
+  else if (OnnxOp softmax = definedBy(root, "Softmax")) {
+    const int64_t rank = tensorType(root).getRank(), axis = intAttribute(softmax, "axis", softmax.getVersion() >= 13 ? -1 : 1);
+    if (fromFront(axis, rank) != rank - 1)
+      return miss("the map's Softmax is not over the experts");
+    result.function = MapFunction::Softmax;
+  }
+  if (result.function != MapFunction::None) {
+    root = peel(root.getDefiningOp<OnnxOp>().getInputs()[0], Views | FloatCasts);
+    elsewhere = -HUGE_VAL;
+  }
+  OnnxOp scatter = definedBy(root, "ScatterElements");
+  if (!scatter)
+    scatter = definedBy(root, "Scatter");
+  const int64_t rank = tensorType(root) ? tensorType(root).getRank() : 0;
+  if (!scatter || stringAttribute(scatter, "reduction", "none") != "none" || fromFront(intAttribute(scatter, "axis", 0), rank) != rank - 1 ||
+      staticDim(root, -1) != result.experts)
+    return miss("the weights of a token's experts are no row that a ScatterElements made");
+  auto start = splatNumber(scatter.getInputs()[0]);
+  if (!start || *start != elsewhere)
+    return miss("experts that are not chosen do not get the weight 0");
+  result.ids = scatter.getInputs()[1];
+  result.weights = scatter.getInputs()[2];
+  result.k = staticDim(result.ids, -1);
+  if (result.k <= 0 || !idsDistinct(result.ids, result.k))
+    return miss("the ids of a token's experts may be the same");
+  return result;
+}
+
+} // namespace moe::raise

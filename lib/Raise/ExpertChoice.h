@@ -1,0 +1,50 @@
+//===- ExpertChoice.h - how graphs without indices say who chose whom ---------*- C++ -*-===//
+// Forms D, E and F do not look experts up: they compare ids with expert numbers (one-hot tensors), or spread the weights of the chosen experts into a
+// row per token (maps). Both are read back to (indices, weights).
+#ifndef MOE_LIB_RAISE_EXPERTCHOICE_H
+#define MOE_LIB_RAISE_EXPERTCHOICE_H
+
+#include "OnnxMatch.h"
+#include "SizeProof.h"
+
+namespace moe::raise {
+
+/// A tensor […, E] that is nonzero at most where `ids` ([…], one element per row) is the number of the column.
+struct OneHot {
+  mlir::Value ids;
+  /// The tensor itself where some choices were taken out of it (capacity); null where it is exactly that.
+  mlir::Value mask;
+  int64_t experts = 0;
+};
+std::optional<OneHot> matchOneHot(mlir::Value value);
+
+/// The choices of one expert: a tensor over tokens and choices, nonzero where the choice is `expert`.
+struct ExpertMask {
+  OneHot hot;
+  int64_t expert = 0;
+  /// Dim of the mask that counts the tokens, and the one that counts the choices (-1: there is only one).
+  int64_t tokenDim = 0, choiceDim = -1;
+  /// Choices per token.
+  int64_t k = 1;
+};
+std::optional<ExpertMask> matchExpertMask(mlir::Value value, const SizeProof &proof);
+
+/// What is computed from the spread weights of a token.
+enum class MapFunction { None, Sigmoid, Softmax };
+
+/// A map […, E]: at (t, ids[t, k]) it has f(weights[t, k]), elsewhere 0.
+struct WeightMap {
+  /// Elements are [T, K].
+  mlir::Value ids, weights;
+  MapFunction function = MapFunction::None;
+  int64_t k = 0, experts = 0;
+};
+/// Reads a map; says in `why` what it is not.
+std::optional<WeightMap> matchWeightMap(mlir::Value map, llvm::StringRef &why);
+
+/// Are the K ids of a token surely different: indices of one TopK, or only one?
+bool idsDistinct(mlir::Value ids, int64_t k);
+
+} // namespace moe::raise
+
+#endif // MOE_LIB_RAISE_EXPERTCHOICE_H

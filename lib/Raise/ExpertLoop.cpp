@@ -1,0 +1,79 @@
+// Chains of steps that add one expert each. Every step is looked at once, so time is linear in the size of the graph.
+#include "ExpertLoop.h"
+
+using namespace mlir;
+
+namespace moe::raise {
+
+/// Do two steps belong to one layer?
+static bool sameLayer(const ExpertStep &a, const ExpertStep &b) {
+  return flatRoot(a.x) == flatRoot(b.x) && peel(a.indices, Views | IntCasts) == peel(b.indices, Views | IntCasts) && a.mask == b.mask &&
+         peel(a.weights, Views | FloatCasts) == peel(b.weights, Views | FloatCasts) && a.k == b.k && a.experts == b.experts;
+}
+
+void ExpertLoops::add(const ExpertStep &step) {
+  Value before = step.before ? peel(step.before, FloatCasts) : Value(), result = step.op->getResult(0);
+  auto end = before ? ends.find(before) : ends.end();
+  if (end != ends.end() && sameLayer(all[end->second].steps.back(), step)) {
+    const size_t index = end->second;
+    ends.erase(end);
+    all[index].steps.push_back(step);
+    ends[result] = index;
+    return;
+  }
+  ends[result] = all.size();
+  all.emplace_back();
+  all.back().steps.push_back(step);
+  all.back().hasGap = before && gaps.contains(before);
+}
+
+void ExpertLoops::addPair(const ExpertStep &first, const ExpertStep &second) {
+  if (!sameLayer(first, second))
+    return;
+  ends[second.op->getResult(0)] = all.size();
+  all.emplace_back();
+  all.back().steps = {first, second};
+}
+
+void ExpertLoops::addGap(OnnxOp op, Value before) {
+  if (before)
+    if (auto end = ends.find(peel(before, FloatCasts)); end != ends.end())
+      all[end->second].hasGap = true;
+  gaps.insert(op->getResult(0));
+}
+
+std::optional<RoutedLayer> layerOf(const ExpertChain &chain, StringRef form, std::string &why) {
+  const ExpertStep &first = chain.steps.front();
+  const auto count = static_cast<int64_t>(chain.steps.size());
+  std::vector<RoutedFfn> experts(count);
+  std::vector<bool> seen(count);
+  for (const ExpertStep &step : chain.steps) {
+    if (step.expert < 0 || step.expert >= count || seen[step.expert]) {
+      why = "the steps are not one for each expert from 0 to " + std::to_string(count - 1);
+      return std::nullopt;
+    }
+    seen[step.expert] = true;
+    experts[step.expert] = step.ffn;
+  }
+  if (first.experts > 0 && first.experts != count) {
+    why = "the router chooses among " + std::to_string(first.experts) + " experts, the graph computes " + std::to_string(count);
+    return std::nullopt;
+  }
+  RoutedLayer layer;
+  auto ffn = mergeExperts(experts, layer.pieces, why);
+  if (!ffn)
+    return std::nullopt;
+  layer.ffn = *ffn;
+  layer.choices = {chain.steps.back().op, {}, first.k, ffn->down.out};
+  layer.x = first.x;
+  layer.indices = first.indices;
+  layer.mask = first.mask;
+  layer.weights = first.weights;
+  layer.form = form;
+  layer.compared = true;
+  if (first.before && splatNumber(first.before) != 0.0)
+    layer.start = first.before;
+  return layer;
+}
+
+} // namespace moe::raise

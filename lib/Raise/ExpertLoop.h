@@ -1,0 +1,56 @@
+//===- ExpertLoop.h - sums over experts that stand one after another ----------*- C++ -*-===//
+// Forms D and F add up the experts in a chain: each step takes what is there so far and adds one expert's weighted rows. A form says what a step
+// looks like; this file follows the chains and puts complete ones together.
+#ifndef MOE_LIB_RAISE_EXPERTLOOP_H
+#define MOE_LIB_RAISE_EXPERTLOOP_H
+
+#include "RoutedLayer.h"
+
+#include "llvm/ADT/MapVector.h"
+
+#include <vector>
+
+namespace moe::raise {
+
+/// One step of a chain: an expert's weighted rows are added to `before`.
+struct ExpertStep {
+  OnnxOp op;
+  /// The sum so far; null at a step that has none.
+  mlir::Value before;
+  int64_t expert = 0;
+  RoutedFfn ffn;
+  /// Who chose: ids or map, mask and weights, the same in all steps of a layer. Experts that the ids can name.
+  mlir::Value x, indices, mask, weights;
+  int64_t k = 1, experts = 0;
+};
+
+/// A chain of steps that read the same tokens, ids and weights.
+struct ExpertChain {
+  std::vector<ExpertStep> steps;
+  /// Some node next to the chain looked like a step and could not be read.
+  bool hasGap = false;
+};
+
+class ExpertLoops {
+public:
+  /// Continues the chain that ends in `step.before`, or starts one. Steps come in program order.
+  void add(const ExpertStep &step);
+  /// A node that adds two experts and nothing else: the start of a chain.
+  void addPair(const ExpertStep &first, const ExpertStep &second);
+  /// A node that adds to `before` and looks like a step, but could not be read.
+  void addGap(OnnxOp op, mlir::Value before);
+  llvm::MutableArrayRef<ExpertChain> chains() { return all; }
+
+private:
+  std::vector<ExpertChain> all;
+  /// The chain that ends in a value.
+  llvm::DenseMap<mlir::Value, size_t> ends;
+  llvm::DenseSet<mlir::Value> gaps;
+};
+
+/// The steps as one layer, experts in order; sets ffn, pieces, start and all that the steps agree on. Says in `why` what does not fit.
+std::optional<RoutedLayer> layerOf(const ExpertChain &chain, llvm::StringRef form, std::string &why);
+
+} // namespace moe::raise
+
+#endif // MOE_LIB_RAISE_EXPERTLOOP_H

@@ -1,0 +1,49 @@
+//===- ExpertMatcher.h - one expert of a layer written expert by expert -------*- C++ -*-===//
+// Forms D and F compute each expert by nodes of its own, with a slice of a stored tensor or with a tensor of its own. This file reads one such
+// expert and puts all of a layer together.
+#ifndef MOE_LIB_RAISE_EXPERTMATCHER_H
+#define MOE_LIB_RAISE_EXPERTMATCHER_H
+
+#include "RoutedFfn.h"
+
+#include <string>
+
+namespace moe::raise {
+
+/// Reads what one expert computes. Its products have `experts` = 1 and say which slice of their weight they take.
+class ExpertMatcher : public RoutedMatcher {
+public:
+  using RoutedMatcher::RoutedMatcher;
+
+protected:
+  std::optional<RoutedProduct> matchProduct(mlir::Value value) override;
+  bool isBias(mlir::Value addend) override;
+  bool takeBias(OnnxOp add, unsigned side, RoutedProduct &product) override;
+};
+
+/// Slice `index` of the first dim of a stored tensor, or the whole of one (-1).
+struct StoredSlice {
+  mlir::Value stored;
+  int64_t index = -1;
+};
+
+/// The part [index, index + 1) of dim `axis` (from the front) that `value` takes of a tensor: a Gather with one constant index, an output of a
+/// Split into single elements, or a Slice of one element. Views on top are skipped. A null `source` means: something else.
+struct SinglePart {
+  mlir::Value source;
+  int64_t index = 0;
+};
+SinglePart matchSinglePart(mlir::Value value, int64_t axis, const SizeProof &proof);
+
+/// The stored tensors of a layer whose experts have one each, in the order of the experts; empty where one tensor holds all.
+struct ExpertPieces {
+  llvm::SmallVector<mlir::Value> gate, gateBias, up, upBias, down, downBias;
+};
+
+/// Puts experts 0 … E-1 together. The result's products have E experts; where `pieces` has tensors, the weight is the first of them. Fails, and says
+/// why, where experts compute different things or a tensor is used out of order.
+std::optional<RoutedFfn> mergeExperts(llvm::ArrayRef<RoutedFfn> experts, ExpertPieces &pieces, std::string &why);
+
+} // namespace moe::raise
+
+#endif // MOE_LIB_RAISE_EXPERTMATCHER_H

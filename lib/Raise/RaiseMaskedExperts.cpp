@@ -1,0 +1,194 @@
+// Form F: every expert computes every token, one expert after another; the weights of experts that a token has not chosen are 0.
+//
+// Correct as ordinary ops, but E/K times the work. A step adds expert(x) · w_e, where w_e is column e of a map of weights, or the sum over the choices
+// of (id == e) · weight. All steps must read the same tokens, and the same map or ids.
+#include "ExpertLoop.h"
+#include "moe/Raise/Passes.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace moe {
+#define GEN_PASS_DEF_RAISEMASKEDEXPERTS
+#include "moe/Raise/Passes.h.inc"
+
+namespace raise {
+namespace {
+
+/// The weights of one expert, one per token.
+struct ExpertColumn {
+  /// [T, K], or the map […, E] alone.
+  Value ids, weights, map;
+  int64_t expert = 0, k = 0;
+};
+
+class MaskedMatcher : public ExpertMatcher {
+public:
+  using ExpertMatcher::ExpertMatcher;
+
+  /// `value` as one expert's weighted rows.
+  std::optional<ExpertStep> matchTerm(OnnxOp op, Value value);
+  bool isCandidate() const { return sawColumn; }
+
+private:
+  bool sawColumn = false;
+};
+
+} // namespace
+
+//===-- Weights of one expert --------------------------------------------===//
+
+/// Σ over the last dim of (ids == expert) · weights.
+static std::optional<ExpertColumn> matchComparedSum(OnnxOp sum) {
+  auto axes = axesOf(sum);
+  Value summed = sum.getInputs()[0];
+  RankedTensorType type = tensorType(summed);
+  if (!axes || !type || axes->size() != 1 || fromFront((*axes)[0], type.getRank()) != type.getRank() - 1)
+    return std::nullopt;
+  OnnxOp product = definedBy(peel(summed, FloatCasts), "Mul"), choice = definedBy(peel(summed, FloatCasts), "Where");
+  for (unsigned side : {0u, 1u}) {
+    Value compared, weights;
+    if (product) {
+      compared = product.getInputs()[side];
+      weights = product.getInputs()[1 - side];
+      if (OnnxOp like = definedBy(compared, "CastLike"))
+        compared = like.getInputs()[0];
+      else if (OnnxOp cast = definedBy(compared, "Cast"))
+        compared = cast.getInputs()[0];
+    } else if (choice && side == 0 && splatNumber(choice.getInputs()[2]) == 0.0) {
+      compared = choice.getInputs()[0];
+      weights = choice.getInputs()[1];
+    }
+    OnnxOp equal = compared ? definedBy(compared, "Equal") : OnnxOp();
+    if (!equal || tensorType(weights).getShape() != type.getShape())
+      continue;
+    for (unsigned inner : {0u, 1u}) {
+      Value ids = equal.getInputs()[inner];
+      auto expert = scalarFor(equal.getInputs()[1 - inner], ids);
+      if (expert && *expert >= 0 && *expert == std::floor(*expert) && tensorType(ids).getShape() == type.getShape() && staticDim(ids, -1) > 0)
+        return ExpertColumn{ids, weights, {}, static_cast<int64_t>(*expert), staticDim(ids, -1)};
+    }
+  }
+  return std::nullopt;
+}
+
+static std::optional<ExpertColumn> matchColumn(Value value, const SizeProof &proof) {
+  Value root = peel(value, Views | FloatCasts);
+  auto op = root.getDefiningOp<OnnxOp>();
+  if (!op || op.getInputs().empty())
+    return std::nullopt;
+  if (isNode(op, "ReduceSum"))
+    return matchComparedSum(op);
+  RankedTensorType type = tensorType(op.getInputs()[0]);
+  if (!type || type.getRank() < 2)
+    return std::nullopt;
+  SinglePart part = matchSinglePart(root, type.getRank() - 1, proof);
+  return part.source ? std::optional<ExpertColumn>({{}, {}, part.source, part.index, 0}) : std::nullopt;
+}
+
+//===-- One expert -------------------------------------------------------===//
+
+std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
+  OnnxOp product = definedBy(peel(value, FloatCasts), "Mul");
+  if (!product)
+    return std::nullopt;
+  for (unsigned side : {0u, 1u}) {
+    Value rows = product.getInputs()[side], weights = product.getInputs()[1 - side];
+    if (staticDim(weights, -1) != 1 || staticDim(rows, -1) <= 1)
+      continue;
+    auto column = matchColumn(weights, proof);
+    if (!column)
+      continue;
+    auto ffn = matchFfn(rows);
+    if (!ffn)
+      continue;
+    sawColumn = true;
+    if (!proof.sameLeading(rows, weights))
+      return miss(product, "the rows of an expert are not weighted one by one");
+    Value x = peel(ffn->gate.rows, FloatCasts);
+    if (ffn->up && flatRoot(peel(ffn->up->rows, FloatCasts)) != flatRoot(x))
+      return miss(product, "gate and up read different tokens");
+    ExpertStep step{op, {}, column->expert, *ffn, x, column->ids, {}, column->weights, column->k, -1};
+    if (column->map) {
+      // Read once per layer, not once per expert.
+      step.indices = step.weights = column->map;
+      step.experts = staticDim(column->map, -1);
+      step.k = 0;
+    }
+    return step;
+  }
+  return std::nullopt;
+}
+
+/// A value that has the shape of the layer's output, among the tokens and their views.
+static Value shapeSource(Value x, Value output, const SizeProof &proof) {
+  return farthest(x, Views | FloatCasts, [&](Value view) { return proof.sameShape(view, output); });
+}
+
+//===-- The pass ---------------------------------------------------------===//
+
+namespace {
+struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    LayerBuilder chain(getOperation());
+    auto raise = [&](func::FuncOp function, const SizeProof &proof) {
+      ExpertLoops loops;
+      function.walk([&](OnnxOp op) { addSteps(op, proof, loops); });
+      std::vector<RoutedLayer> layers;
+      for (const ExpertChain &loop : loops.chains())
+        addLayer(loop, proof, layers);
+      replaceRoutedLayers(layers, chain);
+    };
+    if (failed(forEachOnnxFunction(getOperation(), raise)))
+      signalPassFailure();
+  }
+
+  /// An Add of two experts starts a chain, one of a chain and an expert goes on.
+  void addSteps(OnnxOp op, const SizeProof &proof, ExpertLoops &loops) {
+    if (!isNode(op, "Add") || op.getInputs().size() != 2 || !proof.sameShape(op.getInputs()[0], op.getInputs()[1]))
+      return;
+    MaskedMatcher right(proof), left(proof);
+    auto second = right.matchTerm(op, op.getInputs()[1]), first = left.matchTerm(op, op.getInputs()[0]);
+    if (first && second) {
+      loops.addPair(*first, *second);
+    } else if (first || second) {
+      ExpertStep &step = first ? *first : *second;
+      step.before = op.getInputs()[first ? 1 : 0];
+      loops.add(step);
+    } else if (left.isCandidate() || right.isCandidate()) {
+      MaskedMatcher &missed = left.isCandidate() ? left : right;
+      remarkMiss(remarks, op, missed.missedAt(), missed.missed());
+    }
+  }
+
+  void addLayer(const ExpertChain &loop, const SizeProof &proof, std::vector<RoutedLayer> &layers) {
+    Operation *last = loop.steps.back().op;
+    std::string why;
+    auto layer = loop.steps.size() > 1 ? layerOf(loop, "masked", why) : std::nullopt;
+    if (!layer)
+      return remarkMiss(remarks, last, last, why);
+    if (layer->choices.k == 0) {
+      StringRef reason;
+      auto map = matchWeightMap(layer->weights, reason);
+      if (!map)
+        return remarkMiss(remarks, last, layer->weights.getDefiningOp(), reason);
+      layer->indices = map->ids;
+      layer->weights = map->weights;
+      layer->function = map->function;
+      layer->choices.k = map->k;
+    }
+    Value output = layer->choices.sum->getResult(0);
+    if (tensorType(output).getRank() != 2 && !(layer->shapeOf = shapeSource(layer->x, output, proof)))
+      return remarkMiss(remarks, last, last, "the shape of the output is not that of the tokens");
+    if (checkRoutedLayer(*layer, proof, why))
+      layers.push_back(*layer);
+    else
+      remarkMiss(remarks, last, last, why);
+  }
+};
+} // namespace
+} // namespace raise
+} // namespace moe

@@ -1,0 +1,74 @@
+// RUN: moe-opt %s -split-input-file -verify-diagnostics --moe-raise-tiled-experts=remarks=true | FileCheck %s
+// Batched products that are no layer of experts.
+// CHECK-NOT: moe.experts
+// A row of zeros comes out as the bias: experts that were not chosen count.
+moe.weight @wr : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+moe.weight @w1 : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 96, length = 1536>)
+moe.weight @w2 : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 1632, length = 1536>)
+moe.weight @b2 : tensor<3x1x8xf32> source(#moe.file<"model.onnx", offset = 3168, length = 96>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<1> : tensor<1xi64>
+  %c1 = arith.constant dense<[3, 1]> : tensor<2xi64>
+  %c2 = arith.constant dense<[-1, 1]> : tensor<2xi64>
+  %c3 = arith.constant dense<[3, -1, 8]> : tensor<3xi64>
+  %c4 = arith.constant dense<0> : tensor<1xi64>
+  %wr = moe.weight_ref @wr : tensor<3x8xf32>
+  %w1 = moe.weight_ref @w1 : tensor<3x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<3x16x8xf32>
+  %b2 = moe.weight_ref @b2 : tensor<3x1x8xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<3x8xf32>) -> tensor<?x3xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %values, %ids = moe.onnx "TopK"(%logits, %c0) version 11 {axis = -1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x1xf32>, tensor<?x1xi64>)
+  %mapshape = moe.onnx "Shape"(%probs) version 13 {} : (tensor<?x3xf32>) -> tensor<2xi64>
+  %none = moe.onnx "ConstantOfShape"(%mapshape) version 9 {value = dense<0xFF800000> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x3xf32>
+  %map = moe.onnx "ScatterElements"(%none, %ids, %values) version 18 {axis = 1 : i64} : (tensor<?x3xf32>, tensor<?x1xi64>, tensor<?x1xf32>) -> tensor<?x3xf32>
+  %open = moe.onnx "Sigmoid"(%map) version 13 {} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %mapT = moe.onnx "Transpose"(%open) version 13 {perm = array<i64: 1, 0>} : (tensor<?x3xf32>) -> tensor<3x?xf32>
+  %tiled = moe.onnx "Tile"(%x, %c1) version 13 {} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %factor = moe.onnx "Reshape"(%mapT, %c2) version 14 {} : (tensor<3x?xf32>, tensor<2xi64>) -> tensor<?x1xf32>
+  %scaled = moe.onnx "Mul"(%tiled, %factor) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %rows = moe.onnx "Reshape"(%scaled, %c3) version 14 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<3x?x8xf32>
+  %g = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<3x?x8xf32>, tensor<3x8x16xf32>) -> tensor<3x?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<3x?x16xf32>) -> tensor<3x?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<3x?x16xf32>, tensor<3x16x8xf32>) -> tensor<3x?x8xf32>
+  %yb = moe.onnx "Add"(%y, %b2) version 14 {} : (tensor<3x?x8xf32>, tensor<3x1x8xf32>) -> tensor<3x?x8xf32>
+  // expected-remark @+1 {{neither the results nor the rows of experts without bias are weighted}}
+  %out = moe.onnx "ReduceSum"(%yb, %c4) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
+// Sigmoid(0) is not 0: experts that were not chosen count.
+moe.weight @wr : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+moe.weight @w1 : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 96, length = 1536>)
+moe.weight @w2 : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 1632, length = 1536>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<1> : tensor<1xi64>
+  %c1 = arith.constant dense<[3, 1]> : tensor<2xi64>
+  %c2 = arith.constant dense<[-1, 1]> : tensor<2xi64>
+  %c3 = arith.constant dense<[3, -1, 8]> : tensor<3xi64>
+  %c4 = arith.constant dense<0> : tensor<1xi64>
+  %wr = moe.weight_ref @wr : tensor<3x8xf32>
+  %w1 = moe.weight_ref @w1 : tensor<3x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<3x16x8xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<3x8xf32>) -> tensor<?x3xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %values, %ids = moe.onnx "TopK"(%logits, %c0) version 11 {axis = -1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x1xf32>, tensor<?x1xi64>)
+  %mapshape = moe.onnx "Shape"(%probs) version 13 {} : (tensor<?x3xf32>) -> tensor<2xi64>
+  %none = moe.onnx "ConstantOfShape"(%mapshape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x3xf32>
+  %map = moe.onnx "ScatterElements"(%none, %ids, %values) version 18 {axis = 1 : i64} : (tensor<?x3xf32>, tensor<?x1xi64>, tensor<?x1xf32>) -> tensor<?x3xf32>
+  // expected-note @+1 {{at this node}}
+  %open = moe.onnx "Sigmoid"(%map) version 13 {} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %mapT = moe.onnx "Transpose"(%open) version 13 {perm = array<i64: 1, 0>} : (tensor<?x3xf32>) -> tensor<3x?xf32>
+  %tiled = moe.onnx "Tile"(%x, %c1) version 13 {} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %factor = moe.onnx "Reshape"(%mapT, %c2) version 14 {} : (tensor<3x?xf32>, tensor<2xi64>) -> tensor<?x1xf32>
+  %scaled = moe.onnx "Mul"(%tiled, %factor) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %rows = moe.onnx "Reshape"(%scaled, %c3) version 14 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<3x?x8xf32>
+  %g = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<3x?x8xf32>, tensor<3x8x16xf32>) -> tensor<3x?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<3x?x16xf32>) -> tensor<3x?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<3x?x16xf32>, tensor<3x16x8xf32>) -> tensor<3x?x8xf32>
+  // expected-remark @+1 {{experts that are not chosen do not get the weight 0}}
+  %out = moe.onnx "ReduceSum"(%y, %c4) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}

@@ -1,0 +1,84 @@
+// RUN: moe-opt %s -split-input-file --moe-raise-tiled-experts=remarks=true | FileCheck %s
+// The example of the pass: the results are weighted by a map.
+
+// CHECK: %[[TOP:[^:]+]]:2 = moe.onnx "TopK"
+// CHECK: %[[W:.*]] = moe.onnx "Reshape"(%[[TOP]]#0
+// CHECK: moe.assign %[[TOP]]#1 : tensor<?x2xi64>
+// CHECK: moe.experts {{.*}} down(%{{.*}} : tensor<3x16x8xf32>) down_bias(%{{.*}} : tensor<3x8xf32>) {{.*}}in_out{{.*}}"tiled"
+// CHECK: %[[OUT:.*]] = moe.combine {{.*}} %[[W]] tokens
+// CHECK-NOT: Tile
+// CHECK: return %[[OUT]]
+moe.weight @wr : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+moe.weight @w1 : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 96, length = 1536>)
+moe.weight @w2 : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 1632, length = 1536>)
+moe.weight @b2 : tensor<3x1x8xf32> source(#moe.file<"model.onnx", offset = 3168, length = 96>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<[3, 1]> : tensor<2xi64>
+  %c2 = arith.constant dense<[3, -1, 8]> : tensor<3xi64>
+  %c3 = arith.constant dense<0> : tensor<1xi64>
+  %wr = moe.weight_ref @wr : tensor<3x8xf32>
+  %w1 = moe.weight_ref @w1 : tensor<3x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<3x16x8xf32>
+  %b2 = moe.weight_ref @b2 : tensor<3x1x8xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<3x8xf32>) -> tensor<?x3xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %mapshape = moe.onnx "Shape"(%probs) version 13 {} : (tensor<?x3xf32>) -> tensor<2xi64>
+  %none = moe.onnx "ConstantOfShape"(%mapshape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x3xf32>
+  %map = moe.onnx "ScatterElements"(%none, %ids, %values) version 18 {axis = 1 : i64} : (tensor<?x3xf32>, tensor<?x2xi64>, tensor<?x2xf32>) -> tensor<?x3xf32>
+  %mapT = moe.onnx "Transpose"(%map) version 13 {perm = array<i64: 1, 0>} : (tensor<?x3xf32>) -> tensor<3x?xf32>
+  %tiled = moe.onnx "Tile"(%x, %c1) version 13 {} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %rows = moe.onnx "Reshape"(%tiled, %c2) version 14 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<3x?x8xf32>
+  %g = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<3x?x8xf32>, tensor<3x8x16xf32>) -> tensor<3x?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<3x?x16xf32>) -> tensor<3x?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<3x?x16xf32>, tensor<3x16x8xf32>) -> tensor<3x?x8xf32>
+  %yb = moe.onnx "Add"(%y, %b2) version 14 {} : (tensor<3x?x8xf32>, tensor<3x1x8xf32>) -> tensor<3x?x8xf32>
+  %we = moe.onnx "Unsqueeze"(%mapT, %c0) version 13 {} : (tensor<3x?xf32>, tensor<1xi64>) -> tensor<3x?x1xf32>
+  %weighted = moe.onnx "Mul"(%yb, %we) version 14 {} : (tensor<3x?x8xf32>, tensor<3x?x1xf32>) -> tensor<3x?x8xf32>
+  %out = moe.onnx "ReduceSum"(%weighted, %c3) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
+// Llama 4: the rows are scaled by the Sigmoid of the chosen logit on the way in; the results are added as they are.
+
+// CHECK: %[[TOP:[^:]+]]:2 = moe.onnx "TopK"
+// CHECK: %[[W:.*]] = moe.onnx "Sigmoid"(%[[TOP]]#0)
+// CHECK: %[[W3:.*]] = moe.onnx "Reshape"(%[[W]]
+// CHECK: %[[SCALED:.*]] = moe.onnx "Mul"(%{{.*}}, %[[W3]])
+// CHECK: %[[ROWS:.*]] = moe.onnx "Reshape"(%[[SCALED]]
+// CHECK: %[[ONES:.*]] = moe.onnx "ConstantOfShape"
+// CHECK: moe.dispatch ragged %[[ROWS]]
+// CHECK: moe.experts {{.*}}"tiled"
+moe.weight @wr : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+moe.weight @w1 : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 96, length = 1536>)
+moe.weight @w2 : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 1632, length = 1536>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<1> : tensor<1xi64>
+  %c1 = arith.constant dense<[3, 1]> : tensor<2xi64>
+  %c2 = arith.constant dense<[-1, 1]> : tensor<2xi64>
+  %c3 = arith.constant dense<[3, -1, 8]> : tensor<3xi64>
+  %c4 = arith.constant dense<0> : tensor<1xi64>
+  %wr = moe.weight_ref @wr : tensor<3x8xf32>
+  %w1 = moe.weight_ref @w1 : tensor<3x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<3x16x8xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<3x8xf32>) -> tensor<?x3xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %values, %ids = moe.onnx "TopK"(%logits, %c0) version 11 {axis = -1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x1xf32>, tensor<?x1xi64>)
+  %mapshape = moe.onnx "Shape"(%probs) version 13 {} : (tensor<?x3xf32>) -> tensor<2xi64>
+  %none = moe.onnx "ConstantOfShape"(%mapshape) version 9 {value = dense<0xFF800000> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x3xf32>
+  %map = moe.onnx "ScatterElements"(%none, %ids, %values) version 18 {axis = 1 : i64} : (tensor<?x3xf32>, tensor<?x1xi64>, tensor<?x1xf32>) -> tensor<?x3xf32>
+  %open = moe.onnx "Sigmoid"(%map) version 13 {} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %mapT = moe.onnx "Transpose"(%open) version 13 {perm = array<i64: 1, 0>} : (tensor<?x3xf32>) -> tensor<3x?xf32>
+  %tiled = moe.onnx "Tile"(%x, %c1) version 13 {} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %factor = moe.onnx "Reshape"(%mapT, %c2) version 14 {} : (tensor<3x?xf32>, tensor<2xi64>) -> tensor<?x1xf32>
+  %scaled = moe.onnx "Mul"(%tiled, %factor) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %rows = moe.onnx "Reshape"(%scaled, %c3) version 14 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<3x?x8xf32>
+  %g = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<3x?x8xf32>, tensor<3x8x16xf32>) -> tensor<3x?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<3x?x16xf32>) -> tensor<3x?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<3x?x16xf32>, tensor<3x16x8xf32>) -> tensor<3x?x8xf32>
+  %out = moe.onnx "ReduceSum"(%y, %c4) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}

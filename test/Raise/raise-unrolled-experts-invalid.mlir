@@ -1,0 +1,249 @@
+// RUN: moe-opt %s -split-input-file -verify-diagnostics --moe-raise-unrolled-experts=remarks=true | FileCheck %s
+// Loops over experts that are not what they look like. None becomes a layer.
+// CHECK-NOT: moe.experts
+// The router has three experts, the graph has two: a trace that did not hit the third.
+moe.weight @wr : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 96, length = 512>)
+moe.weight @w2_0 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 608, length = 512>)
+moe.weight @w1_1 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 1120, length = 512>)
+moe.weight @w2_1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 1632, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<-1> : tensor<1xi64>
+  %c2 = arith.constant dense<[0, 1, 2]> : tensor<3xi64>
+  %c3 = arith.constant dense<0> : tensor<i64>
+  %c4 = arith.constant dense<1> : tensor<i64>
+  %wr = moe.weight_ref @wr : tensor<3x8xf32>
+  %w1_0 = moe.weight_ref @w1_0 : tensor<16x8xf32>
+  %w2_0 = moe.weight_ref @w2_0 : tensor<8x16xf32>
+  %w1_1 = moe.weight_ref @w1_1 : tensor<16x8xf32>
+  %w2_1 = moe.weight_ref @w2_1 : tensor<8x16xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<3x8xf32>) -> tensor<?x3xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %id3 = moe.onnx "Unsqueeze"(%ids, %c1) version 13 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?x2x1xi64>
+  %is = moe.onnx "Equal"(%id3, %c2) version 13 {} : (tensor<?x2x1xi64>, tensor<3xi64>) -> tensor<?x2x3xi1>
+  %hot = moe.onnx "Cast"(%is) version 13 {to = 7 : i64} : (tensor<?x2x3xi1>) -> tensor<?x2x3xi64>
+  %mask = moe.onnx "Transpose"(%hot) version 13 {perm = array<i64: 2, 1, 0>} : (tensor<?x2x3xi64>) -> tensor<3x2x?xi64>
+  %shape = moe.onnx "Shape"(%x) version 13 {} : (tensor<?x8xf32>) -> tensor<2xi64>
+  %zeros = moe.onnx "ConstantOfShape"(%shape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x8xf32>
+  %w3 = moe.onnx "Unsqueeze"(%values, %c0) version 13 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x2x1xf32>
+  %mask0 = moe.onnx "Gather"(%mask, %c3) version 13 {axis = 0 : i64} : (tensor<3x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
+  %found0 = moe.onnx "NonZero"(%mask0) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
+  %pairs0 = moe.onnx "Transpose"(%found0) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
+  %choice0, %token0 = moe.onnx "Split"(%pairs0) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
+  %rows0 = moe.onnx "GatherND"(%x, %token0) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %g0 = moe.onnx "Gemm"(%rows0, %w1_0) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
+  %a0 = moe.onnx "Relu"(%g0) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y0 = moe.onnx "Gemm"(%a0, %w2_0) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  %at0 = moe.onnx "Concat"(%token0, %choice0) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
+  %we0 = moe.onnx "GatherND"(%w3, %at0) version 13 {} : (tensor<?x2x1xf32>, tensor<?x2xi64>) -> tensor<?x1xf32>
+  %part0 = moe.onnx "Mul"(%y0, %we0) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %sum0 = moe.onnx "ScatterND"(%zeros, %token0, %part0) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %mask1 = moe.onnx "Gather"(%mask, %c4) version 13 {axis = 0 : i64} : (tensor<3x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
+  %found1 = moe.onnx "NonZero"(%mask1) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
+  %pairs1 = moe.onnx "Transpose"(%found1) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
+  %choice1, %token1 = moe.onnx "Split"(%pairs1) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
+  %rows1 = moe.onnx "GatherND"(%x, %token1) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %g1 = moe.onnx "Gemm"(%rows1, %w1_1) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
+  %a1 = moe.onnx "Relu"(%g1) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y1 = moe.onnx "Gemm"(%a1, %w2_1) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  %at1 = moe.onnx "Concat"(%token1, %choice1) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
+  %we1 = moe.onnx "GatherND"(%w3, %at1) version 13 {} : (tensor<?x2x1xf32>, tensor<?x2xi64>) -> tensor<?x1xf32>
+  %part1 = moe.onnx "Mul"(%y1, %we1) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  // expected-error @+1 {{the router chooses among 3 experts, but the graph computes only 2}}
+  %sum1 = moe.onnx "ScatterND"(%sum0, %token1, %part1) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %sum1 : tensor<?x8xf32>
+}
+
+// -----
+
+// The weights are read at (choice, token).
+moe.weight @wr : tensor<2x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
+moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
+moe.weight @w2_0 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 576, length = 512>)
+moe.weight @w1_1 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 1088, length = 512>)
+moe.weight @w2_1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 1600, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<-1> : tensor<1xi64>
+  %c2 = arith.constant dense<[0, 1]> : tensor<2xi64>
+  %c3 = arith.constant dense<0> : tensor<i64>
+  %c4 = arith.constant dense<1> : tensor<i64>
+  %wr = moe.weight_ref @wr : tensor<2x8xf32>
+  %w1_0 = moe.weight_ref @w1_0 : tensor<16x8xf32>
+  %w2_0 = moe.weight_ref @w2_0 : tensor<8x16xf32>
+  %w1_1 = moe.weight_ref @w1_1 : tensor<16x8xf32>
+  %w2_1 = moe.weight_ref @w2_1 : tensor<8x16xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<2x8xf32>) -> tensor<?x2xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x2xf32>) -> tensor<?x2xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %id3 = moe.onnx "Unsqueeze"(%ids, %c1) version 13 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?x2x1xi64>
+  %is = moe.onnx "Equal"(%id3, %c2) version 13 {} : (tensor<?x2x1xi64>, tensor<2xi64>) -> tensor<?x2x2xi1>
+  %hot = moe.onnx "Cast"(%is) version 13 {to = 7 : i64} : (tensor<?x2x2xi1>) -> tensor<?x2x2xi64>
+  %mask = moe.onnx "Transpose"(%hot) version 13 {perm = array<i64: 2, 1, 0>} : (tensor<?x2x2xi64>) -> tensor<2x2x?xi64>
+  %shape = moe.onnx "Shape"(%x) version 13 {} : (tensor<?x8xf32>) -> tensor<2xi64>
+  %zeros = moe.onnx "ConstantOfShape"(%shape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x8xf32>
+  %w3 = moe.onnx "Unsqueeze"(%values, %c0) version 13 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x2x1xf32>
+  %mask0 = moe.onnx "Gather"(%mask, %c3) version 13 {axis = 0 : i64} : (tensor<2x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
+  %found0 = moe.onnx "NonZero"(%mask0) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
+  %pairs0 = moe.onnx "Transpose"(%found0) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
+  %choice0, %token0 = moe.onnx "Split"(%pairs0) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
+  %rows0 = moe.onnx "GatherND"(%x, %token0) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %g0 = moe.onnx "Gemm"(%rows0, %w1_0) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
+  %a0 = moe.onnx "Relu"(%g0) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y0 = moe.onnx "Gemm"(%a0, %w2_0) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  %at0 = moe.onnx "Concat"(%choice0, %token0) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
+  // expected-note @+1 {{at this node}}
+  %we0 = moe.onnx "GatherND"(%w3, %at0) version 13 {} : (tensor<?x2x1xf32>, tensor<?x2xi64>) -> tensor<?x1xf32>
+  %part0 = moe.onnx "Mul"(%y0, %we0) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  // expected-remark @+1 {{the weights of an expert's rows are not those of its tokens and choices}}
+  %sum0 = moe.onnx "ScatterND"(%zeros, %token0, %part0) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %mask1 = moe.onnx "Gather"(%mask, %c4) version 13 {axis = 0 : i64} : (tensor<2x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
+  %found1 = moe.onnx "NonZero"(%mask1) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
+  %pairs1 = moe.onnx "Transpose"(%found1) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
+  %choice1, %token1 = moe.onnx "Split"(%pairs1) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
+  %rows1 = moe.onnx "GatherND"(%x, %token1) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %g1 = moe.onnx "Gemm"(%rows1, %w1_1) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
+  %a1 = moe.onnx "Relu"(%g1) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y1 = moe.onnx "Gemm"(%a1, %w2_1) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  %at1 = moe.onnx "Concat"(%choice1, %token1) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
+  // expected-note @+1 {{at this node}}
+  %we1 = moe.onnx "GatherND"(%w3, %at1) version 13 {} : (tensor<?x2x1xf32>, tensor<?x2xi64>) -> tensor<?x1xf32>
+  %part1 = moe.onnx "Mul"(%y1, %we1) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  // expected-remark @+1 {{the weights of an expert's rows are not those of its tokens and choices}}
+  %sum1 = moe.onnx "ScatterND"(%sum0, %token1, %part1) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %sum1 : tensor<?x8xf32>
+}
+
+// -----
+
+// The rows are added at the numbers of the choices.
+moe.weight @wr : tensor<2x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
+moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
+moe.weight @w2_0 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 576, length = 512>)
+moe.weight @w1_1 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 1088, length = 512>)
+moe.weight @w2_1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 1600, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<-1> : tensor<1xi64>
+  %c2 = arith.constant dense<[0, 1]> : tensor<2xi64>
+  %c3 = arith.constant dense<0> : tensor<i64>
+  %c4 = arith.constant dense<1> : tensor<i64>
+  %wr = moe.weight_ref @wr : tensor<2x8xf32>
+  %w1_0 = moe.weight_ref @w1_0 : tensor<16x8xf32>
+  %w2_0 = moe.weight_ref @w2_0 : tensor<8x16xf32>
+  %w1_1 = moe.weight_ref @w1_1 : tensor<16x8xf32>
+  %w2_1 = moe.weight_ref @w2_1 : tensor<8x16xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<2x8xf32>) -> tensor<?x2xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x2xf32>) -> tensor<?x2xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %id3 = moe.onnx "Unsqueeze"(%ids, %c1) version 13 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?x2x1xi64>
+  %is = moe.onnx "Equal"(%id3, %c2) version 13 {} : (tensor<?x2x1xi64>, tensor<2xi64>) -> tensor<?x2x2xi1>
+  %hot = moe.onnx "Cast"(%is) version 13 {to = 7 : i64} : (tensor<?x2x2xi1>) -> tensor<?x2x2xi64>
+  %mask = moe.onnx "Transpose"(%hot) version 13 {perm = array<i64: 2, 1, 0>} : (tensor<?x2x2xi64>) -> tensor<2x2x?xi64>
+  %shape = moe.onnx "Shape"(%x) version 13 {} : (tensor<?x8xf32>) -> tensor<2xi64>
+  %zeros = moe.onnx "ConstantOfShape"(%shape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x8xf32>
+  %w3 = moe.onnx "Unsqueeze"(%values, %c0) version 13 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x2x1xf32>
+  %mask0 = moe.onnx "Gather"(%mask, %c3) version 13 {axis = 0 : i64} : (tensor<2x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
+  // expected-note @+1 {{at this node}}
+  %found0 = moe.onnx "NonZero"(%mask0) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
+  %pairs0 = moe.onnx "Transpose"(%found0) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
+  %choice0, %token0 = moe.onnx "Split"(%pairs0) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
+  %rows0 = moe.onnx "GatherND"(%x, %token0) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %g0 = moe.onnx "Gemm"(%rows0, %w1_0) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
+  %a0 = moe.onnx "Relu"(%g0) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y0 = moe.onnx "Gemm"(%a0, %w2_0) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  %at0 = moe.onnx "Concat"(%token0, %choice0) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
+  %we0 = moe.onnx "GatherND"(%w3, %at0) version 13 {} : (tensor<?x2x1xf32>, tensor<?x2xi64>) -> tensor<?x1xf32>
+  %part0 = moe.onnx "Mul"(%y0, %we0) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  // expected-remark @+1 {{the rows are added at the choices' places}}
+  %sum0 = moe.onnx "ScatterND"(%zeros, %choice0, %part0) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %mask1 = moe.onnx "Gather"(%mask, %c4) version 13 {axis = 0 : i64} : (tensor<2x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
+  // expected-note @+1 {{at this node}}
+  %found1 = moe.onnx "NonZero"(%mask1) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
+  %pairs1 = moe.onnx "Transpose"(%found1) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
+  %choice1, %token1 = moe.onnx "Split"(%pairs1) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
+  %rows1 = moe.onnx "GatherND"(%x, %token1) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %g1 = moe.onnx "Gemm"(%rows1, %w1_1) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
+  %a1 = moe.onnx "Relu"(%g1) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y1 = moe.onnx "Gemm"(%a1, %w2_1) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  %at1 = moe.onnx "Concat"(%token1, %choice1) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
+  %we1 = moe.onnx "GatherND"(%w3, %at1) version 13 {} : (tensor<?x2x1xf32>, tensor<?x2xi64>) -> tensor<?x1xf32>
+  %part1 = moe.onnx "Mul"(%y1, %we1) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  // expected-remark @+1 {{the rows are added at the choices' places}}
+  %sum1 = moe.onnx "ScatterND"(%sum0, %choice1, %part1) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %sum1 : tensor<?x8xf32>
+}
+
+// -----
+
+// A token may have the same expert twice, and of rows at one place only one is left.
+moe.weight @wr : tensor<2x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
+moe.weight @w1 : tensor<2x8x16xf32> source(#moe.file<"model.onnx", offset = 64, length = 1024>)
+moe.weight @w2 : tensor<2x16x8xf32> source(#moe.file<"model.onnx", offset = 1088, length = 1024>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<2> : tensor<i64>
+  %c2 = arith.constant dense<[0, 1]> : tensor<2xi64>
+  %c3 = arith.constant dense<[-1, 1]> : tensor<2xi64>
+  %c4 = arith.constant dense<0> : tensor<i64>
+  %c5 = arith.constant dense<1> : tensor<1xi64>
+  %c6 = arith.constant dense<1> : tensor<i64>
+  %wr = moe.weight_ref @wr : tensor<2x8xf32>
+  %w1 = moe.weight_ref @w1 : tensor<2x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<2x16x8xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<2x8xf32>) -> tensor<?x2xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x2xf32>) -> tensor<?x2xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %best = moe.onnx "ArgMax"(%probs) version 13 {axis = -1 : i64} : (tensor<?x2xf32>) -> tensor<?x1xi64>
+  %twice = moe.onnx "Concat"(%best, %best) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
+  %hot = moe.onnx "OneHot"(%twice, %c1, %c2) version 11 {axis = -1 : i64} : (tensor<?x2xi64>, tensor<i64>, tensor<2xi64>) -> tensor<?x2x2xi64>
+  %mask = moe.onnx "Transpose"(%hot) version 13 {perm = array<i64: 2, 1, 0>} : (tensor<?x2x2xi64>) -> tensor<2x2x?xi64>
+  %shape = moe.onnx "Shape"(%x) version 13 {} : (tensor<?x8xf32>) -> tensor<2xi64>
+  %zeros = moe.onnx "ConstantOfShape"(%shape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x8xf32>
+  %flat = moe.onnx "Reshape"(%values, %c3) version 14 {} : (tensor<?x2xf32>, tensor<2xi64>) -> tensor<?x1xf32>
+  %mask0 = moe.onnx "Gather"(%mask, %c4) version 13 {axis = 0 : i64} : (tensor<2x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
+  %found0 = moe.onnx "NonZero"(%mask0) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
+  %pairs0 = moe.onnx "Transpose"(%found0) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
+  %choice0, %token0 = moe.onnx "Split"(%pairs0) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
+  %t0 = moe.onnx "Squeeze"(%token0, %c5) version 13 {} : (tensor<?x1xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %k0 = moe.onnx "Squeeze"(%choice0, %c5) version 13 {} : (tensor<?x1xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %rows0 = moe.onnx "Gather"(%x, %t0) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %w1_0 = moe.onnx "Gather"(%w1, %c4) version 13 {axis = 0 : i64} : (tensor<2x8x16xf32>, tensor<i64>) -> tensor<8x16xf32>
+  %w2_0 = moe.onnx "Gather"(%w2, %c4) version 13 {axis = 0 : i64} : (tensor<2x16x8xf32>, tensor<i64>) -> tensor<16x8xf32>
+  %g0 = moe.onnx "MatMul"(%rows0, %w1_0) version 13 {} : (tensor<?x8xf32>, tensor<8x16xf32>) -> tensor<?x16xf32>
+  %a0 = moe.onnx "Relu"(%g0) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y0 = moe.onnx "MatMul"(%a0, %w2_0) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %row0 = moe.onnx "Mul"(%t0, %c0) version 14 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %at0 = moe.onnx "Add"(%k0, %row0) version 14 {} : (tensor<?xi64>, tensor<?xi64>) -> tensor<?xi64>
+  %we0 = moe.onnx "Gather"(%flat, %at0) version 13 {axis = 0 : i64} : (tensor<?x1xf32>, tensor<?xi64>) -> tensor<?x1xf32>
+  %part0 = moe.onnx "Mul"(%y0, %we0) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %partshape0 = moe.onnx "Shape"(%part0) version 13 {} : (tensor<?x8xf32>) -> tensor<2xi64>
+  %places0 = moe.onnx "Expand"(%token0, %partshape0) version 13 {} : (tensor<?x1xi64>, tensor<2xi64>) -> tensor<?x8xi64>
+  %spread0 = moe.onnx "ScatterElements"(%zeros, %places0, %part0) version 16 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?x8xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  // expected-remark @+1 {{a token may choose an expert twice}}
+  %sum0 = moe.onnx "Add"(%zeros, %spread0) version 14 {} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %mask1 = moe.onnx "Gather"(%mask, %c6) version 13 {axis = 0 : i64} : (tensor<2x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
+  %found1 = moe.onnx "NonZero"(%mask1) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
+  %pairs1 = moe.onnx "Transpose"(%found1) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
+  %choice1, %token1 = moe.onnx "Split"(%pairs1) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
+  %t1 = moe.onnx "Squeeze"(%token1, %c5) version 13 {} : (tensor<?x1xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %k1 = moe.onnx "Squeeze"(%choice1, %c5) version 13 {} : (tensor<?x1xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %rows1 = moe.onnx "Gather"(%x, %t1) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %w1_1 = moe.onnx "Gather"(%w1, %c6) version 13 {axis = 0 : i64} : (tensor<2x8x16xf32>, tensor<i64>) -> tensor<8x16xf32>
+  %w2_1 = moe.onnx "Gather"(%w2, %c6) version 13 {axis = 0 : i64} : (tensor<2x16x8xf32>, tensor<i64>) -> tensor<16x8xf32>
+  %g1 = moe.onnx "MatMul"(%rows1, %w1_1) version 13 {} : (tensor<?x8xf32>, tensor<8x16xf32>) -> tensor<?x16xf32>
+  %a1 = moe.onnx "Relu"(%g1) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y1 = moe.onnx "MatMul"(%a1, %w2_1) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %row1 = moe.onnx "Mul"(%t1, %c0) version 14 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %at1 = moe.onnx "Add"(%k1, %row1) version 14 {} : (tensor<?xi64>, tensor<?xi64>) -> tensor<?xi64>
+  %we1 = moe.onnx "Gather"(%flat, %at1) version 13 {axis = 0 : i64} : (tensor<?x1xf32>, tensor<?xi64>) -> tensor<?x1xf32>
+  %part1 = moe.onnx "Mul"(%y1, %we1) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %partshape1 = moe.onnx "Shape"(%part1) version 13 {} : (tensor<?x8xf32>) -> tensor<2xi64>
+  %places1 = moe.onnx "Expand"(%token1, %partshape1) version 13 {} : (tensor<?x1xi64>, tensor<2xi64>) -> tensor<?x8xi64>
+  %spread1 = moe.onnx "ScatterElements"(%zeros, %places1, %part1) version 16 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?x8xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  // expected-remark @+1 {{a token may choose an expert twice}}
+  %sum1 = moe.onnx "Add"(%sum0, %spread1) version 14 {} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %sum1 : tensor<?x8xf32>
+}
