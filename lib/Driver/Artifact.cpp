@@ -139,8 +139,8 @@ uint64_t fileBytes(const Twine &folder, StringRef name) {
 
 } // namespace
 
-LogicalResult writeCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const SessionOptions &options, const Progress &progress,
-                        SessionSummary &summary) {
+LogicalResult writeCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const std::vector<NotRaisedInfo> &notRaised,
+                        const SessionOptions &options, const Progress &progress, SessionSummary &summary) {
   FailureOr<std::vector<IsaVersion>> versions = isaVersions(lowered, options.cpuFeatures);
   if (failed(versions))
     return failure();
@@ -165,6 +165,7 @@ LogicalResult writeCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &layer
   link.archives = {runtimeArchive(worker, "libMoeMachine.a")};
   artifact.path = options.output;
   artifact.layers = layers;
+  artifact.notRaised = notRaised;
   artifact.compilerOptions = recordedOptions(options);
   artifact.link = [&](ModuleOp tables, StringRef path) { return emitAndLinkModel(tables, link, path, worker); };
   artifact.progress = [&](uint64_t done, uint64_t total) { progress("package", done, total); };

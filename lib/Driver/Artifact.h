@@ -8,10 +8,10 @@
 
 namespace moe {
 
-/// Writes what `options.emit` asks for, from a module that has gone through lower. `layers` are those of the raised module. Errors are
-/// diagnostics.
-mlir::LogicalResult writeCode(mlir::ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const SessionOptions &options,
-                              const Progress &progress, SessionSummary &summary);
+/// Writes what `options.emit` asks for, from a module that has gone through lower. `layers` are those of the raised module,
+/// `notRaised` what looked like one and is none. Errors are diagnostics.
+mlir::LogicalResult writeCode(mlir::ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const std::vector<NotRaisedInfo> &notRaised,
+                              const SessionOptions &options, const Progress &progress, SessionSummary &summary);
 
 } // namespace moe
 

@@ -2,6 +2,7 @@
 #include "moe/Driver/Session.h"
 
 #include "Artifact.h"
+#include "RaiseReport.h"
 #include "moe/Driver/Register.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Import/MlirInput.h"
@@ -89,6 +90,8 @@ private:
   LogicalResult read();
   LogicalResult runStages();
   LogicalResult dump(const StageInfo &info, size_t number);
+  LogicalResult reportRaising();
+  LogicalResult writeText(const std::string &path, StringRef text);
   LogicalResult writeModule();
 
   const SessionOptions &options;
@@ -98,6 +101,7 @@ private:
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
   std::vector<MoeLayerInfo> layers;
+  RaiseReport raising;
   // Rows of the table to run: [first, last].
   size_t first = 0, last = 0;
 };
@@ -188,11 +192,13 @@ LogicalResult Session::runStages() {
       continue;
     progress(info.name, 0, 0);
     PassManager manager(&context);
-    info.build(manager, options.stages);
+    StageOptions stageOptions = options.stages;
+    stageOptions.raise.remarks = true; // They go into the report; see run().
+    info.build(manager, stageOptions);
     if (failed(manager.run(*module)))
       return failure();
-    if (info.stage == Stage::Raise)
-      layers = collectMoeLayers(*module);
+    if (info.stage == Stage::Raise && failed(reportRaising()))
+      return failure();
     if (info.stage == Stage::Fuse)
       module->walk([&](Operation *op) {
         summary.routePermutes += isa<RoutePermuteOp>(op);
@@ -203,6 +209,29 @@ LogicalResult Session::runStages() {
       return failure();
   }
   return success();
+}
+
+LogicalResult Session::writeText(const std::string &path, StringRef text) {
+  std::string error;
+  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(path, &error);
+  if (!file)
+    return fail(error);
+  file->os() << text;
+  file->keep();
+  return success();
+}
+
+LogicalResult Session::reportRaising() {
+  layers = collectMoeLayers(*module);
+  raising.finish(*module);
+  if (!options.raiseReport.empty() && failed(writeText(options.raiseReport, raiseReportText(layers, raising.notRaised()))))
+    return failure();
+  if (!options.requireRaised)
+    return success();
+  const std::vector<std::string> complaints = raising.complaints(layers);
+  for (const std::string &line : complaints)
+    sink("error: " + options.input + ": " + line);
+  return success(complaints.empty());
 }
 
 LogicalResult Session::writeModule() {
@@ -217,14 +246,15 @@ LogicalResult Session::writeModule() {
 
 LogicalResult Session::run() {
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    forward(diagnostic, options.input, sink);
+    if (!raising.take(diagnostic))
+      forward(diagnostic, options.input, sink);
     return success();
   });
   const auto start = std::chrono::steady_clock::now();
   if (failed(checkOptions()) || failed(read()) || failed(runStages()))
     return failure();
   const bool stopsAtIr = last <= size_t(Stage::Lower);
-  LogicalResult result = stopsAtIr ? writeModule() : writeCode(*module, layers, options, progress, summary);
+  LogicalResult result = stopsAtIr ? writeModule() : writeCode(*module, layers, raising.notRaised(), options, progress, summary);
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (const MoeLayerInfo &layer : layers)
     summary.layers.push_back({layer.name, layer.form, layer.experts, layer.topK});

@@ -62,6 +62,19 @@ void writeLayers(json::OStream &json, const std::vector<MoeLayerInfo> &layers) {
   });
 }
 
+void writeNotRaised(json::OStream &json, const std::vector<NotRaisedInfo> &misses) {
+  json.attributeArray("not_raised", [&] {
+    for (const NotRaisedInfo &miss : misses)
+      json.object([&] {
+        json.attribute("node", valid(miss.node));
+        json.attribute("what", valid(miss.what));
+        json.attribute("reason", valid(miss.reason));
+        if (!miss.at.empty())
+          json.attribute("at", valid(miss.at));
+      });
+  });
+}
+
 void writeWeights(json::OStream &json, const WeightsDescription &weights) {
   json.attributeObject("weights", [&] {
     json.attribute("file", "model.weights");
@@ -86,6 +99,19 @@ void writeWeights(json::OStream &json, const WeightsDescription &weights) {
 
 } // namespace
 
+std::string raiseReportText(const std::vector<MoeLayerInfo> &layers, const std::vector<NotRaisedInfo> &notRaised) {
+  std::string text;
+  raw_string_ostream stream(text);
+  json::OStream json(stream, /*IndentSize=*/2);
+  json.object([&] {
+    json.attribute("format_version", manifestFormatVersion);
+    writeLayers(json, layers);
+    writeNotRaised(json, notRaised);
+  });
+  text += '\n';
+  return text;
+}
+
 std::string manifestText(const ModelDescription &model, const ArtifactOptions &options) {
   std::string text;
   raw_string_ostream stream(text);
@@ -104,6 +130,7 @@ std::string manifestText(const ModelDescription &model, const ArtifactOptions &o
     writeTensors(json, "outputs", model.outputs);
     writePairs(json, model);
     writeLayers(json, model.layers);
+    writeNotRaised(json, options.notRaised);
     json.attributeArray("isa_versions", [&] {
       for (const IsaDescription &isa : model.isaVersions)
         json.object([&] {

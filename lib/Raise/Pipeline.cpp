@@ -11,12 +11,12 @@ void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &option
   pm.addPass(createRaiseInlineExperts());
   pm.addPass(createRaiseQuantizedWeights());
   pm.addPass(createRaiseFusedExperts());
-  pm.addPass(createRaiseBatchedExperts());
-  pm.addPass(createRaiseGroupedExperts());
-  pm.addPass(createRaiseUnrolledExperts());
-  pm.addPass(createRaiseMaskedExperts());
-  pm.addPass(createRaiseTiledExperts());
-  pm.addPass(createRaiseRouter());
+  pm.addPass(createRaiseBatchedExperts({options.remarks}));
+  pm.addPass(createRaiseGroupedExperts({options.remarks}));
+  pm.addPass(createRaiseUnrolledExperts({options.remarks}));
+  pm.addPass(createRaiseMaskedExperts({options.remarks}));
+  pm.addPass(createRaiseTiledExperts({options.remarks}));
+  pm.addPass(createRaiseRouter({options.remarks}));
   pm.addPass(createRaiseCheckRows());
   pm.addPass(createRaiseOnnx());
   pm.addPass(createVerifyRaised());

@@ -8,6 +8,7 @@
 // CHECK: %[[OUT:.*]] = moe.combine {{.*}} %[[W]] tokens
 // CHECK-NOT: Gemm
 // CHECK: return %[[OUT]]
+// DOC: --moe-raise-masked-experts
 moe.weight @wr : tensor<2x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
 moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
 moe.weight @b1_0 : tensor<16xf32> source(#moe.file<"model.onnx", offset = 576, length = 64>)

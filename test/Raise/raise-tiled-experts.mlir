@@ -8,6 +8,7 @@
 // CHECK: %[[OUT:.*]] = moe.combine {{.*}} %[[W]] tokens
 // CHECK-NOT: Tile
 // CHECK: return %[[OUT]]
+// DOC: --moe-raise-tiled-experts
 moe.weight @wr : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
 moe.weight @w1 : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 96, length = 1536>)
 moe.weight @w2 : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 1632, length = 1536>)

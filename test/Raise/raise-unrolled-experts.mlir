@@ -11,6 +11,7 @@
 // CHECK: %[[OUT:.*]] = moe.combine {{.*}} %[[W]] tokens
 // CHECK-NOT: NonZero
 // CHECK: return %[[OUT]]
+// DOC: --moe-raise-unrolled-experts
 moe.weight @wr : tensor<2x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
 moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
 moe.weight @w2_0 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 576, length = 512>)

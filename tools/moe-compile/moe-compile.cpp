@@ -30,6 +30,10 @@ cl::opt<std::string> compileFrom("compile-from", cl::desc("The input is the IR l
                                  cl::cat(category));
 cl::opt<std::string> dumpStagesTo("dump-stages-to", cl::desc("Write the IR after each stage into this folder"), cl::value_desc("dir"),
                                   cl::cat(category));
+cl::opt<std::string> raiseReport("raise-report", cl::desc("Write which nodes became MoE layers, which did not and why, as JSON"),
+                                 cl::value_desc("file"), cl::cat(category));
+cl::opt<bool> requireRaised("require-raised", cl::desc("Fail where something that looks like an MoE layer is left as ordinary ops, or none is found"),
+                            cl::cat(category));
 cl::opt<moe::Emit> emitKind("emit", cl::desc("Write this instead of an artifact"), cl::init(moe::Emit::Artifact),
                             cl::values(clEnumValN(moe::Emit::Mlir, "mlir", "the module after the last stage"),
                                        clEnumValN(moe::Emit::Llvm, "llvm", "LLVM IR"), clEnumValN(moe::Emit::Assembly, "asm", "assembly"),
@@ -74,6 +78,8 @@ int main(int argc, char **argv) {
   options.compileFrom = compileFrom;
   options.compileTo = compileTo;
   options.dumpStagesTo = dumpStagesTo;
+  options.raiseReport = raiseReport;
+  options.requireRaised = requireRaised;
   options.import.allowLinks = allowLinks;
   options.stages.plan.activations = activations;
   options.workerMemoryMiB = workerMemory;

@@ -42,6 +42,10 @@ struct SessionOptions {
   std::string compileFrom, compileTo;
   /// Folder for the IR after each stage; empty: none.
   std::string dumpStagesTo;
+  /// File for the report on raising (JSON: what became an MoE layer, what did not and why); empty: none.
+  std::string raiseReport;
+  /// Something that looks like an MoE layer and is not raised is an error, and so is a model without any.
+  bool requireRaised = false;
   ImportOptions import;
   StageOptions stages;
   /// Limits of the codegen worker: address space in MiB and seconds.

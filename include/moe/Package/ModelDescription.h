@@ -28,6 +28,14 @@ struct MoeLayerInfo {
   std::string weightType;   ///< Element type of the stored weights: "f32", "int4_group".
 };
 
+/// A node of the model that looked like part of an MoE layer and was left as ordinary ops.
+struct NotRaisedInfo {
+  std::string node; ///< Where the layer would end.
+  std::string what; ///< "MoE layer" or "router".
+  std::string reason;
+  std::string at; ///< The node that broke the match; empty where it is `node`.
+};
+
 /// The MoE layers of a module as the raise stage leaves it, in the order of the graph.
 std::vector<MoeLayerInfo> collectMoeLayers(mlir::ModuleOp raised);
 

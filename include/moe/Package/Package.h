@@ -25,6 +25,8 @@ struct ArtifactOptions {
   std::vector<IsaCode> isaVersions;
   /// Those of the raised module (collectMoeLayers).
   std::vector<MoeLayerInfo> layers;
+  /// What raising left as it was, for the manifest.
+  std::vector<NotRaisedInfo> notRaised;
   /// Links model.so at the given path from the objects, the runtime and the code of the given module of the LLVM dialect, which defines
   /// moe_model_info, moe_model_info_size and moe_entries. Errors are diagnostics. The driver passes emitAndLinkModel of moe/Codegen/CPU.
   std::function<mlir::LogicalResult(mlir::ModuleOp tables, llvm::StringRef sharedObject)> link;
@@ -42,6 +44,9 @@ mlir::OwningOpRef<mlir::ModuleOp> buildRuntimeTables(mlir::MLIRContext *context,
 
 /// Text of manifest.json.
 std::string manifestText(const ModelDescription &model, const ArtifactOptions &options);
+
+/// Text of the report on raising: `moe_layers` and `not_raised` as the manifest has them.
+std::string raiseReportText(const std::vector<MoeLayerInfo> &layers, const std::vector<NotRaisedInfo> &notRaised);
 
 /// Text of model.h: the C ABI under a comment that lists inputs and outputs.
 std::string modelHeaderText(const ModelDescription &model);

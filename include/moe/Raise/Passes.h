@@ -15,6 +15,8 @@ namespace moe {
 
 /// Options of the stage, declared once; the command line, moe-opt and Python read this struct.
 struct RaiseOptions {
+  /// The recognisers say by remarks what looked like an MoE layer or a router and was left as it is, and why.
+  bool remarks = false;
 };
 
 /// Appends the stage's passes; the last one is the stage's verify pass.

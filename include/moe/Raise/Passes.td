@@ -93,16 +93,6 @@ def RaiseUnrolledExperts : Moe_MatchingPass<"moe-raise-unrolled-experts"> {
     tensors of their own or slices of one. Choices that a mask takes out (a
     capacity) become ids that are no expert. A loop that lacks experts was
     traced with an input that did not hit them: an error that says how to export.
-
-    Example:
-    ```mlir
-    %n0 = moe.onnx "NonZero"(%mask0) …
-    …
-    %y0 = moe.onnx "Mul"(%e0, %weights0) …
-    %s0 = moe.onnx "ScatterND"(%zeros, %tokens0, %y0) … {reduction = "add"}
-    %s1 = moe.onnx "ScatterND"(%s0, %tokens1, %y1) … {reduction = "add"}
-    ```
-    becomes the chain of `moe-raise-batched-experts` with form `unrolled`.
   }];
 }
 
@@ -112,16 +102,6 @@ def RaiseMaskedExperts : Moe_MatchingPass<"moe-raise-masked-experts"> {
     Form F: the sum over the experts of expert(x) times its weights, which are 0
     for tokens that did not choose it: a column of a map of weights, or
     the sum over the choices of (id == expert) · weight.
-
-    Example:
-    ```mlir
-    %map = moe.onnx "ScatterElements"(%zeros, %ids, %weights) … {axis = 1 : i64}
-    %c0 = moe.onnx "Gather"(%map, %0) … {axis = 1 : i64}
-    …
-    %y0 = moe.onnx "Mul"(%e0, %w0) …
-    %s1 = moe.onnx "Add"(%y0, %y1) …
-    ```
-    becomes the chain of `moe-raise-batched-experts` with form `masked`.
   }];
 }
 
@@ -132,17 +112,6 @@ def RaiseTiledExperts : Moe_MatchingPass<"moe-raise-tiled-experts"> {
     that multiplies the results; or the rows on the way in (Llama 4), where the
     experts have no bias. The map is a ScatterElements into zeros, or a
     Sigmoid or Softmax of one into -inf.
-
-    Example:
-    ```mlir
-    %map = moe.onnx "ScatterElements"(%zeros, %ids, %weights) … {axis = 1 : i64}
-    %t = moe.onnx "Tile"(%x, %repeats) …
-    %h = moe.onnx "MatMul"(%rows, %w1) …
-    %y = moe.onnx "MatMul"(%a, %w2) …
-    %p = moe.onnx "Mul"(%y, %mapT) …
-    %o = moe.onnx "ReduceSum"(%p, %0) …
-    ```
-    becomes the chain of `moe-raise-batched-experts` with form `tiled`.
   }];
 }
 

@@ -219,6 +219,19 @@ TEST_F(WeightsTest, SectionsOffsetsAndDigests) {
     EXPECT_EQ(section.sha256, digest(llvm::StringRef(bytes).substr(section.offset, section.bytes)));
 }
 
+TEST_F(WeightsTest, ListsOfSources) {
+  // Experts stored apart, out of order in the file, one of them in the module; the same bytes as one tensor.
+  const std::vector<float> values = randomFloats(3 * 2 * 2, 7);
+  const std::string bytes = bytesOf(values, llvm::APFloat::IEEEsingle());
+  writeFile("source", bytes.substr(16, 16) + bytes.substr(0, 16));
+  std::string last;
+  for (size_t i = 8; i < 12; ++i)
+    last += (i == 8 ? "[[" : i == 10 ? "], [" : ", ") + std::to_string(values[i]);
+  write("moe.weight @w : tensor<3x2x2xf32> source([" + file("source", 16, 16) + ", " + file("source", 0, 16) + ", dense<" + last +
+        "]]> : tensor<2x2xf32>]) section 0 at 0");
+  EXPECT_EQ(floatsAt(0, 12), values);
+}
+
 TEST_F(WeightsTest, NoWeights) {
   WeightsDescription weights = write("");
   EXPECT_EQ(weights.bytes, 0u);
