@@ -8,10 +8,8 @@ def Moe_WeightOp : Moe_Op<"weight",
     [Symbol, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a stored weight: a symbol that names bytes, never the bytes";
   let description = [{
-    `source` says where the values are: `#moe.file<...>`, or a dense
-    attribute for a weight written by hand in the `.mlir`, or a list of such
-    sources, one for each index of the first dim: the matrices of experts that
-    a model stores one by one. A packed weight has
+    `source` says where the values are: `#moe.file<...>`, a dense attribute, or
+    a list of these, one per index of the first dim (experts stored apart). A packed weight has
     no source of its own: `packing` names the layout, `from` the weights that
     it is made of (two for `gate_up16` of separate tensors), `order` and `gate`
     how to read those. With `dequant` each of them is quantised: `from` names its
@@ -22,8 +20,7 @@ def Moe_WeightOp : Moe_Op<"weight",
     Constraints:
     - weight-c1: it has a `source` or is `packed`, not both.
     - weight-c2: its sizes are static.
-    - weight-c3: `source` is `#moe.file` or an elements attribute of its type; or
-      a list of as many of these as the first dim has, each of the type without it.
+    - weight-c3: `source` is `#moe.file` or elements of its type, or a list of these, each of the type without its first dim.
     - weight-c4: the file's length is that of the type in bytes (one per bool),
       its offset is not negative and its path not empty.
     - weight-c5: `from` is given exactly where it is packed, `order` and `gate`
@@ -47,7 +44,6 @@ def Moe_WeightOp : Moe_Op<"weight",
     Example:
     ```mlir
     moe.weight @gate_up : tensor<8x96x64xf32> source(#moe.file<"model.onnx", offset = 128, length = 196608>)
-    moe.weight @up : tensor<2x8x4xf32> source([#moe.file<"model.onnx", offset = 0, length = 128>, dense<1.0> : tensor<8x4xf32>])
     moe.weight @gate_up.panels : tensor<8x3x64x32xf32> packed(gate_up16) from([@gate_up]) order(out_in) gate(halves)
     ```
   }];
