@@ -6,7 +6,6 @@
 // CHECK-LABEL: func.func @weights
 // CHECK: moe.weight_ref @gate_up : tensor<8x96x64xf32>
 moe.weight @gate_up : tensor<8x96x64xf32> source(#moe.file<"model.onnx", offset = 128, length = 196608>)
-moe.weight @up : tensor<2x8x4xf32> source([#moe.file<"model.onnx", offset = 0, length = 128>, dense<1.0> : tensor<8x4xf32>])
 moe.weight @gate_up.panels : tensor<8x3x64x32xf32> packed(gate_up16) from([@gate_up]) order(out_in) gate(halves)
 func.func @weights() -> tensor<8x96x64xf32> {
   %w = moe.weight_ref @gate_up : tensor<8x96x64xf32>
