@@ -1,7 +1,7 @@
 // One-hot tensors, masks of one expert, and maps of weights: back to the ids and weights that they were made from.
 #include "ExpertChoice.h"
 
-#include "ExpertMatcher.h"
+#include "RoutedLayer.h"
 
 #include <cmath>
 
@@ -62,6 +62,9 @@ static std::optional<OneHot> matchComparison(OnnxOp op) {
   const int64_t rank = tensorType(result).getRank();
   auto depth = splatNumber(op.getInputs()[1]);
   DenseElementsAttr values = constantElements(op.getInputs()[2]);
+  // OneHot counts negative ids from the end; here they would be no expert.
+  if (!idsInRange(op.getInputs()[0], experts))
+    return std::nullopt;
   if (!depth || experts != static_cast<int64_t>(*depth) || fromFront(intAttribute(op, "axis", -1), rank) != rank - 1 || !values ||
       values.getNumElements() != 2)
     return std::nullopt;

@@ -79,6 +79,8 @@ static StoredSlice matchMatrix(Value value, bool &transposed, const SizeProof &p
 /// A bias of `size` elements: a stored vector, or a row of a stored matrix.
 static StoredSlice matchVector(Value value, const SizeProof &proof) {
   Value root = peel(value, Views);
+  if (!tensorType(value) || !tensorType(value).hasStaticShape())
+    return {};
   if (Value whole = storedTensor(root)) {
     // More than one dim larger than 1 would be no vector.
     return tensorType(whole).getNumElements() == staticDim(value, -1) ? StoredSlice{whole, -1} : StoredSlice{};

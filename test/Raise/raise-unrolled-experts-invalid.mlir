@@ -184,7 +184,7 @@ moe.weight @w1 : tensor<2x8x16xf32> source(#moe.file<"model.onnx", offset = 64, 
 moe.weight @w2 : tensor<2x16x8xf32> source(#moe.file<"model.onnx", offset = 1088, length = 1024>)
 func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
   %c0 = arith.constant dense<2> : tensor<1xi64>
-  %c1 = arith.constant dense<2> : tensor<i64>
+  %c1 = arith.constant dense<-1> : tensor<1xi64>
   %c2 = arith.constant dense<[0, 1]> : tensor<2xi64>
   %c3 = arith.constant dense<[-1, 1]> : tensor<2xi64>
   %c4 = arith.constant dense<0> : tensor<i64>
@@ -198,7 +198,9 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
   %best = moe.onnx "ArgMax"(%probs) version 13 {axis = -1 : i64} : (tensor<?x2xf32>) -> tensor<?x1xi64>
   %twice = moe.onnx "Concat"(%best, %best) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
-  %hot = moe.onnx "OneHot"(%twice, %c1, %c2) version 11 {axis = -1 : i64} : (tensor<?x2xi64>, tensor<i64>, tensor<2xi64>) -> tensor<?x2x2xi64>
+  %id3 = moe.onnx "Unsqueeze"(%twice, %c1) version 13 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?x2x1xi64>
+  %is = moe.onnx "Equal"(%id3, %c2) version 13 {} : (tensor<?x2x1xi64>, tensor<2xi64>) -> tensor<?x2x2xi1>
+  %hot = moe.onnx "Cast"(%is) version 13 {to = 7 : i64} : (tensor<?x2x2xi1>) -> tensor<?x2x2xi64>
   %mask = moe.onnx "Transpose"(%hot) version 13 {perm = array<i64: 2, 1, 0>} : (tensor<?x2x2xi64>) -> tensor<2x2x?xi64>
   %shape = moe.onnx "Shape"(%x) version 13 {} : (tensor<?x8xf32>) -> tensor<2xi64>
   %zeros = moe.onnx "ConstantOfShape"(%shape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x8xf32>
