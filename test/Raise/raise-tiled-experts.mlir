@@ -47,7 +47,7 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
 
 // CHECK: %[[TOP:[^:]+]]:2 = moe.onnx "TopK"
 // CHECK: %[[W:.*]] = moe.onnx "Sigmoid"(%[[TOP]]#0)
-// CHECK: %[[W3:.*]] = moe.onnx "Reshape"(%[[W]]
+// CHECK: %[[W3:.*]] = moe.onnx "Reshape"(%[[W]], {{.*}} -> tensor<?x1x1xf32>
 // CHECK: %[[SCALED:.*]] = moe.onnx "Mul"(%{{.*}}, %[[W3]])
 // CHECK: %[[ROWS:.*]] = moe.onnx "Reshape"(%[[SCALED]]
 // CHECK: %[[ONES:.*]] = moe.onnx "ConstantOfShape"
