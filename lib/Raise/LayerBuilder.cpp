@@ -221,7 +221,7 @@ Value LayerBuilder::stackWeights(OpBuilder &builder, ArrayRef<Value> parts, Arra
   auto type = RankedTensorType::get(shape, element);
   OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
   auto weight = WeightOp::create(top, parts.front().getLoc(), name, StringAttr(), type, builder.getArrayAttr(sources), PackingFamilyAttr(), ArrayAttr(),
-                                 WeightOrderAttr(), GateLayoutAttr(), IntegerAttr(), IntegerAttr());
+                                 WeightOrderAttr(), GateLayoutAttr(), IntegerAttr(), IntegerAttr(), QuantAttr(), TypeAttr(), BlocksAttr());
   StringAttr symbol = symbols.insert(weight);
   return WeightRefOp::create(builder, parts.front().getLoc(), type, FlatSymbolRefAttr::get(symbol));
 }
