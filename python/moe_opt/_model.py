@@ -14,6 +14,7 @@ import numpy as np
 
 from . import _abi
 from ._errors import Error
+from ._shared_object import check_shared_object
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,10 +39,11 @@ def load(folder: Union[str, os.PathLike], *, threads: int = 0, verify: bool = Fa
 
 
 def _as_array(value) -> np.ndarray:
-    """A dense numpy array on the value's memory where it has one; else a copy."""
+    """A dense numpy array in this machine's byte order, on the value's memory where it is one already; else a copy."""
     if not isinstance(value, np.ndarray) and hasattr(value, "__dlpack__"):
         value = np.from_dlpack(value)
-    return np.asarray(value, order="C")
+    array = np.asarray(value)
+    return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
 class Model:
@@ -54,6 +56,7 @@ class Model:
         self._model = ctypes.c_void_p()
         self._context = ctypes.c_void_p()
         self._lock = threading.Lock()
+        check_shared_object(path)
         try:
             self._library = _abi.bind(ctypes.CDLL(path, mode=ctypes.RTLD_LOCAL))
         except (OSError, AttributeError) as error:
@@ -107,7 +110,7 @@ class Model:
     def run(self, inputs: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
         """Runs the model on arrays by name; gives new arrays by name.
 
-        Element types must be the model's. Raises Error ("bad_argument" for missing or unknown names, "bad_dtype", "bad_shape", ...).
+        Element types must be the model's; memory may be in any order, of axes and of bytes. Raises Error ("bad_argument" for missing or unknown names, "bad_dtype", "bad_shape", ...).
         """
         arrays = self._collect(inputs)
         tensors, keep = self._tensors(arrays)

@@ -70,14 +70,22 @@ def generate(model: Model, prompt_ids: List[int], new_tokens: int) -> Iterator[i
         yield token
 
 
+def _count(text: str) -> int:
+    """A whole number of at least 0, for argparse."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, found {text}")
+    return value
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m moe_opt.generate", description=__doc__.split("\n")[0])
     parser.add_argument("artifact", help="folder that moe-compile wrote")
     parser.add_argument("--tokenizer", required=True, help="tokenizer.json, as Hugging Face tokenizers write it")
     parser.add_argument("--prompt", required=True)
-    parser.add_argument("--new-tokens", type=int, default=64)
+    parser.add_argument("--new-tokens", type=_count, default=64)
     parser.add_argument("--bos", default="<bos>", help="token put before the prompt if the tokenizer has it (default %(default)s)")
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--threads", type=_count, default=0)
     parser.add_argument("--json", action="store_true", help="print ids, text and speed as JSON")
     options = parser.parse_args()
     try:
