@@ -5,6 +5,7 @@
 #include "moe/IR/MoeDialect.h"
 #include "moe/Machine/Cpuid.h"
 #include "moe/Machine/Isa.h"
+#include "moe/Support/TemporaryFolder.h"
 
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
@@ -19,24 +20,6 @@ using namespace mlir;
 namespace moe {
 namespace {
 
-// The folder of objects between codegen and link; goes with this object.
-class ScratchFolder {
-public:
-  ~ScratchFolder() {
-    if (!path.empty())
-      llvm::sys::fs::remove_directories(path);
-  }
-  std::error_code create() { return llvm::sys::fs::createUniqueDirectory("moe-compile", path); }
-  std::string file(const Twine &name) const {
-    SmallString<128> result(path);
-    llvm::sys::path::append(result, name);
-    return std::string(result);
-  }
-
-private:
-  SmallString<128> path;
-};
-
 // The named version that this CPU runs best, by CPUID.
 IsaVersion hostVersion() {
   const uint64_t have = readCpuInfo().features;
@@ -49,13 +32,15 @@ IsaVersion hostVersion() {
 
 // --cpu-features; "host" among the versions is what CPUID says. Best version first: the loader takes the first that runs.
 FailureOr<std::vector<IsaVersion>> isaVersions(ModuleOp module, StringRef text) {
-  SmallVector<StringRef> items;
-  text.split(items, ';');
   std::string expanded;
-  for (StringRef item : items) {
-    if (!expanded.empty())
-      expanded += ";";
+  while (true) {
+    const size_t end = text.find_first_of(",;");
+    const StringRef item = text.take_front(end);
     expanded += item.trim() == "host" ? hostVersion().name : item.str();
+    if (end == StringRef::npos)
+      break;
+    expanded += text[end];
+    text = text.drop_front(end + 1);
   }
   std::vector<IsaVersion> versions;
   std::string error;
@@ -110,7 +95,7 @@ std::vector<std::pair<std::string, std::string>> recordedOptions(const SessionOp
 }
 
 // --emit=llvm, asm or obj: the code of the first version, as one file.
-LogicalResult writeFile(ModuleOp lowered, const IsaVersion &isa, const ScratchFolder &scratch, const SessionOptions &options) {
+LogicalResult writeFile(ModuleOp lowered, const IsaVersion &isa, const TemporaryFolder &scratch, const SessionOptions &options) {
   const ObjectKind kind = options.emit == Emit::Llvm       ? ObjectKind::LLVMIR
                           : options.emit == Emit::Assembly ? ObjectKind::Assembly
                                                            : ObjectKind::Object;
@@ -120,13 +105,8 @@ LogicalResult writeFile(ModuleOp lowered, const IsaVersion &isa, const ScratchFo
   auto buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
     return lowered.emitError("cannot read the code: ") << buffer.getError().message();
-  std::string error;
-  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(options.output, &error);
-  if (!file)
-    return lowered.emitError(error);
-  file->os() << (*buffer)->getBuffer();
-  file->keep();
-  return success();
+  const std::string error = writeOutput(options.output, [&](raw_ostream &stream) { stream << (*buffer)->getBuffer(); });
+  return error.empty() ? success() : LogicalResult(lowered.emitError(error));
 }
 
 uint64_t fileBytes(const Twine &folder, StringRef name) {
@@ -139,14 +119,30 @@ uint64_t fileBytes(const Twine &folder, StringRef name) {
 
 } // namespace
 
+std::string writeOutput(StringRef path, llvm::function_ref<void(raw_ostream &)> write) {
+  std::string problem;
+  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(path, &problem);
+  if (!file)
+    return problem;
+  write(file->os());
+  file->os().flush();
+  if (std::error_code error = file->os().error()) {
+    file->os().clear_error();
+    return ("cannot write " + (path == "-" ? StringRef("to the standard output") : path) + ": " + error.message()).str();
+  }
+  file->keep();
+  return "";
+}
+
 LogicalResult writeCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const std::vector<NotRaisedInfo> &notRaised,
                         const SessionOptions &options, const Progress &progress, SessionSummary &summary) {
   FailureOr<std::vector<IsaVersion>> versions = isaVersions(lowered, options.cpuFeatures);
   if (failed(versions))
     return failure();
-  ScratchFolder scratch;
-  if (std::error_code error = scratch.create())
-    return lowered.emitError("cannot make a temporary folder: ") << error.message();
+  TemporaryFolder scratch; // Of objects between codegen and link.
+  std::string error;
+  if (!scratch.createPrivate("moe-compile", error))
+    return lowered.emitError(error);
   progress("codegen", 0, 0);
   if (options.emit != Emit::Artifact)
     return writeFile(lowered, versions->front(), scratch, options);

@@ -13,6 +13,9 @@ namespace moe {
 mlir::LogicalResult writeCode(mlir::ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const std::vector<NotRaisedInfo> &notRaised,
                               const SessionOptions &options, const Progress &progress, SessionSummary &summary);
 
+/// Writes a file ("-": the standard output) with `write`. Empty, or what went wrong; then there is no file.
+std::string writeOutput(llvm::StringRef path, llvm::function_ref<void(llvm::raw_ostream &)> write);
+
 } // namespace moe
 
 #endif // MOE_LIB_DRIVER_ARTIFACT_H

@@ -8,11 +8,8 @@
 #include "moe/Import/MlirInput.h"
 
 #include "mlir/IR/Diagnostics.h"
-#include "mlir/Support/FileUtilities.h"
-
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 #include <chrono>
 
@@ -91,8 +88,7 @@ private:
   LogicalResult runStages();
   LogicalResult dump(const StageInfo &info, size_t number);
   LogicalResult reportRaising();
-  LogicalResult writeText(const std::string &path, StringRef text);
-  LogicalResult writeModule();
+  LogicalResult writeModule(StringRef path);
 
   const SessionOptions &options;
   const Progress &progress;
@@ -127,7 +123,7 @@ LogicalResult Session::checkOptions() {
   if (!options.compileTo.empty()) {
     if (!find(options.compileTo, last))
       return fail("--compile-to expects a stage (" + names + "), got '" + options.compileTo + "'");
-    if (last > lower && options.emit != Emit::Artifact)
+    if (options.emit != Emit::Artifact && (last > lower || options.emit != Emit::Mlir))
       return fail("--compile-to=" + options.compileTo + " and --emit exclude each other");
     if (last == size_t(Stage::Codegen))
       return fail("--compile-to=codegen leaves no IR; use --emit=llvm, asm or obj");
@@ -148,6 +144,8 @@ LogicalResult Session::checkOptions() {
 
 LogicalResult Session::read() {
   progress("import", 0, 0);
+  if (options.input == "-")
+    return fail("expected the path of a .onnx or .mlir file, got '-'; models are not read from standard input");
   if (!llvm::sys::fs::exists(options.input))
     return fail(options.input + ": no such file");
   const StringRef extension = llvm::sys::path::extension(options.input);
@@ -166,21 +164,18 @@ LogicalResult Session::read() {
 LogicalResult Session::dump(const StageInfo &info, size_t number) {
   if (options.dumpStagesTo.empty())
     return success();
-  if (std::error_code error = llvm::sys::fs::create_directories(options.dumpStagesTo))
+  if (std::error_code error = llvm::sys::fs::create_directories(options.dumpStagesTo, /*IgnoreExisting=*/true, llvm::sys::fs::all_all))
     return fail(options.dumpStagesTo + ": cannot create the folder: " + error.message());
   SmallString<128> path(options.dumpStagesTo);
   llvm::sys::path::append(path, std::to_string(number) + "-" + info.name + ".mlir");
-  std::string error;
-  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(path, &error);
-  if (!file)
-    return fail(error);
-  module->print(file->os());
-  file->keep();
-  return success();
+  return writeModule(path);
 }
 
 LogicalResult Session::runStages() {
   ArrayRef<StageInfo> table = stages();
+  // Hand-written IR that starts after raise names no layers, but until fuse has them.
+  if (first > size_t(Stage::Raise) && first <= size_t(Stage::Fuse))
+    recordMoeLayers(*module, collectMoeLayers(*module));
   if (first == 0 && failed(dump(table[0], 1)))
     return failure();
   // An input that a stage from raise to distribute left has its layers already; fuse takes them away.
@@ -199,33 +194,31 @@ LogicalResult Session::runStages() {
       return failure();
     if (info.stage == Stage::Raise && failed(reportRaising()))
       return failure();
-    if (info.stage == Stage::Fuse)
-      module->walk([&](Operation *op) {
-        summary.routePermutes += isa<RoutePermuteOp>(op);
-        if (auto product = dyn_cast<GroupedMatmulOp>(op))
-          ++(product.getOffsets() ? summary.groupedProducts : summary.denseProducts);
-      });
     if (failed(dump(info, row + 1)))
       return failure();
   }
-  return success();
-}
-
-LogicalResult Session::writeText(const std::string &path, StringRef text) {
-  std::string error;
-  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(path, &error);
-  if (!file)
-    return fail(error);
-  file->os() << text;
-  file->keep();
+  // Read off what is left at the end, so that the answer does not depend on the stage that this session began with.
+  FailureOr<std::vector<MoeLayerInfo>> recorded = recordedMoeLayers(*module);
+  if (failed(recorded))
+    return failure();
+  layers = std::move(*recorded);
+  module->walk([&](Operation *op) {
+    summary.routePermutes += isa<RoutePermuteOp>(op);
+    if (auto product = dyn_cast<GroupedMatmulOp>(op))
+      ++(product.getOffsets() ? summary.groupedProducts : summary.denseProducts);
+  });
   return success();
 }
 
 LogicalResult Session::reportRaising() {
   layers = collectMoeLayers(*module);
   raising.finish(*module);
-  if (!options.raiseReport.empty() && failed(writeText(options.raiseReport, raiseReportText(layers, raising.notRaised()))))
-    return failure();
+  if (!options.raiseReport.empty()) {
+    const std::string text = raiseReportText(layers, raising.notRaised());
+    const std::string error = writeOutput(options.raiseReport, [&](raw_ostream &stream) { stream << text; });
+    if (!error.empty())
+      return fail(error);
+  }
   if (!options.requireRaised)
     return success();
   const std::vector<std::string> complaints = raising.complaints(layers);
@@ -234,14 +227,9 @@ LogicalResult Session::reportRaising() {
   return success(complaints.empty());
 }
 
-LogicalResult Session::writeModule() {
-  std::string error;
-  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(options.output, &error);
-  if (!file)
-    return fail(error);
-  module->print(file->os());
-  file->keep();
-  return success();
+LogicalResult Session::writeModule(StringRef path) {
+  const std::string error = writeOutput(path, [&](raw_ostream &stream) { module->print(stream); });
+  return error.empty() ? success() : fail(error);
 }
 
 LogicalResult Session::run() {
@@ -254,7 +242,7 @@ LogicalResult Session::run() {
   if (failed(checkOptions()) || failed(read()) || failed(runStages()))
     return failure();
   const bool stopsAtIr = last <= size_t(Stage::Lower);
-  LogicalResult result = stopsAtIr ? writeModule() : writeCode(*module, layers, raising.notRaised(), options, progress, summary);
+  LogicalResult result = stopsAtIr ? writeModule(options.output) : writeCode(*module, layers, raising.notRaised(), options, progress, summary);
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (const MoeLayerInfo &layer : layers)
     summary.layers.push_back({layer.name, layer.form, layer.experts, layer.topK});

@@ -1,6 +1,8 @@
 // The table of stages.
 #include "moe/Driver/Stages.h"
 
+#include "RecordLayers.h"
+
 using namespace moe;
 using mlir::OpPassManager;
 
@@ -8,7 +10,10 @@ llvm::ArrayRef<StageInfo> moe::stages() {
   static const StageInfo table[] = {
       {Stage::Import, "import", "ONNX file to moe.onnx ops and moe.weight symbols", nullptr},
       {Stage::Raise, "raise", "moe.onnx ops to moe.*, linalg, tensor and arith; MoE layers found",
-       [](OpPassManager &pm, const StageOptions &o) { buildRaisePipeline(pm, o.raise); }},
+       [](OpPassManager &pm, const StageOptions &o) {
+         buildRaisePipeline(pm, o.raise);
+         pm.addPass(createRecordLayers());
+       }},
       {Stage::Plan, "plan", "decides precision, packing and placement; writes attributes only",
        [](OpPassManager &pm, const StageOptions &o) { buildPlanPipeline(pm, o.plan); }},
       {Stage::Distribute, "distribute", "one program per rank with explicit collectives",

@@ -7,6 +7,10 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
 using namespace mlir;
 
 namespace moe {
@@ -35,8 +39,32 @@ static ArrayAttr nameDims(Builder &builder, RankedTensorType type) {
   return builder.getArrayAttr(names);
 }
 
+// What hand-written attributes of one argument or result say: a name that no other has, and a string per dim that its size does not contradict.
+static LogicalResult checkInterface(func::FuncOp entry, const Twine &what, RankedTensorType type, Attribute name, Attribute dims,
+                                    llvm::StringMap<std::string> &owners) {
+  auto text = dyn_cast<StringAttr>(name);
+  if (!text || text.empty())
+    return entry.emitError("expected a string that is not empty as 'moe.name' of ") << what << ", got " << name;
+  auto [owner, isNew] = owners.try_emplace(text.getValue(), what.str());
+  if (!isNew)
+    return entry.emitError() << owner->second << " and " << what << " have the same 'moe.name', '" << text.getValue() << "'";
+  auto list = dyn_cast<ArrayAttr>(dims);
+  if (!list || static_cast<int64_t>(list.size()) != type.getRank() || !llvm::all_of(list, llvm::IsaPred<StringAttr>))
+    return entry.emitError("expected ") << type.getRank() << " strings as 'moe.dims' of " << what << ", got " << dims;
+  for (auto [index, dim] : llvm::enumerate(list.getAsRange<StringAttr>())) {
+    int64_t size = 0;
+    if (dim.getValue().getAsInteger(10, size) || size == type.getDimSize(index))
+      continue; // A symbol, or the size.
+    auto diagnostic = entry.emitError() << "'moe.dims' of " << what << " says that dim " << index << " is " << dim.getValue() << ", its type ";
+    return type.isDynamicDim(index) ? diagnostic << "that it is dynamic: expected a symbol or '?'"
+                                    : diagnostic << "that it is " << type.getDimSize(index);
+  }
+  return success();
+}
+
 static LogicalResult nameInterface(func::FuncOp entry) {
   Builder builder(entry.getContext());
+  llvm::StringMap<std::string> argumentNames, resultNames;
   for (auto [index, type] : llvm::enumerate(entry.getArgumentTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor)
@@ -45,6 +73,9 @@ static LogicalResult nameInterface(func::FuncOp entry) {
       entry.setArgAttr(index, "moe.name", builder.getStringAttr("arg" + std::to_string(index)));
     if (!entry.getArgAttr(index, "moe.dims"))
       entry.setArgAttr(index, "moe.dims", nameDims(builder, tensor));
+    if (failed(checkInterface(entry, "argument " + Twine(index), tensor, entry.getArgAttr(index, "moe.name"), entry.getArgAttr(index, "moe.dims"),
+                              argumentNames)))
+      return failure();
   }
   for (auto [index, type] : llvm::enumerate(entry.getResultTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -54,6 +85,9 @@ static LogicalResult nameInterface(func::FuncOp entry) {
       entry.setResultAttr(index, "moe.name", builder.getStringAttr("result" + std::to_string(index)));
     if (!entry.getResultAttr(index, "moe.dims"))
       entry.setResultAttr(index, "moe.dims", nameDims(builder, tensor));
+    if (failed(checkInterface(entry, "result " + Twine(index), tensor, entry.getResultAttr(index, "moe.name"),
+                              entry.getResultAttr(index, "moe.dims"), resultNames)))
+      return failure();
   }
   return success();
 }
@@ -83,10 +117,26 @@ static void outlineConstants(ModuleOp module, func::FuncOp entry) {
   }
 }
 
+// Relative paths of weights mean the folder of the .mlir file; what is not there is looked for in the working directory.
+static void resolvePaths(ModuleOp module, StringRef path) {
+  for (auto weight : module.getOps<WeightOp>()) {
+    auto file = dyn_cast_or_null<FileAttr>(weight.getSourceAttr());
+    if (!file || file.getPath().empty() || llvm::sys::path::is_absolute(file.getPath()))
+      continue;
+    SmallString<256> beside(llvm::sys::path::parent_path(path)), here(file.getPath());
+    llvm::sys::path::append(beside, file.getPath());
+    if (llvm::sys::fs::make_absolute(beside) || llvm::sys::fs::make_absolute(here))
+      continue;
+    const bool isHere = !llvm::sys::fs::exists(beside) && llvm::sys::fs::exists(here);
+    weight.setSourceAttr(FileAttr::get(module.getContext(), isHere ? here : beside, file.getOffset(), file.getLength()));
+  }
+}
+
 OwningOpRef<ModuleOp> readMlirModel(MLIRContext &context, StringRef path, const ImportOptions &options) {
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(path, &context);
   if (!module)
     return nullptr;
+  resolvePaths(*module, path);
   if (failed(linkLibrary(*module)))
     return nullptr;
   if (!options.fixedDims.empty()) {

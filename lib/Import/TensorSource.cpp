@@ -5,6 +5,8 @@
 #include "moe/IR/MoeDialect.h"
 #include "moe/IR/OnnxInference.h"
 
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -62,6 +64,13 @@ FailureOr<wire::Bytes> TensorReader::externalBytes(StringRef path, Location loc)
   return place->second.bytes();
 }
 
+// Written into the IR, which may be read again from another folder. Without a working directory the path stays as it is.
+static std::string absolutePath(StringRef path) {
+  llvm::SmallString<256> absolute(path);
+  (void)llvm::sys::fs::make_absolute(absolute);
+  return absolute.str().str();
+}
+
 FailureOr<TensorSource> TensorReader::readExternal(const wire::TensorProto &tensor, RankedTensorType type, uint64_t size, Location loc, bool mustBeDense) {
   std::string error;
   std::optional<FileRange> range = resolveExternalData(llvm::sys::path::parent_path(modelPath), tensor, size, options.allowLinks, error);
@@ -70,7 +79,7 @@ FailureOr<TensorSource> TensorReader::readExternal(const wire::TensorProto &tens
     return failure();
   }
   if (!mustBeDense && size > largestConstant)
-    return TensorSource{type, nullptr, FileAttr::get(context, range->path, range->offset, range->length)};
+    return TensorSource{type, nullptr, FileAttr::get(context, absolutePath(range->path), range->offset, range->length)};
   FailureOr<wire::Bytes> bytes = externalBytes(range->path, loc);
   if (failed(bytes))
     return failure();
@@ -102,7 +111,7 @@ FailureOr<TensorSource> TensorReader::read(const wire::TensorProto &tensor, Loca
   bool isInModel = data.inPlace && !std::less<>()(data.data, model.data) && !std::less<>()(model.end(), data.data);
   bool isFile = isInModel && !mustBeDense && data.size > largestConstant;
   if (isFile)
-    return TensorSource{type, nullptr, FileAttr::get(context, modelPath, data.data - model.data, data.size)};
+    return TensorSource{type, nullptr, FileAttr::get(context, absolutePath(modelPath), data.data - model.data, data.size)};
   return TensorSource{type, denseFromPayload(type, tensor.dataType, {data.data, data.size}), nullptr};
 }
 

@@ -101,7 +101,8 @@ static bool addItem(std::string_view item, bool names, std::vector<std::string> 
     const auto &known = namedIsaVersions();
     const auto found = std::find_if(known.begin(), known.end(), [&](const IsaVersion &v) { return v.name == item; });
     if (!names || found == known.end()) {
-      error = "expected " + std::string(names ? "a named CPU version (x86-64, avx2, avx512, avx512bf16, amx) or " : "") +
+      // "host" is replaced by the name of a version before this is called; the user may write it all the same.
+      error = "expected " + std::string(names ? "a named CPU version (host, x86-64, avx2, avx512, avx512bf16, amx) or " : "") +
               "a feature as '+name', found '" + std::string(item) + "'";
       return false;
     }

@@ -2,11 +2,17 @@
 #include "moe/Package/Package.h"
 
 #include "moe/IR/MoeDialect.h"
+#include "moe/Support/TemporaryFolder.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
 
 using namespace mlir;
 namespace fs = llvm::sys::fs;
@@ -21,16 +27,12 @@ std::string within(StringRef folder, StringRef file) {
   return path.str().str();
 }
 
-/// Writes the new artifact into a folder beside `target`, and removes that folder unless it was put in place.
+/// Writes the new artifact into a folder beside `target`, which goes unless it was put in place.
 class StagingFolder {
 public:
   StagingFolder(Location loc, StringRef target) : loc(loc), target(target) {
     while (this->target.size() > 1 && llvm::sys::path::is_separator(this->target.back()))
       this->target.pop_back();
-  }
-  ~StagingFolder() {
-    if (!path.empty())
-      fs::remove_directories(path);
   }
 
   LogicalResult create() {
@@ -39,35 +41,43 @@ public:
     if (failed(checkTarget()))
       return failure();
     llvm::SmallString<256> parent(llvm::sys::path::parent_path(target));
-    if (std::error_code error = parent.empty() ? std::error_code() : fs::create_directories(parent))
+    if (std::error_code error = parent.empty() ? std::error_code() : fs::create_directories(parent, /*IgnoreExisting=*/true, fs::all_all))
       return emitError(loc) << "cannot create " << parent << ": " << error.message();
-    return success(makeUnique(".new", path));
-  }
-
-  /// The old folder steps aside, the new one takes its place, the old one goes.
-  LogicalResult putInPlace() {
-    std::string old;
-    if (fs::exists(target)) {
-      if (!makeUnique(".old", old))
-        return failure();
-      // rename(2) replaces an empty folder.
-      if (std::error_code error = fs::rename(target, old)) {
-        fs::remove(old);
-        return emitError(loc) << "cannot move " << target << " aside: " << error.message();
-      }
-    }
-    if (std::error_code error = fs::rename(path, target)) {
-      if (!old.empty())
-        fs::rename(old, target);
-      return emitError(loc) << "cannot create " << target << ": " << error.message();
-    }
-    path.clear();
-    if (!old.empty())
-      fs::remove_directories(old);
+    // Open to whom the umask says: it becomes the artifact.
+    std::string error;
+    if (!folder.create(target + ".new", 0777, error))
+      return emitError(loc) << error;
     return success();
   }
 
-  std::string file(StringRef name) const { return within(path, name); }
+  /// The new folder takes the place of the old one, which then goes. At every moment one of the two is there: a signal may come between.
+  LogicalResult putInPlace() {
+    auto fail = [&]() -> LogicalResult { return emitError(loc) << "cannot create " << target << ": " << std::strerror(errno); };
+    if (!fs::exists(target)) {
+      if (::rename(folder.path().c_str(), target.c_str()) != 0)
+        return fail();
+      folder.release();
+      return success();
+    }
+    if (renameat2(AT_FDCWD, folder.path().c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0)
+      return success(); // What is the temporary folder now is the old artifact.
+    if (errno != EINVAL && errno != ENOSYS)
+      return fail();
+    // A file system that cannot exchange: the old folder steps aside under a name that no signal removes.
+    const std::string aside = folder.path() + ".old";
+    if (::rename(target.c_str(), aside.c_str()) != 0)
+      return fail();
+    if (::rename(folder.path().c_str(), target.c_str()) != 0) {
+      LogicalResult result = fail();
+      (void)::rename(aside.c_str(), target.c_str());
+      return result;
+    }
+    folder.release();
+    fs::remove_directories(aside);
+    return success();
+  }
+
+  std::string file(StringRef name) const { return folder.file(name); }
 
 private:
   /// Nothing of a user's may be lost: only an artifact or an empty folder is replaced.
@@ -85,29 +95,9 @@ private:
     return success();
   }
 
-  /// An empty folder beside the target.
-  bool makeUnique(StringRef suffix, std::string &made) {
-    for (int attempt = 0; attempt < 16; ++attempt) {
-      // Only the random part is a pattern: a '%' in the user's path stays.
-      llvm::SmallString<256> random;
-      fs::createUniquePath("%%%%%%%%", random, /*MakeAbsolute=*/false);
-      const std::string candidate = (target + suffix + "-" + random).str();
-      std::error_code error = fs::create_directory(candidate, /*IgnoreExisting=*/false);
-      if (error == std::errc::file_exists)
-        continue;
-      if (error) {
-        emitError(loc) << "cannot create " << candidate << ": " << error.message();
-        return false;
-      }
-      made = candidate;
-      return true;
-    }
-    emitError(loc) << "cannot create a folder beside " << target;
-    return false;
-  }
-
   Location loc;
-  std::string target, path;
+  std::string target;
+  TemporaryFolder folder;
 };
 
 LogicalResult writeText(Location loc, StringRef path, StringRef text) {

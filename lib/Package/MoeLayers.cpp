@@ -3,6 +3,8 @@
 #include "moe/IR/MoeDialect.h"
 #include "moe/Package/ModelDescription.h"
 
+#include "mlir/IR/Builders.h"
+
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -102,6 +104,89 @@ std::vector<MoeLayerInfo> collectMoeLayers(ModuleOp raised) {
     describeExperts(op, layer);
     layers.push_back(std::move(layer));
   });
+  return layers;
+}
+
+static constexpr StringLiteral layersAttrName = "moe.layers";
+
+namespace {
+
+/// Calls the functions with the name of each field and a reference to it: numbers, texts, and the one that is true or false.
+template <typename Layer, typename Number, typename Text, typename Flag> void forEachField(Layer &layer, Number number, Text text, Flag flag) {
+  text("name", layer.name);
+  text("form", layer.form);
+  number("experts", layer.experts);
+  number("top_k", layer.topK);
+  number("hidden", layer.hidden);
+  number("intermediate", layer.intermediate);
+  text("activation", layer.activation);
+  flag("gated", layer.gated);
+  text("router", layer.router);
+  text("weight_type", layer.weightType);
+}
+
+} // namespace
+
+void recordMoeLayers(ModuleOp module, const std::vector<MoeLayerInfo> &layers) {
+  if (layers.empty()) {
+    module->removeAttr(layersAttrName);
+    return;
+  }
+  Builder builder(module.getContext());
+  SmallVector<Attribute> list;
+  for (const MoeLayerInfo &layer : layers) {
+    NamedAttrList fields;
+    forEachField(
+        layer, [&](StringRef name, int64_t value) { fields.set(name, builder.getI64IntegerAttr(value)); },
+        [&](StringRef name, const std::string &value) { fields.set(name, builder.getStringAttr(value)); },
+        [&](StringRef name, bool value) { fields.set(name, builder.getBoolAttr(value)); });
+    list.push_back(fields.getDictionary(builder.getContext()));
+  }
+  module->setAttr(layersAttrName, builder.getArrayAttr(list));
+}
+
+FailureOr<std::vector<MoeLayerInfo>> recordedMoeLayers(ModuleOp module) {
+  std::vector<MoeLayerInfo> layers;
+  Attribute recorded = module->getAttr(layersAttrName);
+  if (!recorded)
+    return layers;
+  auto list = dyn_cast<ArrayAttr>(recorded);
+  bool isValid = bool(list);
+  for (Attribute entry : list ? list.getValue() : ArrayRef<Attribute>()) {
+    auto fields = dyn_cast<DictionaryAttr>(entry);
+    MoeLayerInfo layer;
+    auto get = [&](StringRef name, auto read) {
+      Attribute value = fields ? fields.get(name) : Attribute();
+      isValid = isValid && value && read(value);
+    };
+    forEachField(
+        layer,
+        [&](StringRef name, int64_t &field) {
+          get(name, [&](Attribute value) {
+            auto number = dyn_cast<IntegerAttr>(value);
+            const bool fits = number && number.getType().isSignlessInteger(64) && number.getInt() >= 0;
+            field = fits ? number.getInt() : 0;
+            return fits;
+          });
+        },
+        [&](StringRef name, std::string &field) {
+          get(name, [&](Attribute value) {
+            auto text = dyn_cast<StringAttr>(value);
+            field = text ? text.str() : "";
+            return bool(text);
+          });
+        },
+        [&](StringRef name, bool &field) {
+          get(name, [&](Attribute value) {
+            auto flag = dyn_cast<BoolAttr>(value);
+            field = flag && flag.getValue();
+            return bool(flag);
+          });
+        });
+    layers.push_back(std::move(layer));
+  }
+  if (!isValid)
+    return module.emitError() << "'" << layersAttrName << "' is not a list of layers as the raise stage writes it", failure();
   return layers;
 }
 

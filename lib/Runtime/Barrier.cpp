@@ -1,4 +1,4 @@
-// The barrier of generated code: a central counter, a generation that all spin on, and a futex for those who spun too long.
+// The barrier of generated code: a central counter, a generation that all watch, and a futex for those who watched too long.
 #include "moe/Runtime/Barrier.h"
 #include "Futex.h"
 #include "moe/Runtime/Kernel.h"
@@ -19,7 +19,7 @@ void Barrier::wait() {
       futexWakeAll(generation);
     return;
   }
-  spinThenSleep(
+  waitThenSleep(
       spins, [&] { return generation.load(std::memory_order_acquire) != mine; },
       [&] {
         sleepers.fetch_add(1, std::memory_order_seq_cst);

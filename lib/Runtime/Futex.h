@@ -1,6 +1,6 @@
-//===- Futex.h - spin first, then sleep in the kernel -----------*- C++ -*-===//
-// The two waits of the runtime (barrier, thread pool) spin a bounded number of rounds and then sleep on a futex, so that an idle or
-// oversubscribed process burns no CPU. Linux only.
+//===- Futex.h - spin first, then yield, then sleep in the kernel ------*- C++ -*-===//
+// The waits of the runtime (barrier, thread pool) spin for some microseconds, then offer their CPU to others, and then sleep on a futex, so that
+// an idle process burns no CPU, and one on a busy machine does not keep the thread that it waits for from running. Linux only.
 #ifndef MOE_LIB_RUNTIME_FUTEX_H
 #define MOE_LIB_RUNTIME_FUTEX_H
 
@@ -9,6 +9,7 @@
 #include <atomic>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -36,22 +37,47 @@ inline void pauseCpu() {
 #endif
 }
 
-/// Returns when `ready` answers true: asks it as often as `limit` allows, then calls `sleep`, which returns when it is so. Tells `limit` whether
-/// more spinning would have been worth it.
-template <typename Ready, typename Sleep> void spinThenSleep(SpinLimit &limit, Ready ready, Sleep sleep) {
-  for (uint32_t round = 0, rounds = limit.rounds(); round < rounds; ++round) {
+/// Nanoseconds of a clock that only goes forward.
+inline int64_t nanoseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t(1000000000) + now.tv_nsec;
+}
+
+/// Waits awake until `ready` answers true, or as long as `limit` allows: rounds of pause, then as many of yield. A yield costs less than a
+/// microsecond where nobody else wants this CPU; one that takes longer says that somebody does, and then waiting awake is over. Answers whether
+/// `ready` did.
+template <typename Ready> bool waitAwake(SpinLimit &limit, Ready ready) {
+  constexpr int64_t quickYield = 10000;
+  const uint32_t rounds = limit.rounds();
+  for (uint32_t round = 0; round < rounds; ++round) {
     if (ready())
-      return limit.learn(true);
+      return true;
     pauseCpu();
   }
-  timespec before, after;
-  clock_gettime(CLOCK_MONOTONIC, &before);
+  int64_t before = nanoseconds();
+  for (uint32_t round = 0; round < rounds; ++round) {
+    sched_yield();
+    if (ready())
+      return true;
+    const int64_t after = nanoseconds();
+    if (after - before > quickYield)
+      return false;
+    before = after;
+  }
+  return ready();
+}
+
+/// Returns when `ready` answers true: waits awake, then calls `sleep`, which returns when it is so. Tells `limit` whether waiting awake for longer
+/// would have been worth it.
+template <typename Ready, typename Sleep> void waitThenSleep(SpinLimit &limit, Ready ready, Sleep sleep) {
+  if (waitAwake(limit, ready))
+    return limit.learn(true);
+  const int64_t before = nanoseconds();
   sleep();
-  clock_gettime(CLOCK_MONOTONIC, &after);
-  const int64_t slept = (after.tv_sec - before.tv_sec) * int64_t(1000000000) + after.tv_nsec - before.tv_nsec;
   // About what the most rounds take, with the waking.
-  constexpr int64_t worthSpinning = 300000;
-  limit.learn(slept < worthSpinning);
+  constexpr int64_t worthWaiting = 200000;
+  limit.learn(nanoseconds() - before < worthWaiting);
 }
 
 } // namespace moe::runtime

@@ -1,4 +1,4 @@
-// The process-wide thread pool: workers that wait, first spinning, then asleep, for their share of a team's work.
+// The process-wide thread pool: workers that wait, first awake, then asleep, for their share of a team's work.
 //
 // The pool is published in `moe_process_pool_v1`, a symbol of binding STB_GNU_UNIQUE: the dynamic linker resolves it to one address in the
 // whole process, even for libraries loaded with RTLD_LOCAL. A change to the layout or meaning of SharedPool or Barrier needs a new number in that name.
@@ -53,8 +53,9 @@ struct alignas(64) Worker {
 };
 
 struct Pool : SharedPool {
-  /// 20000 rounds are about 0.3 to 1 ms: longer than the serial parts between two runs of a decoder, shorter than a time slice.
-  SpinLimit patient{20000};
+  /// 256 rounds of pause are about 10 µs, as many of yield 100 µs: longer than most serial parts. Where others want the CPUs, the first yield
+  /// ends the wait.
+  SpinLimit patient{256};
   /// For teams of more threads than CPUs, where whoever spins keeps another from running.
   SpinLimit crowded{50};
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -75,8 +76,7 @@ void *workerMain(void *argument) {
   Worker &self = *static_cast<Worker *>(argument);
   insideTeam = true;
   for (;;) {
-    for (uint32_t round = 0; round < self.spins.rounds() && self.state.load(std::memory_order_acquire) < workerBusy; ++round)
-      pauseCpu();
+    waitAwake(self.spins, [&] { return self.state.load(std::memory_order_acquire) >= workerBusy; });
     uint32_t state = workerIdle;
     self.state.compare_exchange_strong(state, workerAsleep, std::memory_order_acq_rel);
     while ((state = self.state.load(std::memory_order_acquire)) == workerAsleep)
@@ -159,7 +159,7 @@ void startShare(Worker &worker) {
 
 /// Returns when the worker has done its share.
 void awaitShare(Worker &worker, SpinLimit &spins) {
-  spinThenSleep(
+  waitThenSleep(
       spins, [&] { return worker.state.load(std::memory_order_acquire) < workerBusy; },
       [&] {
         uint32_t state = workerBusy;

@@ -88,12 +88,18 @@ int link() {
     request.exports = exports;
   int descriptor = -1;
   SmallString<128> script;
-  if (std::error_code error = sys::fs::createTemporaryFile("moe-exports", "ver", descriptor, script))
-    return fail("cannot create a temporary file: " + error.message());
+  // Beside the output, so that whoever removes its folder removes this, even if this process was killed.
+  if (std::error_code error = sys::fs::createUniqueFile("moe-exports-%%%%%%.ver", descriptor, script))
+    return fail("cannot write beside " + target + ": " + error.message());
   FileRemover removeScript(script);
   {
     raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
     stream << moe::worker::versionScript(request.exports);
+    stream.close();
+    if (std::error_code error = stream.error()) {
+      stream.clear_error();
+      return fail("cannot write beside " + target + ": " + error.message());
+    }
   }
   std::vector<std::string> arguments = moe::worker::linkArguments(request, script, sys::path::filename(target));
   std::vector<const char *> pointers;
@@ -106,6 +112,7 @@ int link() {
 } // namespace
 
 int main(int argc, char **argv) {
+  std::signal(SIGXFSZ, SIG_IGN); // A file that may not grow is a failed write, not the end of this process.
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "moe-codegen-worker: LLVM and lld in a process of their own\n");
   std::string error;

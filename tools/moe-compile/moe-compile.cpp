@@ -1,10 +1,15 @@
 // moe-compile: compiles a model ahead of time. Reads the command line and prints; the work is in lib/Driver.
 #include "Console.h"
+#include "Signals.h"
 #include "moe/Driver/Session.h"
 
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <optional>
 
 using namespace llvm;
 
@@ -15,11 +20,9 @@ cl::OptionCategory category("moe-compile options");
 cl::opt<std::string> input(cl::Positional, cl::desc("<model.onnx or model.mlir>"), cl::Required, cl::cat(category));
 cl::opt<std::string> output("o", cl::desc("Folder of the artifact, or file with --emit and --compile-to (- is standard output)"),
                             cl::value_desc("path"), cl::cat(category));
-cl::opt<moe::Target> target("target", cl::desc("Processor to compile for"), cl::init(moe::Target::Cpu),
-                            cl::values(clEnumValN(moe::Target::Cpu, "cpu", "x86-64"), clEnumValN(moe::Target::Cuda, "cuda", "NVIDIA GPU")),
-                            cl::cat(category));
+cl::opt<std::string> target("target", cl::desc("Processor to compile for: cpu (x86-64), cuda (NVIDIA GPU)"), cl::init("cpu"), cl::cat(category));
 cl::opt<std::string> cpuFeatures(
-    "cpu-features", cl::desc("ISA versions in the artifact: host, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
+    "cpu-features", cl::desc("ISA versions in the artifact: host, x86-64, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
                              "version, ';' separates versions"),
     cl::init("host"), cl::cat(category));
 cl::opt<std::string> activations("activations", cl::desc("Precision of activations in kernels: auto, f32, bf16, int8"), cl::init("auto"),
@@ -34,11 +37,8 @@ cl::opt<std::string> raiseReport("raise-report", cl::desc("Write which nodes bec
                                  cl::value_desc("file"), cl::cat(category));
 cl::opt<bool> requireRaised("require-raised", cl::desc("Fail where something that looks like an MoE layer is left as ordinary ops, or none is found"),
                             cl::cat(category));
-cl::opt<moe::Emit> emitKind("emit", cl::desc("Write this instead of an artifact"), cl::init(moe::Emit::Artifact),
-                            cl::values(clEnumValN(moe::Emit::Mlir, "mlir", "the module after the last stage"),
-                                       clEnumValN(moe::Emit::Llvm, "llvm", "LLVM IR"), clEnumValN(moe::Emit::Assembly, "asm", "assembly"),
-                                       clEnumValN(moe::Emit::Object, "obj", "an object file")),
-                            cl::cat(category));
+cl::opt<std::string> emitKind("emit", cl::desc("Write this instead of an artifact: mlir (the module after the last stage), llvm (LLVM IR), asm, "
+                                               "obj (an object file)"), cl::value_desc("kind"), cl::cat(category));
 cl::opt<bool> allowLinks("allow-links", cl::desc("Let external data be a symbolic link that lies in the model's folder"), cl::cat(category));
 cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB"), cl::init(8192), cl::cat(category));
 cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds"), cl::init(600), cl::cat(category));
@@ -46,24 +46,66 @@ cl::opt<std::string> workerFault("inject-worker-fault", cl::Hidden, cl::cat(cate
 cl::opt<bool> verbose("v", cl::desc("Name each stage and its time"), cl::cat(category));
 cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors"), cl::cat(category));
 
+bool fail(const Twine &message) {
+  errs() << "moe-compile: error: " << message << "\n";
+  return false;
+}
+
+// An option with a value that is given twice contradicts itself; only --dim may be.
+bool checkRepetitions() {
+  for (const auto &[name, option] : cl::getRegisteredOptions())
+    if (is_contained(option->Categories, &category) && name != "dim" && option->getNumOccurrences() > 1 &&
+        option->getValueExpectedFlag() != cl::ValueOptional)
+      return fail((name.size() == 1 ? "-" : "--") + name + " is given twice");
+  return true;
+}
+
+// The enumerations are texts to LLVM, whose own message would not list the values.
+bool parseEnumerations(moe::SessionOptions &options) {
+  if (target != "cpu" && target != "cuda")
+    return fail("--target expects cpu or cuda, got '" + target + "'");
+  options.target = target == "cpu" ? moe::Target::Cpu : moe::Target::Cuda;
+  const auto kind = StringSwitch<std::optional<moe::Emit>>(emitKind)
+                        .Case("mlir", moe::Emit::Mlir)
+                        .Case("llvm", moe::Emit::Llvm)
+                        .Case("asm", moe::Emit::Assembly)
+                        .Case("obj", moe::Emit::Object)
+                        .Default(std::nullopt);
+  if (!kind && emitKind.getNumOccurrences())
+    return fail("--emit expects mlir, llvm, asm or obj, got '" + emitKind + "'");
+  options.emit = kind.value_or(moe::Emit::Artifact);
+  return true;
+}
+
 // Fills the fixed dims from --dim name=size.
 bool parseDims(moe::ImportOptions &options) {
+  StringSet<> names;
   for (const std::string &text : dims) {
     auto [name, size] = StringRef(text).rsplit('=');
     int64_t value = 0;
-    if (name.empty() || size.getAsInteger(10, value) || value < 0) {
-      errs() << "moe-compile: error: --dim expects name=size with a size of 0 or more, got '" << text << "'\n";
-      return false;
-    }
+    if (name.empty() || size.getAsInteger(10, value) || value < 1)
+      return fail("--dim expects name=size with a size of 1 or more, got '" + text + "'");
+    if (!names.insert(name).second)
+      return fail("--dim: '" + name + "' is given twice");
     options.fixedDims.emplace_back(name.str(), value);
   }
   return true;
 }
 
+// Flushes a standard stream; an error that is left in it would abort the program on its way out.
+bool finish(raw_fd_ostream &stream) {
+  stream.flush();
+  const bool failed = stream.has_error();
+  stream.clear_error();
+  return !failed;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
+  rememberIgnoredSignals();
   InitLLVM initialize(argc, argv);
+  handleSignals();
   cl::HideUnrelatedOptions(category);
   cl::SetVersionPrinter([](raw_ostream &stream) { stream << "moe-compile " MOE_VERSION "\n"; });
   if (!cl::ParseCommandLineOptions(argc, argv, "compiles Mixture-of-Experts models ahead of time\n", &errs()))
@@ -72,8 +114,6 @@ int main(int argc, char **argv) {
   moe::SessionOptions options;
   options.input = input;
   options.output = output;
-  options.emit = emitKind;
-  options.target = target;
   options.cpuFeatures = cpuFeatures;
   options.compileFrom = compileFrom;
   options.compileTo = compileTo;
@@ -85,7 +125,7 @@ int main(int argc, char **argv) {
   options.workerMemoryMiB = workerMemory;
   options.workerSeconds = workerTimeout;
   options.workerFault = workerFault;
-  if (!parseDims(options.import))
+  if (!checkRepetitions() || !parseEnumerations(options) || !parseDims(options.import))
     return 2;
 
   Console console(verbose, quiet);
@@ -94,9 +134,11 @@ int main(int argc, char **argv) {
       options, [&](StringRef stage, uint64_t done, uint64_t total) { console.progress(stage, done, total); },
       [&](StringRef line) { console.diagnostic(line); }, summary));
   console.finish();
-  if (failed)
-    return 2;
-  if (emitKind == moe::Emit::Artifact && compileTo.empty())
+  if (!failed && options.emit == moe::Emit::Artifact && compileTo.empty())
     console.summary(options, summary);
-  return 0;
+  const bool written = finish(outs());
+  if (!written)
+    fail("cannot write to the standard output");
+  finish(errs());
+  return failed || !written ? 2 : 0;
 }

@@ -2,7 +2,11 @@
 #include "moe/Driver/Register.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
+
 int main(int argc, char **argv) {
+  llvm::cl::AddExtraVersionPrinter([](llvm::raw_ostream &stream) { stream << "moe-opt " MOE_VERSION "\n"; });
   mlir::DialectRegistry registry;
   moe::registerAllDialects(registry);
   moe::registerAllPasses();

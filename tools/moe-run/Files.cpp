@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace moe::run {
@@ -20,9 +21,16 @@ std::vector<unsigned char> readFile(const std::string &path) {
 }
 
 void writeFile(const std::string &path, const std::string &header, const std::vector<unsigned char> &bytes) {
-  std::string aside = path + ".XXXXXX";
+  // Not mkstemp, whose files only their owner may read: the umask decides.
+  std::string aside;
+  int descriptor = -1;
+  for (int attempt = 0; descriptor < 0 && attempt < 100; ++attempt) {
+    aside = path + "." + std::to_string(getpid()) + "-" + std::to_string(attempt);
+    descriptor = open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor < 0 && errno != EEXIST)
+      break;
+  }
   auto fail = [&](const char *what) -> Failure { return Failure(path + ": " + what + ": " + std::strerror(errno)); };
-  const int descriptor = mkstemp(aside.data());
   if (descriptor < 0)
     throw fail("cannot create");
   FILE *file = fdopen(descriptor, "wb");

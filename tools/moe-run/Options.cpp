@@ -31,6 +31,7 @@ how
   --verify              compares the SHA-256 of model.weights first
   --json                prints one JSON object instead of text
   --help                this text
+  --version             the version of moe-run
 
 Exit status: 0 passed, 1 an output differs, 2 any error.
 )";
@@ -67,6 +68,7 @@ static bool parseFlag(Options &options, const std::string &name) {
                : name == "--in-place" ? &options.inPlace
                : name == "--verify"   ? &options.session.verify
                : name == "--help"     ? &options.help
+               : name == "--version"  ? &options.version
                                       : nullptr;
   if (flag)
     *flag = true;
@@ -141,7 +143,7 @@ Options parseOptions(int argc, char **argv) {
     else
       parseValue(options, name, i + 1 < argc ? argv[++i] : "");
   }
-  if (!options.help)
+  if (!options.help && !options.version)
     checkOptions(options);
   return options;
 }

@@ -18,7 +18,7 @@ struct Options {
   std::map<std::string, int64_t> dims;       ///< Symbol to size, for inputs of zeros.
   Tolerance tolerance;
   SessionOptions session;
-  bool bench = false, info = false, json = false, inPlace = false, help = false;
+  bool bench = false, info = false, json = false, inPlace = false, help = false, version = false;
   double benchSeconds = 2; ///< Length of the measurement.
 };
 

@@ -7,11 +7,11 @@
 #include "Npy.h"
 
 #include <algorithm>
-#include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <set>
-#include <sys/stat.h>
 
 namespace moe::run {
 namespace {
@@ -89,8 +89,10 @@ std::vector<std::string> outputPaths(const Session &session, const std::string &
       throw Failure("outputs '" + owner->second + "' and '" + info.name + "' would both be written to " + path);
     paths.push_back(path);
   }
-  if (mkdir(directory.c_str(), 0777) != 0 && errno != EEXIST)
-    throw Failure(directory + ": " + std::strerror(errno));
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error)
+    throw Failure(directory + ": " + error.message());
   return paths;
 }
 
@@ -113,8 +115,11 @@ std::string comparisonText(const std::string &name, const Array &got, const Comp
                 static_cast<long long>(result.outside), static_cast<long long>(result.elements));
   text += buffer;
   if (result.worst >= 0) {
-    std::snprintf(buffer, sizeof(buffer), " (got %.9g, expected %.9g, %.3g of the tolerance)", result.got, result.want, result.largestShare);
+    std::snprintf(buffer, sizeof(buffer), " (got %.9g, expected %.9g", result.got, result.want);
     text += "; worst at " + indexName(result.worst, got.shape) + buffer;
+    // No share where nothing is tolerated: integers, infinities, a tolerance of zero.
+    std::snprintf(buffer, sizeof(buffer), ", %.3g of the tolerance", result.largestShare);
+    text += (std::isfinite(result.largestShare) ? buffer : std::string()) + ")";
   }
   return text;
 }

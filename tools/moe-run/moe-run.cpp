@@ -2,15 +2,19 @@
 #include "Commands.h"
 #include "Failure.h"
 
+#include <csignal>
 #include <cstdio>
 #include <new>
 
 int main(int argc, char **argv) {
+  std::signal(SIGXFSZ, SIG_IGN); // A file that may not grow is a failed write with a message.
   try {
     const moe::run::Options options = moe::run::parseOptions(argc, argv);
     bool passed = true;
     if (options.help)
       std::fputs(moe::run::helpText, stdout);
+    else if (options.version)
+      std::puts("moe-run " MOE_VERSION);
     else if (options.info)
       moe::run::describeModel(options);
     else

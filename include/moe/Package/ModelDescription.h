@@ -39,6 +39,13 @@ struct NotRaisedInfo {
 /// The MoE layers of a module as the raise stage leaves it, in the order of the graph.
 std::vector<MoeLayerInfo> collectMoeLayers(mlir::ModuleOp raised);
 
+/// Writes the layers down as `moe.layers` of the module, so that stages that take the layers apart do not lose what a report says about them.
+/// No layer: no attribute.
+void recordMoeLayers(mlir::ModuleOp module, const std::vector<MoeLayerInfo> &layers);
+
+/// The layers that recordMoeLayers wrote. An attribute of another form is an error (diagnostic).
+mlir::FailureOr<std::vector<MoeLayerInfo>> recordedMoeLayers(mlir::ModuleOp module);
+
 /// One dim of an input or output.
 struct DimDescription {
   int64_t size = dynamicDim; ///< The size, or dynamicDim.

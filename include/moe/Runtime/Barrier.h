@@ -9,7 +9,7 @@
 
 namespace moe::runtime {
 
-/// How many rounds of pause are worth spinning. Where all threads have a CPU it stays at the most; where others compete for the CPUs, a thread
+/// How many rounds of pause, and then of yield, are worth waiting awake. Where all threads have a CPU it stays at the most; where others compete for the CPUs, a thread
 /// that spins keeps away the one it waits for, and the limit falls until they sleep at once. Shared by threads; only a guess, so unordered.
 class SpinLimit {
 public:

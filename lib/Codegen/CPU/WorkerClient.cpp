@@ -83,22 +83,20 @@ LogicalResult runWorker(Location loc, std::vector<std::string> arguments, const 
   return diagnostic;
 }
 
-/// Creates an empty file for the worker to read; the caller removes it.
-FailureOr<std::string> writeTemporary(Location loc, StringRef suffix, llvm::function_ref<LogicalResult(raw_ostream &)> write) {
-  int descriptor = -1;
-  llvm::SmallString<128> path;
-  if (std::error_code error = llvm::sys::fs::createTemporaryFile("moe", suffix, descriptor, path))
-    return emitError(loc) << "cannot create a temporary file: " << error.message(), failure();
-  llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
-  LogicalResult written = write(stream);
-  stream.close();
-  if (succeeded(written) && !stream.has_error())
-    return path.str().str();
-  if (stream.has_error())
-    emitError(loc) << "cannot write " << path << ": " << stream.error().message();
-  stream.clear_error();
-  llvm::sys::fs::remove(path);
-  return failure();
+/// Writes a file for the worker to read; the caller removes it.
+LogicalResult writeInput(Location loc, ModuleOp module, StringRef path) {
+  std::error_code error;
+  llvm::raw_fd_ostream stream(path, error);
+  LogicalResult written = success();
+  if (!error) {
+    written = writeBytecodeToFile(module, stream);
+    stream.close();
+    error = stream.error();
+    stream.clear_error();
+  }
+  if (error)
+    return emitError(loc) << "cannot write " << path << ": " << error.message();
+  return written;
 }
 
 StringRef kindName(ObjectKind kind) {
@@ -117,11 +115,12 @@ StringRef kindName(ObjectKind kind) {
 
 LogicalResult emitObject(ModuleOp module, ObjectKind kind, StringRef outputPath, const WorkerOptions &options) {
   Location loc = module.getLoc();
-  auto input = writeTemporary(loc, "mlirbc", [&](raw_ostream &stream) { return writeBytecodeToFile(module, stream); });
-  if (failed(input))
+  // Beside the output, in a folder that the caller removes also when a signal ends it.
+  const std::string input = (outputPath + ".mlirbc").str();
+  llvm::FileRemover removeInput(input);
+  if (failed(writeInput(loc, module, input)))
     return failure();
-  llvm::FileRemover removeInput(*input);
-  return runWorker(loc, {"emit", *input, "--output-kind=" + kindName(kind).str(), "-o", outputPath.str()}, options);
+  return runWorker(loc, {"emit", input, "--output-kind=" + kindName(kind).str(), "-o", outputPath.str()}, options);
 }
 
 LogicalResult linkModel(Location loc, const LinkInputs &inputs, StringRef outputPath, const WorkerOptions &options) {
@@ -138,14 +137,11 @@ LogicalResult linkModel(Location loc, const LinkInputs &inputs, StringRef output
 }
 
 LogicalResult emitAndLinkModel(ModuleOp tables, LinkInputs inputs, StringRef outputPath, const WorkerOptions &options) {
-  // An empty file for now; the worker overwrites it.
-  auto object = writeTemporary(tables.getLoc(), "o", [](raw_ostream &) { return success(); });
-  if (failed(object))
+  const std::string object = (outputPath + ".tables.o").str();
+  llvm::FileRemover removeObject(object);
+  if (failed(emitObject(tables, ObjectKind::Object, object, options)))
     return failure();
-  llvm::FileRemover removeObject(*object);
-  if (failed(emitObject(tables, ObjectKind::Object, *object, options)))
-    return failure();
-  inputs.objects.push_back(*object);
+  inputs.objects.push_back(object);
   return linkModel(tables.getLoc(), inputs, outputPath, options);
 }
 

@@ -33,7 +33,8 @@ struct WorkerOptions {
 /// is none.
 std::string findCodegenWorker(const WorkerOptions &options, std::string &error);
 
-/// Writes the code of an LLVM-dialect module (what buildCpuCodegenPipeline leaves) to `outputPath`. An error is a diagnostic at the module.
+/// Writes the code of an LLVM-dialect module (what buildCpuCodegenPipeline leaves) to `outputPath`, and for as long as it takes its own input
+/// beside it. An error is a diagnostic at the module.
 mlir::LogicalResult emitObject(mlir::ModuleOp module, ObjectKind kind, llvm::StringRef outputPath, const WorkerOptions &options);
 
 /// What becomes one model.so.
