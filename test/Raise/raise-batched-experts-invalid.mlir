@@ -655,7 +655,7 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %unsqueeze10 = moe.onnx "Unsqueeze"(%reshape9, %c1) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
   %weighted = moe.onnx "Mul"(%b_w_down, %unsqueeze10) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
   %per_choice = moe.onnx "Reshape"(%weighted, %c5) version 19 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<?x2x8xf32>
-  // expected-remark @+1 {{neither side is a lookup}}
+  // expected-remark @+1 {{neither side is the bias of the row's expert}}
   %out = moe.onnx "ReduceSum"(%per_choice, %c2) version 13 {keepdims = 0 : i64} : (tensor<?x2x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
   return %out : tensor<?x8xf32>
 }
