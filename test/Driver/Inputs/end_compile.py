@@ -1,6 +1,7 @@
 """Ends compilations by a signal while their codegen worker hangs: end_compile.py MODEL FOLDER. Nothing may stay behind, and the signal must
 be what ended them."""
 
+import atexit
 import os
 import pathlib
 import signal
@@ -13,7 +14,10 @@ temporary = folder / "tmp"
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
     temporary.mkdir(parents=True)
     process = subprocess.Popen(["moe-compile", model, "-o", str(folder / "out"), "--quiet", "--inject-worker-fault=hang"],
-                               env={**os.environ, "TMPDIR": str(temporary)})
+                               env={**os.environ, "TMPDIR": str(temporary)},
+                               # A test that runs in the background inherits an ignored SIGINT, which moe-compile would leave ignored.
+                               preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
+    atexit.register(process.kill)
     deadline = time.monotonic() + 60
     # The worker's input is written when the worker starts.
     while not list(temporary.glob("moe-compile-*/*.mlirbc")):
