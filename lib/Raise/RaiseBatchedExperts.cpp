@@ -154,21 +154,7 @@ struct RaiseBatchedExperts : impl::RaiseBatchedExpertsBase<RaiseBatchedExperts> 
   using Base::Base;
 
   void runOnOperation() override {
-    LayerBuilder chain(getOperation());
-    auto raise = [&](func::FuncOp function, const SizeProof &proof) {
-      std::vector<RoutedLayer> layers;
-      function.walk([&](OnnxOp op) {
-        if (!isNode(op, "ReduceSum"))
-          return;
-        BatchedMatcher matcher(proof);
-        if (auto layer = matcher.match(op))
-          layers.push_back(*layer);
-        else if (matcher.isCandidate())
-          remarkMiss(remarks, op, matcher.missedAt(), matcher.missed());
-      });
-      replaceRoutedLayers(layers, chain);
-    };
-    if (failed(forEachOnnxFunction(getOperation(), raise)))
+    if (failed(raiseLayersAtSums<BatchedMatcher>(getOperation(), remarks)))
       signalPassFailure();
   }
 };

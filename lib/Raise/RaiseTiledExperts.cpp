@@ -189,21 +189,7 @@ struct RaiseTiledExperts : impl::RaiseTiledExpertsBase<RaiseTiledExperts> {
   using Base::Base;
 
   void runOnOperation() override {
-    LayerBuilder chain(getOperation());
-    auto raise = [&](func::FuncOp function, const SizeProof &proof) {
-      std::vector<RoutedLayer> layers;
-      function.walk([&](OnnxOp op) {
-        if (!isNode(op, "ReduceSum"))
-          return;
-        TiledMatcher matcher(proof);
-        if (auto layer = matcher.match(op))
-          layers.push_back(*layer);
-        else if (matcher.isCandidate())
-          remarkMiss(remarks, op, matcher.missedAt(), matcher.missed());
-      });
-      replaceRoutedLayers(layers, chain);
-    };
-    if (failed(forEachOnnxFunction(getOperation(), raise)))
+    if (failed(raiseLayersAtSums<TiledMatcher>(getOperation(), remarks)))
       signalPassFailure();
   }
 };

@@ -65,6 +65,25 @@ void replaceRoutedLayers(llvm::MutableArrayRef<RoutedLayer> layers, LayerBuilder
 /// Remarks of the recognisers: why something that looked like a layer was left as it is. Off unless the pass option asks.
 void remarkMiss(bool wanted, mlir::Operation *candidate, mlir::Operation *at, llvm::StringRef why, llvm::StringRef what = "MoE layer");
 
+/// The run of a recogniser whose layers end in a ReduceSum: asks a new Matcher(proof) at each and replaces the layers that it finds. Fails where
+/// inference fails.
+template <typename Matcher> mlir::LogicalResult raiseLayersAtSums(mlir::ModuleOp module, bool remarks) {
+  LayerBuilder chain(module);
+  return forEachOnnxFunction(module, [&](mlir::func::FuncOp function, const SizeProof &proof) {
+    std::vector<RoutedLayer> layers;
+    function.walk([&](OnnxOp op) {
+      if (!isNode(op, "ReduceSum"))
+        return;
+      Matcher matcher(proof);
+      if (auto layer = matcher.match(op))
+        layers.push_back(*layer);
+      else if (matcher.isCandidate())
+        remarkMiss(remarks, op, matcher.missedAt(), matcher.missed());
+    });
+    replaceRoutedLayers(layers, chain);
+  });
+}
+
 } // namespace moe::raise
 
 #endif // MOE_LIB_RAISE_ROUTEDLAYER_H
