@@ -105,6 +105,24 @@ static AffineExpr presentLength(OnnxNode &node, AffineExpr past) {
   return node.algebra.maximum(past, (*total)[0]);
 }
 
+/// What the inputs beside query, key and value must agree with: one seqlens_k per sequence, one sink per head, caches of one length.
+static LogicalResult checkGroupQueryInputs(OnnxNode &node, AffineExpr batch, AffineExpr sequence, int64_t heads) {
+  for (unsigned i : {1u, 2u})
+    if (node.has(i) && (failed(node.requireRank(i, 3, 3, i == 1 ? "key" : "value")) ||
+                        failed(node.requireEqual(node.dims(i)[0], batch, "batch of query, key and value")) ||
+                        failed(node.requireEqual(node.dims(i)[1], sequence, "sequence of query, key and value"))))
+      return failure();
+  for (unsigned i : {3u, 4u})
+    if (node.has(i) && (failed(node.requireRank(i, 4, 4, i == 3 ? "past_key" : "past_value")) ||
+                        failed(node.requireEqual(node.dims(i)[0], batch, "batch of query and past"))))
+      return failure();
+  if (node.has(3) && node.has(4) && failed(node.requireEqual(node.dims(3)[2], node.dims(4)[2], "length of past_key and past_value")))
+    return failure();
+  if (node.has(5) && failed(node.requireEqual(node.product(node.dims(5)), batch, "elements of seqlens_k")))
+    return failure();
+  return node.has(11) ? node.requireEqual(node.product(node.dims(11)), node.number(heads), "elements of head_sink") : success();
+}
+
 static LogicalResult inferGroupQueryAttention(OnnxNode &node) {
   if (failed(node.requireRank(0, 3, 3, "query")))
     return failure();
@@ -119,15 +137,16 @@ static LogicalResult inferGroupQueryAttention(OnnxNode &node) {
     return node.error() << "expected a query whose last dim the heads divide, found dims " << node.text(query);
   if (failed(node.set(0, node.element(0), {query[0], query[1], size * heads})))
     return failure();
-  AffineExpr past = node.number(0);
-  if (node.has(3)) {
-    if (failed(node.requireRank(3, 4, 4, "past_key")))
-      return failure();
-    past = node.dims(3)[2];
-  }
+  if (failed(checkGroupQueryInputs(node, query[0], query[1], heads)))
+    return failure();
+  AffineExpr past = node.has(3) ? node.dims(3)[2] : node.number(0);
   if (!node.hasOutput(1) && !node.hasOutput(2))
     return success();
-  AffineExpr length = presentLength(node, past);
+  AffineExpr length = past;
+  if (node.integer("sliding_window_cache", 0) == 0)
+    length = presentLength(node, past);
+  else if (failed(node.requireEqual(node.algebra.maximum(past, node.number(node.integer("local_window_size", 0))), past, "local_window_size or more as length of past_key")))
+    return failure();
   Type cache = node.has(3) ? node.element(3) : node.element(0);
   AffineExpr cacheSize = node.has(3) ? node.dims(3)[3] : size;
   Dims present = {query[0], node.number(keyHeads), length, cacheSize};
@@ -151,10 +170,20 @@ static LogicalResult inferMultiHeadAttention(OnnxNode &node) {
   if (!keySize || !valueSize)
     return node.error() << "expected key and value whose last dim " << heads << " heads divide, found dims " << node.text(key) << " and " << node.text(value);
   AffineExpr length = isSplit ? key[2] : key[1];
+  if (failed(node.requireEqual(key[0], query[0], "batch of query and key")) || failed(node.requireEqual(value[0], query[0], "batch of query and value")) ||
+      failed(node.requireEqual(isSplit ? value[2] : value[1], length, "sequence of key and value")))
+    return failure();
   if (node.has(6)) {
     if (failed(node.requireRank(6, 4, 4, "past_key")))
       return failure();
     length = node.dims(6)[2] + length;
+  }
+  if (node.has(4)) { // [batch], or with the keys as last dim, then maybe the queries in the middle
+    Dims padding = node.dims(4);
+    if (failed(node.requireRank(4, 1, 3, "key_padding_mask")) || failed(node.requireEqual(padding[0], query[0], "batch of query and key_padding_mask")) ||
+        (padding.size() > 1 && failed(node.requireEqual(padding.back(), length, "keys and columns of key_padding_mask"))) ||
+        (padding.size() > 2 && failed(node.requireEqual(padding[1], query[1], "queries and rows of key_padding_mask"))))
+      return failure();
   }
   AffineExpr count = node.number(heads);
   if (failed(node.set(0, node.element(0), {query[0], query[1], count * valueSize})) ||

@@ -1,4 +1,5 @@
 // Softmax and the layer normalizations. Statistics of f16 and bf16 are computed in f32.
+#include "Normalization.h"
 #include "OnnxConversion.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -171,7 +172,7 @@ LogicalResult convertSkipNormalization(NodeConverter &node) {
       total = arith::AddFOp::create(b, loc, total, convertScalar(b, loc, next, wide));
     return convertScalar(b, loc, total, type);
   });
-  Normalized normalized = normalize(t, sum, x.rank() - 1, node.getFloat("epsilon", 1e-5), isLayer, stashType(x), stashType(x));
+  Normalized normalized = normalize(t, sum, x.rank() - 1, node.getFloat("epsilon", 1e-12), isLayer, stashType(x), stashType(x));
   node.result(0, scaleAndShift(t, normalized.result, t.convert(scale, stashType(x)), shift ? t.convert(shift, stashType(x)) : shift, type));
   if (node.wants(1) && isLayer)
     node.result(1, t.reshape(normalized.mean, node.resultDims(1)));
@@ -212,6 +213,12 @@ LogicalResult convertLpNormalization(NodeConverter &node) {
 }
 
 } // namespace
+
+SizedTensor moe::rmsNormalize(TensorBuilder &t, const SizedTensor &x, const SizedTensor &scale, double epsilon) {
+  const Type wide = stashType(x);
+  const Normalized normalized = normalize(t, x, x.rank() - 1, epsilon, /*subtractMean=*/false, wide, wide);
+  return scaleAndShift(t, normalized.result, t.convert(scale, wide), {}, x.elementType());
+}
 
 void moe::addNormalizationConversions(ConversionTable &table) {
   table.add("LpNormalization", convertLpNormalization);

@@ -218,6 +218,8 @@ const moe::ConversionTable &moe::ConversionTable::get() {
     addNormalizationConversions(all);
     addMatmulConversions(all);
     addAttentionConversions(all);
+    addMultiHeadAttentionConversions(all);
+    addGroupQueryAttentionConversions(all);
     addRotaryConversions(all);
     addGatherConversions(all);
     addScanConversions(all);

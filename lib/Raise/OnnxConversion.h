@@ -131,6 +131,8 @@ void addReductionConversions(ConversionTable &table);
 void addNormalizationConversions(ConversionTable &table);
 void addMatmulConversions(ConversionTable &table);
 void addAttentionConversions(ConversionTable &table);
+void addMultiHeadAttentionConversions(ConversionTable &table);
+void addGroupQueryAttentionConversions(ConversionTable &table);
 void addRotaryConversions(ConversionTable &table);
 void addGatherConversions(ConversionTable &table);
 void addScanConversions(ConversionTable &table);

@@ -56,3 +56,50 @@ func.func @rotary(%x: tensor<?x4x?x16xf32> {moe.name = "x", moe.dims = ["b", "4"
   %0 = moe.onnx "RotaryEmbedding"(%x, %c, %c) version 23 {} : (tensor<?x4x?x16xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x4x?x16xf32>
   return %0 : tensor<?x4x?x16xf32>
 }
+
+// -----
+
+// GroupQueryAttention: the cache's rows and the block's are attended to as they lie; what stands where follows from seqlens_k. The cache that is
+// given back is gathered from the same rows.
+// CHECK-LABEL: func.func @group_query
+// CHECK: %[[BEFORE:.*]] = linalg.generic {{.*}} ins(%arg3, %{{.*}} : tensor<2xi32>, tensor<1xi32>)
+// CHECK: moe.concat axis 2 ins(%arg1,
+// CHECK: linalg.batch_matmul
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[BEFORE]], %[[BEFORE]] : tensor<2x2x?x?xf32>, tensor<2xi64>, tensor<2xi64>)
+// The window of 3 is the query's own key and two before.
+// CHECK: arith.subi %{{.*}}, %c2
+// The sink joins the maximum and the sum.
+// CHECK: arith.maximumf
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %arg4 : tensor<2x2x?xf32>, tensor<2xf32>)
+// CHECK: linalg.generic {{.*}} ins(%[[BEFORE]], %[[BEFORE]] : tensor<2xi64>, tensor<2xi64>) outs(%{{.*}} : tensor<2x1x?x16xf32>)
+func.func @group_query(%qkv: tensor<2x?x64xf32> {moe.name = "qkv", moe.dims = ["2", "s", "64"]},
+    %pk: tensor<2x1x?x16xf32> {moe.name = "pk", moe.dims = ["2", "1", "p", "16"]}, %pv: tensor<2x1x?x16xf32> {moe.name = "pv", moe.dims = ["2", "1", "p", "16"]},
+    %last: tensor<2xi32> {moe.name = "last", moe.dims = ["2"]}, %sink: tensor<2xf32> {moe.name = "sink", moe.dims = ["2"]},
+    %mask: tensor<2x?xi64> {moe.name = "mask", moe.dims = ["2", "t"]})
+    -> (tensor<2x?x32xf32> {moe.name = "y", moe.dims = ["2", "s", "32"]}, tensor<2x1x?x16xf32> {moe.name = "nk", moe.dims = ["2", "1", "n", "16"]},
+        tensor<2x1x?x16xf32> {moe.name = "nv", moe.dims = ["2", "1", "n", "16"]}) attributes {moe.entry} {
+  %none = moe.absent : none
+  %shape = moe.onnx "Shape"(%mask) version 21 {start = 1 : i64} : (tensor<2x?xi64>) -> tensor<1xi64>
+  %total = moe.onnx "Cast"(%shape) version 21 {to = 6 : i64} : (tensor<1xi64>) -> tensor<1xi32>
+  %y, %nk, %nv = moe.onnx "GroupQueryAttention"(%qkv, %none, %none, %pk, %pv, %last, %total, %none, %none, %none, %none, %sink) domain "com.microsoft" version 1
+      {num_heads = 2 : i64, kv_num_heads = 1 : i64, local_window_size = 3 : i64}
+      : (tensor<2x?x64xf32>, none, none, tensor<2x1x?x16xf32>, tensor<2x1x?x16xf32>, tensor<2xi32>, tensor<1xi32>, none, none, none, none, tensor<2xf32>)
+      -> (tensor<2x?x32xf32>, tensor<2x1x?x16xf32>, tensor<2x1x?x16xf32>)
+  return %y, %nk, %nv : tensor<2x?x32xf32>, tensor<2x1x?x16xf32>, tensor<2x1x?x16xf32>
+}
+
+// -----
+
+// MultiHeadAttention: a mask of padding is added to the scores.
+// CHECK-LABEL: func.func @multi_head
+// CHECK: linalg.generic {{.*}} ins(%arg2 : tensor<2x5xi32>) outs(%{{.*}} : tensor<2x1x1x5xf32>)
+// CHECK: -1.000000e+04
+// CHECK: linalg.batch_matmul
+func.func @multi_head(%q: tensor<2x?x32xf32> {moe.name = "q", moe.dims = ["2", "s", "32"]}, %k: tensor<2x5x32xf32> {moe.name = "k", moe.dims = ["2", "5", "32"]},
+    %padding: tensor<2x5xi32> {moe.name = "padding", moe.dims = ["2", "5"]})
+    -> (tensor<2x?x32xf32> {moe.name = "y", moe.dims = ["2", "s", "32"]}) attributes {moe.entry} {
+  %none = moe.absent : none
+  %y = moe.onnx "MultiHeadAttention"(%q, %k, %k, %none, %padding) domain "com.microsoft" version 1 {num_heads = 2 : i64}
+      : (tensor<2x?x32xf32>, tensor<2x5x32xf32>, tensor<2x5x32xf32>, none, tensor<2x5xi32>) -> tensor<2x?x32xf32>
+  return %y : tensor<2x?x32xf32>
+}
