@@ -47,6 +47,22 @@ static LogicalResult inferGatherBlockQuantized(OnnxNode &node) {
     return node.error() << "expected attribute 'bits' 2, 4 or 8, found " << bits;
   if (node.element(0).isIntOrFloat() && node.element(0).getIntOrFloatBitWidth() == 8)
     data.back() = data.back() * (8 / bits);
+  FailureOr<int64_t> quantized = node.axis("quantize_axis", 1, data.size());
+  const int64_t block = node.integer("block_size", 128);
+  if (failed(quantized) || block <= 0)
+    return node.error() << "expected attribute 'quantize_axis' to name a dim of the data and 'block_size' to be positive";
+  Dims groups = data;
+  groups[*quantized] = data[*quantized].ceilDiv(block);
+  const auto fits = [&](unsigned i, StringRef what) {
+    if (failed(node.requireRank(i, groups.size(), groups.size(), what)))
+      return false;
+    return llvm::all_of(llvm::zip(node.dims(i), groups), [&](auto pair) { return succeeded(node.requireEqual(std::get<0>(pair), std::get<1>(pair), what)); });
+  };
+  if (!fits(2, "scales"))
+    return failure();
+  groups.back() = (groups.back() * bits).ceilDiv(8); // Zero points share bytes as the codes do.
+  if (node.has(3) && !fits(3, "zero_points"))
+    return failure();
   Dims dims(ArrayRef<AffineExpr>(data).take_front(*axis));
   dims.append(indices);
   dims.append(data.begin() + *axis + 1, data.end());

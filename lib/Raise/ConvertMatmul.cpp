@@ -103,23 +103,60 @@ SizedTensor timesBatch(TensorBuilder &t, const SizedTensor &lhs, const SizedTens
   return t.contract(lhs, map(lhsBatch, m, k), rhs, map(rhsBatch, k, n), dims, map(batch, m, n));
 }
 
-LogicalResult convertMatMul(NodeConverter &node) {
-  SizedTensor lhs = node.input(0);
-  Matrix rhs = storedMatrix(node, 1);
-  if (!lhs || !rhs.value)
-    return failure();
+/// numpy's product of any two tensors; empty after a message at the node.
+SizedTensor anyProduct(NodeConverter &node, SizedTensor lhs, Matrix rhs) {
   TensorBuilder &t = node.t;
   if (lhs.rank() == 0 || rhs.value.rank() == 0)
-    return node.error() << "needs at least one dim on each side, found a scalar";
+    return node.error() << "needs at least one dim on each side, found a scalar", SizedTensor();
   if (lhs.elementType().isInteger(1))
-    return node.error() << "is not defined on elements of type " << lhs.elementType();
+    return node.error() << "is not defined on elements of type " << lhs.elementType(), SizedTensor();
   // A vector on the left is a row, on the right a column.
   if (lhs.rank() == 1)
     lhs = t.reshape(lhs, {t.size(1), lhs.dims[0]});
   if (rhs.value.rank() == 1)
     rhs.value = t.reshape(rhs.value, {rhs.value.dims[0], t.size(1)});
   SizedTensor result = rhs.value.rank() == 2 ? timesMatrix(t, lhs, rhs) : timesBatch(t, lhs, rhs.value);
-  return node.finish(t.reshape(result, node.resultDims()));
+  return t.reshape(result, node.resultDims());
+}
+
+LogicalResult convertMatMul(NodeConverter &node) {
+  SizedTensor lhs = node.input(0);
+  Matrix rhs = storedMatrix(node, 1);
+  if (!lhs || !rhs.value)
+    return failure();
+  SizedTensor result = anyProduct(node, lhs, rhs);
+  return result ? node.finish(result) : failure();
+}
+
+/// com.microsoft: alpha · A' · B', where transposing swaps the last two dims.
+LogicalResult convertFusedMatMul(NodeConverter &node) {
+  SizedTensor lhs = node.input(0);
+  Matrix rhs = storedMatrix(node, 1);
+  if (!lhs || !rhs.value)
+    return failure();
+  TensorBuilder &t = node.t;
+  const auto swapped = [&](const SizedTensor &x) {
+    SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, x.rank()));
+    std::swap(order[x.rank() - 1], order[x.rank() - 2]);
+    return t.transpose(x, order);
+  };
+  if (node.getInt("transA", 0) && lhs.rank() >= 2)
+    lhs = swapped(lhs);
+  if (node.getInt("transB", 0) && rhs.value.rank() == 2)
+    rhs.transposed = !rhs.transposed;
+  else if (node.getInt("transB", 0) && rhs.value.rank() > 2)
+    rhs.value = swapped(rhs.value);
+  SizedTensor result = anyProduct(node, lhs, rhs);
+  if (!result)
+    return failure();
+  const double alpha = node.getFloat("alpha", 1);
+  if (alpha == 1)
+    return node.finish(result);
+  const Type type = result.elementType(), wide = moe::accumulatorType(type);
+  return node.finish(t.elementwise({result}, result.dims, type, [&](OpBuilder &b, Location loc, ValueRange in) {
+    Value factor = arith::ConstantOp::create(b, loc, b.getFloatAttr(wide, alpha));
+    return moe::convertScalar(b, loc, arith::MulFOp::create(b, loc, moe::convertScalar(b, loc, in[0], wide), factor), type);
+  }));
 }
 
 /// alpha · A' · B' + beta · C
@@ -164,4 +201,5 @@ LogicalResult convertGemm(NodeConverter &node) {
 void moe::addMatmulConversions(ConversionTable &table) {
   table.add("MatMul", convertMatMul);
   table.add("Gemm", convertGemm);
+  table.add("FusedMatMul", convertFusedMatMul, "com.microsoft");
 }

@@ -222,6 +222,7 @@ const moe::ConversionTable &moe::ConversionTable::get() {
     addGroupQueryAttentionConversions(all);
     addRotaryConversions(all);
     addGatherConversions(all);
+    addGatherBlockQuantizedConversions(all);
     addScanConversions(all);
     addQuantizeConversions(all);
     addConvolutionConversions(all);

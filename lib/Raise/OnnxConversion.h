@@ -135,6 +135,7 @@ void addMultiHeadAttentionConversions(ConversionTable &table);
 void addGroupQueryAttentionConversions(ConversionTable &table);
 void addRotaryConversions(ConversionTable &table);
 void addGatherConversions(ConversionTable &table);
+void addGatherBlockQuantizedConversions(ConversionTable &table);
 void addScanConversions(ConversionTable &table);
 void addQuantizeConversions(ConversionTable &table);
 void addConvolutionConversions(ConversionTable &table);
