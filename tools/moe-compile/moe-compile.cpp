@@ -3,6 +3,8 @@
 #include "Signals.h"
 #include "moe/Driver/Session.h"
 
+#include "mlir/IR/AsmState.h"
+
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
@@ -106,6 +108,7 @@ int main(int argc, char **argv) {
   rememberIgnoredSignals();
   InitLLVM initialize(argc, argv);
   handleSignals();
+  mlir::registerAsmPrinterCLOptions(); // --mlir-print-debuginfo and the like, for what --dump-stages-to and --compile-to write
   cl::HideUnrelatedOptions(category);
   cl::SetVersionPrinter([](raw_ostream &stream) { stream << "moe-compile " MOE_VERSION "\n"; });
   if (!cl::ParseCommandLineOptions(argc, argv, "compiles Mixture-of-Experts models ahead of time\n", &errs()))
