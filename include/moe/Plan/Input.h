@@ -1,10 +1,11 @@
 //===- Input.h - readers of what a plan is made from --------------*- C++ -*-===//
-// Meshes from JSON text. The text is untrusted: its size and nesting are limited, every field is checked for kind and range, and a
+// Meshes and profiles from JSON text. The text is untrusted: its size and nesting are limited, every field is checked for kind and range, and a
 // field that nobody reads is an error, since it is most likely a misspelt one that somebody relies on. Of a key given twice the last counts.
 #ifndef MOE_PLAN_INPUT_H
 #define MOE_PLAN_INPUT_H
 
 #include "moe/Plan/Sharding/Mesh.h"
+#include "moe/Plan/Sharding/Profile.h"
 
 #include <optional>
 #include <string>
@@ -24,6 +25,14 @@ namespace moe::plan {
 /// `nics`, `name` of the device, `gemm_alpha_us`, `gemm_half_m`, `comm_compute_slowdown`, `device_ids` and `r2` may be left out. Nothing and
 /// `error` ("axes[1].link.gbps: expected …, found …") where the text is not such a mesh.
 std::optional<Mesh> readMesh(std::string_view text, std::string &error);
+
+/// Reads and validates a profile of expert loads; what the numbers mean and must satisfy is said at LayerLoad:
+///
+///   {"version": 1, "layers": [{"name": "model.layers.3.mlp", "experts": 4, "top_k": 2,
+///                              "windows": [[40, 20, 30, 10], …], "coactivation": [[40, 10, 25, 5], …]}]}
+///
+/// `coactivation` may be left out. Nothing and `error` ("layers[0].windows[2][1]: expected …, found …") where the text is not such a profile.
+std::optional<Profile> readProfile(std::string_view text, std::string &error);
 
 } // namespace moe::plan
 

@@ -43,8 +43,7 @@ static bool readDevice(const json::Object &object, Device &device, std::string &
   int64_t mebibytes = 0;
   if (!fields.read("name", device.name, /*required=*/false) || !fields.read("gemm_alpha_us", device.gemmAlphaUs, /*required=*/false) ||
       !fields.read("gemm_half_m", device.gemmHalfRows, /*required=*/false) || !fields.read("mem_gbps", device.memoryGbps) ||
-      !fields.read("mem_mib", mebibytes) || !fields.read("comm_compute_slowdown", device.commComputeSlowdown, /*required=*/false) ||
-      !fields.finish())
+      !fields.read("mem_mib", mebibytes) || !fields.read("comm_compute_slowdown", device.commComputeSlowdown, /*required=*/false) || !fields.finish())
     return false;
   // Beyond this the size in bytes is no int64.
   constexpr int64_t maximumMebibytes = INT64_MAX >> 20;
