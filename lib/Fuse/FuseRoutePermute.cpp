@@ -16,7 +16,7 @@ namespace {
 class KernelBuilder {
 public:
   KernelBuilder(LayerChain chain, OpBuilder &builder) : chain(std::move(chain)), builder(builder) {
-    const Value source = this->chain.assign ? Value(this->chain.assign.getIndices()) : Value(this->chain.score.getLogits());
+    const Value source = this->chain.assign ? Value(this->chain.assign.getIndices()) : Value(this->chain.select.getChoice());
     tokens = cast<ShapedType>(source.getType()).getDimSize(0);
     slots = ShapedType::isDynamic(tokens) ? ShapedType::kDynamic : tokens * this->chain.k;
   }
@@ -35,14 +35,14 @@ private:
     slotCount = ShapedType::isDynamic(slots) ? slotCountValue(loc) : Value();
     SmallVector<Value> outs = {empty(loc, {slots}, builder.getI32Type(), slotCount), empty(loc, {slots}, builder.getF32Type(), slotCount),
                                empty(loc, {experts + 1}, builder.getI32Type(), Value())};
-    if (!chain.assign) { // The kernel's scratch: what it selects, in the order of tokens.
+    if (!chain.isGiven()) { // The kernel's scratch: what it selects, in the order of tokens.
       outs.push_back(empty(loc, {slots}, builder.getI32Type(), slotCount));
       outs.push_back(empty(loc, {slots}, builder.getF32Type(), slotCount));
     }
     const SmallVector<Type> types(ValueRange(outs).getTypes());
-    const Value logits = chain.assign ? Value() : Value(chain.score.getLogits());
-    const Value indices = chain.assign ? Value(chain.assign.getIndices()) : Value();
-    const Value weights = chain.assign ? weightMatrix(loc) : Value();
+    const Value logits = chain.isGiven() ? Value() : Value(chain.score.getLogits());
+    const Value indices = chain.isGiven() ? indexMatrix(loc) : Value();
+    const Value weights = chain.isGiven() ? weightMatrix(loc) : Value();
     return RoutePermuteOp::create(builder, loc, types, logits, indices, weights, outs, experts, chain.router);
   }
 
@@ -97,14 +97,21 @@ private:
     return tensor::EmptyOp::create(builder, loc, shape, element, dynamic ? ValueRange(size) : ValueRange());
   }
 
+  /// The T×K indices of experts.
+  Value indexMatrix(Location loc) {
+    return chain.assign ? Value(chain.assign.getIndices()) : choiceMatrix(loc, chain.select.getExpert(), builder.getI32Type());
+  }
+
   /// The T×K matrix behind the weights that a graph computed.
-  Value weightMatrix(Location loc) {
-    const Value weights = chain.combine.getWeights();
-    const auto type = RankedTensorType::get({tokens, chain.k}, builder.getF32Type());
-    if (auto collapse = weights.getDefiningOp<tensor::CollapseShapeOp>(); collapse && collapse.getSrcType() == type)
+  Value weightMatrix(Location loc) { return choiceMatrix(loc, chain.combine.getWeights(), builder.getF32Type()); }
+
+  /// A list of one `element` per choice as a T×K matrix.
+  Value choiceMatrix(Location loc, Value list, Type element) {
+    const auto type = RankedTensorType::get({tokens, chain.k}, element);
+    if (auto collapse = list.getDefiningOp<tensor::CollapseShapeOp>(); collapse && collapse.getSrcType() == type)
       return collapse.getSrc();
-    const auto vector = RankedTensorType::get({slots}, builder.getF32Type());
-    const Value source = weights.getType() == vector ? weights : tensor::CastOp::create(builder, loc, vector, weights).getResult();
+    const auto vector = RankedTensorType::get({slots}, element);
+    const Value source = list.getType() == vector ? list : tensor::CastOp::create(builder, loc, vector, list).getResult();
     const OpFoldResult rows = ShapedType::isDynamic(tokens) ? OpFoldResult(chain.combine.getTokens()) : builder.getIndexAttr(tokens);
     const SmallVector<ReassociationIndices> both = {{0, 1}};
     return tensor::ExpandShapeOp::create(builder, loc, type, source, both, {rows, builder.getIndexAttr(chain.k)});

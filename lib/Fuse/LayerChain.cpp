@@ -14,7 +14,7 @@ SmallVector<Operation *> LayerChain::opsFromTheEnd() const {
   ops.push_back(slots);
   if (assign)
     ops.push_back(assign);
-  else
+  else if (router)
     ops.append({select, score});
   return ops;
 }
@@ -29,9 +29,11 @@ public:
   FailureOr<LayerChain> match() {
     if (failed(matchExperts()) || failed(matchDispatch()) || failed(matchSlots()) || failed(matchLists()))
       return failure();
-    if (failed(chain.assign ? matchAssign() : matchRouter()) || failed(checkUsers()))
-      return failure();
-    return chain;
+    if (chain.assign)
+      return failed(matchAssign()) || failed(checkUsers()) ? FailureOr<LayerChain>() : chain;
+    if (succeeded(matchRouter()) && succeeded(checkUsers()))
+      return chain;
+    return matchGiven();
   }
 
 private:
@@ -110,6 +112,23 @@ private:
     if (ShapedType::isDynamic(chain.k) || chain.k < 1)
       return refuse("the number of experts per token is not known");
     return success();
+  }
+
+  /// A router that only routing ops can compute. The first reason, why the kernel cannot, stays the one that is told.
+  FailureOr<LayerChain> matchGiven() {
+    SelectOp op = chain.select;
+    const std::string reason = why;
+    chain.router = {};
+    chain.weigh = {};
+    chain.score = {};
+    chain.k = static_cast<int64_t>(op.getK());
+    // Each token has K valid choices; then the list is a matrix, and where a choice stands in it says its token.
+    const bool complete = (op.getMode() == SelectMode::TopK || op.getMode() == SelectMode::SparseMixer) && op.getSide() == SelectSide::Token &&
+                          !op.getValid() && op.getChoice().getType().getDimSize(1) == static_cast<int64_t>(chain.slots.getExperts());
+    if (complete && succeeded(checkUsers()))
+      return chain;
+    why = reason;
+    return failure();
   }
 
   LogicalResult matchRouter() {

@@ -9,7 +9,8 @@
 
 namespace moe {
 
-/// The ops of a dropless layer. Either `score`, `select` and `weigh` are set and `router` says what they do, or `assign` is.
+/// The ops of a dropless layer. `assign` is set, or `score`, `select` and `weigh` are and `router` says what they do, or `select` alone: then the router
+/// is more than the kernel can compute, stays as it is, and the kernel is given what it chose.
 struct LayerChain {
   CombineOp combine;
   ExpertsOp experts;
@@ -22,6 +23,9 @@ struct LayerChain {
   RouterAttr router;
   /// Assignments per token, 1 ≤ k.
   int64_t k = 0;
+
+  /// Does the kernel read the chosen experts and their weights, instead of computing them from logits?
+  bool isGiven() const { return !router; }
 
   /// The ops in an order in which each is dead once those before it are erased.
   llvm::SmallVector<mlir::Operation *> opsFromTheEnd() const;

@@ -54,114 +54,6 @@ func.func @weights_in(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index,
   return %out : tensor<?x64xf32>
 }
 
-func.func @noise(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>, %n: tensor<?x8xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits noise(%n : tensor<?x8xf32>) {noise_to = #moe<noise_target choice>} : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.score adds noise}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @bias(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>, %n: tensor<8xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits bias(%n : tensor<8xf32>) : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.score adds a bias to the choice}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @padded_tokens(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>, %n: tensor<?xi1>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits valid(%n : tensor<?xi1>) : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.score has padded tokens}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @temperature(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits {temperature = 2.0 : f64} : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.score has a temperature}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @token_axis(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits {axis = #moe<score_axis token>} : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.score normalises over token; expected expert}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @function(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score sqrt_softplus %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: the score function sqrt_softplus has no kernel}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @basis(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits {choice_basis = #moe<choice_basis logits>} : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.score bases the choice on logits}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @choice(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %scores : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.select chooses by the scores instead of the choice of moe.score}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @groups(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {groups = #moe.groups<count = 4, keep = 2, top_r = 1, mask = neg_inf>, k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.select is limited to groups}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
 func.func @mode(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
   %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
   %t, %e, %r, %v, %kth = moe.select threshold %choice : tensor<?x8xf32> {threshold = 2.0e-02 : f64, k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
@@ -186,66 +78,6 @@ func.func @side(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: 
   return %out : tensor<?x64xf32>
 }
 
-func.func @epsilon(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v {epsilon = 1.0e-20 : f64, epsilon_mode = #moe<epsilon_mode add>, norm = #moe<weight_norm l1>} : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.weigh has an epsilon}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @lp(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v {norm = #moe<weight_norm lp>, p = 2.0 : f64} : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: the weight norm lp has no kernel}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @sparse_mixer(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh sparse_mixer %scores, %t, %e, %r, %v {jitter = 1.0e-02 : f64} : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: the weight source sparse_mixer has no kernel}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @other_scores(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %logits, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.weigh does not read the scores of moe.score}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @not_logits(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh softmax_selected %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.weigh softmax_selected does not read the logits of moe.score}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
 func.func @after_drop(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
   %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
   %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
@@ -255,18 +87,6 @@ func.func @after_drop(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index,
   %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   // expected-remark @below {{the layer is not fused: moe.weigh normalises after the drop}}
   %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}
-
-func.func @given_weights(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>, %n: tensor<?xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: the weights of moe.combine do not come from moe.weigh}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %n tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
   return %out : tensor<?x64xf32>
 }
 
@@ -333,15 +153,3 @@ func.func @slots_used(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index,
   return %out : tensor<?x64xf32>
 }
 
-func.func @scores_used(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index, %w1: tensor<8x96x64xf32>, %w2: tensor<8x64x96xf32>) -> tensor<?x64xf32> {
-  %scores, %choice = moe.score softmax %logits : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
-  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
-  %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
-  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
-  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  func.call @use2(%scores) : (tensor<?x8xf32>) -> ()
-  // expected-remark @below {{the layer is not fused: a result of moe.score is used by func.call outside of the layer}}
-  %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
-  return %out : tensor<?x64xf32>
-}

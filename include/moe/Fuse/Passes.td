@@ -13,7 +13,9 @@ def FuseRoutePermute : Pass<"moe-fuse-route-permute", "::mlir::func::FuncOp"> {
     dropless slots in one group, ragged rows, experts with an `ffn`, a router that
     `#moe.router` expresses (identity, softmax or sigmoid over experts; top_k or
     all; weights gathered, softmax_selected or one; norm none or l1, no epsilon),
-    and no value of the chain used elsewhere. The order in which assignments
+    and no value of the chain used elsewhere. Any other router with K valid choices
+    per token (top_k, sparse_mixer) stays, and the kernel reads its experts and weights
+    as T×K matrices, as it does those of `moe.assign`. The order in which assignments
     claimed their slots cannot be seen then, so rows are put in the order
     (expert, token, rank). A chain that does not fit stays; a remark says why.
   }];
