@@ -14,17 +14,27 @@ from ._errors import Error, parse_diagnostics
 from ._model import Model, load
 
 
-def _find_tool(name: str) -> str:
-    """The tool beside this package's build tree, else on the PATH; $MOE_OPT_BIN overrides both."""
-    folders = [os.environ.get("MOE_OPT_BIN"), pathlib.Path(__file__).resolve().parents[2] / "bin"]
-    for folder in filter(None, folders):
-        path = pathlib.Path(folder) / name
-        if os.access(path, os.X_OK):
+def find_tool(name: str) -> str:
+    """The path of a tool: in $MOE_OPT_BIN, in the package (a wheel), in the build tree that the package lies in, or on the PATH, whichever has it
+    first. Raises Error."""
+    package = pathlib.Path(__file__).resolve().parent
+    folders = [package / "bin", package.parents[1] / "bin"]
+    if "MOE_OPT_BIN" in os.environ:
+        folders.insert(0, pathlib.Path(os.environ["MOE_OPT_BIN"]))
+    for folder in folders:
+        path = folder / name
+        if path.is_file() and os.access(path, os.X_OK):
             return str(path)
+    # The command that a wheel puts on the PATH is a script that comes here; it is found only where the package has no tools.
     found = shutil.which(name)
-    if not found:
-        raise Error("compile", f"{name} is neither in {folders[-1]} nor on the PATH; set MOE_OPT_BIN to its folder")
+    if not found or _is_script(found):
+        raise Error("compile", f"{name} is neither in {' nor in '.join(map(str, folders))} nor on the PATH; set MOE_OPT_BIN to its folder")
     return found
+
+
+def _is_script(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) == b"#!"
 
 
 def _write_model(model: Any, folder: str) -> str:
@@ -67,7 +77,7 @@ def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.Pa
     scratch = tempfile.mkdtemp(prefix="moe-opt-")
     folder = os.path.join(scratch, "model") if output is None else os.fspath(output)
     try:
-        command = [_find_tool("moe-compile"), _write_model(model, scratch), "-o", folder, f"--cpu-features={cpu_features}",
+        command = [find_tool("moe-compile"), _write_model(model, scratch), "-o", folder, f"--cpu-features={cpu_features}",
                    f"--activations={activations}", "--quiet"]
         command += [f"--dim={name}={size}" for name, size in (dims or {}).items()]
         _start_compiler(command)

@@ -105,7 +105,7 @@ def script(*command, environment=None):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="leave out the sanitizer build and all but a sample of ONNX's node tests")
+    parser.add_argument("--quick", action="store_true", help="leave out the sanitizer build, the wheel and all but a sample of ONNX's node tests")
     options = parser.parse_args()
     (ROOT / "build").mkdir(exist_ok=True)
 
@@ -120,6 +120,7 @@ def main():
         suites += [
             ("onnx conformance",
              lambda: script(sys.executable, "tools/dev/onnx-conformance", environment={"PYTHONPATH": str(ROOT / "build/release/python")})),
+            ("wheel", lambda: script(sys.executable, "tools/dev/check-wheel")),
             ("build (asan)", lambda: build("asan")),
             ("unit (asan)", lambda: unit("asan")),
             ("lit (asan)", lambda: lit("asan")),
