@@ -41,6 +41,11 @@ bool idsInRange(Value ids, int64_t experts) {
     return cast<OpResult>(ids).getResultNumber() == 1 && staticDim(top.getInputs()[0], intAttribute(top, "axis", -1)) == experts;
   if (OnnxOp best = definedBy(ids, "ArgMax"))
     return staticDim(best.getInputs()[0], intAttribute(best, "axis", 0)) == experts;
+  // Choices made one after the other and put side by side, which no node does twice over.
+  if (OnnxOp joined = definedBy(ids, "Concat"))
+    return llvm::all_of(joined.getInputs(), [&](Value part) {
+      return !definedBy(peel(part, Views | IntCasts), "Concat") && idsInRange(part, experts);
+    });
   return false;
 }
 

@@ -523,3 +523,95 @@ func.func @relu_experts(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %score
   %out = moe.onnx "ReduceSum"(%per_choice, %one) version 13 {keepdims = 0 : i64} : (tensor<?x2x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
   return %out : tensor<?x8xf32>
 }
+
+// -----
+
+// Ids that two nodes choose are in range as well.
+
+// CHECK-LABEL: func.func @ids_side_by_side
+// CHECK: %[[IDS:.*]] = moe.onnx "Concat"
+// CHECK: moe.assign %[[IDS]] : tensor<?x2xi64>
+// CHECK: moe.experts
+moe.weight @w_up : tensor<2x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
+moe.weight @w_down : tensor<2x16x8xf32> source(#moe.file<"model.onnx", offset = 1024, length = 1024>)
+func.func @ids_side_by_side(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %scores: tensor<?x2xf32> {moe.dims = ["tokens", "2"]},
+    %rest: tensor<?x2xf32> {moe.dims = ["tokens", "2"]}, %weights: tensor<?x2xf32> {moe.dims = ["tokens", "2"]}) -> tensor<?x8xf32> {
+  %first = arith.constant dense<0> : tensor<1xi64>
+  %one = arith.constant dense<1> : tensor<1xi64>
+  %last = arith.constant dense<-1> : tensor<1xi64>
+  %choices = arith.constant dense<[-1, 2, 8]> : tensor<3xi64>
+  %i0 = arith.constant dense<0> : tensor<i64>
+  %i1 = arith.constant dense<1> : tensor<i64>
+  %i2 = arith.constant dense<2> : tensor<i64>
+  %none = arith.constant dense<0.0> : tensor<2xf32>
+  %once = arith.constant dense<1.0> : tensor<f32>
+  %bin_width = arith.constant dense<0.5> : tensor<f32>
+  %k = arith.constant dense<2> : tensor<1xi64>
+  %w_up = moe.weight_ref @w_up : tensor<2x8x16xf32>
+  %w_down = moe.weight_ref @w_down : tensor<2x16x8xf32>
+  // One choice after the other, as the sparse mixer makes them: each an ArgMax, side by side.
+  %first_id = moe.onnx "ArgMax"(%scores) version 13 {axis = -1 : i64, keepdims = 1 : i64} : (tensor<?x2xf32>) -> tensor<?x1xi64>
+  %second_id = moe.onnx "ArgMax"(%rest) version 13 {axis = -1 : i64, keepdims = 1 : i64} : (tensor<?x2xf32>) -> tensor<?x1xi64>
+  %ids = moe.onnx "Concat"(%first_id, %second_id) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
+  // Rows in the order of their experts.
+  %flat_ids = moe.onnx "Reshape"(%ids, %last) version 19 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %n = moe.onnx "Shape"(%flat_ids) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %sorted, %perm = moe.onnx "TopK"(%flat_ids, %n) version 11 {axis = -1 : i64, largest = 0 : i64, sorted = 1 : i64}
+      : (tensor<?xi64>, tensor<1xi64>) -> (tensor<?xi64>, tensor<?xi64>)
+  %perm_index = moe.onnx "Unsqueeze"(%perm, %last) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %token = moe.onnx "Div"(%perm, %i2) version 14 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi64>
+  %token_index = moe.onnx "Unsqueeze"(%token, %last) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %rows = moe.onnx "GatherND"(%x, %token_index) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %flat_weights = moe.onnx "Reshape"(%weights, %last) version 19 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?xf32>
+  %sorted_weights = moe.onnx "GatherND"(%flat_weights, %perm_index) version 13 {} : (tensor<?xf32>, tensor<?x1xi64>) -> tensor<?xf32>
+  // Where each expert's rows end.
+  %sorted_f32 = moe.onnx "Cast"(%sorted) version 19 {to = 1 : i64} : (tensor<?xi64>) -> tensor<?xf32>
+  %bin_f32 = moe.onnx "Div"(%sorted_f32, %bin_width) version 14 {} : (tensor<?xf32>, tensor<f32>) -> tensor<?xf32>
+  %bin = moe.onnx "Cast"(%bin_f32) version 19 {to = 7 : i64} : (tensor<?xf32>) -> tensor<?xi64>
+  %bins = moe.onnx "Clip"(%bin, %i0, %i1) version 13 {} : (tensor<?xi64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %bins_shape = moe.onnx "Shape"(%bins) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %ones = moe.onnx "Expand"(%once, %bins_shape) version 13 {} : (tensor<f32>, tensor<1xi64>) -> tensor<?xf32>
+  %histogram = moe.onnx "ScatterElements"(%none, %bins, %ones) version 18 {axis = 0 : i64, reduction = "add"}
+      : (tensor<2xf32>, tensor<?xi64>, tensor<?xf32>) -> tensor<2xf32>
+  %counts = moe.onnx "Cast"(%histogram) version 19 {to = 6 : i64} : (tensor<2xf32>) -> tensor<2xi32>
+  %running = moe.onnx "CumSum"(%counts, %i0) version 14 {} : (tensor<2xi32>, tensor<i64>) -> tensor<2xi32>
+  %ends = moe.onnx "Cast"(%running) version 19 {to = 7 : i64} : (tensor<2xi32>) -> tensor<2xi64>
+  %end0, %end1 = moe.onnx "Split"(%ends) version 18 {axis = 0 : i64, num_outputs = 2 : i64} : (tensor<2xi64>) -> (tensor<1xi64>, tensor<1xi64>)
+  %stop0 = moe.onnx "Squeeze"(%end0, %first) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %stop1 = moe.onnx "Squeeze"(%end1, %first) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %range0 = moe.onnx "Range"(%i0, %stop0, %i1) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %range1 = moe.onnx "Range"(%stop0, %stop1, %i1) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  // Each expert's two products on its range of rows.
+  %up0, %up1 = moe.onnx "Split"(%w_up) version 18 {axis = 0 : i64, num_outputs = 2 : i64}
+      : (tensor<2x8x16xf32>) -> (tensor<1x8x16xf32>, tensor<1x8x16xf32>)
+  %x0 = moe.onnx "Gather"(%rows, %range0) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %u0 = moe.onnx "Squeeze"(%up0, %first) version 13 {} : (tensor<1x8x16xf32>, tensor<1xi64>) -> tensor<8x16xf32>
+  %h0 = moe.onnx "MatMul"(%x0, %u0) version 13 {} : (tensor<?x8xf32>, tensor<8x16xf32>) -> tensor<?x16xf32>
+  %x1 = moe.onnx "Gather"(%rows, %range1) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %u1 = moe.onnx "Squeeze"(%up1, %first) version 13 {} : (tensor<1x8x16xf32>, tensor<1xi64>) -> tensor<8x16xf32>
+  %h1 = moe.onnx "MatMul"(%x1, %u1) version 13 {} : (tensor<?x8xf32>, tensor<8x16xf32>) -> tensor<?x16xf32>
+  %h_all = moe.onnx "Concat"(%h0, %h1) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+  %h = moe.onnx "Relu"(%h_all) version 14 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %down0, %down1 = moe.onnx "Split"(%w_down) version 18 {axis = 0 : i64, num_outputs = 2 : i64}
+      : (tensor<2x16x8xf32>) -> (tensor<1x16x8xf32>, tensor<1x16x8xf32>)
+  %r0 = moe.onnx "Gather"(%h, %range0) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?xi64>) -> tensor<?x16xf32>
+  %d0 = moe.onnx "Squeeze"(%down0, %first) version 13 {} : (tensor<1x16x8xf32>, tensor<1xi64>) -> tensor<16x8xf32>
+  %y0 = moe.onnx "MatMul"(%r0, %d0) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %r1 = moe.onnx "Gather"(%h, %range1) version 13 {axis = 0 : i64} : (tensor<?x16xf32>, tensor<?xi64>) -> tensor<?x16xf32>
+  %d1 = moe.onnx "Squeeze"(%down1, %first) version 13 {} : (tensor<1x16x8xf32>, tensor<1xi64>) -> tensor<16x8xf32>
+  %y1 = moe.onnx "MatMul"(%r1, %d1) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %y = moe.onnx "Concat"(%y0, %y1) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  // Weighted, back in the order of the tokens, and summed over a token's choices.
+  %weight_column = moe.onnx "Unsqueeze"(%sorted_weights, %last) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weighted = moe.onnx "Mul"(%y, %weight_column) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %shape = moe.onnx "Shape"(%perm) version 19 {} : (tensor<?xi64>) -> tensor<1xi64>
+  %count = moe.onnx "Squeeze"(%shape) version 13 {} : (tensor<1xi64>) -> tensor<i64>
+  %blank = moe.onnx "Expand"(%i0, %shape) version 13 {} : (tensor<i64>, tensor<1xi64>) -> tensor<?xi64>
+  %places = moe.onnx "Range"(%i0, %count, %i1) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %inverse = moe.onnx "ScatterND"(%blank, %perm_index, %places) version 18 {} : (tensor<?xi64>, tensor<?x1xi64>, tensor<?xi64>) -> tensor<?xi64>
+  %inverse_index = moe.onnx "Unsqueeze"(%inverse, %last) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %unsorted = moe.onnx "GatherND"(%weighted, %inverse_index) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %per_choice = moe.onnx "Reshape"(%unsorted, %choices) version 19 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<?x2x8xf32>
+  %out = moe.onnx "ReduceSum"(%per_choice, %one) version 13 {keepdims = 0 : i64} : (tensor<?x2x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
