@@ -41,6 +41,8 @@ bool idsInRange(Value ids, int64_t experts) {
     return cast<OpResult>(ids).getResultNumber() == 1 && staticDim(top.getInputs()[0], intAttribute(top, "axis", -1)) == experts;
   if (OnnxOp best = definedBy(ids, "ArgMax"))
     return staticDim(best.getInputs()[0], intAttribute(best, "axis", 0)) == experts;
+  if (OnnxOp parts = definedBy(ids, "Concat"))
+    return llvm::all_of(parts.getInputs(), [&](Value part) { return idsInRange(part, experts); });
   return false;
 }
 

@@ -52,7 +52,7 @@ struct RoutedLayer {
   bool requireEqual = false;
 };
 
-/// Are these ids surely in [0, experts): the indices of a TopK over that many, or an ArgMax?
+/// Are these ids surely in [0, experts): the indices of a TopK over that many, an ArgMax, or several of them?
 bool idsInRange(mlir::Value ids, int64_t experts);
 
 /// Do x, indices, weights and the result have one row per token for all input dims, and fitting widths? Says why not in `why`; sets
