@@ -113,8 +113,7 @@ Value LayerBuilder::asMatrix(OpBuilder &builder, Location loc, Value value, int6
   return reshape(builder, loc, value, {-1, columns}, RankedTensorType::get({rowsOf(type, columns), columns}, type.getElementType()));
 }
 
-/// `value` in f32, f16 or bf16: itself or an ONNX Cast.
-static Value castTo(OpBuilder &builder, Location loc, Value value, Type element) {
+Value LayerBuilder::castTo(OpBuilder &builder, Location loc, Value value, Type element) {
   RankedTensorType type = tensorType(value);
   if (type.getElementType() == element)
     return value;
@@ -148,29 +147,41 @@ static SmallVector<Type> assignmentTypes(Builder &builder, int64_t rows, int64_t
   return {ids, ids, ids, RankedTensorType::get({count}, builder.getI1Type())};
 }
 
-Assignments LayerBuilder::route(OpBuilder &builder, Location loc, Value logits, RouterAttr router, std::optional<double> jitter,
-                                Value &weights) {
+Routing Routing::of(RouterAttr router) {
+  Routing routing;
+  routing.function = router.getFunction();
+  routing.k = router.getK();
+  routing.source = router.getSource();
+  routing.norm = router.getNorm();
+  routing.scale = router.scaleValue();
+  return routing;
+}
+
+Assignments LayerBuilder::route(OpBuilder &builder, Location loc, Value logits, const Routing &routing, Value &weights) {
   RankedTensorType type = tensorType(logits);
-  int64_t rows = type.getDimSize(0), k = router.getK();
-  auto score = ScoreOp::create(builder, loc, type, type, logits, /*noise=*/Value(), /*bias=*/Value(), /*valid=*/Value(), router.getFunction(),
-                               ScoreAxis::Expert, llvm::APFloat(1.0), NoiseTarget::None, ChoiceBasis::Scores, FloatAttr(), IntegerAttr());
+  const int64_t rows = type.getDimSize(0), k = routing.k;
+  auto score = ScoreOp::create(builder, loc, type, type, logits, /*noise=*/Value(), routing.bias, /*valid=*/Value(), routing.function,
+                               ScoreAxis::Expert, llvm::APFloat(1.0), NoiseTarget::None, routing.basis, FloatAttr(), IntegerAttr());
   SmallVector<Type> types = assignmentTypes(builder, rows, k);
   types.push_back(RankedTensorType::get({rows, 2}, builder.getF32Type()));
-  SelectMode mode = jitter ? SelectMode::SparseMixer : SelectMode::TopK;
-  auto select = SelectOp::create(builder, loc, TypeRange(types), score.getChoice(), /*ids=*/Value(), /*table=*/Value(), /*valid=*/Value(), mode,
-                                 static_cast<uint64_t>(k), SelectSide::Token, /*threshold=*/FloatAttr(), /*jitter=*/FloatAttr(),
-                                 /*epsilon=*/FloatAttr(), GroupsAttr(), CapacityAttr());
+  const FloatAttr jitter = routing.jitter ? builder.getF64FloatAttr(*routing.jitter) : FloatAttr();
+  auto select = SelectOp::create(builder, loc, TypeRange(types), score.getChoice(), /*ids=*/Value(), /*table=*/Value(), /*valid=*/Value(),
+                                 jitter ? SelectMode::SparseMixer : SelectMode::TopK, static_cast<uint64_t>(k), SelectSide::Token,
+                                 /*threshold=*/FloatAttr(), jitter, /*epsilon=*/FloatAttr(), routing.groups, CapacityAttr());
   Assignments list = makeAssignments(select);
   auto weightsType = RankedTensorType::get(tensorType(list.token).getShape(), builder.getF32Type());
-  auto weigh = WeighOp::create(builder, loc, weightsType, score.getScores(), list.token, list.expert, list.rank, list.valid, /*keep=*/Value(),
-                               router.getSource(), router.getNorm(), /*p=*/llvm::APFloat(1.0), EpsilonMode::None,
-                               /*epsilon=*/llvm::APFloat(0.0), llvm::APFloat(router.scaleValue()), /*jitter=*/FloatAttr());
-  if (jitter) {
-    select.setJitterAttr(builder.getF64FloatAttr(*jitter));
-    weigh.setJitterAttr(builder.getF64FloatAttr(*jitter));
-  }
-  weights = weigh;
+  const bool readsLogits = routing.source == WeightSource::SoftmaxSelected && routing.function != ScoreFunction::Identity;
+  weights = WeighOp::create(builder, loc, weightsType, readsLogits ? logits : score.getScores(), list.token, list.expert, list.rank, list.valid,
+                            /*keep=*/Value(), routing.source, routing.norm, llvm::APFloat(routing.p), routing.epsilonMode,
+                            llvm::APFloat(routing.epsilon), llvm::APFloat(routing.scale), jitter);
   return list;
+}
+
+Value LayerBuilder::chosenValues(OpBuilder &builder, Location loc, Assignments list) {
+  auto type = RankedTensorType::get(tensorType(list.token).getShape(), builder.getF32Type());
+  return WeighOp::create(builder, loc, type, list.token.getDefiningOp<SelectOp>().getChoice(), list.token, list.expert, list.rank, list.valid,
+                         /*keep=*/Value(), WeightSource::Gather, WeightNorm::None, llvm::APFloat(1.0), EpsilonMode::None, llvm::APFloat(0.0),
+                         llvm::APFloat(1.0), FloatAttr());
 }
 
 Assignments LayerBuilder::assign(OpBuilder &builder, Location loc, Value indices) {

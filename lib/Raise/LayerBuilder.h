@@ -20,6 +20,28 @@ struct Assignments {
   mlir::Value token, expert, rank, valid;
 };
 
+/// What a router computes: all that a moe.router says, and what only moe.score, moe.select and moe.weigh can.
+struct Routing {
+  ScoreFunction function = ScoreFunction::Identity;
+  ChoiceBasis basis = ChoiceBasis::Scores;
+  /// f32[E], added to the choice only; null for none.
+  mlir::Value bias;
+  int64_t k = 1;
+  /// Null where all experts may be chosen.
+  GroupsAttr groups;
+  /// Given: the sparse mixer chooses (and `source` says so too).
+  std::optional<double> jitter;
+  WeightSource source = WeightSource::Gather;
+  WeightNorm norm = WeightNorm::None;
+  /// Of norm lp.
+  double p = 1.0;
+  EpsilonMode epsilonMode = EpsilonMode::None;
+  double epsilon = 0.0;
+  double scale = 1.0;
+
+  static Routing of(RouterAttr router);
+};
+
 /// Weights of all experts and what is computed between the two projections. Absent parts are null.
 struct ExpertWeights {
   mlir::Value gate, gateBias, up, upBias, down, downBias;
@@ -45,12 +67,15 @@ public:
                              mlir::RankedTensorType type);
   /// `value` as f32 vector of its elements in row-major order.
   mlir::Value asF32Vector(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value);
+  /// `value` in f32, f16 or bf16: itself or an ONNX Cast.
+  static mlir::Value castTo(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type element);
   /// `value` in f32: itself or an ONNX Cast.
   mlir::Value asF32(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value);
 
-  /// score, select and weigh on f32 `logits` (T×E) as `router` says; sparse mixer where `jitter` is given. `weights` gets the f32[N].
-  static Assignments route(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value logits, RouterAttr router,
-                           std::optional<double> jitter, mlir::Value &weights);
+  /// score, select and weigh on f32 `logits` (T×E) as `routing` says. `weights` gets the f32[N].
+  static Assignments route(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value logits, const Routing &routing, mlir::Value &weights);
+  /// What moe.select chose by, for each choice: f32[N]. `list` is what `route` returned.
+  static mlir::Value chosenValues(mlir::OpBuilder &builder, mlir::Location loc, Assignments list);
   /// moe.assign on `indices` (T×K).
   static Assignments assign(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value indices);
 

@@ -45,7 +45,7 @@ struct RaiseExpandLayers : impl::RaiseExpandLayersBase<RaiseExpandLayers> {
     OpBuilder builder(layer);
     Location loc = layer.getLoc();
     Value weights;
-    raise::Assignments list = raise::LayerBuilder::route(builder, loc, layer.getLogits(), layer.getRouter(), std::nullopt, weights);
+    raise::Assignments list = raise::LayerBuilder::route(builder, loc, layer.getLogits(), raise::Routing::of(layer.getRouter()), weights);
     OriginAttr origin = layer.getOriginAttr();
     if (!origin)
       origin = OriginAttr::get(builder.getContext(), chain.nameLayer({layer.getGate(), layer.getUp(), layer.getDown()}, layer.getLogits()), "mlir");

@@ -61,15 +61,18 @@ static void replaceFused(OnnxOp op, const FusedNode &node, LayerBuilder &chain) 
   std::string name = chain.nameLayer({node.fc1.weight, node.fc3.weight, node.fc2.weight}, node.logits);
   Value x = chain.asMatrix(builder, loc, node.x, node.hidden);
   Value logits = chain.asF32(builder, loc, chain.asMatrix(builder, loc, node.logits, node.experts));
-  // The sparse mixer's weights are what its own softmaxes give; nothing is normalised after them.
-  auto router = RouterAttr::get(builder.getContext(), node.sparseMixer ? ScoreFunction::Identity : ScoreFunction::Softmax, node.k,
-                                node.sparseMixer ? WeightSource::SparseMixer : WeightSource::Gather,
-                                node.normalise && !node.sparseMixer ? WeightNorm::L1 : WeightNorm::None, FloatAttr());
+  Routing routing;
+  routing.k = node.k;
+  if (node.sparseMixer) { // Its weights are what its own softmaxes give; nothing is normalised after them.
+    routing.source = WeightSource::SparseMixer;
+    routing.jitter = sparseMixerJitter;
+  } else {
+    routing.function = ScoreFunction::Softmax;
+    routing.norm = node.normalise ? WeightNorm::L1 : WeightNorm::None;
+  }
   Value weights;
-  Assignments list = node.routerWeights
-                         ? routeByWeights(builder, loc, chain, node, logits, weights)
-                         : LayerBuilder::route(builder, loc, logits, router,
-                                               node.sparseMixer ? std::optional<double>(sparseMixerJitter) : std::nullopt, weights);
+  Assignments list = node.routerWeights ? routeByWeights(builder, loc, chain, node, logits, weights)
+                                        : LayerBuilder::route(builder, loc, logits, routing, weights);
   auto weight = [&](const FusedProjection &projection) { return weightOf(builder, loc, chain, projection, name); };
   const ExpertWeights parts = {weight(node.fc1), node.fc1.bias, weight(node.fc3), node.fc3.bias, weight(node.fc2), node.fc2.bias, node.ffn, node.order};
   Value result = chain.experts(builder, loc, x, list, weights, parts, OriginAttr::get(builder.getContext(), name, "fused"), tensorType(x));

@@ -118,11 +118,14 @@ def RaiseTiledExperts : Moe_MatchingPass<"moe-raise-tiled-experts"> {
 def RaiseRouter : Moe_MatchingPass<"moe-raise-router"> {
   let summary = "the ops that made ids and weights become moe.score, moe.select and moe.weigh";
   let description = [{
-    Second step, on each `moe.assign`. Recognised: scores by Softmax over the experts
-    or Sigmoid, TopK, its values as weights, perhaps divided by their sum; and TopK
-    of the logits with a Softmax of its values; a constant factor after either. In
-    f16 and bf16 models the router runs in f32. Any other router stays and its layer keeps
-    `moe.assign`.
+    Second step, on each `moe.assign`. Recognised, with K choices by TopK or one by
+    ArgMax: scores by Softmax over the experts, Sigmoid, the root of Softplus, or by
+    anything else, which then stays ordinary and makes the logits of an identity; a
+    bias on the choice; the limit to the best groups, by a mask or a product; as
+    weights the chosen scores, their Softmax or Sigmoid, or a constant, perhaps
+    divided by their sum or norm (plus an epsilon, or clamped to one), times a
+    factor; and the sparse mixer's two rounds. In f16 and bf16 models the router
+    runs in f32. Any other router stays and its layer keeps `moe.assign`.
   }];
 }
 

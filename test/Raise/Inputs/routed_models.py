@@ -1,0 +1,236 @@
+"""Small models of one MoE layer, a router of each family before experts of one form, as exporters write them; for check_routed_models.py.
+
+A model is a function of a Writer that returns the name of its output, [tokens, H] (or [batch, sequence, H]). ROUTERS are raised to score, select and
+weigh and must say EXPECTED there; OTHERS are nearly such routers, must stay ordinary ops, and must compute the same as they are.
+"""
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+HIDDEN, INNER, EXPERTS, K = 16, 12, 8, 2
+INF = np.float32(np.inf)
+
+
+class Writer:
+    def __init__(self, seed):
+        self.nodes, self.initializers, self.random = [], [], np.random.default_rng(seed)
+
+    def node(self, op, *inputs, outputs=1, **attributes):
+        names = [f"{op}_{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(op, list(inputs), names, name=f"node_{op}_{len(self.nodes)}", **attributes))
+        return names[0] if outputs == 1 else names
+
+    def array(self, values, dtype=np.float32):
+        name = f"value_{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(np.array(values, dtype), name))
+        return name
+
+    def ints(self, *values):
+        return self.array(values, np.int64)
+
+    def weight(self, *shape):
+        return self.array(self.random.standard_normal(shape) / np.sqrt(shape[-1]))
+
+    def model(self, output, rank):
+        dims = (["tokens"] if rank == 2 else ["batch", "sequence"]) + [HIDDEN]
+        value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, dims)
+        graph = helper.make_graph(self.nodes, "layer", [value("x")], [value(output)], self.initializers)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+# ===-- Routers: of x [tokens, H], ids and weights [tokens, K] ------------------------------------------------------------===
+
+
+def logits_of(w, x):
+    return w.node("MatMul", x, w.array(2 * w.random.standard_normal((HIDDEN, EXPERTS)) / np.sqrt(HIDDEN)))
+
+
+def top(w, scores, k=K, **attributes):
+    return w.node("TopK", scores, w.ints(k), outputs=2, axis=-1, **attributes)
+
+
+def picked(w, scores, ids):
+    return w.node("GatherElements", scores, ids, axis=1)
+
+
+def normalised(w, values, guard=None, norm="ReduceSum"):
+    total = w.node(norm, values, w.ints(-1), keepdims=1)
+    return w.node("Div", values, guard(total) if guard else total)
+
+
+def scaled(w, values, factor=2.5):
+    return w.node("Mul", values, w.array(factor))
+
+
+def grouped(w, choice, best_of_group, groups=4):
+    """The scores of the groups by `best_of_group`, of the choice as [tokens, G, E / G]."""
+    return best_of_group(w.node("Reshape", choice, w.ints(-1, groups, EXPERTS // groups)))
+
+
+def sum_of_two(w, in_groups):
+    return w.node("ReduceSum", top(w, in_groups)[0], w.ints(-1), keepdims=0)
+
+
+def group_mask(w, group_scores, keep=2, groups=4, repeat="Expand"):
+    """1 at the experts of the kept groups, 0 elsewhere: f32 [tokens, E]."""
+    ids = top(w, group_scores, keep, sorted=0)[1]
+    zeros = w.node("Expand", w.array(0.0), w.node("Shape", group_scores))
+    ones = w.node("ConstantOfShape", w.node("Shape", ids), value=numpy_helper.from_array(np.ones(1, np.float32)))
+    single = w.node("Unsqueeze", w.node("ScatterElements", zeros, ids, ones, axis=1), w.ints(-1))
+    repeated = w.node(repeat, single, w.ints(1, groups if repeat == "Expand" else 1, EXPERTS // groups))
+    return w.node("Reshape", repeated, w.ints(-1, EXPERTS))
+
+
+def masked(w, mask, choice, fill):
+    dropped = w.node("Not", w.node("Cast", mask, to=TensorProto.BOOL))
+    return w.node("Where", dropped, w.array(fill), choice)
+
+
+def deepseek_v2(w, x):
+    scores = w.node("Softmax", logits_of(w, x), axis=-1)
+    best = grouped(w, scores, lambda groups: w.node("ReduceMax", groups, w.ints(-1), keepdims=0))
+    values, ids = top(w, masked(w, group_mask(w, best), scores, 0.0), sorted=0)
+    return ids, scaled(w, values, 16.0)
+
+
+def deepseek_v3(w, x, fill, bias, guard=1e-20, keep=2, repeat="Expand", group_scores=sum_of_two, by_product=False, k=K):
+    scores = w.node("Sigmoid", logits_of(w, x))
+    choice = w.node("Add", scores, w.array(bias))
+    mask = group_mask(w, grouped(w, choice, lambda groups: group_scores(w, groups)), keep, repeat=repeat)
+    limited = w.node("Mul", choice, mask) if by_product else masked(w, mask, choice, fill)
+    ids = top(w, limited, k, sorted=0)[1]
+    return ids, scaled(w, normalised(w, picked(w, scores, ids), lambda total: w.node("Add", total, w.array(guard))))
+
+
+def biased(function, guard=None, axis=1, bias_of=lambda w, scores, logits: scores):
+    """Chosen by scores plus a bias, weighted by the scores (GLM-4-MoE, ERNIE 4.5, MiniMax)."""
+    def router(w, x):
+        logits = logits_of(w, x)
+        scores = w.node(function, logits)
+        ids = top(w, w.node("Add", bias_of(w, scores, logits), w.array(w.random.uniform(-0.2, 0.2, EXPERTS))))[1]
+        return ids, normalised(w, picked(w, scores, ids), guard and (lambda total: guard(w, total)))
+    return router
+
+
+def sigmoid_of_chosen(w, x):
+    values, ids = top(w, logits_of(w, x))
+    return ids, w.node("Sigmoid", values)
+
+
+def softmax_of_chosen(w, x):
+    logits = logits_of(w, x)
+    ids = top(w, w.node("Softmax", logits))[1]
+    return ids, w.node("Softmax", picked(w, logits, ids), axis=1)
+
+
+def norm_l1(w, x):
+    values, ids = top(w, w.node("Softmax", logits_of(w, x)))
+    return ids, normalised(w, values, norm="ReduceL1")
+
+
+def norm_l2(w, x):
+    values, ids = top(w, w.node("Softmax", logits_of(w, x)))
+    return ids, normalised(w, values, norm="ReduceL2")
+
+
+def sqrt_softplus(w, x):
+    values, ids = top(w, w.node("Sqrt", w.node("Softplus", logits_of(w, x))))
+    return ids, normalised(w, values)
+
+
+def unknown_scores(w, x):
+    values, ids = top(w, w.node("Tanh", logits_of(w, x)))
+    return ids, values
+
+
+def ones(w, x):
+    ids = top(w, logits_of(w, x))[1]
+    return ids, w.node("ConstantOfShape", w.node("Shape", ids), value=numpy_helper.from_array(np.array([0.5], np.float32)))
+
+
+def sparse_mixer(w, x, jitters=(0.02, 0.02)):
+    logits = logits_of(w, x)
+    pool, ids, weights = logits, [], []
+    for jitter in jitters:
+        greatest, pick = w.node("ReduceMax", pool, w.ints(-1), keepdims=1), w.node("ArgMax", pool, axis=-1, keepdims=1)
+        distance = w.node("Div", w.node("Sub", greatest, logits), w.node("Max", w.node("Abs", logits), greatest))
+        near = w.node("Where", w.node("Greater", distance, w.array(jitter)), w.array(-INF), pool)
+        weights.append(w.node("GatherElements", w.node("Softmax", near, axis=-1), pick, axis=-1))
+        ids.append(pick)
+        lowest = w.node("Expand", w.array(-INF), w.node("Shape", pick))
+        pool = w.node("ScatterElements", logits, pick, lowest, axis=-1)
+    return w.node("Concat", *ids, axis=-1), w.node("Concat", *weights, axis=-1)
+
+
+def argmax(w, x):
+    scores = w.node("Softmax", logits_of(w, x), axis=-1)
+    ids = w.node("ArgMax", scores, axis=-1, keepdims=0)
+    return w.node("Unsqueeze", ids, w.ints(-1)), w.node("ReduceMax", scores, w.ints(-1), keepdims=1)
+
+
+def sum_of_one_and_a_half(w, in_groups):
+    return w.node("ReduceSum", w.node("Mul", top(w, in_groups)[0], w.array([1.0, 0.5])), w.ints(-1), keepdims=0)
+
+
+def clipped(least):
+    return lambda w, total: w.node("Clip", total, w.array(least))
+
+
+# Kept groups can be worth less than the 0 of dropped ones: then the two masks differ.
+LOW = np.linspace(-0.9, -1.2, EXPERTS)
+HIGH = np.linspace(-0.1, 0.1, EXPERTS)
+# Epsilons so great that they cannot be overlooked.
+ROUTERS = {
+    "deepseek_v2": (deepseek_v2, ["score softmax", "groups<count = 4, keep = 2, top_r = 1, mask = neg_inf>", "scale = 1.600000e+01"]),
+    "deepseek_v3": (lambda w, x: deepseek_v3(w, x, -INF, HIGH), ["score sigmoid", "bias(", "top_r = 2, mask = neg_inf>", "epsilon_mode add", "l1"]),
+    "deepseek_v3_zero": (lambda w, x: deepseek_v3(w, x, 0.0, LOW, 0.5), ["bias(", "mask = zero>", "epsilon = 5.000000e-01"]),
+    "deepseek_v3_low": (lambda w, x: deepseek_v3(w, x, -2.0, LOW, repeat="Tile"), ["bias(", "mask = neg_inf>"]),
+    "deepseek_v3_product": (lambda w, x: deepseek_v3(w, x, 0.0, LOW, by_product=True), ["bias(", "mask = zero>"]),
+    "glm": (biased("Sigmoid", lambda w, total: w.node("Add", total, w.array(0.25))), ["score sigmoid", "bias(", "epsilon_mode add"]),
+    "ernie": (biased("Softmax", clipped(0.75)), ["score softmax", "bias(", "epsilon_mode clamp"]),
+    "ernie_max": (biased("Softmax", lambda w, total: w.node("Max", w.array(0.75), total)), ["epsilon_mode clamp"]),
+    "biased_logits": (biased("Sigmoid", bias_of=lambda w, scores, logits: logits), ["choice_basis logits", "bias("]),
+    "sigmoid_of_chosen": (sigmoid_of_chosen, ["score sigmoid", "choice_basis logits"]),
+    "softmax_of_chosen": (softmax_of_chosen, ["score softmax", "weigh softmax_selected"]),
+    "norm_l1": (norm_l1, ["weight_norm lp"]),
+    "norm_l2": (norm_l2, ["weight_norm lp", "p = 2.0"]),
+    "sqrt_softplus": (sqrt_softplus, ["score sqrt_softplus"]),
+    "unknown_scores": (unknown_scores, ["score identity"]),
+    "ones": (ones, ["weigh one", "scale = 5.000000e-01"]),
+    "sparse_mixer": (sparse_mixer, ["select sparse_mixer", "weigh sparse_mixer", "jitter = 0.00999"]),
+    "sparse_mixer_wide": (lambda w, x: sparse_mixer(w, x, (0.75, 0.75)), ["select sparse_mixer", "jitter = 3.750000e-01"]),
+    "argmax": (argmax, ["score softmax", "select top_k"]),
+}
+OTHERS = {
+    "mask_between": lambda w, x: deepseek_v3(w, x, -1.0, LOW),
+    "too_few_kept": lambda w, x: deepseek_v3(w, x, 0.0, LOW, keep=1, k=3),
+    "weighted_groups": lambda w, x: deepseek_v3(w, x, -INF, HIGH, group_scores=sum_of_one_and_a_half),
+    "negative_epsilon": biased("Sigmoid", lambda w, total: w.node("Add", total, w.array(-0.25))),
+    "clipped_above": biased("Softmax", lambda w, total: w.node("Clip", total, w.array(0.1), w.array(0.3))),
+    "unrelated_choice": biased("Sigmoid", bias_of=lambda w, scores, logits: w.node("Tanh", logits)),
+    "mixer_jitters": lambda w, x: sparse_mixer(w, x, (0.02, 0.5)),
+}
+
+
+# ===-- Experts -----------------------------------------------------------------------------------------------------------===
+
+
+def batched(w, x, ids, weights, k):
+    """Form C: each routed row gathers the matrix of its expert."""
+    rows = w.node("Reshape", w.node("Expand", w.node("Unsqueeze", x, w.ints(1)), w.ints(1, k, 1)), w.ints(-1, HIDDEN))
+    at = w.node("Unsqueeze", w.node("Reshape", ids, w.ints(-1)), w.ints(-1))
+
+    def product(rows, *shape):
+        matrices = w.node("GatherND", w.weight(EXPERTS, *shape), at)
+        return w.node("Squeeze", w.node("MatMul", matrices, w.node("Unsqueeze", rows, w.ints(-1))), w.ints(-1))
+
+    y = product(w.node("Relu", product(rows, INNER, HIDDEN)), HIDDEN, INNER)
+    y = w.node("Mul", y, w.node("Unsqueeze", w.node("Reshape", weights, w.ints(-1)), w.ints(-1)))
+    return w.node("ReduceSum", w.node("Reshape", y, w.ints(-1, k, HIDDEN)), w.ints(1), keepdims=0)
+
+
+def router_model(router, seed):
+    w = Writer(seed)
+    ids, weights = router(w, "x")
+    k = 3 if router is OTHERS["too_few_kept"] else 1 if router is argmax else K
+    return w.model(batched(w, "x", ids, weights, k), 2)
