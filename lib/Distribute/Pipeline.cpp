@@ -1,4 +1,7 @@
 // The order of the stage's passes.
 #include "moe/Distribute/Passes.h"
 
-void moe::buildDistributePipeline(mlir::OpPassManager &pm, const DistributeOptions &options) { pm.addPass(createVerifyDistributed()); }
+void moe::buildDistributePipeline(mlir::OpPassManager &pm, const DistributeOptions &options) {
+  pm.addPass(createDistributeLocalExchange());
+  pm.addPass(createVerifyDistributed());
+}

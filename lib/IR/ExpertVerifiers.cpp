@@ -172,13 +172,9 @@ LogicalResult DequantOp::verify() {
   // dequant-c3
   if (failed(exactlyWhere(*this, "codebook", bool(getCodebook()), format == QuantFormat::TernaryDict, "for ternary_dict")))
     return failure();
-  if (format == QuantFormat::TernaryDict)
-    return getFormat().getGroupSize() == 0 && getFormat().getBits() == 0
-               ? success()
-               : emitOpError("expected no group_size and no bits (ternary_dict), got ") << getFormat();
-  // dequant-c4 to dequant-c6, quant-c1 to quant-c3
+  // dequant-c4 to dequant-c7, quant-c1 to quant-c3
   const auto typeOf = [](Value value) { return value ? cast<RankedTensorType>(value.getType()) : RankedTensorType(); };
-  const QuantTypes types = {getFormat(), typeOf(getPayload()), typeOf(getScales()), typeOf(getZeros()), result};
+  const QuantTypes types = {getFormat(), typeOf(getPayload()), typeOf(getScales()), typeOf(getZeros()), result, typeOf(getCodebook())};
   return QuantLayout::get(types, [&]() { return emitOpError(); });
 }
 

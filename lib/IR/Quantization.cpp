@@ -82,7 +82,11 @@ public:
   LayoutReader(const QuantTypes &types, llvm::function_ref<InFlightDiagnostic()> error) : types(types), error(error) {}
 
   FailureOr<QuantLayout> read() {
-    if (failed(readQuant()) || failed(readResult()) || failed(readPayload()) || failed(readScales()) || failed(readZeros()))
+    if (failed(readQuant()) || failed(readResult()))
+      return failure();
+    if (layout.format == QuantFormat::TernaryDict)
+      return failed(readTernary()) ? FailureOr<QuantLayout>(failure()) : layout;
+    if (failed(readPayload()) || failed(readScales()) || failed(readZeros()))
       return failure();
     return layout;
   }
@@ -94,6 +98,7 @@ private:
   LogicalResult readPayload();
   LogicalResult readScales();
   LogicalResult readZeros();
+  LogicalResult readTernary();
 
   const QuantTypes &types;
   llvm::function_ref<InFlightDiagnostic()> error;
@@ -223,6 +228,31 @@ LogicalResult LayoutReader::readZeros() {
     return error() << "expected zeros of f32, f16, bf16 or " << layout.bits << "-bit codes with the sizes of " << types.scales
                    << ", or lines of " << line << " bytes, got " << zeros;
   layout.zeroLine = line * (8 / layout.bits);
+  return success();
+}
+
+LogicalResult LayoutReader::readTernary() {
+  // dequant-c7
+  auto isVector = [](RankedTensorType type, unsigned bits) { return type && type.getRank() == 1 && type.getElementType().isInteger(bits); };
+  auto complain = [&](StringRef expected, RankedTensorType found) -> LogicalResult {
+    InFlightDiagnostic diagnostic = error();
+    diagnostic << "expected " << expected << " (ternary_dict), got ";
+    return found ? diagnostic << found : diagnostic << "none";
+  };
+  if (!isVector(types.payload, 16))
+    return complain("a payload that is a vector of 16-bit integers", types.payload);
+  const int64_t starts = layout.outers * layout.rows + 1;
+  if (!isVector(types.zeros, 32) || (!types.zeros.isDynamicDim(0) && types.zeros.getDimSize(0) != starts))
+    return complain("zeros that are a vector of " + std::to_string(starts) + " i32", types.zeros);
+  SmallVector<int64_t> sizes(types.result.getShape());
+  sizes.back() = 2;
+  if (types.scales.getShape() != ArrayRef(sizes) || !isa<Float32Type, Float16Type, BFloat16Type>(types.scales.getElementType()))
+    return error() << "expected scales with the sizes of " << RankedTensorType::get(sizes, Float32Type::get(types.result.getContext()))
+                   << " of f32, f16 or bf16 (ternary_dict), got " << types.scales;
+  constexpr int64_t most = 2 * 65536;
+  const int64_t words = isVector(types.codebook, 32) ? types.codebook.getDimSize(0) : 0;
+  if (!ShapedType::isDynamic(words) && (words < 2 || words > most || words % 2 != 0))
+    return complain("a codebook that is a vector of 2 to 131072 32-bit integers, two for each string", types.codebook);
   return success();
 }
 

@@ -70,9 +70,14 @@ static LogicalResult verifyPacked(WeightOp op, RankedTensorType type) {
     return op.emitOpError("expected packing panel32 with gate none or gate_up16 with another, got ")
            << stringifyPackingFamily(packing) << " and " << stringifyGateLayout(gate);
   const size_t sources = gate == GateLayout::Separate ? 2 : 1, named = op.getFrom()->size();
-  if (op.getQuant() && named != 2 * sources && named != 3 * sources)
-    return op.emitOpError("expected ") << 2 * sources << " or " << 3 * sources << " weights in from (gate " << stringifyGateLayout(gate)
-                                       << ", dequantised), got " << named;
+  if (op.getQuant() && (named % sources != 0 || !isPartCount(op.getQuant()->getFormat(), named / sources))) {
+    InFlightDiagnostic error = op.emitOpError("expected ");
+    if (op.getQuant()->getFormat() == QuantFormat::TernaryDict)
+      error << 4 * sources;
+    else
+      error << 2 * sources << " or " << 3 * sources;
+    return error << " weights in from (gate " << stringifyGateLayout(gate) << ", dequantised), got " << named;
+  }
   if (!op.getQuant() && named != sources)
     return op.emitOpError("expected ") << sources << " weights in from (gate " << stringifyGateLayout(gate) << "), got "
                                        << op.getFrom()->size();
@@ -163,7 +168,7 @@ LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &tables) {
     };
     auto typeOf = [&](size_t part) { return part < parts ? cast<RankedTensorType>(named[first + part].getType()) : RankedTensorType(); };
     // weight-c10
-    if (getQuant() && failed(QuantLayout::get({*getQuant(), typeOf(0), typeOf(1), typeOf(2), cast<RankedTensorType>(*getValues())}, fail)))
+    if (getQuant() && failed(QuantLayout::get({*getQuant(), typeOf(0), typeOf(1), typeOf(2), cast<RankedTensorType>(*getValues()), typeOf(3)}, fail)))
       return failure();
     // weight-c9
     const auto matrix = getQuant() ? cast<RankedTensorType>(*getValues()) : typeOf(0);

@@ -77,6 +77,8 @@ PanelCode panelCode(QuantFormat format) {
 
 /// The blocks that a kernel reads the dequantised weight `op` in; null where it is widened to f32 instead.
 BlocksAttr blocksOf(DequantOp op, WeightOrder order) {
+  if (op.getFormat().getFormat() == QuantFormat::TernaryDict)
+    return {};
   auto typeOf = [](Value value) { return value ? cast<RankedTensorType>(value.getType()) : RankedTensorType(); };
   FailureOr<QuantLayout> layout =
       QuantLayout::get({op.getFormat(), typeOf(op.getPayload()), typeOf(op.getScales()), typeOf(op.getZeros()), typeOf(op.getResult())},
@@ -130,8 +132,6 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
                             << ": packing a weight that is computed is not supported yet; expected a moe.weight_ref or a moe.dequant of some";
     if (op.getUp() && (weight.quant != up.quant || weight.parts.size() != up.parts.size()))
       return op.emitError() << describeOp(op) << ": gate and up weights that are quantised differently are not supported yet";
-    if (weight.quant && weight.quant.getFormat() == QuantFormat::TernaryDict)
-      return op.emitError() << describeOp(op) << ": packing weights of format ternary_dict is not supported yet";
     SmallVector<Attribute> from;
     for (WeightRefOp reference : llvm::concat<WeightRefOp>(weight.parts, up.parts)) {
       if (!symbols.lookup<WeightOp>(reference.getWeight()))
@@ -227,7 +227,9 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     BlocksAttr blocks;
     if (auto dequant = values.getDefiningOp<DequantOp>()) {
       blocks = blocksOf(dequant, order);
-      element = Float32Type::get(context);
+      // Package decodes what has no blocks. The two values of a ternary row are often bf16 and then stay so.
+      const bool narrow = quant.getFormat() == QuantFormat::TernaryDict && cast<ShapedType>(dequant.getScales().getType()).getElementType().isBF16();
+      element = narrow ? Type(BFloat16Type::get(context)) : Type(Float32Type::get(context));
     }
     const auto type = blocks ? RankedTensorType::get({shape.experts, shape.panels, blocks.panelBytes(shape.depth)}, IntegerType::get(context, 8))
                              : RankedTensorType::get({shape.experts, shape.panels, shape.depth, panelColumns}, element);

@@ -2,6 +2,7 @@
 #include "Routing.h"
 
 #include "moe/IR/Layers.h"
+#include "moe/IR/Sizes.h"
 
 using namespace mlir;
 
@@ -115,36 +116,7 @@ Routing::Values Routing::routine(Operation *op, Value items, ArrayRef<Value> inp
 }
 
 Value Routing::capacity(CapacityAttr rule, Value tokens, Value choices, Value experts) {
-  LoopWriter w(builder, tokens.getLoc());
-  Value base = rule.getBase() == CapacityBase::Tokens ? tokens : multiply(tokens, choices);
-  Value denominator = w.index(rule.getDenominator());
-  if (rule.getPreCeil())
-    base = w.divUp(base, experts);
-  else
-    denominator = w.mul(denominator, experts);
-  Value numerator = w.mul(base, w.index(rule.getNumerator()));
-  Value quotient = w.div(numerator, denominator);
-  switch (rule.getRounding()) {
-  case Rounding::Floor:
-    break;
-  case Rounding::Ceil:
-    quotient = w.divUp(numerator, denominator);
-    break;
-  case Rounding::HalfEven: {
-    Value twice = w.mul(w.rem(numerator, denominator), w.index(2));
-    Value isOdd = w.eq(w.rem(quotient, w.index(2)), w.index(1));
-    Value up = w.either(w.gt(twice, denominator), w.both(w.eq(twice, denominator), isOdd));
-    quotient = w.select(up, w.add(quotient, w.index(1)), quotient);
-    break;
-  }
-  }
-  if (rule.getTimesK())
-    quotient = w.mul(quotient, choices);
-  quotient = w.max(quotient, w.index(rule.getMinimum()));
-  if (rule.getMaximum() != 0)
-    quotient = w.min(quotient, w.index(rule.getMaximum()));
-  const Value multiple = w.index(rule.getMultipleOf());
-  return rule.getMultipleOf() == 1 ? quotient : w.mul(w.divUp(quotient, multiple), multiple);
+  return slotsPerExpert(builder, tokens.getLoc(), rule, tokens, choices, experts);
 }
 
 void forColumns(LoopWriter &w, Value count, llvm::function_ref<void(Value, int64_t)> body) {

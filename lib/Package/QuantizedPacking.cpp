@@ -20,8 +20,8 @@ constexpr int64_t blockDepth = 1024;
 class PanelWriter {
 public:
   PanelWriter(WeightOp op, const PanelPlan &plan, ArrayRef<QuantizedSource> sources, ByteSink sink)
-      : plan(plan), blocks(op.getBlocksAttr()), outIn(op.getOrder().value_or(WeightOrder::OutIn) == WeightOrder::OutIn), sources(sources),
-        sink(sink) {}
+      : plan(plan), blocks(op.getBlocksAttr()), outIn(op.getOrder().value_or(WeightOrder::OutIn) == WeightOrder::OutIn),
+        narrow(cast<RankedTensorType>(op.getType()).getElementType().isBF16()), sources(sources), sink(sink) {}
 
   /// False once the sink fails.
   bool write() {
@@ -47,7 +47,7 @@ private:
 
   const PanelPlan &plan;
   const BlocksAttr blocks;
-  const bool outIn;
+  const bool outIn, narrow;
   const ArrayRef<QuantizedSource> sources;
   const ByteSink sink;
   std::vector<uint8_t> buffer;
@@ -56,15 +56,20 @@ private:
 } // namespace
 
 bool PanelWriter::writeFloats(int64_t e, int64_t p) {
+  const int64_t bytes = narrow ? 2 : sizeof(float);
   for (int64_t k0 = 0; k0 < plan.depth; k0 += blockDepth) {
     const int64_t count = std::min(blockDepth, plan.depth - k0);
-    buffer.assign(count * panelWidth * sizeof(float), 0);
+    buffer.assign(count * panelWidth * bytes, 0);
     for (int64_t c = 0; c < panelWidth; ++c) {
       const auto [number, column] = plan.sourceColumn(p, c);
       for (int64_t k = 0; column >= 0 && k < count; ++k) {
         const auto [row, inRow] = rowColumn(column, k0 + k);
         const float value = sources[number].value(e, row, inRow);
-        std::memcpy(buffer.data() + (k * panelWidth + c) * sizeof(float), &value, sizeof(float));
+        uint32_t bits;
+        std::memcpy(&bits, &value, sizeof(bits));
+        if (narrow) // exact: the values are bf16
+          bits >>= 16;
+        std::memcpy(buffer.data() + (k * panelWidth + c) * bytes, &bits, bytes);
       }
     }
     if (!sink(buffer))
@@ -178,6 +183,17 @@ static LogicalResult checkBlocks(WeightOp op, const PanelPlan &plan, ArrayRef<Qu
   return success();
 }
 
+/// Do panels of floats hold the values of the sources? All in f32; those of bf16 in bf16.
+static LogicalResult checkFloats(WeightOp op, ArrayRef<QuantizedSource> sources) {
+  const Type element = cast<RankedTensorType>(op.getType()).getElementType();
+  const bool narrow = element.isBF16() && llvm::all_of(sources, [](const QuantizedSource &source) {
+    return source.layout().format == QuantFormat::TernaryDict && source.scaleType().isBF16();
+  });
+  if (!element.isF32() && !narrow)
+    return packingError(op) << "expected panels of f32, found " << op.getType();
+  return success();
+}
+
 LogicalResult packQuantized(WeightOp op, ArrayRef<WeightData> parts, ByteSink sink) {
   FailureOr<std::vector<QuantizedSource>> sources = openSources(op, parts);
   if (failed(sources))
@@ -186,8 +202,8 @@ LogicalResult packQuantized(WeightOp op, ArrayRef<WeightData> parts, ByteSink si
   const FailureOr<PanelPlan> plan = planPanels(op, types);
   if (failed(plan))
     return failure();
-  if (op.getBlocksAttr() ? failed(checkBlocks(op, *plan, *sources)) : !cast<RankedTensorType>(op.getType()).getElementType().isF32())
-    return op.getBlocksAttr() ? LogicalResult(failure()) : LogicalResult(packingError(op) << "expected panels of f32, found " << op.getType());
+  if (op.getBlocksAttr() ? failed(checkBlocks(op, *plan, *sources)) : failed(checkFloats(op, *sources)))
+    return failure();
   return success(PanelWriter(op, *plan, *sources, sink).write());
 }
 

@@ -2,6 +2,8 @@
 // integers) and of the product with the scale.
 #include "QuantizedSource.h"
 
+#include "TernaryDictionary.h"
+
 #include "llvm/ADT/APFloat.h"
 
 #include <cmath>
@@ -37,15 +39,23 @@ float readFloat(Type type, const uint8_t *bytes) {
 
 FailureOr<QuantizedSource> QuantizedSource::get(QuantAttr quant, RankedTensorType values, ArrayRef<WeightData> parts,
                                                 llvm::function_ref<InFlightDiagnostic()> error) {
-  if (parts.size() != 2 && parts.size() != 3)
-    return error() << "expected payload, scales and maybe zero points, found " << parts.size() << " parts";
-  const RankedTensorType zeros = parts.size() == 3 ? parts[2].type : RankedTensorType();
-  FailureOr<QuantLayout> layout = QuantLayout::get({quant, parts[0].type, parts[1].type, zeros, values}, error);
+  if (!isPartCount(quant.getFormat(), parts.size()))
+    return error() << "expected payload, scales and what " << stringifyQuantFormat(quant.getFormat()) << " has besides, found " << parts.size()
+                   << " parts";
+  auto typeOf = [&](size_t part) { return part < parts.size() ? parts[part].type : RankedTensorType(); };
+  FailureOr<QuantLayout> layout = QuantLayout::get({quant, typeOf(0), typeOf(1), typeOf(2), values, typeOf(3)}, error);
   if (failed(layout))
     return failure();
   QuantizedSource source;
   source.place = *layout;
   source.parts.assign(parts.begin(), parts.end());
+  if (layout->format == QuantFormat::TernaryDict) {
+    FailureOr<std::vector<uint8_t>> digits = decodeTernary({parts[0].bytes, parts[2].bytes, parts[3].bytes}, layout->outers * layout->rows,
+                                                           layout->columns, error);
+    if (failed(digits))
+      return failure();
+    source.digits = std::make_shared<const std::vector<uint8_t>>(std::move(*digits));
+  }
   return source;
 }
 
@@ -83,6 +93,11 @@ float QuantizedSource::zero(int64_t scaleIndex) const {
 }
 
 float QuantizedSource::value(int64_t outer, int64_t row, int64_t column) const {
+  if (digits) {
+    const int64_t line = outer * place.rows + row;
+    const uint8_t digit = (*digits)[line * place.columns + column];
+    return digit == 0 ? 0.0f : scale(2 * line + digit - 1);
+  }
   const int64_t scaleIndex = place.scaleIndex(outer, row, column);
   return scale(scaleIndex) * (number(code(outer, row, column)) - zero(scaleIndex));
 }

@@ -13,7 +13,8 @@ float readFloat(mlir::Type type, const uint8_t *bytes);
 /// One quantised weight. The bytes of its parts must outlive it.
 class QuantizedSource {
 public:
-  /// `parts` are payload, scales and maybe zero points of a weight of type `values`. Misfits are reported through `error`.
+  /// `parts` are payload, scales and maybe zero points and codebook of a weight of type `values`. Misfits are reported through `error`. Strings
+  /// of ternary_dict are decoded here, all of them.
   static mlir::FailureOr<QuantizedSource> get(QuantAttr quant, mlir::RankedTensorType values, llvm::ArrayRef<WeightData> parts,
                                               llvm::function_ref<mlir::InFlightDiagnostic()> error);
 
@@ -41,7 +42,9 @@ private:
   }
 
   QuantLayout place;
-  llvm::SmallVector<WeightData, 3> parts;
+  llvm::SmallVector<WeightData, 4> parts;
+  /// ternary_dict: the digit of each element.
+  std::shared_ptr<const std::vector<uint8_t>> digits;
 };
 
 } // namespace moe

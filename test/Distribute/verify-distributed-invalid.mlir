@@ -11,3 +11,9 @@ func.func @sharded(%x: tensor<8x64xf32>) -> tensor<8x64xf32> {
   %0 = shard.shard %x to %s : tensor<8x64xf32>
   return %0 : tensor<8x64xf32>
 }
+
+func.func @exchanged(%x: tensor<8x64xf32>) -> tensor<8x64xf32> {
+  // expected-error @below {{op 'moe.all_to_all' is left after the distribute stage}}
+  %0 = moe.all_to_all %x group("experts") : tensor<8x64xf32> -> tensor<8x64xf32>
+  return %0 : tensor<8x64xf32>
+}

@@ -305,6 +305,46 @@ func.func @quant_c2(%p: tensor<64x96xi8>, %s: tensor<64xf32>) {
 
 // -----
 
+func.func @dequant_c7_payload(%p: tensor<?xi32>, %s: tensor<64x2xf32>, %z: tensor<65xi32>, %b: tensor<131072xi32>) {
+  // expected-error @below {{expected a payload that is a vector of 16-bit integers (ternary_dict), got 'tensor<?xi32>'}}
+  %a = moe.dequant %p scales(%s : tensor<64x2xf32>) zeros(%z : tensor<65xi32>) codebook(%b : tensor<131072xi32>) <format = ternary_dict> : tensor<?xi32> -> tensor<64x96xf32>
+  return
+}
+
+// -----
+
+func.func @dequant_c7_zeros(%p: tensor<?xi16>, %s: tensor<64x2xf32>, %z: tensor<64xi32>, %b: tensor<131072xi32>) {
+  // expected-error @below {{expected zeros that are a vector of 65 i32 (ternary_dict), got 'tensor<64xi32>'}}
+  %a = moe.dequant %p scales(%s : tensor<64x2xf32>) zeros(%z : tensor<64xi32>) codebook(%b : tensor<131072xi32>) <format = ternary_dict> : tensor<?xi16> -> tensor<64x96xf32>
+  return
+}
+
+// -----
+
+func.func @dequant_c7_starts(%p: tensor<?xi16>, %s: tensor<64x2xf32>, %z: tensor<64xi32>, %b: tensor<131072xi32>) {
+  // expected-error @below {{expected zeros that are a vector of 65 i32 (ternary_dict), got none}}
+  %a = moe.dequant %p scales(%s : tensor<64x2xf32>) codebook(%b : tensor<131072xi32>) <format = ternary_dict> : tensor<?xi16> -> tensor<64x96xf32>
+  return
+}
+
+// -----
+
+func.func @dequant_c7_scales(%p: tensor<?xi16>, %s: tensor<64xf32>, %z: tensor<65xi32>, %b: tensor<131072xi32>) {
+  // expected-error @below {{expected scales with the sizes of 'tensor<64x2xf32>' of f32, f16 or bf16 (ternary_dict), got 'tensor<64xf32>'}}
+  %a = moe.dequant %p scales(%s : tensor<64xf32>) zeros(%z : tensor<65xi32>) codebook(%b : tensor<131072xi32>) <format = ternary_dict> : tensor<?xi16> -> tensor<64x96xf32>
+  return
+}
+
+// -----
+
+func.func @dequant_c7_codebook(%p: tensor<?xi16>, %s: tensor<64x2xf32>, %z: tensor<65xi32>, %b: tensor<131074xi32>) {
+  // expected-error @below {{expected a codebook that is a vector of 2 to 131072 32-bit integers, two for each string (ternary_dict), got 'tensor<131074xi32>'}}
+  %a = moe.dequant %p scales(%s : tensor<64x2xf32>) zeros(%z : tensor<65xi32>) codebook(%b : tensor<131074xi32>) <format = ternary_dict> : tensor<?xi16> -> tensor<64x96xf32>
+  return
+}
+
+// -----
+
 func.func @layer_c1(%g: tensor<8x96x64xf32>, %d: tensor<8x64x96xf32>, %y: tensor<6x64xf32>, %l: tensor<5x8xf32>) {
   // expected-error @below {{expected dim 0 of logits to be 6 (tokens of x), got 5}}
   %a = moe.layer %y, %l gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x96xf32>) router(<function = softmax, k = 2, source = gather, norm = l1>) ffn(<activation = relu>) : tensor<6x64xf32>, tensor<5x8xf32> -> tensor<?x64xf32>

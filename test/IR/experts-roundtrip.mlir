@@ -39,8 +39,8 @@ func.func @dequant(%p: tensor<64x96xi8>, %q: tensor<64x48xui8>, %s: tensor<64xf3
   %a3 = moe.dequant %q scales(%e : tensor<64x3xi8>) <format = mxfp4> : tensor<64x48xui8> -> tensor<64x96xf32>
   // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64x2xf32>) <format = nf4, group_size = 64> : tensor<64x48xui8> -> tensor<64x96xf32>
   %a4 = moe.dequant %q scales(%n : tensor<64x2xf32>) <format = nf4, group_size = 64> : tensor<64x48xui8> -> tensor<64x96xf32>
-  // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64xf32>) zeros(%{{[^ ,:)]+}} : tensor<65xi32>) codebook(%{{[^ ,:)]+}} : tensor<131072xi32>) <format = ternary_dict> : tensor<?xi16> -> tensor<64x96xf32>
-  %a5 = moe.dequant %t scales(%s : tensor<64xf32>) zeros(%u : tensor<65xi32>) codebook(%l : tensor<131072xi32>) <format = ternary_dict> : tensor<?xi16> -> tensor<64x96xf32>
+  // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64x2xf32>) zeros(%{{[^ ,:)]+}} : tensor<65xi32>) codebook(%{{[^ ,:)]+}} : tensor<131072xi32>) <format = ternary_dict> : tensor<?xi16> -> tensor<64x96xf32>
+  %a5 = moe.dequant %t scales(%n : tensor<64x2xf32>) zeros(%u : tensor<65xi32>) codebook(%l : tensor<131072xi32>) <format = ternary_dict> : tensor<?xi16> -> tensor<64x96xf32>
   // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<64x6xf8E4M3FN>) <format = nvfp4> : tensor<64x48xui8> -> tensor<64x96xf32>
   %a6 = moe.dequant %q scales(%n16 : tensor<64x6xf8E4M3FN>) <format = nvfp4> : tensor<64x48xui8> -> tensor<64x96xf32>
   // CHECK: moe.dequant %{{[^ ,:)]+}} scales(%{{[^ ,:)]+}} : tensor<2x96xf32>) <format = int4_group, group_size = 32, axis = -2> : tensor<64x96xi4> -> tensor<64x96xf32>

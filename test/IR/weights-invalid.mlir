@@ -170,6 +170,13 @@ moe.weight @w : tensor<1x2x96x32xf32> packed(panel32) from([@q]) order(out_in) g
 
 // -----
 
+moe.weight @q : tensor<64xui16> source(#moe.file<"m.onnx", offset = 0, length = 128>)
+// weight-c6
+// expected-error @below {{expected 4 weights in from (gate none, dequantised), got 3}}
+moe.weight @w : tensor<1x2x96x32xf32> packed(panel32) from([@q, @q, @q]) order(out_in) gate(none) dequant(<format = ternary_dict>, tensor<64x96xf32>)
+
+// -----
+
 // weight-c10
 // expected-error @below {{expected dequant, with a type, only where it is packed in panels}}
 moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>) dequant(<format = int8_channel>, tensor<64x96xf32>)

@@ -4,11 +4,21 @@
 
 include "mlir/Pass/PassBase.td"
 
-def VerifyDistributed : Pass<"moe-verify-distributed", "::mlir::ModuleOp"> {
-  let summary = "states what distribute leaves behind: no op of the shard dialect";
+def DistributeLocalExchange : Pass<"moe-distribute-local-exchange"> {
+  let summary = "moe.all_to_all within one rank is its buffer";
   let description = [{
-    An error for each `shard.*` op that is left. On one machine the stage has
-    nothing else to do. Changes nothing.
+    On one machine a group has one rank, which sends everything to itself: uses of
+    the result read the buffer, with its type. Counts that speak of more than one
+    rank are an error that names the op.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def VerifyDistributed : Pass<"moe-verify-distributed", "::mlir::ModuleOp"> {
+  let summary = "states what distribute leaves behind: no op of the shard dialect, no exchange";
+  let description = [{
+    An error for each `shard.*` op and each `moe.all_to_all` that is left. Changes
+    nothing.
   }];
 }
 

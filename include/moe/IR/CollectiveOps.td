@@ -8,7 +8,8 @@ def Moe_AllToAllOp : Moe_Op<"all_to_all", [AttrSizedOperandSegments]> {
   let summary = "sends blocks of rows to every rank of a group and receives theirs";
   let description = [{
     Without counts the buffer is split evenly along `split_dim`. With counts,
-    `send[r]` rows go to rank r and `receive[r]` rows come from it.
+    `send[r]` rows go to rank r and `receive[r]` rows come from it. A group of one
+    rank sends all to itself: the result is the buffer.
 
     Constraints:
     - all_to_all-c1: `send` and `receive` are both given or neither, and have one
@@ -18,7 +19,8 @@ def Moe_AllToAllOp : Moe_Op<"all_to_all", [AttrSizedOperandSegments]> {
     - all_to_all-c4: the result has the buffer's rank and element type, and its
       sizes; with counts the size of `split_dim` may differ.
 
-    Lifespan: created by distribute, a call of the runtime after codegen.
+    Lifespan: created by distribute or written by hand. On one machine distribute
+    takes it out; across ranks it is not supported yet.
 
     Example:
     ```mlir

@@ -4,7 +4,7 @@
 
 include "moe/IR/MoeOpBase.td"
 
-def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments]> {
+def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments, Moe_ReifiesSizes]> {
   let summary = "every expert's computation on its rows";
   let description = [{
     `rows` is R×H (ragged, expert e has rows offset[e] to offset[e+1]) or
@@ -97,8 +97,15 @@ def Moe_DequantOp : Moe_Op<"dequant", [Pure, AttrSizedOperandSegments]> {
     one factor per group; bytes stand for 2^(byte - 127). `zeros` holds the zero
     points, as floats or as codes (packed like the payload, along the last dim of
     the scales); absent, they are 0 for signed codes, else 2^(bits - 1).
-    ternary_dict: `payload` holds the codes of strings, `zeros` the first code of
-    each row, `scales` the (lo, hi) of each row, `codebook` the strings.
+
+    ternary_dict (QMoE, Frantar, Alistarh 2023): an element is 0, lo or hi of its
+    row, as the digit 0, 1 or 2 says. `payload` holds 16-bit codes of strings of
+    digits, row after row; `zeros` the number of the first code of each row and,
+    last, that of all codes; `scales` the (lo, hi) of each row; `codebook` two words
+    for each string: its number of pairs of digits in the low 4 bits of both, then
+    4 bits for each pair, seven in the first word and seven in the second, the
+    first digit in the lower 2. A row's strings have as many pairs as the row
+    begins; the second digit of an odd row's last pair means nothing.
 
     Constraints:
     - dequant-c1: `scales` is given.
@@ -112,6 +119,11 @@ def Moe_DequantOp : Moe_Op<"dequant", [Pure, AttrSizedOperandSegments]> {
       fp8_block: with the last two divided. It has floats, or bytes for mxfp4.
     - dequant-c6: `zeros` has the sizes of `scales`, or those but the last, which
       is the bytes of a row's codes.
+    - dequant-c7: ternary_dict instead of c4 to c6: `payload` is a vector of 16-bit
+      integers; `zeros` is given, a vector of i32, one longer than there are rows
+      of the result in all; `scales` has the result's sizes with 2 for the last, of
+      floats of at least 16 bits; `codebook` is a vector of 32-bit integers, two for
+      each of 1 to 65536 strings.
     - quant-c1: bits of the format are 8 for int8_channel, int8_group and
       fp8_block, 2 for int2_group, 4 for the others; 0 says the same.
     - quant-c2: group_size is not negative; positive for fp8_block and nf4, 0 or
@@ -119,7 +131,8 @@ def Moe_DequantOp : Moe_Op<"dequant", [Pure, AttrSizedOperandSegments]> {
     - quant-c3: axis is -1 or -2.
 
     Lifespan: created by raise or written by hand. Those that a grouped_matmul
-    reads are gone when lower has packed the weights, others after fuse.
+    reads are gone when lower has packed the weights, others after fuse. Kernels
+    read ternary_dict decoded, as bf16 or f32: package decodes it.
 
     Example:
     ```mlir
@@ -136,7 +149,7 @@ def Moe_DequantOp : Moe_Op<"dequant", [Pure, AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
-def Moe_LayerOp : Moe_Op<"layer", [Pure, AttrSizedOperandSegments]> {
+def Moe_LayerOp : Moe_Op<"layer", [Pure, AttrSizedOperandSegments, Moe_ReifiesSizes]> {
   let summary = "a whole dropless MoE layer; sugar for score, select, weigh, slots, dispatch, experts, combine";
   let description = [{
     `x` is T×H, `logits` T×E. Weights as in `moe.experts`. Gone after the first

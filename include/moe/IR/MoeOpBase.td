@@ -17,6 +17,9 @@ def Moe_I1Vector : 1DTensorOf<[I1]>;
 def Moe_FloatMatrix : 2DTensorOf<[F32, F16, BF16]>;
 def Moe_FloatTensor : RankedTensorOf<[F32, F16, BF16]>;
 
+// Says the sizes of its results as index arithmetic on its operands.
+def Moe_ReifiesSizes : DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>;
+
 // A value that is a tensor until bufferization and a memref after it.
 def Moe_TensorOrMemRef : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
 

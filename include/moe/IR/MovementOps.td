@@ -4,7 +4,7 @@
 
 include "moe/IR/MoeOpBase.td"
 
-def Moe_DispatchOp : Moe_Op<"dispatch", [Pure]> {
+def Moe_DispatchOp : Moe_Op<"dispatch", [Pure, Moe_ReifiesSizes]> {
   let summary = "copies token rows into their experts' slots";
   let description = [{
     `x` is T×H. Ragged: the result is R×H, row slot[n] = x[token[n]]. Padded:
@@ -36,7 +36,7 @@ def Moe_DispatchOp : Moe_Op<"dispatch", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Moe_CombineOp : Moe_Op<"combine", [Pure]> {
+def Moe_CombineOp : Moe_Op<"combine", [Pure, Moe_ReifiesSizes]> {
   let summary = "weighted sum of expert outputs per token, in f32, in ascending expert id";
   let description = [{
     y[t] = Σ weights[n]·rows[slot[n]] over the kept assignments of t. A token
@@ -67,6 +67,7 @@ def Moe_CombineOp : Moe_Op<"combine", [Pure]> {
     attr-dict `:` type($rows) `,` type($token) `,` type($expert) `,` type($slot) `,` type($keep) `,` type($weights) `->` type($result)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 #endif // MOE_IR_MOVEMENT_OPS_TD

@@ -19,13 +19,19 @@ bool isIntegerFormat(QuantFormat format);
 /// The number that a code of a format of small floats or of a table stands for; exact in f32. `code` has storedBits bits.
 float codeValue(QuantFormat format, unsigned code);
 
-/// Types of a quantised weight's parts; `zeros` may be null.
+/// Types of a quantised weight's parts; `zeros` may be null, `codebook` is null but for ternary_dict.
 struct QuantTypes {
   QuantAttr quant;
   mlir::RankedTensorType payload, scales, zeros;
   /// Of the dequantised weight: rank at least 2, sizes static.
   mlir::RankedTensorType result;
+  mlir::RankedTensorType codebook = {};
 };
+
+/// How many parts a quantised weight may have: payload, scales and, where there are, zeros and codebook.
+inline bool isPartCount(QuantFormat format, size_t count) {
+  return format == QuantFormat::TernaryDict ? count == 4 : count == 2 || count == 3;
+}
 
 /// An element of the weight is (outer, row, column): the last two dims of the result, and all before them as one.
 struct QuantLayout {
@@ -45,8 +51,8 @@ struct QuantLayout {
   /// Scales in a line of the last dim of `scales`, and codes of zero points in the line that belongs to it.
   int64_t scaleLine = 1, zeroLine = 1;
 
-  /// The layout that the types say. Where they do not fit each other (dequant-c4 to dequant-c6, quant-c1 to quant-c3), reports
-  /// through `error`. Not for ternary_dict, whose rows have any length.
+  /// The layout that the types say. Where they do not fit each other (dequant-c4 to dequant-c7, quant-c1 to quant-c3), reports
+  /// through `error`. Of ternary_dict only format, outers, rows and columns: where a row's codes lie is data.
   static mlir::FailureOr<QuantLayout> get(const QuantTypes &types, llvm::function_ref<mlir::InFlightDiagnostic()> error);
 
   /// The zero point of integer formats without zero points.

@@ -7,7 +7,7 @@
 
 include "moe/IR/MoeOpBase.td"
 
-def Moe_NoiseOp : Moe_Op<"noise", [Pure]> {
+def Moe_NoiseOp : Moe_Op<"noise", [Pure, Moe_ReifiesSizes]> {
   let summary = "counter-based noise: the same seed gives the same numbers on every target";
   let description = [{
     Philox4x32-10 with key = seed and counter = offset + element index, both
@@ -38,7 +38,7 @@ def Moe_NoiseOp : Moe_Op<"noise", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Moe_ScoreOp : Moe_Op<"score", [Pure, AttrSizedOperandSegments]> {
+def Moe_ScoreOp : Moe_Op<"score", [Pure, AttrSizedOperandSegments, Moe_ReifiesSizes]> {
   let summary = "logits to scores and choice scores, in f32";
   let description = [{
     With a = z/τ and b = (z + noise)/τ: `scores` = f(b) if the noise reaches
@@ -84,7 +84,7 @@ def Moe_ScoreOp : Moe_Op<"score", [Pure, AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
-def Moe_SelectOp : Moe_Op<"select", [Pure, AttrSizedOperandSegments]> {
+def Moe_SelectOp : Moe_Op<"select", [Pure, AttrSizedOperandSegments, Moe_ReifiesSizes]> {
   let summary = "picks (token, expert) pairs; ties go to the lowest index";
   let description = [{
     `choice` is T×E. Mode `table` reads `ids` (T) and `table` (V×K) instead.
@@ -101,9 +101,21 @@ def Moe_SelectOp : Moe_Op<"select", [Pure, AttrSizedOperandSegments]> {
     where there are fewer tokens. Groups: a group's score is the sum of its top_r
     greatest, the keep best groups stay. balanced_exact: each expert gets T/E
     tokens (the first T mod E experts one more) such that the sum of choices is
-    greatest; balanced_auction: the sum is at most T·epsilon less. What the
-    choice of a token that is not `valid` is, does not matter to others; an id that
-    is no row of the table gives nothing valid.
+    greatest. What the choice of a token that is not `valid` is, does not matter to
+    others; an id that is no row of the table gives nothing valid.
+
+    balanced_auction gives experts as many tokens, by the auction of BASE layers
+    (Lewis et al. 2021, as fairseq runs it), in f32. In each round an expert that is
+    to get n tokens bids on the n of greatest value - choice less what was paid
+    so far - the value less that of its next token (nothing where there is none),
+    plus epsilon; on what it holds from the round before, just epsilon. The highest
+    bid wins a token and is added to its price; equal values and bids go to the
+    lowest index. To its holder a token counts as the greatest choice of all if it was
+    won in the first 100 rounds, later as the plain choice. It ends when every token
+    has a bid. Within those 100 rounds the sum was then never more than T·epsilon
+    below the greatest in all that was tried; after them it is balanced, no more.
+    Where 1000 rounds do not end it, the assignment is that of balanced_exact.
+    Choices that are not finite count as the least that is.
 
     Constraints:
     - select-c1: mode table has `ids` and `table` and no `choice`; other modes
@@ -144,9 +156,10 @@ def Moe_SelectOp : Moe_Op<"select", [Pure, AttrSizedOperandSegments]> {
     (`valid` `(` $valid^ `:` type($valid) `)`)? attr-dict `->` type($token) `,` type($expert) `,` type($rank) `,` type($valid_out) `,` type($kth)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
-def Moe_AssignOp : Moe_Op<"assign", [Pure]> {
+def Moe_AssignOp : Moe_Op<"assign", [Pure, Moe_ReifiesSizes]> {
   let summary = "the assignment list of given expert indices";
   let description = [{
     `indices` is T×K: the experts that an ordinary graph has chosen. N = T·K,
@@ -172,7 +185,7 @@ def Moe_AssignOp : Moe_Op<"assign", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Moe_FilterOp : Moe_Op<"filter", [Pure]> {
+def Moe_FilterOp : Moe_Op<"filter", [Pure, Moe_ReifiesSizes]> {
   let summary = "drops assignments by a value: threshold, or a coin with given uniforms";
   let description = [{
     greater_than keeps value > theta; bernoulli keeps u < min(1, value/theta).
@@ -201,9 +214,10 @@ def Moe_FilterOp : Moe_Op<"filter", [Pure]> {
     attr-dict `:` type($token) `,` type($expert) `,` type($rank) `,` type($valid) `,` type($value) `->` type($result)
   }];
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
-def Moe_WeighOp : Moe_Op<"weigh", [Pure]> {
+def Moe_WeighOp : Moe_Op<"weigh", [Pure, Moe_ReifiesSizes]> {
   let summary = "combine weights of the assignments, in f32";
   let description = [{
     `scores` is T×E (logits for softmax_selected and sparse_mixer). Only valid
@@ -245,9 +259,10 @@ def Moe_WeighOp : Moe_Op<"weigh", [Pure]> {
     attr-dict `:` type($scores) `,` type($token) `,` type($expert) `,` type($rank) `,` type($valid) `->` type($weights)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
-def Moe_SlotsOp : Moe_Op<"slots", [Pure]> {
+def Moe_SlotsOp : Moe_Op<"slots", [Pure, Moe_ReifiesSizes]> {
   let summary = "gives assignments their slots: who fits, where, and how many per expert";
   let description = [{
     Valid assignments, sorted by `order` and `priority`, are numbered within

@@ -4,7 +4,7 @@
 
 include "moe/IR/MoeOpBase.td"
 
-def Moe_StatsOp : Moe_Op<"stats", [Pure]> {
+def Moe_StatsOp : Moe_Op<"stats", [Pure, Moe_ReifiesSizes]> {
   let summary = "fraction of assignments f and mean score P of each expert";
   let description = [{
     f[e] counts assignments (first choices or all) before any drop, divided by

@@ -13,8 +13,8 @@ def Moe_WeightOp : Moe_Op<"weight",
     no source of its own: `packing` names the layout, `from` the weights that
     it is made of (two for `gate_up16` of separate tensors), `order` and `gate`
     how to read those. With `dequant` each of them is quantised: `from` names its
-    payload, its scales and, where it has some, its zero points, one after the
-    other, and the type is that of its values. `section` and `offset` are its
+    payload, its scales and, where it has some, its zero points and its codebook,
+    one after the other, and the type is that of its values. `section` and `offset` are its
     place in `model.weights`; the lower stage gives them.
 
     Constraints:
@@ -26,7 +26,8 @@ def Moe_WeightOp : Moe_Op<"weight",
     - weight-c5: `from` is given exactly where it is packed, `order` and `gate`
       exactly where it is packed in panels (not plain: that only converts).
     - weight-c6: packing panel32 has gate none, gate_up16 another; `from` names
-      two weights for separate, else one; with `dequant`, two or three for each.
+      two weights for separate, else one; with `dequant`, two or three for each,
+      four where it is ternary_dict.
     - weight-c7: a type packed in panels is E×P×K×32 of f32, f16 or bf16, with
       `blocks` E×P×B of i8, B the bytes of a panel.
     - weight-c8: `section` and `offset` are both given or neither; not negative,
@@ -35,7 +36,7 @@ def Moe_WeightOp : Moe_Op<"weight",
       rank 2 (E is 1) or 3, whose E, K and number of panels are those of the
       packed type; for plain, of its sizes.
     - weight-c10: `dequant` is given only where it is packed in panels; the parts
-      fit each other and the type of the values (dequant-c4 to dequant-c6 of
+      fit each other and the type of the values (dequant-c4 to dequant-c7 of
       `moe.dequant`), which weight-c9 speaks of then.
     - weight-c11: `blocks` is given only with `dequant`.
 

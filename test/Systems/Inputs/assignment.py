@@ -146,6 +146,38 @@ def base_layers_inference(i, w):
     return base_output(i, w, [top_k(row, 1)[0] for row in i["affinity"]])
 
 
+def permutation(random, shape, sizes):
+    """Of all tokens of the case: the same one for `order` and, inverted, for `inverse`."""
+    return np.random.default_rng(sizes["tokens"]).permutation(int(np.prod(shape))).reshape(shape)
+
+
+def accept_exchange(got, i, w):
+    if got["greedy"].tobytes() != got["plain"].tobytes():
+        return "the greedy result differs once it has been shuffled and exchanged"
+    affinity = i["x"].reshape(-1, 24)[i["order"].ravel()] @ w["centroids"].T
+    for group, rows in enumerate(np.split(affinity, 2)):
+        problem = accept_balanced(0.0)({"chosen": got[f"chosen{group}"]}, {"affinity": rows}, w)
+        if problem:
+            return f"group {group}: {problem}"
+    return None
+
+
+@system("base-layers-exchange", tokens=(0, 3, 6, 12), accept=accept_exchange,
+        inputs={"order": permutation, "inverse": lambda *case: np.argsort(permutation(*case).ravel())})
+def base_layers_exchange(i, w, got):
+    x, order = i["x"].reshape(-1, 24), i["order"].ravel()
+    expert = mlp(w["up"], w["down"], relu)
+    affinity = x @ w["centroids"].T
+
+    def mixed(chosen):
+        return x + mixture(x, [[(e, sigmoid(affinity[t, e]))] for t, e in enumerate(chosen)], expert)
+
+    greedy = mixed([top_k(row, 1)[0] for row in affinity])
+    chosen = np.empty(len(x), int)
+    chosen[order] = np.concatenate([got["chosen0"], got["chosen1"]])
+    return {"plain": greedy, "greedy": greedy, "balanced": mixed(chosen), "chosen0": got["chosen0"], "chosen1": got["chosen1"]}
+
+
 @system("dense-to-sparse", inputs={"gumbel": lambda random, shape, _: random.gumbel(size=shape)},
         vectors=[("t0 at temperature 2", {"x": np.ones((1, 24)), "logits": F1[:1], "gumbel": np.zeros((1, 4))},
                   {"gates": [VECTORS["dts t0"]["T2"]], "count": [1, 1, 1, 1]})])

@@ -173,7 +173,9 @@ def keep_top_k(i, w):
             "cv_loss": importance.var() / (importance.mean() ** 2 + 1e-10)}
 
 
-@system("switch-bf16", tolerance=2e-2)
+@system("switch-bf16", tolerances={"output": 2**-8})
 def switch_bf16(i, w):
     scores = softmax(i["x"] @ w["router"].T)
-    return {"output": mixture(i["x"], route(scores, scores, 1), mlp(w["up"], w["down"], relu))}
+    routing = route(scores, scores, 1)
+    keep, _ = claim_slots(routing, 4, 5 * len(routing) // (4 * 4))
+    return {"output": mixture(i["x"], drop(routing, keep), mlp(w["up"], w["down"], relu)), "scores": scores, "keep": flat(keep, bool)}

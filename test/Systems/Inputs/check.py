@@ -17,7 +17,8 @@ import tempfile
 
 import numpy as np
 
-DTYPES = {"f32": np.float32, "f64": np.float64, "i64": np.int64, "i32": np.int32, "i8": np.int8, "ui8": np.uint8, "i1": np.bool_}
+DTYPES = {"f32": np.float32, "f64": np.float64, "i64": np.int64, "i32": np.int32, "i8": np.int8, "ui8": np.uint8, "i1": np.bool_,
+          "ui16": np.uint16, "ui32": np.uint32}
 
 
 @dataclasses.dataclass
@@ -51,6 +52,8 @@ def weights_of(text):
 
 def interface_of(text):
     """(inputs, outputs) of @main."""
+    for alias, meaning in re.findall(r"^(!\w+) = (tensor<\S+>)$", text, re.M):
+        text = re.sub(alias + r"\b", meaning, text)
     main = re.search(r"func\.func @main\((.*?)\n", text, re.S).start()
     signature = text[main : text.index(" {\n", main)]
     tensors = []
@@ -87,17 +90,19 @@ def as_float64(values):
     return {name: value if value.dtype.kind in "iub" else value.astype(np.float64) for name, value in values.items()}
 
 
-def moe_run(folder, inputs, threads):
-    """The outputs of the artifact, by name."""
+def moe_run(folder, inputs, outputs, threads):
+    """The outputs of the artifact, by name. In .npy files bfloat16 is its bits, as uint16."""
+    bfloat16 = {t.name: dtype_of(t.dtype) for t in outputs if t.dtype == "bf16"}
     with tempfile.TemporaryDirectory(dir=".") as scratch:
         command = ["moe-run", folder, "--threads", str(threads), "--output-dir", scratch]
         for name, value in inputs.items():
-            np.save(f"{scratch}/{name}.in.npy", value)
+            np.save(f"{scratch}/{name}.in.npy", value.view(np.uint16) if value.dtype.kind == "V" else value)
             command += ["--input", f"{name}={scratch}/{name}.in.npy"]
         result = subprocess.run(command, capture_output=True, text=True, timeout=120)
         if result.returncode != 0:
             raise SystemExit(f"moe-run ended with {result.returncode}: {result.stderr.strip()}")
-        return {path.stem: np.load(path) for path in pathlib.Path(scratch).glob("*.npy") if not path.name.endswith(".in.npy")}
+        values = {path.stem: np.load(path) for path in pathlib.Path(scratch).glob("*.npy") if not path.name.endswith(".in.npy")}
+        return {name: value.view(bfloat16.get(name, value.dtype)) for name, value in values.items()}
 
 
 def compare(case, name, got, want, tolerance):
@@ -129,7 +134,7 @@ def run(path, system):
         cases.append((f"vector {name}", given, published))
     problems = []
     for case, given, published in cases:
-        got, again = moe_run("model", given, 1), moe_run("model", given, 3)
+        got, again = moe_run("model", given, outputs, 1), moe_run("model", given, outputs, 3)
         problems += [f"{case}: {name} differs between 1 and 3 threads" for name in got if got[name].tobytes() != again[name].tobytes()]
         wide = as_float64(given)
         if system.accept:
@@ -137,7 +142,7 @@ def run(path, system):
         want = system.oracle(wide, weights, *([got] if system.accept else [])) | published
         missing = {t.name for t in outputs} ^ want.keys()
         assert not missing, f"{case}: the oracle and @main do not agree on the outputs: {missing}"
-        problems += [compare(case, name, got[name], want[name], system.tolerance) for name in want]
+        problems += [compare(case, name, got[name], want[name], system.tolerances.get(name, system.tolerance)) for name in want]
     problems = [problem for problem in problems if problem]
     if problems:
         raise SystemExit("\n".join(problems))

@@ -19,7 +19,8 @@ F1 = np.log(P1)
 class System:
     """oracle(inputs, weights) -> outputs. `sizes`: the sizes of the symbols in each random case. `inputs` and `weights` make the values that
     are not normal numbers. `vectors`: (name, inputs, published outputs) on top of the oracle's own. `accept(outputs, inputs, weights)` says what
-    is wrong with outputs that may be one of several right ones; the oracle then takes the outputs as a third argument."""
+    is wrong with outputs that may be one of several right ones; the oracle then takes the outputs as a third argument. `tolerances` are those of
+    outputs that have their own."""
 
     oracle: object
     sizes: list
@@ -28,6 +29,7 @@ class System:
     vectors: list = dataclasses.field(default_factory=list)
     accept: object = None
     tolerance: float = 1e-5
+    tolerances: dict = dataclasses.field(default_factory=dict)
 
 
 SYSTEMS = {}

@@ -2,6 +2,7 @@
 
 import assignment
 import capacity
+import compression
 import decoders
 import dense
 import losses

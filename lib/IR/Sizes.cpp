@@ -1,0 +1,235 @@
+// Sizes of results as index arithmetic: slots per expert, and ReifyRankedShapedTypeOpInterface of the routing, movement and expert ops. A size
+// that the operands do not say (slots of an op other than moe.slots) stays unknown. Like the lowering, a ragged result has the greatest number
+// of rows that the lists allow.
+#include "moe/IR/Sizes.h"
+
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+using namespace mlir;
+
+namespace moe {
+
+Value slotsPerExpert(OpBuilder &b, Location loc, CapacityAttr rule, Value tokens, Value choices, Value experts) {
+  auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(b, loc, value).getResult(); };
+  auto divUp = [&](Value x, Value y) { return b.createOrFold<arith::CeilDivUIOp>(loc, x, y); };
+  auto multiply = [&](Value x, Value y) { return b.createOrFold<arith::MulIOp>(loc, x, y); };
+  Value base = rule.getBase() == CapacityBase::Tokens ? tokens : multiply(tokens, choices);
+  Value denominator = index(rule.getDenominator());
+  if (rule.getPreCeil())
+    base = divUp(base, experts);
+  else
+    denominator = multiply(denominator, experts);
+  Value numerator = multiply(base, index(rule.getNumerator()));
+  Value slots;
+  switch (rule.getRounding()) {
+  case Rounding::Floor:
+    slots = b.createOrFold<arith::DivSIOp>(loc, numerator, denominator);
+    break;
+  case Rounding::Ceil:
+    slots = divUp(numerator, denominator);
+    break;
+  case Rounding::HalfEven: {
+    Value down = b.createOrFold<arith::DivSIOp>(loc, numerator, denominator);
+    Value twice = multiply(b.createOrFold<arith::RemSIOp>(loc, numerator, denominator), index(2));
+    Value isOdd = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, b.createOrFold<arith::RemSIOp>(loc, down, index(2)), index(1));
+    Value above = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, twice, denominator);
+    Value half = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, twice, denominator);
+    Value up = arith::OrIOp::create(b, loc, above, arith::AndIOp::create(b, loc, half, isOdd));
+    slots = arith::SelectOp::create(b, loc, up, arith::AddIOp::create(b, loc, down, index(1)), down);
+    break;
+  }
+  }
+  if (rule.getTimesK())
+    slots = multiply(slots, choices);
+  slots = b.createOrFold<arith::MaxSIOp>(loc, slots, index(rule.getMinimum()));
+  if (rule.getMaximum() != 0)
+    slots = b.createOrFold<arith::MinSIOp>(loc, slots, index(rule.getMaximum()));
+  const int64_t multiple = rule.getMultipleOf();
+  return multiple == 1 ? slots : multiply(divUp(slots, index(multiple)), index(multiple));
+}
+
+namespace {
+
+/// Writes sizes before an op.
+struct SizeWriter {
+  OpBuilder &b;
+  Location loc;
+
+  OpFoldResult sizeOf(Value tensor, int64_t dim) { return tensor::getMixedSize(b, loc, tensor, dim); }
+  Value valueOf(OpFoldResult size) { return getValueOrCreateConstantIndexOp(b, loc, size); }
+  Value size(Value tensor, int64_t dim) { return valueOf(sizeOf(tensor, dim)); }
+  OpFoldResult constant(int64_t value) { return b.getIndexAttr(value); }
+
+  OpFoldResult multiply(OpFoldResult x, OpFoldResult y) {
+    const std::optional<int64_t> first = getConstantIntValue(x), second = getConstantIntValue(y);
+    if (first && second)
+      return constant(*first * *second);
+    if (first == 1)
+      return y;
+    return second == 1 ? x : OpFoldResult(b.createOrFold<arith::MulIOp>(loc, valueOf(x), valueOf(y)));
+  }
+
+  SmallVector<OpFoldResult> sizesOf(Value tensor) { return tensor::getMixedSizes(b, loc, tensor); }
+};
+
+/// K of a select on side token.
+OpFoldResult choicesOf(SizeWriter &w, SelectOp op) {
+  if (op.getMode() == SelectMode::Table)
+    return w.sizeOf(op.getTable(), 1);
+  return op.getMode() == SelectMode::All ? w.sizeOf(op.getChoice(), 1) : w.constant(op.getK());
+}
+
+/// Tokens and choices per token of a list; null where the op that made it does not say (no select or assign; choices of side expert).
+struct ListSizes {
+  Value tokens, choices;
+};
+
+ListSizes sizesOfList(SizeWriter &w, Value list) {
+  if (auto assign = list.getDefiningOp<AssignOp>())
+    return {w.size(assign.getIndices(), 0), w.size(assign.getIndices(), 1)};
+  auto select = list.getDefiningOp<SelectOp>();
+  if (!select)
+    return {};
+  const Value source = select.getMode() == SelectMode::Table ? Value(select.getIds()) : Value(select.getChoice());
+  return {w.size(source, 0), select.getSide() == SelectSide::Expert ? Value() : w.valueOf(choicesOf(w, select))};
+}
+
+/// Rows that hold the ragged slots, or those of one padded expert, of the op that made `slot`; null where that is not known.
+OpFoldResult rowsOfSlots(SizeWriter &w, Value slot) {
+  auto op = slot.getDefiningOp<SlotsOp>();
+  if (!op)
+    return {};
+  if (op.getLayout() == SlotLayout::Ragged) {
+    const OpFoldResult length = w.sizeOf(op.getToken(), 0);
+    const int64_t padding = op.getExperts() * (op.getPadTo() - 1);
+    if (padding == 0)
+      return length;
+    return w.b.createOrFold<arith::AddIOp>(w.loc, w.valueOf(length), w.valueOf(w.constant(padding)));
+  }
+  const ListSizes list = sizesOfList(w, op.getToken());
+  const CapacityAttr rule = *op.getCapacity();
+  if (!list.tokens || (!list.choices && (rule.getBase() == CapacityBase::Assignments || rule.getTimesK())))
+    return {};
+  const Value choices = list.choices ? list.choices : w.valueOf(w.constant(1)), experts = w.valueOf(w.constant(op.getExperts()));
+  if (!op.getGroupSize())
+    return slotsPerExpert(w.b, w.loc, rule, list.tokens, choices, experts);
+  const Value groupSize = w.valueOf(w.constant(*op.getGroupSize()));
+  const Value inGroup = w.b.createOrFold<arith::MinSIOp>(w.loc, list.tokens, groupSize);
+  return w.multiply(w.b.createOrFold<arith::CeilDivUIOp>(w.loc, list.tokens, groupSize),
+                    slotsPerExpert(w.b, w.loc, rule, inGroup, choices, experts));
+}
+
+} // namespace
+
+//===-- The ops -----------------------------------------------------------===//
+
+LogicalResult NoiseOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SmallVector<OpFoldResult> sizes;
+  auto given = getSizes().begin();
+  for (int64_t size : getResult().getType().getShape())
+    sizes.push_back(ShapedType::isDynamic(size) ? OpFoldResult(*given++) : builder.getIndexAttr(size));
+  shapes = {sizes};
+  return success();
+}
+
+LogicalResult ScoreOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  const SmallVector<OpFoldResult> sizes = SizeWriter{builder, getLoc()}.sizesOf(getLogits());
+  shapes = {sizes, sizes};
+  return success();
+}
+
+LogicalResult SelectOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  const OpFoldResult tokens = w.sizeOf(getMode() == SelectMode::Table ? Value(getIds()) : Value(getChoice()), 0);
+  OpFoldResult length;
+  if (getSide() == SelectSide::Expert) {
+    const Value experts = w.size(getChoice(), 1), choices = w.valueOf(w.constant(getK()));
+    length = w.multiply(experts, slotsPerExpert(builder, getLoc(), *getCapacity(), w.valueOf(tokens), choices, experts));
+  } else {
+    length = w.multiply(tokens, choicesOf(w, *this));
+  }
+  shapes.assign(4, {length});
+  shapes.push_back({tokens, w.constant(2)});
+  return success();
+}
+
+LogicalResult AssignOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  shapes.assign(4, {w.multiply(w.sizeOf(getIndices(), 0), w.sizeOf(getIndices(), 1))});
+  return success();
+}
+
+LogicalResult FilterOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  shapes = {SizeWriter{builder, getLoc()}.sizesOf(getValid())};
+  return success();
+}
+
+LogicalResult WeighOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  shapes = {SizeWriter{builder, getLoc()}.sizesOf(getToken())};
+  return success();
+}
+
+LogicalResult SlotsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  const int64_t experts = getExperts();
+  shapes.assign(2, w.sizesOf(getToken()));
+  shapes.push_back({w.constant(experts)});
+  shapes.push_back({w.constant(experts + 1)});
+  return success();
+}
+
+LogicalResult DispatchOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  const OpFoldResult rows = rowsOfSlots(w, getSlot()), columns = w.sizeOf(getX(), 1);
+  if (getLayout() == SlotLayout::Ragged) {
+    shapes = {{rows, columns}};
+    return success();
+  }
+  const int64_t offsets = getOffset().getType().getDimSize(0);
+  OpFoldResult experts = w.constant(offsets - 1);
+  if (ShapedType::isDynamic(offsets))
+    experts = builder.createOrFold<arith::SubIOp>(getLoc(), w.size(getOffset(), 0), w.valueOf(w.constant(1)));
+  shapes = {{experts, rows, columns}};
+  return success();
+}
+
+/// The columns of the product with `down`.
+static OpFoldResult columnsOf(SizeWriter &w, Value down, WeightOrder order) { return w.sizeOf(down, order == WeightOrder::OutIn ? 1 : 2); }
+
+LogicalResult ExpertsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  SmallVector<OpFoldResult> sizes = w.sizesOf(getRows());
+  if (getDown())
+    sizes.back() = columnsOf(w, getDown(), getOrder());
+  else // What a region yields is known where its type is static.
+    sizes.back() = ShapedType::isDynamic(getResult().getType().getShape().back()) ? OpFoldResult()
+                                                                                   : w.constant(getResult().getType().getShape().back());
+  shapes = {sizes};
+  return success();
+}
+
+LogicalResult LayerOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  shapes = {{w.sizeOf(getX(), 0), columnsOf(w, getDown(), getOrder())}};
+  return success();
+}
+
+LogicalResult CombineOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  shapes = {{getTokens(), w.sizeOf(getRows(), getRows().getType().getRank() - 1)}};
+  return success();
+}
+
+LogicalResult StatsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  SmallVector<OpFoldResult> sizes = {w.sizeOf(getScores(), 1)};
+  if (getGroupSize()) {
+    const Value groupSize = w.valueOf(w.constant(*getGroupSize()));
+    sizes.insert(sizes.begin(), builder.createOrFold<arith::CeilDivUIOp>(getLoc(), w.size(getScores(), 0), groupSize));
+  }
+  shapes = {sizes, sizes};
+  return success();
+}
+
+} // namespace moe

@@ -1,0 +1,194 @@
+// Sizes of results as index arithmetic on the operands: what is asked for here no longer asks the op.
+// RUN: moe-opt %s --resolve-ranked-shaped-type-result-dims --canonicalize --cse | FileCheck %s
+
+!list = tensor<?xi32>
+!mask = tensor<?xi1>
+!scores = tensor<?x?xf32>
+!kth = tensor<?x?xf32>
+
+// CHECK-LABEL: func.func @noise
+// CHECK-NEXT: return %arg2
+func.func @noise(%seed: i64, %offset: i64, %n: index) -> index {
+  %c0 = arith.constant 0 : index
+  %x = moe.noise normal seed(%seed) offset(%offset) sizes(%n) : tensor<?x8xf32>
+  %d = tensor.dim %x, %c0 : tensor<?x8xf32>
+  return %d : index
+}
+
+// CHECK-LABEL: func.func @score
+// CHECK: %[[T:.+]] = tensor.dim %arg0, %c0
+// CHECK: %[[E:.+]] = tensor.dim %arg0, %c1
+// CHECK: return %[[T]], %[[E]]
+func.func @score(%z: !scores) -> (index, index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %s, %c = moe.score softmax %z : !scores -> !scores, !scores
+  %T = tensor.dim %s, %c0 : !scores
+  %E = tensor.dim %c, %c1 : !scores
+  return %T, %E : index, index
+}
+
+// CHECK-LABEL: func.func @top_k
+// CHECK: %[[T:.+]] = tensor.dim %arg0, %c0
+// CHECK: %[[N:.+]] = arith.muli %[[T]], %c3
+// CHECK: return %[[N]], %[[N]], %[[T]], %c2
+func.func @top_k(%c: !scores) -> (index, index, index, index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %t, %e, %r, %v, %k = moe.select top_k %c : !scores {k = 3 : i64} -> !list, !list, !list, !mask, !kth
+  %a = tensor.dim %t, %c0 : !list
+  %b = tensor.dim %v, %c0 : !mask
+  %d = tensor.dim %k, %c0 : !kth
+  %f = tensor.dim %k, %c1 : !kth
+  return %a, %b, %d, %f : index, index, index, index
+}
+
+// CHECK-LABEL: func.func @all
+// CHECK: %[[T:.+]] = tensor.dim %arg0, %c0
+// CHECK: %[[E:.+]] = tensor.dim %arg0, %c1
+// CHECK: %[[N:.+]] = arith.muli %[[T]], %[[E]]
+// CHECK: return %[[N]]
+func.func @all(%c: !scores) -> index {
+  %c0 = arith.constant 0 : index
+  %t, %e, %r, %v, %k = moe.select all %c : !scores -> !list, !list, !list, !mask, !kth
+  %a = tensor.dim %t, %c0 : !list
+  return %a : index
+}
+
+// CHECK-LABEL: func.func @table
+// CHECK: %[[T:.+]] = tensor.dim %arg0, %c0
+// CHECK: %[[N:.+]] = arith.muli %[[T]], %c2
+// CHECK: return %[[N]]
+func.func @table(%ids: !list, %table: tensor<?x2xi32>) -> index {
+  %c0 = arith.constant 0 : index
+  %t, %e, %r, %v, %k = moe.select table ids(%ids : !list) table(%table : tensor<?x2xi32>) {k = 2 : i64} -> !list, !list, !list, !mask, !kth
+  %a = tensor.dim %t, %c0 : !list
+  return %a : index
+}
+
+// E experts take ceil(2·T / E) tokens each.
+// CHECK-LABEL: func.func @expert_side
+// CHECK-DAG: %[[T:.+]] = tensor.dim %arg0, %c0
+// CHECK-DAG: %[[E:.+]] = tensor.dim %arg0, %c1
+// CHECK: %[[D:.+]] = arith.muli %[[T]], %c2
+// CHECK: %[[C:.+]] = arith.ceildivui %[[D]], %[[E]]
+// CHECK: %[[M:.+]] = arith.maxsi %[[C]], %c0
+// CHECK: %[[N:.+]] = arith.muli %[[E]], %[[M]]
+// CHECK: return %[[N]]
+func.func @expert_side(%c: !scores) -> index {
+  %c0 = arith.constant 0 : index
+  %t, %e, %r, %v, %k = moe.select top_k %c : !scores
+      {side = #moe<select_side expert>, capacity = #moe.capacity<base = tokens, numerator = 2, denominator = 1, rounding = ceil>}
+      -> !list, !list, !list, !mask, !kth
+  %a = tensor.dim %t, %c0 : !list
+  return %a : index
+}
+
+// CHECK-LABEL: func.func @assign
+// CHECK: %[[T:.+]] = tensor.dim %arg0, %c0
+// CHECK: %[[N:.+]] = arith.muli %[[T]], %c2
+// CHECK: return %[[N]]
+func.func @assign(%i: tensor<?x2xi64>) -> index {
+  %c0 = arith.constant 0 : index
+  %t, %e, %r, %v = moe.assign %i : tensor<?x2xi64> -> !list, !list, !list, !mask
+  %a = tensor.dim %e, %c0 : !list
+  return %a : index
+}
+
+// CHECK-LABEL: func.func @lists
+// CHECK-DAG: %[[N:.+]] = tensor.dim %arg1, %c0
+// CHECK-DAG: %[[V:.+]] = tensor.dim %arg4, %c0
+// CHECK: return %[[V]], %[[N]], %[[N]], %c5
+func.func @lists(%s: !scores, %t: !list, %e: !list, %r: !list, %v: !mask, %value: tensor<?xf32>) -> (index, index, index, index) {
+  %c0 = arith.constant 0 : index
+  %kept = moe.filter greater_than %t, %e, %r, %v value(%value) {theta = 0.5 : f64} : !list, !list, !list, !mask, tensor<?xf32> -> !mask
+  %w = moe.weigh gather %s, %t, %e, %r, %v : !scores, !list, !list, !list, !mask -> tensor<?xf32>
+  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64} : !list, !list, !list, !mask -> !list, !mask, !list, !list
+  %a = tensor.dim %kept, %c0 : !mask
+  %b = tensor.dim %w, %c0 : tensor<?xf32>
+  %c = tensor.dim %slot, %c0 : !list
+  %d = tensor.dim %offset, %c0 : !list
+  return %a, %b, %c, %d : index, index, index, index
+}
+
+// Blocks of 16 need 4 · 15 rows more at most.
+// CHECK-LABEL: func.func @ragged
+// CHECK: %[[T:.+]] = tensor.dim %arg1, %c0
+// CHECK: %[[N:.+]] = arith.muli %[[T]], %c2
+// CHECK: %[[R:.+]] = arith.addi %[[N]], %c60
+// CHECK: %[[H:.+]] = tensor.dim %arg0, %c1
+// CHECK: return %[[R]], %[[H]], %arg2, %[[H]]
+func.func @ragged(%x: tensor<?x?xf32>, %c: !scores, %T: index) -> (index, index, index, index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %t, %e, %r, %v, %k = moe.select top_k %c : !scores {k = 2 : i64} -> !list, !list, !list, !mask, !kth
+  %w = moe.weigh gather %c, %t, %e, %r, %v : !scores, !list, !list, !list, !mask -> tensor<?xf32>
+  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64, pad_to = 16 : i64}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
+  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %offset : tensor<?x?xf32>, !list, !list, !list, !mask, tensor<5xi32> -> tensor<?x?xf32>
+  %y = moe.combine %rows, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x?xf32>, !list, !list, !list, !mask, tensor<?xf32> -> tensor<?x?xf32>
+  %a = tensor.dim %rows, %c0 : tensor<?x?xf32>
+  %b = tensor.dim %rows, %c1 : tensor<?x?xf32>
+  %d = tensor.dim %y, %c0 : tensor<?x?xf32>
+  %f = tensor.dim %y, %c1 : tensor<?x?xf32>
+  return %a, %b, %d, %f : index, index, index, index
+}
+
+// CHECK-LABEL: func.func @padded
+// CHECK: %[[T:.+]] = tensor.dim %arg1, %c0
+// CHECK: %[[N:.+]] = arith.muli %[[T]], %c5
+// CHECK: %[[Q:.+]] = arith.divsi %[[N]], %c16
+// CHECK: %[[C:.+]] = arith.maxsi %[[Q]], %c4
+// CHECK: return %c4, %[[C]], %[[C]], %c24
+func.func @padded(%x: tensor<?x8xf32>, %c: !scores, %w1: tensor<4x10x8xf32>, %w2: tensor<4x24x10xf32>) -> (index, index, index, index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %t, %e, %r, %v, %k = moe.select top_k %c : !scores {k = 1 : i64} -> !list, !list, !list, !mask, !kth
+  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64, layout = #moe<slot_layout padded>,
+      capacity = #moe.capacity<base = tokens, numerator = 5, denominator = 4, rounding = floor, minimum = 4>}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
+  %rows = moe.dispatch padded %x, %t, %e, %slot, %keep, %offset : tensor<?x8xf32>, !list, !list, !list, !mask, tensor<5xi32> -> tensor<?x?x8xf32>
+  %y = moe.experts %rows, %offset gate(%w1 : tensor<4x10x8xf32>) down(%w2 : tensor<4x24x10xf32>) {ffn = #moe.ffn<activation = relu>}
+      : tensor<?x?x8xf32>, tensor<5xi32> -> tensor<?x?x?xf32>
+  %a = tensor.dim %rows, %c0 : tensor<?x?x8xf32>
+  %b = tensor.dim %rows, %c1 : tensor<?x?x8xf32>
+  %d = tensor.dim %y, %c1 : tensor<?x?x?xf32>
+  %f = tensor.dim %y, %c2 : tensor<?x?x?xf32>
+  return %a, %b, %d, %f : index, index, index, index
+}
+
+// Slots that come from elsewhere say nothing of the rows: the question stays.
+// CHECK-LABEL: func.func @unknown_slots
+// CHECK: %[[R:.+]] = moe.dispatch
+// CHECK: tensor.dim %[[R]], %c0
+func.func @unknown_slots(%x: tensor<?x8xf32>, %t: !list, %slot: !list, %keep: !mask, %offset: tensor<5xi32>) -> index {
+  %c0 = arith.constant 0 : index
+  %rows = moe.dispatch ragged %x, %t, %t, %slot, %keep, %offset : tensor<?x8xf32>, !list, !list, !list, !mask, tensor<5xi32> -> tensor<?x8xf32>
+  %a = tensor.dim %rows, %c0 : tensor<?x8xf32>
+  return %a : index
+}
+
+// CHECK-LABEL: func.func @stats
+// CHECK: %[[T:.+]] = tensor.dim %arg0, %c0
+// CHECK: %[[G:.+]] = arith.ceildivui %[[T]], %c32
+// CHECK: return %[[G]]
+func.func @stats(%s: !scores, %t: !list, %e: !list, %r: !list, %v: !mask) -> index {
+  %c0 = arith.constant 0 : index
+  %f, %p = moe.stats %s, %t, %e, %r, %v {group_size = 32 : i64} : !scores, !list, !list, !list, !mask -> tensor<?x?xf32>, tensor<?x?xf32>
+  %a = tensor.dim %p, %c0 : tensor<?x?xf32>
+  return %a : index
+}
+
+// CHECK-LABEL: func.func @layer
+// CHECK: %[[T:.+]] = tensor.dim %arg0, %c0
+// CHECK: return %[[T]], %c24
+func.func @layer(%x: tensor<?x8xf32>, %z: tensor<?x4xf32>, %w1: tensor<4x10x8xf32>, %w2: tensor<4x24x10xf32>) -> (index, index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %y = moe.layer %x, %z gate(%w1 : tensor<4x10x8xf32>) down(%w2 : tensor<4x24x10xf32>)
+      router(<function = softmax, k = 2, source = gather, norm = l1>) ffn(<activation = relu>) : tensor<?x8xf32>, tensor<?x4xf32> -> tensor<?x?xf32>
+  %a = tensor.dim %y, %c0 : tensor<?x?xf32>
+  %b = tensor.dim %y, %c1 : tensor<?x?xf32>
+  return %a, %b : index, index
+}
