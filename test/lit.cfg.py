@@ -32,7 +32,8 @@ config.substitutions.append(("%runtime-archive", os.path.join(config.moe_build_r
 config.substitutions.append(("%cc", config.c_compiler))
 config.substitutions.append(("%python", config.python or "python3"))
 
-# Tests that compare with the `onnx` package need it in the Python that runs them.
-if subprocess.run([config.python or "python3", "-c", "import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in ('onnx', 'ml_dtypes')))"],
-                  check=False).returncode == 0:
-    config.available_features.add("python-onnx")
+# Tests that compare with a package, or use it, need it in the Python that runs them.
+for feature, modules in {"python-onnx": ["onnx", "ml_dtypes"], "python-onnxruntime": ["onnx", "onnxruntime"], "python-mypy": ["mypy"]}.items():
+    check = f"import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in {modules}))"
+    if subprocess.run([config.python or "python3", "-c", check], check=False).returncode == 0:
+        config.available_features.add(feature)

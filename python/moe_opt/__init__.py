@@ -8,9 +8,12 @@
 on numpy's buffers through the C ABI (model.h).
 """
 
+from ._binding import IOBinding, OrtValue
 from ._compile import compile
 from ._errors import Diagnostic, Error
 from ._model import Model, TensorInfo, load
-from ._session import InferenceSession, NodeArg, SessionOptions
+from ._session import (ExecutionMode, GraphOptimizationLevel, InferenceSession, NodeArg, RunOptions, SessionOptions, get_available_providers,
+                       get_device)
 
-__all__ = ["Diagnostic", "Error", "InferenceSession", "Model", "NodeArg", "SessionOptions", "TensorInfo", "compile", "load"]
+__all__ = ["Diagnostic", "Error", "ExecutionMode", "GraphOptimizationLevel", "IOBinding", "InferenceSession", "Model", "NodeArg", "OrtValue", "RunOptions",
+           "SessionOptions", "TensorInfo", "compile", "get_available_providers", "get_device", "load"]

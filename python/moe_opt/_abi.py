@@ -2,6 +2,7 @@
 
 import ctypes
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ CPU = 1
 _CODES = {"i": 0, "u": 1, "f": 2, "b": 6}
 
 
-def dtype_of(array_dtype) -> DType:
+def dtype_of(array_dtype: Any) -> DType:
     """The ABI's element type of a numpy dtype; bfloat16 is the one of ml_dtypes. Raises TypeError for others."""
     array_dtype = np.dtype(array_dtype)
     if array_dtype.name == "bfloat16":
@@ -46,7 +47,7 @@ def dtype_of(array_dtype) -> DType:
     return DType(_CODES[array_dtype.kind], 8 * array_dtype.itemsize, 1)
 
 
-def numpy_dtype(dtype: DType):
+def numpy_dtype(dtype: DType) -> np.dtype:
     """The numpy dtype of an ABI element type."""
     if dtype.code == 4:
         import ml_dtypes
@@ -58,7 +59,7 @@ def numpy_dtype(dtype: DType):
     return np.dtype(f"{kind}{dtype.bits // 8}")
 
 
-def bind(library):
+def bind(library: Any) -> Any:
     """Declares the signatures of the functions of a loaded model.so."""
     signatures = {
         "moe_last_error": (c_char_p,),

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from typing import Any, Mapping, Optional, Union
+from typing import Any, List, Mapping, Optional, Union
 
 from ._errors import Error, parse_diagnostics
 from ._model import Model, load
@@ -51,7 +51,7 @@ def _write_model(model: Any, folder: str) -> str:
     return path
 
 
-def _start_compiler(command) -> str:
+def _start_compiler(command: List[str]) -> str:
     """Runs moe-compile; gives what it wrote on its standard error. Raises Error with its diagnostics."""
     result = subprocess.run(command, capture_output=True, text=True, errors="replace")
     text = result.stderr.strip()
@@ -65,14 +65,16 @@ def _start_compiler(command) -> str:
 
 def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.PathLike, None] = None, *, cpu_features: str = "host",
             activations: str = "auto", dims: Optional[Mapping[str, int]] = None, threads: int = 0) -> Model:
-    """Compiles a model and loads the artifact.
+    """Compiles a model and loads the artifact. Takes seconds to minutes, in a process of its own; other threads go on.
 
     model: path of an `.onnx` or `.mlir` file, an `onnx.ModelProto`, or the bytes of one. External data of a model that is not a file cannot be
         found: load such a model with its data, or give its path.
     output: folder of the artifact; without it the artifact is temporary and goes with the model (see `Model.save`).
-    cpu_features, activations, dims: as moe-compile's --cpu-features, --activations and --dim.
+    cpu_features: for which CPUs, as moe-compile's --cpu-features: "host", or names of ISA versions joined by ";" ("avx2;avx512").
+    activations: in which type products are computed, as moe-compile's --activations: "auto", "f32", "bf16".
+    dims: sizes of symbolic dims, by name; a dim that is not named stays open until a run.
     threads: as in `load`.
-    Raises Error with the compiler's diagnostics.
+    Raises Error with the compiler's diagnostics, TypeError for a model of another type.
     """
     scratch = tempfile.mkdtemp(prefix="moe-opt-")
     folder = os.path.join(scratch, "model") if output is None else os.fspath(output)

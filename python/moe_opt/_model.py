@@ -8,11 +8,12 @@ import json
 import os
 import shutil
 import threading
-from typing import Any, Dict, List, Mapping, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _abi
+from ._arrays import as_array
 from ._errors import Error
 from ._shared_object import check_shared_object
 
@@ -36,14 +37,6 @@ def load(folder: Union[str, os.PathLike], *, threads: int = 0, verify: bool = Fa
     Raises Error.
     """
     return Model(folder, threads, verify)
-
-
-def _as_array(value) -> np.ndarray:
-    """A dense numpy array in this machine's byte order, on the value's memory where it is one already; else a copy."""
-    if not isinstance(value, np.ndarray) and hasattr(value, "__dlpack__"):
-        value = np.from_dlpack(value)
-    array = np.asarray(value)
-    return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
 class Model:
@@ -94,11 +87,15 @@ class Model:
         """Copies the artifact to a folder that does not exist yet; `load` opens it there. Raises FileExistsError, OSError."""
         shutil.copytree(self.path, folder)
 
-    def __call__(self, *arrays: np.ndarray) -> Union[np.ndarray, Tuple[np.ndarray, ...]]:
+    @staticmethod
+    def load(folder: Union[str, os.PathLike], *, threads: int = 0, verify: bool = False) -> "Model":
+        """As the function `load` of the package."""
+        return load(folder, threads=threads, verify=verify)
+
+    def __call__(self, *arrays: Any) -> Union[np.ndarray, Tuple[np.ndarray, ...]]:
         """Runs the model on arrays in the order of `inputs`; gives its one output, or a tuple in the order of `outputs`.
 
-        An array is anything numpy takes without a copy: its own arrays, and what has `__dlpack__` on the CPU.
-        Raises Error as `run` does.
+        arrays: as the values of `run`. Raises Error as `run` does, and where the number of arrays is another.
         """
         if len(arrays) != len(self.inputs):
             names = ", ".join(info.name for info in self.inputs)
@@ -107,40 +104,69 @@ class Model:
         values = tuple(results[info.name] for info in self.outputs)
         return values[0] if len(values) == 1 else values
 
-    def run(self, inputs: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
-        """Runs the model on arrays by name; gives new arrays by name.
+    def run(self, inputs: Mapping[str, Any], outputs: Optional[Mapping[str, np.ndarray]] = None) -> Dict[str, np.ndarray]:
+        """Runs the model on arrays by name; gives arrays by name, in the order of `outputs`.
 
-        Element types must be the model's; memory may be in any order, of axes and of bytes. Raises Error ("bad_argument" for missing or unknown names, "bad_dtype", "bad_shape", ...).
+        inputs: an array for each of the model's inputs, of its element type and with sizes that fit its dims: numpy's, or any with `__dlpack__`
+            in the CPU's memory (torch, JAX). Dense row-major ones are read where they are; others are copied first.
+        outputs: arrays that receive outputs, by name: writable, dense, and of the shapes that the inputs' sizes give. They must not share memory
+            with an input. Outputs that are not named are new arrays.
+
+        The GIL is not held while the model computes; runs of one model take turns. Raises Error: "bad_argument" for missing or unknown names and
+        shared memory, "bad_dtype", "bad_shape", "no_memory". After an error no output has been written.
         """
         arrays = self._collect(inputs)
         tensors, keep = self._tensors(arrays)
-        outputs = (_abi.Tensor * len(self.outputs))()
+        raw = (_abi.Tensor * len(self.outputs))()
         shapes = [(ctypes.c_int64 * max(len(info.dims), 1))() for info in self.outputs]
-        for tensor, shape in zip(outputs, shapes):
+        for tensor, shape in zip(raw, shapes):
             tensor.shape = shape
         with self._lock:
-            self._check(self._library.moe_model_output_shapes(self._model, tensors, len(arrays), outputs, len(outputs)))
-            results = {}
-            for info, tensor, shape in zip(self.outputs, outputs, shapes):
-                array = np.empty(tuple(shape[: tensor.ndim]), info.dtype)
-                tensor.data = array.ctypes.data
-                results[info.name] = array
-            self._check(self._library.moe_context_run(self._context, tensors, len(arrays), outputs, len(outputs)))
+            self._check(self._library.moe_model_output_shapes(self._model, tensors, len(arrays), raw, len(raw)))
+            sizes = {info.name: tuple(shape[: tensor.ndim]) for info, tensor, shape in zip(self.outputs, raw, shapes)}
+            results = self._receivers(sizes, outputs or {})
+            for info, tensor in zip(self.outputs, raw):
+                tensor.data = results[info.name].ctypes.data
+            self._check(self._library.moe_context_run(self._context, tensors, len(arrays), raw, len(raw)))
         del keep
         return results
 
-    def _collect(self, inputs: Mapping[str, np.ndarray]):
+    def _receivers(self, shapes: Mapping[str, Tuple[int, ...]], given: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
+        """The array that receives each output: the one given, checked, or a new one."""
+        unknown = sorted(set(given) - set(shapes))
+        if unknown:
+            raise Error("bad_argument", f"unknown output {unknown[0]!r}; the model's outputs are {', '.join(shapes)}")
+        results = {}
+        for info in self.outputs:
+            shape, array = shapes[info.name], given.get(info.name)
+            what = f"output {info.name!r}"
+            if array is None:
+                array = np.empty(shape, info.dtype)
+            elif not isinstance(array, np.ndarray):
+                raise Error("bad_argument", f"{what}: expected an array of numpy, found {type(array).__name__}")
+            elif array.dtype != info.dtype:
+                raise Error("bad_dtype", f"{what}: expected {info.dtype}, found {array.dtype}")
+            elif array.shape != shape:
+                raise Error("bad_shape", f"{what}: expected the shape {list(shape)}, found {list(array.shape)}")
+            elif not (array.flags.c_contiguous and array.flags.writeable):
+                raise Error("bad_argument", f"{what}: expected a dense row-major array that can be written, found another")
+            results[info.name] = array
+        return results
+
+    def _collect(self, inputs: Mapping[str, Any]) -> List[np.ndarray]:
+        """The inputs in order, as dense arrays."""
         names = [info.name for info in self.inputs]
         unknown = sorted(set(inputs) - set(names))
         missing = [name for name in names if name not in inputs]
         if unknown or missing:
             parts = [f"unknown input {name!r}" for name in unknown] + [f"missing input {name!r}" for name in missing]
             raise Error("bad_argument", f"{', '.join(parts)}; the model's inputs are {', '.join(names)}")
-        return [_as_array(inputs[name]) for name in names]
+        return [as_array(inputs[name], f"input {name!r}") for name in names]
 
-    def _tensors(self, arrays):
+    def _tensors(self, arrays: Sequence[np.ndarray]) -> Tuple[Any, List[Any]]:
+        """The arrays as the C ABI's tensors, and what must live as long as these."""
         tensors = (_abi.Tensor * len(arrays))()
-        keep = [arrays]
+        keep: List[Any] = [arrays]
         for info, tensor, array in zip(self.inputs, tensors, arrays):
             try:
                 tensor.dtype = _abi.dtype_of(array.dtype)
@@ -151,7 +177,7 @@ class Model:
             keep.append(shape)
         return tensors, keep
 
-    def _describe(self, count, describe):
+    def _describe(self, count: Callable[..., int], describe: Callable[..., int]) -> List[_abi.TensorInfo]:
         infos = []
         for index in range(count(self._model)):
             info = _abi.TensorInfo()
@@ -160,16 +186,16 @@ class Model:
         return infos
 
     @staticmethod
-    def _info(raw, partners) -> TensorInfo:
+    def _info(raw: _abi.TensorInfo, partners: List[_abi.TensorInfo]) -> TensorInfo:
         dims = tuple(raw.dims[i].size if raw.dims[i].size >= 0 else raw.dims[i].symbol.decode() or "?" for i in range(raw.rank))
         pair = partners[raw.pair].name.decode() if raw.pair >= 0 else ""
         return TensorInfo(raw.name.decode(), _abi.numpy_dtype(raw.dtype), dims, pair)
 
-    def _check(self, status: int):
+    def _check(self, status: int) -> None:
         if status != 0:
             raise Error(self._library.moe_status_name(status).decode(), self._library.moe_last_error().decode(errors="replace"))
 
-    def __del__(self):
+    def __del__(self) -> None:
         library = getattr(self, "_library", None)
         if library is not None:
             library.moe_context_destroy(self._context)

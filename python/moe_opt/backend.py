@@ -9,7 +9,7 @@ decide sizes (a `shape` of Reshape, say), `prepare` waits: `run` then compiles f
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import onnx
@@ -47,7 +47,7 @@ class BackendRep(onnx.backend.base.BackendRep):
                 raise
             self._error = error
 
-    def _inputs(self):
+    def _inputs(self) -> List[onnx.ValueInfoProto]:
         """The inputs that a caller feeds, in order."""
         initializers = {tensor.name for tensor in self._proto.graph.initializer}
         return [value for value in self._proto.graph.input if value.name not in initializers]

@@ -60,7 +60,10 @@ void Console::progress(StringRef name, uint64_t done, uint64_t total) {
 
 void Console::diagnostic(StringRef line) {
   clearLine();
-  if (quiet && !line.starts_with("error"))
+  // A note belongs to the diagnostic before it.
+  if (!line.starts_with("note"))
+    lastWasError = line.starts_with("error");
+  if (quiet && !lastWasError)
     return;
   errs() << "moe-compile: " << line << "\n";
 }

@@ -25,7 +25,7 @@ private:
   void endStage();
 
   bool verbose, quiet, terminal;
-  bool lineOpen = false;
+  bool lineOpen = false, lastWasError = false;
   std::string stage;
   std::chrono::steady_clock::time_point stageStart, lastUpdate;
 };

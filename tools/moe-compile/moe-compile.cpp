@@ -46,7 +46,7 @@ cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of 
 cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds"), cl::init(600), cl::cat(category));
 cl::opt<std::string> workerFault("inject-worker-fault", cl::Hidden, cl::cat(category));
 cl::opt<bool> verbose("v", cl::desc("Name each stage and its time"), cl::cat(category));
-cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors"), cl::cat(category));
+cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors and their notes"), cl::cat(category));
 
 bool fail(const Twine &message) {
   errs() << "moe-compile: error: " << message << "\n";

@@ -126,7 +126,7 @@ class ErrorTest(unittest.TestCase):
         self.assertIn("not supported", errors[0].message)
 
     def test_survives_pickling(self):
-        error = moe_opt.Error("compile", "text", (moe_opt.Diagnostic("error", "text", "model.onnx", "n"),))
+        error = moe_opt.Error("compile", "text", (moe_opt.Diagnostic("error", "text", file="model.onnx", node="n", notes=("more",)),))
         copy = pickle.loads(pickle.dumps(error))
         self.assertEqual((copy.status, str(copy), copy.diagnostics), (error.status, str(error), error.diagnostics))
 
@@ -164,10 +164,6 @@ class SessionTest(unittest.TestCase):
         self.assertEqual(session.get_inputs()[0].shape, [2, 3])
         session.model.save(SCRATCH / "session")
         np.testing.assert_array_equal(moe_opt.InferenceSession(SCRATCH / "session").run(["z"], {"x": X, "y": Y})[0], X + Y)
-
-    def test_providers_without_the_cpu(self):
-        with self.assertRaisesRegex(moe_opt.Error, "expected CPUExecutionProvider among the providers, found CUDAExecutionProvider"):
-            moe_opt.InferenceSession(small_model(), providers=["CUDAExecutionProvider"])
 
 
 class BackendTest(unittest.TestCase):
