@@ -1,5 +1,6 @@
 // Turns planned linalg.matmul into the kernel that expert products use too. A product is a candidate because plan says so; one that the
 // kernel cannot do (transposed rows, a start other than zero) stays and is lowered as loops, with a remark.
+#include "Activations.h"
 #include "moe/Fuse/Passes.h"
 #include "moe/IR/Layers.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
@@ -119,11 +120,12 @@ struct FuseDenseProducts : impl::FuseDenseProductsBase<FuseDenseProducts> {
       auto type = cast<RankedTensorType>(constant.getType());
       out = tensor::EmptyOp::create(rewriter, op.getLoc(), type.getShape(), type.getElementType());
     }
+    const auto plan = op->getAttrOfType<PlanAttr>(planAttrName);
+    const Value rows = roundActivations(rewriter, op.getLoc(), op.getInputs()[0], plan);
     auto product = GroupedMatmulOp::create(
-        rewriter, op.getLoc(), op->getResultTypes()[0], op.getInputs()[0], /*rows=*/Value(), /*offsets=*/Value(), op.getInputs()[1],
+        rewriter, op.getLoc(), op->getResultTypes()[0], rows, /*rows=*/Value(), /*offsets=*/Value(), op.getInputs()[1],
         add.vector, /*up=*/Value(), /*up_bias=*/Value(), /*combine_rows=*/Value(), /*combine_weights=*/Value(), out, /*ffn=*/FfnAttr(),
-        *order, PackingFamily::Plain, /*columns=*/IntegerAttr(), /*origin=*/OriginAttr(), op->getAttrOfType<PlanAttr>(planAttrName),
-        /*blocks=*/BlocksAttr());
+        *order, PackingFamily::Plain, /*columns=*/IntegerAttr(), /*origin=*/OriginAttr(), plan, /*blocks=*/BlocksAttr());
     rewriter.replaceOp(op, product.getResults());
     if (add.vector) {
       if (add.reshape)

@@ -1,5 +1,6 @@
 // Experts of a layer that moe.route_permute could not express: their two products become kernels on rows where they lie. Expects
 // moe-fuse-route-permute before it, which takes all it can with gather and combine.
+#include "Activations.h"
 #include "moe/Fuse/Passes.h"
 #include "moe/IR/Layers.h"
 
@@ -25,8 +26,12 @@ public:
       rows = tensor::CollapseShapeOp::create(builder, loc, rows, joined());
       offset = paddedOffsets();
     }
-    Value hidden = product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), op.getPlanAttr());
-    Value result = product(hidden, offset, op.getDown(), op.getDownBias(), Value(), Value(), FfnAttr(), secondPlan());
+    const PlanAttr plan = op.getPlanAttr();
+    rows = roundActivations(builder, loc, rows, plan);
+    // The first product rounds what the second reads; the result is what the graph had.
+    Value hidden = product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), plan,
+                           activationElement(plan, type.getElementType()));
+    Value result = product(hidden, offset, op.getDown(), op.getDownBias(), Value(), Value(), FfnAttr(), secondPlan(), type.getElementType());
     if (padded)
       result = expand(result);
     const Type wanted = op.getResult().getType();
@@ -36,13 +41,13 @@ public:
 private:
   static SmallVector<ReassociationIndices> joined() { return {{0, 1}, {2}}; }
 
-  Value product(Value rows, Value offset, Value weight, Value bias, Value up, Value upBias, FfnAttr ffn, PlanAttr plan) {
-    auto rowsType = cast<RankedTensorType>(rows.getType());
+  Value product(Value rows, Value offset, Value weight, Value bias, Value up, Value upBias, FfnAttr ffn, PlanAttr plan,
+                Type element) {
     int64_t columns = cast<ShapedType>(weight.getType()).getDimSize(op.getOrder() == WeightOrder::OutIn ? 1 : 2);
     if (ffn && (ffn.getGate() == GateLayout::Halves || ffn.getGate() == GateLayout::Interleaved))
       columns /= 2;
     const SmallVector<OpFoldResult> sizes = {tensor::getMixedSize(builder, loc, rows, 0), builder.getIndexAttr(columns)};
-    const Value out = tensor::EmptyOp::create(builder, loc, sizes, rowsType.getElementType());
+    const Value out = tensor::EmptyOp::create(builder, loc, sizes, element);
     return GroupedMatmulOp::create(builder, loc, out.getType(), rows, /*rows=*/Value(), offset, weight, bias, up, upBias,
                                    /*combine_rows=*/Value(), /*combine_weights=*/Value(), out, ffn, op.getOrder(), PackingFamily::Plain,
                                    /*columns=*/IntegerAttr(), op.getOriginAttr(), plan, /*blocks=*/BlocksAttr())

@@ -1,5 +1,6 @@
 // Turns the chain of a dropless layer into the three kernels that compute it. Nothing is decided here: the plan of the experts goes along.
 // Before: the form that raise leaves, with plans. Ops of a layer that does not fit are left as they are, for moe-verify-fused to name.
+#include "Activations.h"
 #include "LayerChain.h"
 #include "moe/Fuse/Passes.h"
 #include "moe/IR/Layers.h"
@@ -53,8 +54,10 @@ private:
     int64_t columns = op.getGate().getType().getDimSize(outIn ? 1 : 2);
     if (op.getFfn()->getGate() == GateLayout::Halves || op.getFfn()->getGate() == GateLayout::Interleaved)
       columns /= 2;
-    const Value out = empty(loc, {slots, columns}, chain.dispatch.getX().getType().getElementType(), slotCount);
-    return GroupedMatmulOp::create(builder, loc, out.getType(), chain.dispatch.getX(), route.getResults()[0], route.getResults()[2],
+    // The first product rounds what the second reads.
+    const Value rows = roundActivations(builder, loc, chain.dispatch.getX(), op.getPlanAttr());
+    const Value out = empty(loc, {slots, columns}, cast<ShapedType>(rows.getType()).getElementType(), slotCount);
+    return GroupedMatmulOp::create(builder, loc, out.getType(), rows, route.getResults()[0], route.getResults()[2],
                                    op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), /*combine_rows=*/Value(),
                                    /*combine_weights=*/Value(), out, op.getFfnAttr(), op.getOrder(), PackingFamily::Plain,
                                    /*columns=*/IntegerAttr(), op.getOriginAttr(), op.getPlanAttr(), /*blocks=*/BlocksAttr());

@@ -127,22 +127,31 @@ static LogicalResult verifyWeight(GroupedMatmulOp op, ProductSizes &sizes) {
   const BlocksAttr blocks = op.getBlocksAttr();
   if (blocks && !packed)
     return op.emitOpError("expected blocks only where the weight is packed");
-  const int64_t found = weight.getRank(), wanted = blocks ? 3 : packed ? 4 : dense ? 2 : 3;
+  const bool paired = packed && !blocks && shaped(op.getX().getType()).getElementType().isBF16();
+  const int64_t found = weight.getRank(), wanted = blocks ? 3 : paired ? 5 : packed ? 4 : dense ? 2 : 3;
   const StringRef name = packed ? "a packed weight" : dense ? "a weight" : "a weight of experts";
-  if (failed(rank(op, name, op.getWeight().getType(), wanted, packed && dense && !blocks ? 3 : -1)))
+  if (failed(rank(op, name, op.getWeight().getType(), wanted, packed && dense && !blocks && !paired ? 3 : -1)))
     return failure();
   if (blocks ? !weight.getElementType().isInteger(8) : !isa<FloatType>(weight.getElementType()))
     return op.emitOpError("expected a weight of ") << (blocks ? "i8" : "floats") << ", got " << op.getWeight().getType();
-  if (packed && !blocks && failed(size(op, "weight", op.getWeight().getType(), found - 1, 32, "columns of a panel")))
+  if (paired && !weight.getElementType().isBF16())
+    return op.emitOpError("expected a packed weight of bf16 where x is, got ") << op.getWeight().getType();
+  if (packed && !blocks && failed(size(op, "weight", op.getWeight().getType(), paired ? 3 : found - 1, 32, "columns of a panel")))
+    return failure();
+  if (paired && failed(size(op, "weight", op.getWeight().getType(), 4, 2, "values of k of a pair")))
     return failure();
   const int64_t xColumns = shaped(op.getX().getType()).getDimSize(1);
   if (blocks && !ShapedType::isDynamic(xColumns) &&
       failed(size(op, "weight", op.getWeight().getType(), 2, blocks.panelBytes(xColumns), "bytes of a panel")))
     return failure();
   const bool outIn = packed || op.getOrder() == WeightOrder::OutIn;
-  const bool hasExperts = packed ? blocks || found == 4 : !dense;
+  const bool hasExperts = packed ? blocks || found >= 4 : !dense;
   sizes.experts = hasExperts ? weight.getDimSize(0) : 1;
-  sizes.depth = blocks ? xColumns : weight.getDimSize(packed ? found - 2 : found - (outIn ? 1 : 2));
+  // grouped_matmul-c4
+  if (paired && !ShapedType::isDynamic(xColumns) &&
+      failed(size(op, "weight", op.getWeight().getType(), 2, llvm::divideCeil(xColumns, int64_t(2)), "pairs of k for the columns of x")))
+    return failure();
+  sizes.depth = blocks || paired ? xColumns : weight.getDimSize(packed ? found - 2 : found - (outIn ? 1 : 2));
   // grouped_matmul-c4
   if (!agree(sizes.depth, shaped(op.getX().getType()).getDimSize(1)))
     return op.emitOpError("expected a weight for ") << shaped(op.getX().getType()).getDimSize(1) << " columns of x, got " << sizes.depth;
@@ -165,7 +174,7 @@ static LogicalResult verifyWeight(GroupedMatmulOp op, ProductSizes &sizes) {
     if (sizes.stored < 1 || (pairs && sizes.stored % 2 != 0))
       return op.emitOpError("expected ") << (pairs ? "an even number of columns" : "columns >= 1") << ", got " << sizes.stored;
     const int64_t panels = pairs ? llvm::divideCeil(sizes.stored / 2, int64_t(16)) : llvm::divideCeil(sizes.stored, int64_t(32));
-    if (failed(size(op, "weight", op.getWeight().getType(), blocks ? 1 : found - 3, panels, "panels for " + std::to_string(sizes.stored) + " columns")))
+    if (failed(size(op, "weight", op.getWeight().getType(), blocks || paired ? 1 : found - 3, panels, "panels for " + std::to_string(sizes.stored) + " columns")))
       return failure();
     if (sizes.gate == GateLayout::Separate)
       sizes.stored /= 2;

@@ -88,8 +88,10 @@ static LogicalResult verifyPacked(WeightOp op, RankedTensorType type) {
     return success();
   }
   const Type element = type.getElementType();
-  if (type.getRank() != 4 || type.getShape().back() != 32 || !(element.isF32() || element.isF16() || element.isBF16()))
-    return op.emitOpError("expected a packed type of E x P x K x 32 f32, f16 or bf16, got ") << type;
+  const bool panels = type.getRank() == 4 && type.getDimSize(3) == 32 && (element.isF32() || element.isF16() || element.isBF16());
+  const bool pairs = type.getRank() == 5 && type.getDimSize(3) == 32 && type.getDimSize(4) == 2 && element.isBF16();
+  if (!panels && !(pairs && !op.getQuant()))
+    return op.emitOpError("expected a packed type of E x P x K x 32 f32, f16 or bf16, or of E x P x K/2 x 32 x 2 bf16, got ") << type;
   return success();
 }
 
@@ -140,6 +142,8 @@ static LogicalResult verifyPanels(WeightOp op, RankedTensorType matrix, FlatSymb
   SmallVector<int64_t> expected = {experts, panels};
   if (op.getBlocks())
     expected.push_back(op.getBlocks()->panelBytes(depth));
+  else if (type.getRank() == 5)
+    expected.append({(depth + 1) / 2, 32, 2});
   else
     expected.append({depth, 32});
   if (type.getShape() != ArrayRef(expected))

@@ -23,7 +23,7 @@ constexpr int64_t panelColumns = 32;
 constexpr int64_t weightAlignment = 64;
 
 /// What makes two packed weights the same: sources, how they are read, and the layout.
-using PackedKey = std::tuple<ArrayAttr, WeightOrder, GateLayout, PackingFamily, QuantAttr>;
+using PackedKey = std::tuple<ArrayAttr, WeightOrder, GateLayout, PlanAttr, QuantAttr>;
 
 /// A weight in the file, maybe quantised: the references to its parts (values, or payload, scales and zero points).
 struct StoredWeight {
@@ -55,6 +55,9 @@ struct PackedShape {
 
 /// Groups of k below this would be mostly scales; such weights are widened when they are packed.
 constexpr int64_t shortestGroup = 8;
+
+/// Kernels on rows of bf16 read pairs of k.
+bool isPaired(PlanAttr plan) { return plan.getActivations() == "bf16"; }
 
 PanelCode panelCode(QuantFormat format) {
   switch (format) {
@@ -138,12 +141,12 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
         return reference.emitOpError("names no moe.weight of the outermost module: ") << reference.getWeightAttr();
       from.push_back(reference.getWeightAttr());
     }
-    const FailureOr<PackedShape> shape = shapeOf(op, plan.getPacking(), gate);
+    const FailureOr<PackedShape> shape = shapeOf(op, plan, gate);
     if (failed(shape))
       return failure();
 
     OpBuilder builder(op);
-    const PackedKey key(builder.getArrayAttr(from), op.getOrder(), gate, plan.getPacking(), weight.quant);
+    const PackedKey key(builder.getArrayAttr(from), op.getOrder(), gate, plan, weight.quant);
     WeightOp &entry = packed[key];
     if (!entry)
       entry = createPacked(key, *shape, op.getWeight(), symbols);
@@ -187,10 +190,14 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
   }
 
   /// Checks that the product fits the packing and gives the sizes of the packed weight.
-  FailureOr<PackedShape> shapeOf(GroupedMatmulOp op, PackingFamily packing, GateLayout gate) {
+  FailureOr<PackedShape> shapeOf(GroupedMatmulOp op, PlanAttr plan, GateLayout gate) {
+    const PackingFamily packing = plan.getPacking();
     auto error = [&]() { return op.emitError() << describeOp(op) << ": "; };
-    if (!cast<ShapedType>(op.getX().getType()).getElementType().isF32())
-      return error() << "rows of type " << cast<ShapedType>(op.getX().getType()).getElementType() << " are not supported yet; expected f32";
+    const Type rows = cast<ShapedType>(op.getX().getType()).getElementType();
+    if (isPaired(plan) ? !rows.isBF16() : !rows.isF32())
+      return error() << "rows of type " << rows << " are not supported yet; expected " << plan.getActivations();
+    if (isPaired(plan) && op.getWeight().getDefiningOp<DequantOp>())
+      return error() << "quantised weights are not supported yet with rows of bf16";
     if ((packing == PackingFamily::GateUp16) != (gate != GateLayout::None))
       return error() << "packing " << stringifyPackingFamily(packing) << " does not fit the gate layout " << stringifyGateLayout(gate);
     if ((gate == GateLayout::Separate) != static_cast<bool>(op.getUp()))
@@ -219,7 +226,7 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
 
   /// The symbol of a packed weight, after its first source. Kernels widen f16 and bf16 and dequantise blocks, so both stay as small as they are.
   WeightOp createPacked(const PackedKey &key, const PackedShape &shape, Value values, SymbolTable &symbols) {
-    const auto [from, order, gate, packing, quant] = key;
+    const auto [from, order, gate, plan, quant] = key;
     MLIRContext *context = &getContext();
     const StringAttr weight = cast<FlatSymbolRefAttr>(from[0]).getAttr();
     Operation *source = symbols.lookup(weight);
@@ -231,12 +238,20 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
       const bool narrow = quant.getFormat() == QuantFormat::TernaryDict && cast<ShapedType>(dequant.getScales().getType()).getElementType().isBF16();
       element = narrow ? Type(BFloat16Type::get(context)) : Type(Float32Type::get(context));
     }
-    const auto type = blocks ? RankedTensorType::get({shape.experts, shape.panels, blocks.panelBytes(shape.depth)}, IntegerType::get(context, 8))
-                             : RankedTensorType::get({shape.experts, shape.panels, shape.depth, panelColumns}, element);
+    if (isPaired(plan))
+      element = BFloat16Type::get(context);
+    SmallVector<int64_t> sizes = {shape.experts, shape.panels};
+    if (blocks)
+      sizes.push_back(blocks.panelBytes(shape.depth));
+    else if (isPaired(plan))
+      sizes.append({(shape.depth + 1) / 2, panelColumns, 2});
+    else
+      sizes.append({shape.depth, panelColumns});
+    const auto type = RankedTensorType::get(sizes, blocks ? IntegerType::get(context, 8) : element);
     OpBuilder builder(context);
     auto op = WeightOp::create(builder, source->getLoc(), StringAttr::get(context, weight.getValue() + ".panels"),
                                /*sym_visibility=*/StringAttr(), TypeAttr::get(type), /*source=*/Attribute(),
-                               PackingFamilyAttr::get(context, packing), from,
+                               PackingFamilyAttr::get(context, plan.getPacking()), from,
                                WeightOrderAttr::get(context, order), GateLayoutAttr::get(context, gate),
                                /*section=*/IntegerAttr(), /*offset=*/IntegerAttr(), quant, quant ? TypeAttr::get(values.getType()) : TypeAttr(), blocks);
     symbols.insert(op, std::next(source->getIterator()));

@@ -57,11 +57,14 @@ FailureOr<PanelPlan> planPanels(WeightOp op, ArrayRef<RankedTensorType> sources)
   plan.panels = paired ? llvm::divideCeil(pairs, pairsPerPanel) : llvm::divideCeil(plan.columns, panelWidth);
 
   auto target = cast<RankedTensorType>(op.getType());
+  plan.perLane = target.getRank() == 5 ? 2 : 1;
   SmallVector<int64_t> sizes = {plan.experts, plan.panels};
   if (op.getBlocks())
     sizes.push_back(op.getBlocks()->panelBytes(plan.depth));
   else
-    sizes.append({plan.depth, panelWidth});
+    sizes.append({(plan.depth + plan.perLane - 1) / plan.perLane, panelWidth});
+  if (plan.perLane > 1)
+    sizes.push_back(plan.perLane);
   auto wanted = RankedTensorType::get(sizes, target.getElementType());
   if (target != wanted)
     return packingError(op) << "expected the type " << wanted << " for " << stringifyPackingFamily(plan.packing) << " of " << source << ", found "

@@ -13,6 +13,7 @@ inline constexpr int64_t panelWidth = 32, pairsPerPanel = panelWidth / 2;
 struct PanelPlan {
   int64_t experts, panels, depth;
   int64_t columns; ///< Columns of each source.
+  int64_t perLane; ///< Values of k side by side: 2 for pairs, else 1.
   PackingFamily packing;
   GateLayout gate;
   /// Distance in elements between neighbours along the column and along k.
@@ -20,6 +21,10 @@ struct PanelPlan {
 
   /// The source and its column that fill column `c` of panel `p`; -1 if that column is padding.
   std::pair<unsigned, int64_t> sourceColumn(int64_t p, int64_t c) const;
+  /// Values of a panel for `count` values of k, with those that fill up the last lane.
+  int64_t panelValues(int64_t count) const { return (count + perLane - 1) / perLane * perLane * panelWidth; }
+  /// Place of (k, c) among the values of a panel.
+  int64_t place(int64_t k, int64_t c) const { return (k / perLane * panelWidth + c) * perLane + k % perLane; }
 };
 
 /// The start of every message about a weight.

@@ -15,7 +15,7 @@ namespace moe {
 
 namespace {
 
-/// Values of k per block: 1024·32 floats are 128 KiB.
+/// Values of k per block, an even number: 1024·32 floats are 128 KiB.
 constexpr int64_t blockDepth = 1024;
 constexpr int64_t copyBytes = 1 << 20;
 
@@ -56,6 +56,28 @@ struct HalfToFloat {
   }
 };
 
+/// f32 to bf16, to nearest, ties to even; a NaN stays one and is quiet.
+struct FloatToBfloat16 {
+  static constexpr unsigned inputBytes = 4, outputBytes = 2;
+  static void run(const uint8_t *from, uint8_t *to) {
+    uint32_t bits;
+    std::memcpy(&bits, from, 4);
+    const bool isNan = (bits & 0x7fffffff) > 0x7f800000;
+    const auto half = static_cast<uint16_t>(isNan ? (bits >> 16) | 0x40 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    std::memcpy(to, &half, 2);
+  }
+};
+
+/// f16 to bf16, rounded once: f32 holds every f16.
+struct HalfToBfloat16 {
+  static constexpr unsigned inputBytes = 2, outputBytes = 2;
+  static void run(const uint8_t *from, uint8_t *to) {
+    uint8_t wide[4];
+    HalfToFloat::run(from, wide);
+    FloatToBfloat16::run(wide, to);
+  }
+};
+
 /// Calls `run` with the converter from one element type to another; false if there is none.
 template <typename Run> bool withConverter(Type from, Type to, Run run) {
   if (from == to) {
@@ -76,6 +98,10 @@ template <typename Run> bool withConverter(Type from, Type to, Run run) {
     return run(Bfloat16ToFloat()), true;
   if (to.isF32() && from.isF16())
     return run(HalfToFloat()), true;
+  if (to.isBF16() && from.isF32())
+    return run(FloatToBfloat16()), true;
+  if (to.isBF16() && from.isF16())
+    return run(HalfToBfloat16()), true;
   return false;
 }
 
@@ -84,30 +110,28 @@ template <typename Run> bool withConverter(Type from, Type to, Run run) {
 /// Values k0 to k0 + count of panel `p` of expert `e`.
 template <typename Element>
 void fillBlock(const PanelPlan &plan, ArrayRef<WeightData> sources, int64_t e, int64_t p, int64_t k0, int64_t count, uint8_t *block) {
-  std::memset(block, 0, count * panelWidth * Element::outputBytes);
+  std::memset(block, 0, plan.panelValues(count) * Element::outputBytes);
   for (int64_t c = 0; c < panelWidth; ++c) {
     auto [source, column] = plan.sourceColumn(p, c);
     if (column < 0)
       continue;
     const int64_t first = e * plan.columns * plan.depth + column * plan.columnStride + k0 * plan.depthStride;
     const uint8_t *from = sources[source].bytes.data() + first * Element::inputBytes;
-    uint8_t *to = block + c * Element::outputBytes;
     for (int64_t k = 0; k < count; ++k) {
-      Element::run(from, to);
+      Element::run(from, block + plan.place(k, c) * Element::outputBytes);
       from += plan.depthStride * Element::inputBytes;
-      to += panelWidth * Element::outputBytes;
     }
   }
 }
 
 template <typename Element> bool writePanels(const PanelPlan &plan, ArrayRef<WeightData> sources, ByteSink sink) {
-  std::vector<uint8_t> block(std::min(blockDepth, plan.depth) * panelWidth * Element::outputBytes);
+  std::vector<uint8_t> block(plan.panelValues(std::min(blockDepth, plan.depth)) * Element::outputBytes);
   for (int64_t e = 0; e < plan.experts; ++e)
     for (int64_t p = 0; p < plan.panels; ++p)
       for (int64_t k = 0; k < plan.depth; k += blockDepth) {
         const int64_t count = std::min(blockDepth, plan.depth - k);
         fillBlock<Element>(plan, sources, e, p, k, count, block.data());
-        if (!sink(ArrayRef(block).take_front(count * panelWidth * Element::outputBytes)))
+        if (!sink(ArrayRef(block).take_front(plan.panelValues(count) * Element::outputBytes)))
           return false;
       }
   return true;
@@ -116,7 +140,7 @@ template <typename Element> bool writePanels(const PanelPlan &plan, ArrayRef<Wei
 //===-- Plain -------------------------------------------------------------===//
 
 template <typename Element> bool writePlain(ArrayRef<uint8_t> bytes, ByteSink sink) {
-  constexpr bool copies = Element::inputBytes == Element::outputBytes;
+  constexpr bool copies = std::is_same_v<Element, Copy<Element::inputBytes>>;
   std::vector<uint8_t> converted;
   while (!bytes.empty()) {
     ArrayRef<uint8_t> piece = bytes.take_front(copyBytes);

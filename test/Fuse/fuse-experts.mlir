@@ -32,3 +32,20 @@ func.func @padded(%x: tensor<8x?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x48x6
     : tensor<8x?x64xf32>, tensor<9xi32> -> tensor<8x?x64xf32>
   return %0 : tensor<8x?x64xf32>
 }
+
+// -----
+
+// In bf16 the rows are rounded once and the first product writes what the second reads; the result is what the graph has.
+// CHECK-LABEL: func.func @bf16
+// CHECK: %[[R:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<?x64xbf16>)
+// CHECK: arith.truncf %{{.*}} : f32 to bf16
+// CHECK: %[[H:.*]] = moe.grouped_matmul %[[R]] offsets({{.*}}) outs(%{{.*}} : tensor<?x48xbf16>)
+// CHECK-SAME: plan = #moe.plan<packing = gate_up16, activations = "bf16">} : tensor<?x64xbf16> -> tensor<?x48xbf16>
+// CHECK: %[[Y:.*]] = moe.grouped_matmul %[[H]] {{.*}} outs(%{{.*}} : tensor<?x64xf32>)
+// CHECK-SAME: plan = #moe.plan<packing = panel32, activations = "bf16">} : tensor<?x48xbf16> -> tensor<?x64xf32>
+// CHECK: return %[[Y]]
+func.func @bf16(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64xf32>, %d: tensor<8x64x48xf32>) -> tensor<?x64xf32> {
+  %0 = moe.experts %x, %off gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x48xf32>)
+    {ffn = #moe.ffn<activation = silu, gate = halves>, plan = #moe.plan<packing = gate_up16, activations = "bf16">} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

@@ -137,6 +137,54 @@ func.func @grouped_matmul_c3_packed(%x: tensor<?x64xf32>, %g: tensor<1x6x64x16xf
 
 // -----
 
+func.func @grouped_matmul_c3_pairs_rank(%x: tensor<?x64xbf16>, %g: tensor<1x3x64x32xbf16>, %y: tensor<?x96xf32>) {
+  // expected-error @below {{expected a packed weight of rank 5}}
+  %o = moe.grouped_matmul %x weight(%g : tensor<1x3x64x32xbf16>) outs(%y : tensor<?x96xf32>) {packing = #moe<packing_family panel32>, columns = 96 : i64} : tensor<?x64xbf16> -> tensor<?x96xf32>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c3_pairs_element(%x: tensor<?x64xbf16>, %g: tensor<1x3x32x32x2xf32>, %y: tensor<?x96xf32>) {
+  // expected-error @below {{expected a packed weight of bf16 where x is}}
+  %o = moe.grouped_matmul %x weight(%g : tensor<1x3x32x32x2xf32>) outs(%y : tensor<?x96xf32>) {packing = #moe<packing_family panel32>, columns = 96 : i64} : tensor<?x64xbf16> -> tensor<?x96xf32>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c3_pairs_columns(%x: tensor<?x64xbf16>, %g: tensor<1x3x32x16x2xbf16>, %y: tensor<?x96xf32>) {
+  // expected-error @below {{expected dim 3 of weight to be 32 (columns of a panel), got 16}}
+  %o = moe.grouped_matmul %x weight(%g : tensor<1x3x32x16x2xbf16>) outs(%y : tensor<?x96xf32>) {packing = #moe<packing_family panel32>, columns = 96 : i64} : tensor<?x64xbf16> -> tensor<?x96xf32>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c3_pairs_depth(%x: tensor<?x64xbf16>, %g: tensor<1x3x32x32x4xbf16>, %y: tensor<?x96xf32>) {
+  // expected-error @below {{expected dim 4 of weight to be 2 (values of k of a pair), got 4}}
+  %o = moe.grouped_matmul %x weight(%g : tensor<1x3x32x32x4xbf16>) outs(%y : tensor<?x96xf32>) {packing = #moe<packing_family panel32>, columns = 96 : i64} : tensor<?x64xbf16> -> tensor<?x96xf32>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c3_pairs_f32(%x: tensor<?x64xf32>, %g: tensor<1x3x32x32x2xbf16>, %y: tensor<?x96xf32>) {
+  // expected-error @below {{expected a packed weight of rank 4 or 3}}
+  %o = moe.grouped_matmul %x weight(%g : tensor<1x3x32x32x2xbf16>) outs(%y : tensor<?x96xf32>) {packing = #moe<packing_family panel32>, columns = 96 : i64} : tensor<?x64xf32> -> tensor<?x96xf32>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c4_pairs(%x: tensor<?x63xbf16>, %g: tensor<1x3x31x32x2xbf16>, %y: tensor<?x96xf32>) {
+  // expected-error @below {{expected dim 2 of weight to be 32 (pairs of k for the columns of x), got 31}}
+  %o = moe.grouped_matmul %x weight(%g : tensor<1x3x31x32x2xbf16>) outs(%y : tensor<?x96xf32>) {packing = #moe<packing_family panel32>, columns = 96 : i64} : tensor<?x63xbf16> -> tensor<?x96xf32>
+  return
+}
+
+// -----
+
 func.func @grouped_matmul_c3_element(%x: tensor<?x64xf32>, %g: tensor<96x64xi8>, %y: tensor<?x96xf32>) {
   // expected-error @below {{expected a weight of floats}}
   %o = moe.grouped_matmul %x weight(%g : tensor<96x64xi8>) outs(%y : tensor<?x96xf32>) : tensor<?x64xf32> -> tensor<?x96xf32>

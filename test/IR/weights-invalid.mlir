@@ -129,6 +129,20 @@ moe.weight @w : tensor<1x2x96x16xf32> packed(panel32) from([@v]) order(out_in) g
 
 // -----
 
+// weight-c7
+// expected-error @below {{or of E x P x K/2 x 32 x 2 bf16, got 'tensor<1x2x48x32x2xf16>'}}
+moe.weight @w : tensor<1x2x48x32x2xf16> packed(panel32) from([@v]) order(out_in) gate(none)
+
+// -----
+
+// weight-c9
+// expected-note @below {{the weight @v is here}}
+moe.weight @v : tensor<64x95xf32> source(#moe.file<"m.onnx", offset = 0, length = 24320>)
+// expected-error @below {{expected type 'tensor<1x2x48x32x2xbf16>' for @v of 'tensor<64x95xf32>', got 'tensor<1x2x47x32x2xbf16>'}}
+moe.weight @w : tensor<1x2x47x32x2xbf16> packed(panel32) from([@v]) order(out_in) gate(none)
+
+// -----
+
 // weight-c8
 // expected-error @below {{expected section and offset or neither, got only section}}
 moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>) section 0

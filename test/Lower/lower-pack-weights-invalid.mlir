@@ -87,3 +87,28 @@ func.func @mixed(%x: tensor<?x48xf32>, %off: tensor<3xi32>, %y: tensor<?x20xf32>
     {ffn = #moe.ffn<activation = silu, gate = separate>, plan = #moe.plan<packing = gate_up16, activations = "f32">} : tensor<?x48xf32> -> tensor<?x20xf32>
   return %0 : tensor<?x20xf32>
 }
+
+// -----
+
+moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
+func.func @wide_rows(%x: tensor<?x96xf32>, %y: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %w = moe.weight_ref @w : tensor<64x96xf32>
+  // expected-error @below {{rows of type 'f32' are not supported yet; expected bf16}}
+  %0 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) outs(%y : tensor<?x64xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "bf16">} : tensor<?x96xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}
+
+// -----
+
+moe.weight @q : tensor<64x96xi8> source(#moe.file<"m.onnx", offset = 0, length = 6144>)
+moe.weight @s : tensor<64xf32> source(#moe.file<"m.onnx", offset = 6144, length = 256>)
+func.func @quantised_pairs(%x: tensor<?x96xbf16>, %y: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %q = moe.weight_ref @q : tensor<64x96xi8>
+  %s = moe.weight_ref @s : tensor<64xf32>
+  %w = moe.dequant %q scales(%s : tensor<64xf32>) <format = int8_channel> : tensor<64x96xi8> -> tensor<64x96xf32>
+  // expected-error @below {{quantised weights are not supported yet with rows of bf16}}
+  %0 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) outs(%y : tensor<?x64xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "bf16">} : tensor<?x96xbf16> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

@@ -180,3 +180,30 @@ func.func @strings(%x: tensor<?x8xf32>, %y: tensor<?x3xf32>) -> (tensor<?x3xf32>
     {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x8xf32> -> tensor<?x3xf32>
   return %0, %1 : tensor<?x3xf32>, tensor<?x3xf32>
 }
+
+// -----
+
+// Products on rows of bf16 read pairs of k, rounded from f32 and f16; an odd K fills up the last pair. A product in f32 of the same weight
+// has its own copy.
+
+// CHECK-DAG: moe.weight @w.panels : tensor<1x2x48x32x2xbf16> packed(panel32) from([@w]) order(out_in) gate(none) section 1 at
+// CHECK-DAG: moe.weight @w.panels_{{[0-9]+}} : tensor<1x2x95x32xf32> packed(panel32) from([@w]) order(out_in) gate(none) section 1 at
+// CHECK-DAG: moe.weight @gate_up.panels : tensor<8x3x32x32x2xbf16> packed(gate_up16) from([@gate_up]) order(out_in) gate(halves) section 2 at 0
+// CHECK-LABEL: func.func @pairs
+moe.weight @w : tensor<64x95xf32> source(#moe.file<"m.onnx", offset = 0, length = 24320>)
+moe.weight @gate_up : tensor<8x80x64xf16> source(#moe.file<"m.onnx", offset = 24320, length = 81920>)
+func.func @pairs(%x: tensor<?x95xbf16>, %x32: tensor<?x95xf32>, %h: tensor<?x64xbf16>, %off: tensor<9xi32>, %y: tensor<?x64xf32>, %z: tensor<?x40xbf16>)
+    -> (tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x40xbf16>) {
+  %w = moe.weight_ref @w : tensor<64x95xf32>
+  %gate_up = moe.weight_ref @gate_up : tensor<8x80x64xf16>
+  // CHECK: moe.grouped_matmul %{{.*}} weight(%{{.*}} : tensor<1x2x48x32x2xbf16>) outs
+  %0 = moe.grouped_matmul %x weight(%w : tensor<64x95xf32>) outs(%y : tensor<?x64xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "bf16">} : tensor<?x95xbf16> -> tensor<?x64xf32>
+  // CHECK: moe.grouped_matmul %{{.*}} weight(%{{.*}} : tensor<1x2x95x32xf32>) outs
+  %1 = moe.grouped_matmul %x32 weight(%w : tensor<64x95xf32>) outs(%y : tensor<?x64xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x95xf32> -> tensor<?x64xf32>
+  // CHECK: moe.grouped_matmul {{.*}} weight(%{{.*}} : tensor<8x3x32x32x2xbf16>) outs
+  %2 = moe.grouped_matmul %h offsets(%off : tensor<9xi32>) weight(%gate_up : tensor<8x80x64xf16>) outs(%z : tensor<?x40xbf16>)
+    {ffn = #moe.ffn<activation = silu, gate = halves>, plan = #moe.plan<packing = gate_up16, activations = "bf16">} : tensor<?x64xbf16> -> tensor<?x40xbf16>
+  return %0, %1, %2 : tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x40xbf16>
+}

@@ -163,6 +163,7 @@ def Moe_PackingFamily : Moe_Enum<"PackingFamily", "layout that a kernel reads a 
   // As the file has it.
   I32EnumAttrCase<"Plain", 0, "plain">,
   // [E][ceil(N/32)][K][32]: element (k, n) of an expert at (n/32)·32·K + k·32 + n%32, zero where n ≥ N.
+  // In pairs of k, [E][ceil(N/32)][ceil(K/2)][32][2]: at (n/32)·32·2·ceil(K/2) + (k/2)·64 + n%32·2 + k%2, zero also where k ≥ K.
   I32EnumAttrCase<"Panel32", 1, "panel32">,
   // As Panel32 over pairs: a panel holds 16 gate columns, then the 16 up columns that belong to them.
   I32EnumAttrCase<"GateUp16", 2, "gate_up16">]>;

@@ -28,8 +28,8 @@ def Moe_WeightOp : Moe_Op<"weight",
     - weight-c6: packing panel32 has gate none, gate_up16 another; `from` names
       two weights for separate, else one; with `dequant`, two or three for each,
       four where it is ternary_dict.
-    - weight-c7: a type packed in panels is E×P×K×32 of f32, f16 or bf16, with
-      `blocks` E×P×B of i8, B the bytes of a panel.
+    - weight-c7: a type packed in panels is E×P×K×32 of f32, f16 or bf16, or
+      E×P×⌈K/2⌉×32×2 of bf16, with `blocks` E×P×B of i8, B the bytes of a panel.
     - weight-c8: `section` and `offset` are both given or neither; not negative,
       the offset a multiple of 64.
     - weight-c9: `from` names weights with a source: for panels, of floats and

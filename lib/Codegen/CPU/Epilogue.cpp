@@ -98,7 +98,12 @@ Value Epilogue::finishGated(Pair sums, Pair bias) {
 }
 
 void Epilogue::write(Value value, Value outRow, Value weight, const Columns &columns) {
-  Value place = b.atF32(outRow, columns.first);
+  Value place = b.at(outRow, spec.outElement, columns.first);
+  if (spec.outElement.isBF16()) {
+    // As integers: a masked store of them is one instruction on more versions than one of bf16.
+    Value rounded = arith::TruncFOp::create(b, VectorType::get({b.lanes()}, spec.outElement), value);
+    value = arith::BitcastOp::create(b, VectorType::get({b.lanes()}, b.getI16Type()), rounded);
+  }
   if (spec.combine)
     value = b.fma(weight, value, loadColumns(outRow, columns.first, columns.mask));
   if (columns.mask)
@@ -134,7 +139,7 @@ void Epilogue::emitRow(Value row, ArrayRef<Value> sums, ArrayRef<Pair> bias, Arr
     line = b.toI64(b.load(b.getI32Type(), b.at(arguments.combineRows, b.getI32Type(), row)));
     weight = b.broadcast(b.load(b.getF32Type(), b.atF32(arguments.combineWeights, row)));
   }
-  Value outRow = b.atF32(arguments.out, b.mul(line, arguments.outStride));
+  Value outRow = b.at(arguments.out, spec.outElement, b.mul(line, arguments.outStride));
   for (int64_t tile = 0; tile < tiles; ++tile) {
     Value first = sums[tile * 2], second = sums[tile * 2 + 1];
     if (spec.gateUp) {

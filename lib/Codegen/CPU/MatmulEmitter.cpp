@@ -43,7 +43,7 @@ LogicalResult MatmulEmitter::replace(GroupedMatmulOp op) {
 }
 
 func::FuncOp MatmulEmitter::driver() {
-  return kernels.get("matmul driver " + spec.driverKey(), "moe_grouped_matmul_f32", [&](StringRef name) {
+  return kernels.get("matmul driver " + spec.driverKey(), ("moe_grouped_matmul_" + spec.precision()).str(), [&](StringRef name) {
     OpBuilder::InsertionGuard guard(b);
     SmallVector<Type> types(DriverArguments::pointers, b.ptrType());
     types.append(DriverArguments::integers, b.getI64Type());
@@ -138,10 +138,14 @@ void MatmulEmitter::zeroColumns(Value firstPanel, Value endPanel) {
 // Decoding takes registers too: scales, maybe zero points, and what the codes go through.
 int64_t MatmulEmitter::tilesFor(int64_t rows) const {
   const int64_t tiles = b.isa.tilesFor(static_cast<int>(rows));
+  if (widensPairs())
+    return std::min(tiles, PairWidening::tilesFor(b.isa, rows));
   return spec.blocks && b.isa.vectorRegisters <= 16 ? std::min<int64_t>(tiles, rows == 1 ? 2 : 1) : tiles;
 }
 
 int64_t MatmulEmitter::passRows() const {
+  if (widensPairs())
+    return PairWidening::passRows(b.isa);
   if (!spec.blocks)
     return b.isa.f32Tile.rows;
   if (b.isa.vectorRegisters <= 16)
@@ -206,7 +210,7 @@ void MatmulEmitter::emitRowPasses(Place place, Value firstSlot, Value rows) {
 
 func::FuncOp MatmulEmitter::kernel(int64_t rows, int64_t tiles) {
   const std::string key = llvm::formatv("matmul kernel {0} {1} {2}", spec.kernelKey(), rows, tiles);
-  const std::string name = llvm::formatv("moe_kernel_f32_{0}x{1}", rows, tiles * 2 * b.lanes());
+  const std::string name = llvm::formatv("moe_kernel_{0}_{1}x{2}", spec.precision(), rows, tiles * 2 * b.lanes());
   return kernels.get(key, name, [&](StringRef free) { return MatmulKernel(b, spec, rows, tiles).emit(kernels.module, free); });
 }
 
@@ -219,14 +223,15 @@ void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Value s
     return b.atF32(b.atF32(base, biasStart), b.mul(column, b.i64(perColumn)));
   };
   KernelArguments call;
-  call.x = spec.gather ? arguments.x : b.atF32(arguments.x, b.mul(slot, arguments.xStride));
+  call.x = spec.gather ? arguments.x : b.at(arguments.x, spec.xElement, b.mul(slot, arguments.xStride));
   call.index = spec.gather ? b.at(arguments.rows, i32, slot) : arguments.rows;
   Value panel = b.add(b.mul(place.expert, b.i64(spec.panels)), place.panel);
   call.tileColumn = b.mul(place.tile, b.i64(geometry.tileStep));
   call.weight = b.at(arguments.weight, b.getI8Type(), b.mul(panel, b.i64(spec.panelBytes())));
   if (!spec.blocks)
-    call.weight = b.at(call.weight, spec.weightElement, call.tileColumn);
-  call.out = b.atF32(spec.combine ? arguments.out : b.atF32(arguments.out, b.mul(slot, arguments.outStride)), column);
+    call.weight = b.at(call.weight, spec.laneType(), call.tileColumn);
+  call.out = spec.combine ? arguments.out : b.at(arguments.out, spec.outElement, b.mul(slot, arguments.outStride));
+  call.out = b.at(call.out, spec.outElement, column);
   call.bias = spec.hasGateBias ? biasPlace(arguments.bias, spec.bias == BiasForm::Interleaved ? 2 : 1) : arguments.bias;
   call.upBias = spec.hasUpBias || spec.bias == BiasForm::Halves ? biasPlace(arguments.upBias, 1) : arguments.upBias;
   call.combineRows = spec.combine ? b.at(arguments.combineRows, i32, slot) : arguments.combineRows;

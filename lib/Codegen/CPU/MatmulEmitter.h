@@ -5,6 +5,7 @@
 
 #include "KernelModule.h"
 #include "MatmulKernel.h"
+#include "PairProduct.h"
 
 namespace moe {
 
@@ -57,6 +58,7 @@ private:
   void emitUnits(const Expert &expert, Units units);
   int64_t tilesFor(int64_t rows) const;
   int64_t passRows() const;
+  bool widensPairs() const { return spec.pairs && !hasPairProduct(b.isa); }
   void emitFewRows(const Expert &expert, Units units, int64_t rows);
   void emitRowPasses(Place place, mlir::Value firstSlot, mlir::Value rows);
   void callKernel(int64_t rows, int64_t tiles, Place place, mlir::Value slot);

@@ -3,6 +3,7 @@
 
 #include "BlockDecoder.h"
 #include "Epilogue.h"
+#include "PairProduct.h"
 
 using namespace mlir;
 namespace moe {
@@ -17,7 +18,7 @@ func::FuncOp MatmulKernel::emit(ModuleOp module, StringRef name) {
   types.append(KernelArguments::integers, b.getI64Type());
   func::FuncOp function = b.beginFunction(module, name, types);
   arguments = KernelArguments::fromList(function.getArguments());
-  const SmallVector<Value> sums = spec.blocks ? sumOverBlocks() : sumOverK();
+  const SmallVector<Value> sums = spec.blocks ? sumOverBlocks() : spec.pairs ? sumOverPairs() : sumOverK();
   Epilogue(b, spec, geometry, arguments, rows, tiles).emit(sums);
   func::ReturnOp::create(b);
   return function;
@@ -27,19 +28,20 @@ SmallVector<Value> MatmulKernel::rowPointers() {
   SmallVector<Value> pointers;
   for (int64_t row = 0; row < rows; ++row) {
     Value number = spec.gather ? b.toI64(b.load(b.getI32Type(), b.at(arguments.index, b.getI32Type(), row))) : b.i64(row);
-    pointers.push_back(b.atF32(arguments.x, b.mul(number, arguments.xStride)));
+    pointers.push_back(b.at(arguments.x, spec.xElement, b.mul(number, arguments.xStride)));
   }
   return pointers;
 }
 
 SmallVector<Value> MatmulKernel::tilePointers() {
-  Value panelStride = b.mul(arguments.k, b.i64(panelColumns));
+  Value steps = spec.pairs ? b.div(b.add(arguments.k, b.i64(1)), b.i64(2)) : arguments.k;
+  Value panelStride = b.mul(steps, b.i64(panelColumns));
   SmallVector<Value> pointers;
   for (int64_t tile = 0; tile < tiles; ++tile) {
     // More tiles than one panel has means whole panels side by side.
     const int64_t panel = tile / geometry.tilesPerPanel, inPanel = tile % geometry.tilesPerPanel;
-    Value start = panel ? b.at(arguments.weight, spec.weightElement, b.mul(panelStride, b.i64(panel))) : arguments.weight;
-    pointers.push_back(inPanel ? b.at(start, spec.weightElement, inPanel * geometry.tileStep) : start);
+    Value start = panel ? b.at(arguments.weight, spec.laneType(), b.mul(panelStride, b.i64(panel))) : arguments.weight;
+    pointers.push_back(inPanel ? b.at(start, spec.laneType(), inPanel * geometry.tileStep) : start);
   }
   return pointers;
 }
@@ -47,7 +49,7 @@ SmallVector<Value> MatmulKernel::tilePointers() {
 void MatmulKernel::prefetch(Value weight) {
   // A tile reads whole lines of the panel or none of its business; kernels for few rows read as many streams as the hardware
   // prefetcher follows by itself.
-  const int64_t elementBytes = spec.weightElement.getIntOrFloatBitWidth() / 8, tileBytes = 2 * b.lanes() * elementBytes;
+  const int64_t elementBytes = spec.laneType().getIntOrFloatBitWidth() / 8, tileBytes = 2 * b.lanes() * elementBytes;
   if (tiles > 1 || tileBytes < cacheLineBytes)
     return;
   const auto line = [&](int64_t bytes) {
@@ -84,6 +86,29 @@ SmallVector<Value> MatmulKernel::multiplyAdd(ValueRange sums, ArrayRef<Value> x,
       next.push_back(b.fma(value, vector, sums[next.size()]));
   }
   return next;
+}
+
+// The same sums where a step is a pair of k. The last x of an odd K has no neighbour: nothing is read past the row.
+SmallVector<Value> MatmulKernel::sumOverPairs() {
+  const SmallVector<Value> x = rowPointers(), weights = tilePointers();
+  const auto step = [&](ValueRange sums, Value pair, bool isHalf) {
+    Value offset = b.mul(pair, b.i64(panelColumns));
+    SmallVector<Value> vectors, values;
+    for (Value weight : weights) {
+      Value tile = b.at(weight, spec.laneType(), offset);
+      vectors.push_back(b.load(b.i32Vector(), tile));
+      vectors.push_back(b.load(b.i32Vector(), b.at(tile, spec.laneType(), geometry.secondVector)));
+      prefetch(tile);
+    }
+    for (Value row : x)
+      values.push_back(loadPair(b, b.at(row, b.getI32Type(), pair), isHalf));
+    return addPairProducts(b, sums, values, vectors);
+  };
+  const SmallVector<Value> zeros(rows * tiles * 2, b.splat(0.0));
+  Value pairs = b.div(arguments.k, b.i64(2));
+  const SmallVector<Value> sums = b.forLoop(b.i64(0), pairs, b.i64(1), zeros,
+                                            [&](Value pair, ValueRange sums) { return step(sums, pair, /*isHalf=*/false); });
+  return spec.k % 2 ? step(sums, pairs, /*isHalf=*/true) : sums;
 }
 
 // The same sums where scales hold for a group of k.

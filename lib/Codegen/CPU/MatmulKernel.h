@@ -54,6 +54,7 @@ private:
   llvm::SmallVector<mlir::Value> rowPointers();
   llvm::SmallVector<mlir::Value> tilePointers();
   llvm::SmallVector<mlir::Value> sumOverK();
+  llvm::SmallVector<mlir::Value> sumOverPairs();
   llvm::SmallVector<mlir::Value> sumOverBlocks();
   llvm::SmallVector<mlir::Value> multiplyAdd(mlir::ValueRange sums, llvm::ArrayRef<mlir::Value> x, mlir::Value k,
                                              llvm::ArrayRef<mlir::Value> weights);

@@ -31,7 +31,11 @@ LogicalResult checkKernelMemRef(Operation *op, StringRef name, Value value, Type
 
 static LogicalResult checkOperands(GroupedMatmulOp op) {
   const Type f32 = Float32Type::get(op.getContext()), i32 = IntegerType::get(op.getContext(), 32);
-  Type weightElement = cast<ShapedType>(op.getWeight().getType()).getElementType();
+  const auto elementOf = [](Value value) { return cast<ShapedType>(value.getType()).getElementType(); };
+  // Rows of bf16 have a verified weight of pairs. Only a result that nothing is added to may be rounded.
+  const Type x = elementOf(op.getX()).isBF16() ? elementOf(op.getX()) : f32;
+  const Type out = elementOf(op.getOuts()[0]).isBF16() && !op.getCombineRows() ? elementOf(op.getOuts()[0]) : f32;
+  Type weightElement = elementOf(op.getWeight());
   const bool isPanel = op.getBlocks() ? weightElement.isInteger(8) : weightElement.isF16() || weightElement.isBF16();
   if (!isPanel)
     weightElement = f32;
@@ -42,15 +46,15 @@ static LogicalResult checkOperands(GroupedMatmulOp op) {
     SmallVector<int64_t, 2> ranks;
     bool contiguous;
   };
-  const Check checks[] = {{"x", op.getX(), f32, {2}, false},
+  const Check checks[] = {{"x", op.getX(), x, {2}, false},
                           {"rows", op.getRows(), i32, {1}, true},
                           {"offsets", op.getOffsets(), i32, {1}, true},
-                          {"weight", op.getWeight(), weightElement, {3, 4}, true},
+                          {"weight", op.getWeight(), weightElement, {3, 4, 5}, true},
                           {"bias", op.getBias(), f32, {1, 2}, true},
                           {"up_bias", op.getUpBias(), f32, {1, 2}, true},
                           {"combine_rows", op.getCombineRows(), i32, {1}, true},
                           {"combine_weights", op.getCombineWeights(), f32, {1}, true},
-                          {"outs", op.getOuts()[0], f32, {2}, false}};
+                          {"outs", op.getOuts()[0], out, {2}, false}};
   for (const Check &check : checks)
     if (check.value && failed(checkKernelMemRef(op, check.name, check.value, check.element, check.ranks, check.contiguous)))
       return failure();
@@ -65,7 +69,10 @@ static LogicalResult readShapes(GroupedMatmulOp op, MatmulSpec &spec) {
   const auto shape = weight.getShape();
   spec.weightElement = weight.getElementType();
   spec.blocks = op.getBlocksAttr();
-  if (spec.blocks) {
+  spec.xElement = cast<MemRefType>(op.getX().getType()).getElementType();
+  spec.outElement = cast<MemRefType>(op.getOuts()[0].getType()).getElementType();
+  spec.pairs = spec.xElement.isBF16();
+  if (spec.blocks || spec.pairs) {
     spec.experts = shape.front();
     spec.panels = shape[1];
     spec.k = cast<MemRefType>(op.getX().getType()).getDimSize(1);
@@ -108,15 +115,21 @@ FailureOr<MatmulSpec> MatmulSpec::read(GroupedMatmulOp op) {
 }
 
 int64_t MatmulSpec::panelBytes() const {
-  return blocks ? blocks.panelBytes(k) : k * panelColumns * weightElement.getIntOrFloatBitWidth() / 8;
+  if (blocks)
+    return blocks.panelBytes(k);
+  return (pairs ? (k + 1) / 2 : k) * panelColumns * laneType().getIntOrFloatBitWidth() / 8;
 }
+
+Type MatmulSpec::laneType() const { return pairs ? Type(IntegerType::get(weightElement.getContext(), 32)) : weightElement; }
 
 std::string MatmulSpec::kernelKey() const {
   std::string text;
   llvm::raw_string_ostream stream(text);
   stream << gateUp << gather << combine << static_cast<int>(bias) << hasGateBias << hasUpBias << hasTail() << ' ';
   // Kernels get K as an argument, but a number of blocks and the distance of panels depend on it.
-  stream << weightElement << ' ';
+  stream << weightElement << ' ' << outElement << ' ';
+  if (pairs)
+    stream << "pairs " << k % 2 << ' ';
   if (blocks)
     stream << blocks << ' ' << k << ' ';
   // The gate layout shows in the place of the bias only.

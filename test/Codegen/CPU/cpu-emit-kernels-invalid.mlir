@@ -27,6 +27,17 @@ func.func @half(%x: memref<?x64xf16>, %w: memref<3x64x32xf32>, %out: memref<?x96
 
 // -----
 
+// Rows of several experts add up: only in f32.
+func.func @rounded_sums(%x: memref<?x64xbf16>, %off: memref<3xi32>, %w: memref<2x3x32x32x2xbf16>, %r: memref<?xi32>, %c: memref<?xf32>,
+    %out: memref<?x96xbf16>) {
+  // expected-error @+1 {{'outs' must have elements of f32, found 'bf16'}}
+  moe.grouped_matmul %x offsets(%off : memref<3xi32>) weight(%w : memref<2x3x32x32x2xbf16>) combine(%r, %c : memref<?xi32>, memref<?xf32>)
+      outs(%out : memref<?x96xbf16>) {packing = #moe<packing_family panel32>, columns = 96 : i64} : memref<?x64xbf16>
+  return
+}
+
+// -----
+
 func.func @columns_apart(%x: memref<?x64xf32, strided<[128, 2]>>, %w: memref<3x64x32xf32>, %out: memref<?x96xf32>) {
   // expected-error @+1 {{'x' must be dense in its last dim}}
   moe.grouped_matmul %x weight(%w : memref<3x64x32xf32>) outs(%out : memref<?x96xf32>)

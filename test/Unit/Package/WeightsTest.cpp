@@ -171,6 +171,53 @@ TEST_F(WeightsTest, WidensEveryHalf) {
   }
 }
 
+TEST_F(WeightsTest, PairsOfKAreRoundedToNearestEven) {
+  // Every column is in a panel of pairs; the odd K crosses a block of the writer. Any bits: ties, numbers that round to infinity, NaNs.
+  const int64_t E = 2, N = 40, K = 1029, K2 = 515, P = 2;
+  struct Format {
+    const char *name;
+    const llvm::fltSemantics *semantics;
+  };
+  for (Format format : {Format{"f32", &llvm::APFloat::IEEEsingle()}, Format{"f16", &llvm::APFloat::IEEEhalf()},
+                        Format{"bf16", &llvm::APFloat::BFloat()}})
+    for (bool gated : {false, true}) {
+      const unsigned width = llvm::APFloat::getSizeInBits(*format.semantics);
+      std::mt19937 generator(4);
+      std::vector<uint32_t> source(E * N * K);
+      std::string bytes;
+      for (uint32_t &bits : source) {
+        bits = generator();
+        if (width == 32 && generator() % 4 == 0)
+          bits = (bits & 0xffff0000) | 0x8000; // halfway
+        bytes.append(reinterpret_cast<const char *>(&bits), width / 8);
+      }
+      writeFile("source", bytes);
+      write(std::string("moe.weight @w : tensor<2x40x1029x") + format.name + "> source(" + file("source", 0, bytes.size()) +
+            ")\nmoe.weight @p : tensor<2x2x515x32x2xbf16> packed(" + (gated ? "gate_up16" : "panel32") + ") from([@w]) order(out_in) gate(" +
+            (gated ? "interleaved" : "none") + ") section 0 at 0");
+      std::string packed = readFile(path("model.weights"));
+      ASSERT_EQ(packed.size(), static_cast<size_t>(E * P * K2 * 64 * 2));
+      for (int64_t e = 0; e < E; ++e)
+        for (int64_t p = 0; p < P; ++p)
+          for (int64_t k = 0; k < 2 * K2; ++k)
+            for (int64_t c = 0; c < 32; ++c) {
+              const int64_t pair = p * 16 + c % 16, n = gated ? (pair < N / 2 ? 2 * pair + c / 16 : N) : p * 32 + c;
+              uint16_t found;
+              std::memcpy(&found, packed.data() + ((((e * P + p) * K2 + k / 2) * 32 + c) * 2 + k % 2) * 2, 2);
+              llvm::APFloat number = llvm::APFloat::getZero(llvm::APFloat::BFloat());
+              if (n < N && k < K) {
+                number = llvm::APFloat(*format.semantics, llvm::APInt(32, source[(e * N + n) * K + k]).trunc(width));
+                bool lost;
+                number.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven, &lost);
+              }
+              if (number.isNaN())
+                ASSERT_TRUE(llvm::APFloat(llvm::APFloat::BFloat(), llvm::APInt(16, found)).isNaN()) << format.name << " " << n << " " << k;
+              else
+                ASSERT_EQ(found, number.bitcastToAPInt().getZExtValue()) << format.name << " " << n << " " << k;
+            }
+    }
+}
+
 TEST_F(WeightsTest, SectionsOffsetsAndDigests) {
   std::string big(5 << 20, '\0');
   for (size_t i = 0; i < big.size(); ++i)

@@ -1,0 +1,29 @@
+// Products of pairs of bf16: one step of a sum takes two values of k from a 32-bit lane. Versions with AVX512-BF16 have an instruction for
+// it; others widen both values to f32, which takes shifts and registers.
+#ifndef MOE_CODEGEN_CPU_PAIRPRODUCT_H
+#define MOE_CODEGEN_CPU_PAIRPRODUCT_H
+
+#include "KernelBuilder.h"
+
+namespace moe {
+
+/// True if the ISA multiplies pairs in one instruction.
+bool hasPairProduct(const IsaVersion &isa);
+
+/// The pair of x at `pointer` in all lanes, as i32; of a half pair only the first value is read, the other is 0.
+mlir::Value loadPair(KernelBuilder &b, mlir::Value pointer, bool isHalf);
+
+/// sums[row][vector] + the products of pair `x[row]` and the pairs of `weights[vector]`.
+llvm::SmallVector<mlir::Value> addPairProducts(KernelBuilder &b, mlir::ValueRange sums, llvm::ArrayRef<mlir::Value> x,
+                                               llvm::ArrayRef<mlir::Value> weights);
+
+/// Tiles that fit into the registers where pairs are widened.
+struct PairWidening {
+  /// Tiles side by side for a kernel of `rows` rows, at most; rows of the tallest kernel.
+  static int64_t tilesFor(const IsaVersion &isa, int64_t rows);
+  static int64_t passRows(const IsaVersion &isa);
+};
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CPU_PAIRPRODUCT_H
