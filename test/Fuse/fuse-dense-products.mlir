@@ -101,6 +101,25 @@ func.func @no_bias(%x: tensor<6x64xf32>, %rows: tensor<6xf32>, %columns: tensor<
   return %1, %3 : tensor<6x96xf32>, tensor<6x96xf32>
 }
 
+// Rows are rounded to what the plan says; sums and the bias are f32.
+// CHECK-LABEL: func.func @bf16(
+// CHECK-SAME: %[[X:.*]]: tensor<?x64xf32>, %[[T:.*]]: index
+// CHECK-DAG: %[[W:.*]] = moe.weight_ref @w
+// CHECK: %[[E:.*]] = tensor.empty(%{{.*}}) : tensor<?x64xbf16>
+// CHECK: %[[R:.*]] = linalg.generic {{.*}} ins(%[[X]] : tensor<?x64xf32>) outs(%[[E]] : tensor<?x64xbf16>)
+// CHECK: arith.truncf %{{.*}} : f32 to bf16
+// CHECK: moe.grouped_matmul %[[R]] weight(%[[W]] : tensor<64x96xf32>) outs(%{{.*}} : tensor<?x96xf32>)
+// CHECK-SAME: plan = #moe.plan<packing = panel32, activations = "bf16">} : tensor<?x64xbf16> -> tensor<?x96xf32>
+func.func @bf16(%x: tensor<?x64xf32>, %T: index) -> tensor<?x96xf32> {
+  %w = moe.weight_ref @w : tensor<64x96xf32>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty(%T) : tensor<?x96xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %0 = linalg.matmul {moe.plan = #moe.plan<packing = panel32, activations = "bf16">}
+    ins(%x, %w : tensor<?x64xf32>, tensor<64x96xf32>) outs(%f : tensor<?x96xf32>) -> tensor<?x96xf32>
+  return %0 : tensor<?x96xf32>
+}
+
 // DOC: --moe-fuse-dense-products --canonicalize
 moe.weight @up : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 49152, length = 24576>)
 // CHECK-LABEL: func.func @product_and_bias(
@@ -120,23 +139,4 @@ func.func @product_and_bias(%x: tensor<?x64xf32>, %bias: tensor<96xf32>, %T: ind
       linalg.yield %sum : f32
   } -> tensor<?x96xf32>
   return %y : tensor<?x96xf32>
-}
-
-// Rows are rounded to what the plan says; sums and the bias are f32.
-// CHECK-LABEL: func.func @bf16(
-// CHECK-SAME: %[[X:.*]]: tensor<?x64xf32>, %[[T:.*]]: index
-// CHECK-DAG: %[[W:.*]] = moe.weight_ref @w
-// CHECK: %[[E:.*]] = tensor.empty(%{{.*}}) : tensor<?x64xbf16>
-// CHECK: %[[R:.*]] = linalg.generic {{.*}} ins(%[[X]] : tensor<?x64xf32>) outs(%[[E]] : tensor<?x64xbf16>)
-// CHECK: arith.truncf %{{.*}} : f32 to bf16
-// CHECK: moe.grouped_matmul %[[R]] weight(%[[W]] : tensor<64x96xf32>) outs(%{{.*}} : tensor<?x96xf32>)
-// CHECK-SAME: plan = #moe.plan<packing = panel32, activations = "bf16">} : tensor<?x64xbf16> -> tensor<?x96xf32>
-func.func @bf16(%x: tensor<?x64xf32>, %T: index) -> tensor<?x96xf32> {
-  %w = moe.weight_ref @w : tensor<64x96xf32>
-  %zero = arith.constant 0.0 : f32
-  %e = tensor.empty(%T) : tensor<?x96xf32>
-  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?x96xf32>) -> tensor<?x96xf32>
-  %0 = linalg.matmul {moe.plan = #moe.plan<packing = panel32, activations = "bf16">}
-    ins(%x, %w : tensor<?x64xf32>, tensor<64x96xf32>) outs(%f : tensor<?x96xf32>) -> tensor<?x96xf32>
-  return %0 : tensor<?x96xf32>
 }

@@ -139,13 +139,13 @@ void MatmulEmitter::zeroColumns(Value firstPanel, Value endPanel) {
 int64_t MatmulEmitter::tilesFor(int64_t rows) const {
   const int64_t tiles = b.isa.tilesFor(static_cast<int>(rows));
   if (widensPairs())
-    return std::min(tiles, PairWidening::tilesFor(b.isa, rows));
+    return std::min(tiles, widenedTilesFor(b.isa, rows));
   return spec.blocks && b.isa.vectorRegisters <= 16 ? std::min<int64_t>(tiles, rows == 1 ? 2 : 1) : tiles;
 }
 
 int64_t MatmulEmitter::passRows() const {
   if (widensPairs())
-    return PairWidening::passRows(b.isa);
+    return widenedPassRows(b.isa);
   if (!spec.blocks)
     return b.isa.f32Tile.rows;
   if (b.isa.vectorRegisters <= 16)

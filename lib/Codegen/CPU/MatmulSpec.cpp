@@ -32,8 +32,8 @@ LogicalResult checkKernelMemRef(Operation *op, StringRef name, Value value, Type
 static LogicalResult checkOperands(GroupedMatmulOp op) {
   const Type f32 = Float32Type::get(op.getContext()), i32 = IntegerType::get(op.getContext(), 32);
   const auto elementOf = [](Value value) { return cast<ShapedType>(value.getType()).getElementType(); };
-  // Rows of bf16 have a verified weight of pairs. Only a result that nothing is added to may be rounded.
-  const Type x = elementOf(op.getX()).isBF16() ? elementOf(op.getX()) : f32;
+  // Rows of bf16 go with a weight of pairs, which the verifier has seen, not with blocks. Only a result that nothing is added to may be rounded.
+  const Type x = elementOf(op.getX()).isBF16() && !op.getBlocks() ? elementOf(op.getX()) : f32;
   const Type out = elementOf(op.getOuts()[0]).isBF16() && !op.getCombineRows() ? elementOf(op.getOuts()[0]) : f32;
   Type weightElement = elementOf(op.getWeight());
   const bool isPanel = op.getBlocks() ? weightElement.isInteger(8) : weightElement.isF16() || weightElement.isBF16();

@@ -51,11 +51,13 @@ SmallVector<Value> addPairProducts(KernelBuilder &b, ValueRange sums, ArrayRef<V
   return next;
 }
 
-int64_t PairWidening::tilesFor(const IsaVersion &isa, int64_t rows) {
-  return rows == 1 ? isa.vectorRegisters <= 16 ? 2 : 4 : isa.vectorRegisters <= 16 ? 1 : 2;
+int64_t widenedTilesFor(const IsaVersion &isa, int64_t rows) {
+  const int64_t most = isa.vectorRegisters <= 16 ? 1 : 2;
+  return rows == 1 ? 2 * most : most;
 }
 
-int64_t PairWidening::passRows(const IsaVersion &isa) {
+// LLVM widens the whole pair at once, for every vector of weights, so a tile takes twice its registers for weights.
+int64_t widenedPassRows(const IsaVersion &isa) {
   return std::min<int64_t>(isa.f32Tile.rows, isa.vectorRegisters <= 16 ? 3 : 9);
 }
 

@@ -17,12 +17,9 @@ mlir::Value loadPair(KernelBuilder &b, mlir::Value pointer, bool isHalf);
 llvm::SmallVector<mlir::Value> addPairProducts(KernelBuilder &b, mlir::ValueRange sums, llvm::ArrayRef<mlir::Value> x,
                                                llvm::ArrayRef<mlir::Value> weights);
 
-/// Tiles that fit into the registers where pairs are widened.
-struct PairWidening {
-  /// Tiles side by side for a kernel of `rows` rows, at most; rows of the tallest kernel.
-  static int64_t tilesFor(const IsaVersion &isa, int64_t rows);
-  static int64_t passRows(const IsaVersion &isa);
-};
+/// What fits into the registers where pairs are widened: tiles side by side for a kernel of `rows` rows, and rows of the tallest kernel.
+int64_t widenedTilesFor(const IsaVersion &isa, int64_t rows);
+int64_t widenedPassRows(const IsaVersion &isa);
 
 } // namespace moe
 

@@ -38,6 +38,15 @@ func.func @rounded_sums(%x: memref<?x64xbf16>, %off: memref<3xi32>, %w: memref<2
 
 // -----
 
+func.func @blocks_and_halves(%x: memref<?x64xbf16>, %w: memref<1x3x2304xi8>, %out: memref<?x96xf32>) {
+  // expected-error @+1 {{'x' must have elements of f32, found 'bf16'}}
+  moe.grouped_matmul %x weight(%w : memref<1x3x2304xi8>) outs(%out : memref<?x96xf32>)
+      {packing = #moe<packing_family panel32>, columns = 96 : i64, blocks = #moe.blocks<code = int8, group = 32, scale = f32>} : memref<?x64xbf16>
+  return
+}
+
+// -----
+
 func.func @columns_apart(%x: memref<?x64xf32, strided<[128, 2]>>, %w: memref<3x64x32xf32>, %out: memref<?x96xf32>) {
   // expected-error @+1 {{'x' must be dense in its last dim}}
   moe.grouped_matmul %x weight(%w : memref<3x64x32xf32>) outs(%out : memref<?x96xf32>)
