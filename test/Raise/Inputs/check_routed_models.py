@@ -54,6 +54,10 @@ def main():
         check(work / name, models.router_model(router, seed), shapes, ["moe.experts", *expected], ["moe.assign"])
     for seed, (name, router) in enumerate(models.OTHERS.items()):
         check(work / name, models.router_model(router, seed), shapes, ["moe.experts", "moe.assign"], ["moe.select"])
+    shapes = [(2, 9, models.HIDDEN), (1, 1, models.HIDDEN), (3, 1, models.HIDDEN)]
+    for seed, (name, (options, expected)) in enumerate(models.GATHERED.items()):
+        check(work / name, models.gathered_model(options, seed), shapes, ["moe.experts", "moe.select", *expected], ["moe.assign"])
+    check(work / "gathered_by_others", models.gathered_by_others(5), shapes, [], ["moe.experts"])
 
 
 if __name__ == "__main__":
