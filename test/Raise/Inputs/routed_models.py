@@ -296,3 +296,24 @@ def gathered_by_others(seed):
     lookups = [node for node in w.nodes[nodes:] if node.op_type == "Gather"]
     lookups[-1].input[1] = others
     return w.model(output, 3)
+
+
+def traced_loop(hit, seed=0):
+    """A Python loop over the experts that tokens chose, as the TorchScript exporter traces it with an input that chose `hit` of them. Broken."""
+    w = Writer(seed)
+    values, ids = top(w, w.node("Softmax", logits_of(w, "x"), axis=-1))
+    depth, on_off = w.ints(EXPERTS), w.ints(0, 1)
+    mask = w.node("Transpose", w.node("OneHot", ids, depth, on_off, axis=-1), perm=[2, 1, 0])
+    found = w.node("NonZero", w.node("Greater", w.node("ReduceSum", mask, w.ints(-1, -2), keepdims=0), w.array(0, np.int64)))
+    pieces = w.node("Split", w.node("Transpose", found, perm=[1, 0]), w.ints(*[1] * hit), outputs=hit, axis=0)
+    inner, outer, total = w.weight(EXPERTS, HIDDEN, INNER), w.weight(EXPERTS, INNER, HIDDEN), None
+    for piece in pieces:
+        expert = w.node("Squeeze", piece, w.ints(1))
+        rows = w.node("Transpose", w.node("NonZero", w.node("Squeeze", w.node("Gather", mask, expert, axis=0), w.ints(0))), perm=[1, 0])
+        choice, token = w.node("Split", rows, w.ints(1, 1), outputs=2, axis=1)
+        hidden = w.node("Relu", w.node("MatMul", w.node("GatherND", "x", token), w.node("Squeeze", w.node("Gather", inner, expert, axis=0), w.ints(0))))
+        y = w.node("MatMul", hidden, w.node("Squeeze", w.node("Gather", outer, expert, axis=0), w.ints(0)))
+        factors = w.node("GatherND", w.node("Unsqueeze", values, w.ints(2)), w.node("Concat", token, choice, axis=-1))
+        start = total or w.node("Expand", w.array(0.0), w.node("Shape", "x"))
+        total = w.node("ScatterND", start, token, w.node("Mul", y, factors), reduction="add")
+    return w.model(total, 2)
