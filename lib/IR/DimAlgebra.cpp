@@ -9,8 +9,9 @@ using namespace mlir;
 
 namespace moe {
 
-// More terms than this are not worth comparing: the expression then stays as it is written.
-static constexpr size_t maximumTerms = 512;
+// More terms than this are not worth comparing: the expression then stays as it is written. The rows of a layer's experts, each of a size that depends
+// on data, are a sum with a term for each expert.
+static constexpr size_t maximumTerms = 4096;
 
 /// An order of expressions that does not depend on where they lie in memory.
 static int compare(AffineExpr lhs, AffineExpr rhs) {

@@ -76,4 +76,40 @@ std::optional<RoutedLayer> layerOf(const ExpertChain &chain, StringRef form, std
   return layer;
 }
 
+/// Is `value` the numbers of the experts that any token chose: NonZero of "the mask of an expert has more than 0 ones"?
+static bool listsHitExperts(Value value) {
+  while (true) {
+    value = peel(value, Views | IntCasts);
+    OnnxOp transpose = definedBy(value, "Transpose");
+    if (!transpose)
+      break;
+    value = transpose.getInputs()[0];
+  }
+  OnnxOp nonZero = definedBy(value, "NonZero");
+  auto hit = nonZero ? peel(nonZero.getInputs()[0], Views).getDefiningOp<OnnxOp>() : OnnxOp();
+  if (!hit || !isNode(hit, "Greater"))
+    return false;
+  OnnxOp count = definedBy(peel(hit.getInputs()[0], Views | IntCasts), "ReduceSum");
+  return count && splatNumber(hit.getInputs()[1]) == 0.0;
+}
+
+LogicalResult refuseTracedLoops(ModuleOp module) {
+  bool found = false;
+  module.walk([&](OnnxOp op) {
+    if (!isNode(op, "Split"))
+      return;
+    Value list = op.getInputs()[0];
+    RankedTensorType type = tensorType(list);
+    const int64_t axis = type ? fromFront(intAttribute(op, "axis", 0), type.getRank()) : -1;
+    // The dim that NonZero counts, not the coordinates beside it.
+    if (axis < 0 || !type.isDynamicDim(axis) || !listsHitExperts(list))
+      return;
+    op.emitError() << "the list of experts that tokens chose is taken apart into " << op->getNumResults()
+                   << " pieces, as many as the exporter's example input hit: other inputs choose other experts; export with an implementation without "
+                      "such a loop (transformers: experts_implementation=\"batched_mm\" or \"grouped_mm\")";
+    found = true;
+  });
+  return failure(found);
+}
+
 } // namespace moe::raise

@@ -31,6 +31,10 @@ struct ExpertChain {
   bool hasGap = false;
 };
 
+/// Emits an error at each Split that takes the list of experts which tokens chose apart into as many pieces as there were when the graph was traced
+/// (a Python loop over `nonzero`): other tokens choose other experts, and there is no code for those. Fails where there is one.
+mlir::LogicalResult refuseTracedLoops(mlir::ModuleOp module);
+
 class ExpertLoops {
 public:
   /// Continues the chain that ends in `step.before`, or starts one. Steps come in program order.

@@ -61,6 +61,13 @@ int64_t staticDim(Value value, int64_t dim) {
   return dim < 0 || dim >= type.getRank() || type.isDynamicDim(dim) ? -1 : type.getDimSize(dim);
 }
 
+int64_t columnDim(RankedTensorType type) {
+  for (int64_t dim = type.getRank() - 1; dim >= 0; --dim)
+    if (type.getDimSize(dim) != 1)
+      return dim;
+  return type.getRank() - 1;
+}
+
 int64_t fromFront(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
 
 static bool isPlainFloat(Type type) { return type.isF32() || type.isF16() || type.isBF16(); }

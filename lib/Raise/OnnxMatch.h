@@ -37,6 +37,8 @@ mlir::Value inputOrNull(OnnxOp op, unsigned index);
 mlir::RankedTensorType tensorType(mlir::Value value);
 /// Size of dim `dim` (negative counts from the end) if static; -1 where dynamic or out of range.
 int64_t staticDim(mlir::Value value, int64_t dim);
+/// The last dim of `type` that is not 1, else its last: what holds the columns of rows, whatever dims of size 1 follow. -1 for a scalar.
+int64_t columnDim(mlir::RankedTensorType type);
 /// `axis` of an ONNX node counted from the front, for a tensor of `rank` dims.
 int64_t fromFront(int64_t axis, int64_t rank);
 

@@ -1,4 +1,5 @@
-// Form C: every routed row gathers the whole matrix of its expert and multiplies with it (batched_mm).
+// Forms C and G: every routed row gathers the whole matrix of its expert and multiplies with it. Form C (batched_mm) has a list of the rows of all
+// choices; form G (GenAI's gpt-oss for DirectML) has dims for batch, sequence and choice.
 //
 // Taken literally this copies T·K weight matrices, so raising it is a need. Anchored at the sum over a token's choices and read upwards;
 // the router is never looked at: any expert ids and weights will do.
@@ -31,6 +32,8 @@ private:
   Value matchTokens(Value rows, const ChoiceSum &choices);
 
   Value ids;
+  /// Tokens with the dims that the output has before K, where these are several (form G).
+  Value leadingOf;
   bool sawGatheredWeights = false;
 };
 
@@ -74,7 +77,7 @@ std::optional<RoutedProduct> BatchedMatcher::matchProduct(Value value) {
     Value matrix = product.getInputs()[side], rows = product.getInputs()[1 - side];
     RankedTensorType rowsType = tensorType(rows), matrixType = tensorType(matrix);
     const bool column = side == 0;
-    if (!rowsType || !matrixType || rowsType.getRank() != 3 || matrixType.getRank() != 3 || staticDim(rows, column ? 2 : 1) != 1)
+    if (!rowsType || !matrixType || rowsType.getRank() < 3 || matrixType.getRank() != rowsType.getRank() || staticDim(rows, column ? -1 : -2) != 1)
       continue;
     bool transposed = !column;
     Value weight = matchGatheredWeights(matrix, transposed);
@@ -84,7 +87,10 @@ std::optional<RoutedProduct> BatchedMatcher::matchProduct(Value value) {
     RoutedProduct result{rows, weight, {}, transposed ? WeightOrder::InOut : WeightOrder::OutIn, staticDim(weight, 0), 0, 0};
     result.in = staticDim(weight, transposed ? 1 : 2);
     result.out = staticDim(weight, transposed ? 2 : 1);
-    if (staticDim(rows, column ? 1 : 2) != result.in || !proof.sameDim(rows, 0, matrix, 0))
+    bool pairs = staticDim(rows, column ? -2 : -1) == result.in;
+    for (int64_t dim = 0; dim + 2 < rowsType.getRank(); ++dim)
+      pairs &= proof.sameDim(rows, dim, matrix, dim);
+    if (!pairs)
       return miss(product, "rows and gathered matrices do not pair up one to one");
     return result;
   }
@@ -98,9 +104,14 @@ Value BatchedMatcher::matchTokens(Value rows, const ChoiceSum &choices) {
   auto op = repeated.getDefiningOp<OnnxOp>();
   if (op && (isNode(op, "Expand") || isNode(op, "Tile"))) {
     Value single = op.getInputs()[0];
-    if (tensorType(single) && tensorType(repeated) && tensorType(single).getRank() == 3 && tensorType(repeated).getRank() == 3 &&
-        staticDim(single, 1) == 1 && staticDim(single, 2) == hidden && staticDim(repeated, 1) == k && staticDim(repeated, 2) == hidden &&
-        proof.sameDim(single, 0, repeated, 0))
+    const int64_t rank = tensorType(single) ? tensorType(single).getRank() : 0;
+    bool fits = rank >= 3 && tensorType(repeated) && tensorType(repeated).getRank() == rank && staticDim(single, -2) == 1 &&
+                staticDim(single, -1) == hidden && staticDim(repeated, -2) == k && staticDim(repeated, -1) == hidden;
+    for (int64_t dim = 0; fits && dim + 2 < rank; ++dim)
+      fits = proof.sameDim(single, dim, repeated, dim);
+    if (fits && choices.leading > 1 && rank == choices.leading + 2)
+      leadingOf = single;
+    if (fits)
       return nearestMatrix(single, hidden);
     miss(op, "the tokens are not repeated K times each");
     return {};
@@ -142,7 +153,12 @@ std::optional<RoutedLayer> BatchedMatcher::match(OnnxOp sum) {
   Value upX = ffn->up ? matchTokens(ffn->up->rows, *choices) : x;
   if (!upX || flatRoot(upX) != flatRoot(x))
     return miss(sum, "gate and up read different tokens");
-  RoutedLayer layer{*choices, x, ids, weighted->weights, *ffn, "batched"};
+  const bool hasDims = choices->leading > 1;
+  RoutedLayer layer{*choices, x, ids, weighted->weights, *ffn, hasDims ? "gathered" : "batched"};
+  layer.leadingOf = leadingOf;
+  for (int64_t dim = 0; hasDims && dim < choices->leading; ++dim)
+    if (!leadingOf || !proof.sameDim(leadingOf, dim, sum->getResult(0), dim))
+      return miss(sum, "the dims of the output are not those of the tokens");
   std::string why;
   if (!checkRoutedLayer(layer, proof, why))
     return miss(sum, why);

@@ -250,6 +250,8 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
   using Base::Base;
 
   void runOnOperation() override {
+    if (failed(refuseTracedLoops(getOperation())))
+      return signalPassFailure();
     LayerBuilder chain(getOperation());
     bool ok = true;
     auto raise = [&](func::FuncOp function, const SizeProof &proof) {

@@ -305,9 +305,12 @@ struct Part {
 };
 } // namespace
 
+/// How many columns a row of `value` has.
+static int64_t columnsOf(Value value) { return staticDim(value, columnDim(tensorType(value))); }
+
 static std::optional<Part> matchSlice(OnnxOp slice, const SizeProof &proof) {
   Value source = slice.getInputs()[0];
-  const int64_t rank = tensorType(source).getRank(), size = staticDim(source, -1);
+  const int64_t rank = tensorType(source).getRank(), dim = columnDim(tensorType(source)), size = staticDim(source, dim);
   if (slice.getInputs().size() < 4 || size <= 0 || size % 2 != 0)
     return std::nullopt;
   // Exporters compute the half from the size, which is known.
@@ -315,7 +318,7 @@ static std::optional<Part> matchSlice(OnnxOp slice, const SizeProof &proof) {
   Value stepsInput = inputOrNull(slice, 4);
   auto steps = stepsInput ? proof.numbers(stepsInput) : std::optional<SmallVector<int64_t>>({1});
   if (!starts || !ends || !axes || !steps || starts->size() != 1 || ends->size() != 1 || axes->size() != 1 || steps->size() != 1 ||
-      fromFront((*axes)[0], rank) != rank - 1)
+      fromFront((*axes)[0], rank) != dim)
     return std::nullopt;
   int64_t start = fromFront((*starts)[0], size), end = std::min((*ends)[0] < 0 ? (*ends)[0] + size : (*ends)[0], size), step = (*steps)[0];
   if (step == 1 && start == 0 && end == size / 2)
@@ -341,9 +344,8 @@ static std::optional<Part> matchPart(Value value, const SizeProof &proof) {
     return Part{value, Columns::All};
   Value source = op.getInputs()[0];
   RankedTensorType type = tensorType(source);
-  int64_t size = staticDim(source, -1);
-  if (!type || op->getNumResults() != 2 || size <= 0 || size % 2 != 0 ||
-      fromFront(intAttribute(op, "axis", 0), type.getRank()) != type.getRank() - 1)
+  const int64_t dim = type ? columnDim(type) : -1, size = staticDim(source, dim);
+  if (!type || op->getNumResults() != 2 || size <= 0 || size % 2 != 0 || fromFront(intAttribute(op, "axis", 0), type.getRank()) != dim)
     return std::nullopt;
   auto sizes = inputOrNull(op, 1) ? constantInts(op.getInputs()[1]) : intsAttribute(op, "split");
   if ((inputOrNull(op, 1) && !sizes) || (sizes && *sizes != SmallVector<int64_t>{size / 2, size / 2}))
@@ -414,7 +416,7 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
     return std::nullopt;
   result.gate = *gateProduct;
   // A part is taken of the last dim: it must be the product's columns, not a regrouping of them.
-  if (gatePart->columns != Columns::All && staticDim(gatePart->source, -1) != gateProduct->out)
+  if (gatePart->columns != Columns::All && columnsOf(gatePart->source) != gateProduct->out)
     return miss(at, "the gate is a part of a reshaped product");
   GateLayout layout = GateLayout::None;
   if (activated.up) {
@@ -434,7 +436,7 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
       result.up = matchBiasedProduct(upPart->source);
       if (!result.up)
         return std::nullopt;
-    } else if (seen(gatePart->source) != seen(upPart->source) || staticDim(upPart->source, -1) != gateProduct->out) {
+    } else if (seen(gatePart->source) != seen(upPart->source) || columnsOf(upPart->source) != gateProduct->out) {
       return miss(at, "gate and up are not parts of the same product");
     }
   } else if (gatePart->columns != Columns::All) {

@@ -15,12 +15,15 @@ std::optional<ChoiceSum> matchChoiceSum(OnnxOp op) {
   Value rows = op.getInputs()[0];
   auto axes = axesOf(op);
   RankedTensorType type = tensorType(rows), result = tensorType(op->getResult(0));
-  if (!axes || axes->size() != 1 || !type || !result || type.getRank() != 3 || fromFront((*axes)[0], 3) != 1)
+  if (!axes || axes->size() != 1 || !type || !result || type.getRank() < 3)
     return std::nullopt;
-  int64_t k = staticDim(rows, 1), hidden = staticDim(rows, 2);
+  const int64_t column = type.getRank() == 3 ? 2 : columnDim(type);
+  if (column < 2 || fromFront((*axes)[0], type.getRank()) != column - 1)
+    return std::nullopt;
+  int64_t k = staticDim(rows, column - 1), hidden = staticDim(rows, column);
   if (k <= 0 || hidden <= 0 || !isa<Float32Type, Float16Type, BFloat16Type>(type.getElementType()))
     return std::nullopt;
-  return ChoiceSum{op, rows, k, hidden};
+  return ChoiceSum{op, rows, k, hidden, column - 1};
 }
 
 std::optional<WeightedRows> matchWeightedRows(Value value, int64_t hidden, const SizeProof &proof) {
@@ -30,6 +33,16 @@ std::optional<WeightedRows> matchWeightedRows(Value value, int64_t hidden, const
   for (unsigned side : {0u, 1u}) {
     Value rows = product.getInputs()[side], weights = product.getInputs()[1 - side];
     if (staticDim(rows, -1) == hidden && staticDim(weights, -1) == 1 && proof.sameLeading(rows, weights))
+      return WeightedRows{rows, weights};
+    // As columns, [.., H, 1] with [.., 1, 1].
+    RankedTensorType type = tensorType(rows), weightsType = tensorType(weights);
+    const int64_t column = type ? columnDim(type) : 0;
+    if (!weightsType || weightsType.getRank() != type.getRank() || staticDim(rows, column) != hidden)
+      continue;
+    bool same = true;
+    for (int64_t dim = 0; dim < type.getRank(); ++dim)
+      same &= dim < column ? proof.sameDim(rows, dim, weights, dim) : staticDim(weights, dim) == 1;
+    if (same)
       return WeightedRows{rows, weights};
   }
   return std::nullopt;
@@ -90,7 +103,7 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
   if (!proof.sameCount(ids, weights))
     return fail("expert ids and combine weights may differ in number");
   // T·K from the tokens' side and from the ids' side.
-  if (!proof.sameRows(layer.x, layer.choices.sum->getResult(0)))
+  if (!proof.sameRowsTimes(layer.x, hidden, layer.choices.sum->getResult(0)))
     return fail("tokens in and tokens out may differ in number");
   if (!proof.sameRowsTimes(layer.x, k, ids))
     return fail("the expert ids may be more or fewer than K per token");
@@ -213,6 +226,15 @@ static Value finishResult(const RoutedLayer &layer, OpBuilder &builder, LayerBui
   if (layer.shapeOf) {
     Value shape = makeNode(builder, loc, "Shape", 13, {layer.shapeOf}, RankedTensorType::get({sumType.getRank()}, builder.getI64Type()));
     result = makeNode(builder, loc, "Reshape", 14, {result, shape}, sumType);
+  } else if (layer.leadingOf) {
+    // The dims of the tokens, then what is known: H and dims of size 1.
+    const int64_t leading = layer.choices.leading, rank = sumType.getRank();
+    Type i64 = builder.getI64Type();
+    Value dims = makeNode(builder, loc, "Shape", 15, {layer.leadingOf}, RankedTensorType::get({leading}, i64),
+                          builder.getNamedAttr("end", builder.getI64IntegerAttr(leading)));
+    Value shape = makeNode(builder, loc, "Concat", 13, {dims, makeInts(builder, loc, sumType.getShape().drop_front(leading))},
+                           RankedTensorType::get({rank}, i64), builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)));
+    result = makeNode(builder, loc, "Reshape", 14, {result, shape}, sumType);
   } else if (sumType.getRank() == 3) {
     result = chain.reshape(builder, loc, result, {-1, 1, layer.choices.hidden}, sumType);
   }
@@ -249,7 +271,7 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
   }
   Assignments list = LayerBuilder::assign(builder, loc, ids);
   RankedTensorType sumType = tensorType(sum->getResult(0));
-  const bool ownShape = layer.shapeOf || layer.scalesInput;
+  const bool ownShape = layer.shapeOf || layer.leadingOf || layer.scalesInput;
   auto resultType = RankedTensorType::get({ownShape ? tensorType(x).getDimSize(0) : sumType.getDimSize(0), hidden}, sumType.getElementType());
   Value result = chain.experts(builder, loc, x, list, vector, expertWeights(layer, builder, chain, name),
                                OriginAttr::get(builder.getContext(), name, layer.form), resultType);
@@ -270,7 +292,7 @@ void replaceRoutedLayers(MutableArrayRef<RoutedLayer> layers, LayerBuilder &chai
   // A layer may read the sum of an earlier one, which is gone by then.
   DenseMap<Value, Value> replaced;
   for (RoutedLayer &layer : layers) {
-    for (Value *input : {&layer.x, &layer.indices, &layer.weights, &layer.mask, &layer.start, &layer.shapeOf})
+    for (Value *input : {&layer.x, &layer.indices, &layer.weights, &layer.mask, &layer.start, &layer.shapeOf, &layer.leadingOf})
       if (Value now = *input ? replaced.lookup(*input) : Value())
         *input = now;
     Value sum = layer.choices.sum->getResult(0);

@@ -11,17 +11,19 @@
 
 namespace moe::raise {
 
-/// `sum` over the choices of a token: ReduceSum over the last dim but one of a [T, K, H] tensor.
+/// `sum` over the choices of a token: ReduceSum over dim K of a tensor [T, K, H], or of [.., K, H, 1, ..] where the dims in front count the tokens.
 struct ChoiceSum {
   /// The node whose first result is the layer's output; its elements are [T, H].
   OnnxOp sum;
   /// The summed tensor, not peeled; its flat elements are [T·K, H].
   mlir::Value rows;
   int64_t k = 0, hidden = 0;
+  /// Dims before K.
+  int64_t leading = 1;
 };
 std::optional<ChoiceSum> matchChoiceSum(OnnxOp op);
 
-/// `values · weights` where each row of `values` ([…, H]) has one weight ([…, 1]).
+/// `values · weights` where each row of `values` ([…, H]) has one weight ([…, 1]). Dims of size 1 may follow in both.
 struct WeightedRows {
   mlir::Value rows, weights;
 };
@@ -48,6 +50,8 @@ struct RoutedLayer {
   mlir::Value start = {};
   /// A value with the shape of the output, where that is not [T, H] or [T, 1, H].
   mlir::Value shapeOf = {};
+  /// A value whose first dims are the output's dims before K, where there are several.
+  mlir::Value leadingOf = {};
   /// Nodes that go away were the reason to take sizes as equal: the chain must require it itself.
   bool requireEqual = false;
 };

@@ -249,3 +249,25 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %sum1 = moe.onnx "Add"(%sum0, %spread1) version 14 {} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
   return %sum1 : tensor<?x8xf32>
 }
+
+// -----
+
+// A Python loop over the experts that were hit, traced: the list has as many pieces as the example input hit experts.
+func.func @main(%ids: tensor<?x2xi64> {moe.dims = ["tokens", "2"]}) -> (tensor<1x1xi64>, tensor<1x1xi64>) {
+  %c0 = arith.constant dense<[0, 1, 2, 3]> : tensor<4xi64>
+  %c1 = arith.constant dense<-1> : tensor<1xi64>
+  %c2 = arith.constant dense<[-1, -2]> : tensor<2xi64>
+  %c3 = arith.constant dense<0> : tensor<i64>
+  %c4 = arith.constant dense<1> : tensor<2xi64>
+  %single = moe.onnx "Unsqueeze"(%ids, %c1) version 13 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?x2x1xi64>
+  %is = moe.onnx "Equal"(%single, %c0) version 13 {} : (tensor<?x2x1xi64>, tensor<4xi64>) -> tensor<?x2x4xi1>
+  %hot = moe.onnx "Cast"(%is) version 13 {to = 7 : i64} : (tensor<?x2x4xi1>) -> tensor<?x2x4xi64>
+  %mask = moe.onnx "Transpose"(%hot) version 13 {perm = array<i64: 2, 1, 0>} : (tensor<?x2x4xi64>) -> tensor<4x2x?xi64>
+  %count = moe.onnx "ReduceSum"(%mask, %c2) version 13 {keepdims = 0 : i64} : (tensor<4x2x?xi64>, tensor<2xi64>) -> tensor<4xi64>
+  %hit = moe.onnx "Greater"(%count, %c3) version 13 {} : (tensor<4xi64>, tensor<i64>) -> tensor<4xi1>
+  %found = moe.onnx "NonZero"(%hit) version 13 {} : (tensor<4xi1>) -> tensor<1x?xi64>
+  %list = moe.onnx "Transpose"(%found) version 13 {perm = array<i64: 1, 0>} : (tensor<1x?xi64>) -> tensor<?x1xi64>
+  // expected-error @+1 {{the list of experts that tokens chose is taken apart into 2 pieces, as many as the exporter's example input hit}}
+  %first, %second = moe.onnx "Split"(%list, %c4) version 13 {axis = 0 : i64} : (tensor<?x1xi64>, tensor<2xi64>) -> (tensor<1x1xi64>, tensor<1x1xi64>)
+  return %first, %second : tensor<1x1xi64>, tensor<1x1xi64>
+}

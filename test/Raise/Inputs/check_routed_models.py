@@ -47,6 +47,16 @@ def check(folder, model, shapes, expected, absent):
     print(folder.name)
 
 
+def check_refused(folder, model, message):
+    """Compilation ends with `message` at a node, and nothing else."""
+    folder.mkdir(parents=True)
+    onnx.save(model, folder / "model.onnx")
+    result = subprocess.run(["moe-compile", str(folder / "model.onnx"), "-o", str(folder / "out"), "--quiet"], capture_output=True, text=True)
+    if result.returncode == 0 or message not in result.stderr or "node_Split" not in result.stderr or result.stderr.count("error:") != 1:
+        sys.exit(f"{folder.name}: expected one error at a Split with {message!r}, got status {result.returncode}\n{result.stderr}")
+    print(folder.name)
+
+
 def main():
     work = pathlib.Path(sys.argv[1])
     shapes = [(37, models.HIDDEN), (1, models.HIDDEN)]
@@ -54,6 +64,11 @@ def main():
         check(work / name, models.router_model(router, seed), shapes, ["moe.experts", *expected], ["moe.assign"])
     for seed, (name, router) in enumerate(models.OTHERS.items()):
         check(work / name, models.router_model(router, seed), shapes, ["moe.experts", "moe.assign"], ["moe.select"])
+    shapes = [(2, 9, models.HIDDEN), (1, 1, models.HIDDEN), (3, 1, models.HIDDEN)]
+    for seed, (name, (options, expected)) in enumerate(models.GATHERED.items()):
+        check(work / name, models.gathered_model(options, seed), shapes, ["moe.experts", "moe.select", *expected], ["moe.assign"])
+    check(work / "gathered_by_others", models.gathered_by_others(5), shapes, [], ["moe.experts"])
+    check_refused(work / "traced_loop", models.traced_loop(3), "is taken apart into 3 pieces")
 
 
 if __name__ == "__main__":

@@ -234,3 +234,86 @@ def router_model(router, seed):
     ids, weights = router(w, "x")
     k = 3 if router is OTHERS["too_few_kept"] else 1 if router is argmax else K
     return w.model(batched(w, "x", ids, weights, k), 2)
+
+
+def gathered(w, x, ids, weights, k, gated=True, trailing=True, keepdims=0, bias=True, repeat=(1, 1, None, 1)):
+    """Form G: as C, with dims for batch, sequence and choice, rows as columns, and no reshape (GenAI's gpt-oss for DirectML)."""
+    last = w.ints(-1)
+    expanded = w.node("Expand", w.node("Unsqueeze", x, w.ints(2)), w.ints(*[k if size is None else size for size in repeat]))
+
+    def product(rows, outputs, inputs):
+        weight = w.weight(EXPERTS, outputs, inputs)
+        product = w.node("MatMul", w.node("Gather", weight, ids, axis=0), rows)
+        if not bias:
+            return product
+        return w.node("Add", product, w.node("Unsqueeze", w.node("Gather", w.weight(EXPERTS, outputs), ids, axis=0), last))
+
+    both = product(w.node("Unsqueeze", expanded, last), 2 * INNER if gated else INNER, HIDDEN)
+    if gated:
+        part = lambda start: w.node("Slice", both, w.ints(start), w.ints(2**63 - 1), w.ints(3), w.ints(2))
+        gate = w.node("Clip", part(0), "", w.array(0.7))
+        up = w.node("Clip", part(1), w.array(-0.7), w.array(0.7))
+        silu = w.node("Mul", gate, w.node("Sigmoid", w.node("Mul", gate, w.array(1.703125))))
+        hidden = w.node("Mul", silu, w.node("Add", up, w.array(1.0)))
+    else:
+        hidden = w.node("Relu", both)
+    y = product(hidden, HIDDEN, INNER)
+    if not trailing:
+        y = w.node("Squeeze", y, last)
+    factors = w.node("Unsqueeze", weights, w.ints(-1, -2) if trailing else last)
+    total = w.node("ReduceSum", w.node("Mul", y, factors), w.ints(2), keepdims=keepdims)
+    axes = ([2] if keepdims else []) + ([-1] if trailing else [])
+    return w.node("Squeeze", total, w.ints(*axes)) if axes else total
+
+
+def topk_softmax(w, x):
+    values, ids = top(w, logits_of(w, x))
+    return ids, w.node("Softmax", values, axis=-1)
+
+
+# What may differ, and whether the layer is raised: each row must meet the matrix of one choice of its own token.
+GATHERED = {
+    "gathered": ({}, ["interleaved", "1.703125", '"gathered"']),
+    "gathered_ungated": ({"gated": False, "bias": False}, ["activation = relu>", '"gathered"']),
+    "gathered_rows": ({"gated": False, "trailing": False}, ['"gathered"']),
+    "gathered_kept": ({"keepdims": 1}, ['"gathered"']),
+}
+
+
+def gathered_model(options, seed):
+    w = Writer(seed)
+    ids, weights = topk_softmax(w, "x")
+    return w.model(gathered(w, "x", ids, weights, K, **options), 3)
+
+
+def gathered_by_others(seed):
+    """The biases are those of the experts of another TopK: no layer."""
+    w = Writer(seed)
+    ids, weights = topk_softmax(w, "x")
+    others = topk_softmax(w, "x")[0]
+    nodes = len(w.nodes)
+    output = gathered(w, "x", ids, weights, K, gated=False)
+    lookups = [node for node in w.nodes[nodes:] if node.op_type == "Gather"]
+    lookups[-1].input[1] = others
+    return w.model(output, 3)
+
+
+def traced_loop(hit, seed=0):
+    """A Python loop over the experts that tokens chose, as the TorchScript exporter traces it with an input that chose `hit` of them. Broken."""
+    w = Writer(seed)
+    values, ids = top(w, w.node("Softmax", logits_of(w, "x"), axis=-1))
+    depth, on_off = w.ints(EXPERTS), w.ints(0, 1)
+    mask = w.node("Transpose", w.node("OneHot", ids, depth, on_off, axis=-1), perm=[2, 1, 0])
+    found = w.node("NonZero", w.node("Greater", w.node("ReduceSum", mask, w.ints(-1, -2), keepdims=0), w.array(0, np.int64)))
+    pieces = w.node("Split", w.node("Transpose", found, perm=[1, 0]), w.ints(*[1] * hit), outputs=hit, axis=0)
+    inner, outer, total = w.weight(EXPERTS, HIDDEN, INNER), w.weight(EXPERTS, INNER, HIDDEN), None
+    for piece in pieces:
+        expert = w.node("Squeeze", piece, w.ints(1))
+        rows = w.node("Transpose", w.node("NonZero", w.node("Squeeze", w.node("Gather", mask, expert, axis=0), w.ints(0))), perm=[1, 0])
+        choice, token = w.node("Split", rows, w.ints(1, 1), outputs=2, axis=1)
+        hidden = w.node("Relu", w.node("MatMul", w.node("GatherND", "x", token), w.node("Squeeze", w.node("Gather", inner, expert, axis=0), w.ints(0))))
+        y = w.node("MatMul", hidden, w.node("Squeeze", w.node("Gather", outer, expert, axis=0), w.ints(0)))
+        factors = w.node("GatherND", w.node("Unsqueeze", values, w.ints(2)), w.node("Concat", token, choice, axis=-1))
+        start = total or w.node("Expand", w.array(0.0), w.node("Shape", "x"))
+        total = w.node("ScatterND", start, token, w.node("Mul", y, factors), reduction="add")
+    return w.model(total, 2)
