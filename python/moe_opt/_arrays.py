@@ -49,14 +49,23 @@ def _from_dlpack(value: Any, what: str) -> np.ndarray:
         raise Error("bad_dtype", f"{what}: {error}") from None
 
 
-def as_array(value: Any, what: str) -> np.ndarray:
+def has_dense_rows(array: np.ndarray) -> bool:
+    """Is it laid out as the C ABI takes KV caches: any strides that are not negative, elements of the last dim side by side?"""
+    steps_fit = all(step >= 0 and step % array.itemsize == 0 for step in array.strides)
+    return steps_fit and array.ndim > 0 and (array.strides[-1] == array.itemsize or array.shape[-1] <= 1)
+
+
+def as_array(value: Any, what: str, rows: bool = False) -> np.ndarray:
     """A dense numpy array in this machine's byte order, on the value's memory where it is one already; else a copy.
 
     value: an array of numpy, what has `__dlpack__` on the CPU (torch, JAX), or anything that numpy makes an array of.
     what: what to call it in an error.
+    rows: dense rows are enough (`has_dense_rows`).
     Raises Error ("bad_argument" for memory of another device, "bad_dtype" for an element type that numpy does not know).
     """
     if not isinstance(value, np.ndarray) and hasattr(value, "__dlpack__") and hasattr(value, "__dlpack_device__"):
         value = _from_dlpack(value, what)
     array = np.asarray(value)
+    if rows and array.dtype.isnative and has_dense_rows(array):
+        return array
     return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")

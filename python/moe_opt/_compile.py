@@ -63,24 +63,29 @@ def _start_compiler(command: List[str]) -> str:
     raise Error("compile" if refused else "crash", text or f"moe-compile ended with status {result.returncode}", diagnostics)
 
 
-def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.PathLike, None] = None, *, cpu_features: str = "host",
-            activations: str = "auto", dims: Optional[Mapping[str, int]] = None, threads: int = 0) -> Model:
+def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.PathLike, None] = None, *, target: str = "cpu",
+            cpu_features: str = "host", activations: str = "auto", dims: Optional[Mapping[str, int]] = None, allow_links: bool = False,
+            require_raised: bool = False, threads: int = 0) -> Model:
     """Compiles a model and loads the artifact. Takes seconds to minutes, in a process of its own; other threads go on.
 
     model: path of an `.onnx` or `.mlir` file, an `onnx.ModelProto`, or the bytes of one. External data of a model that is not a file cannot be
         found: load such a model with its data, or give its path.
     output: folder of the artifact; without it the artifact is temporary and goes with the model (see `Model.save`).
+    target: what the code is for, as moe-compile's --target: "cpu".
     cpu_features: for which CPUs, as moe-compile's --cpu-features: "host", or names of ISA versions joined by ";" ("avx2;avx512").
-    activations: in which type products are computed, as moe-compile's --activations: "auto", "f32", "bf16".
+    activations: in which type products are computed, as moe-compile's --activations: "auto", "f32", "bf16", "int8".
     dims: sizes of symbolic dims, by name; a dim that is not named stays open until a run.
+    allow_links: external data may be symbolic links, as in the cache of the Hugging Face hub.
+    require_raised: what looks like an MoE layer and was not raised, and a model without one, are errors.
     threads: as in `load`.
     Raises Error with the compiler's diagnostics, TypeError for a model of another type.
     """
     scratch = tempfile.mkdtemp(prefix="moe-opt-")
     folder = os.path.join(scratch, "model") if output is None else os.fspath(output)
     try:
-        command = [find_tool("moe-compile"), _write_model(model, scratch), "-o", folder, f"--cpu-features={cpu_features}",
+        command = [find_tool("moe-compile"), _write_model(model, scratch), "-o", folder, f"--target={target}", f"--cpu-features={cpu_features}",
                    f"--activations={activations}", "--quiet"]
+        command += ["--allow-links"] * allow_links + ["--require-raised"] * require_raised
         command += [f"--dim={name}={size}" for name, size in (dims or {}).items()]
         _start_compiler(command)
         loaded = load(folder, threads=threads)

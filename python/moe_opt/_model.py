@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from . import _abi
-from ._arrays import as_array
+from ._arrays import as_array, has_dense_rows
 from ._errors import Error
 from ._shared_object import check_shared_object
 
@@ -37,6 +37,15 @@ def load(folder: Union[str, os.PathLike], *, threads: int = 0, verify: bool = Fa
     Raises Error.
     """
     return Model(folder, threads, verify)
+
+
+def _strided(tensor: _abi.Tensor, array: np.ndarray) -> Any:
+    """Tells the tensor the strides of an array that is not dense; gives what must live as long as the tensor."""
+    if array.flags.c_contiguous:
+        return None
+    strides = (ctypes.c_int64 * array.ndim)(*(step // array.itemsize for step in array.strides))
+    tensor.strides = strides
+    return strides
 
 
 class Model:
@@ -112,6 +121,9 @@ class Model:
         outputs: arrays that receive outputs, by name: writable, dense, and of the shapes that the inputs' sizes give. They must not share memory
             with an input. Outputs that are not named are new arrays.
 
+        A KV cache (`TensorInfo.pair`) may be a part of a larger buffer, the last dim dense. If input and output begin at the same element with
+        the same strides, as `buffer[:, :, :past]` and `buffer[:, :, :past + new]` do, the cache is updated in place: only what is new is written.
+
         The GIL is not held while the model computes; runs of one model take turns. Raises Error: "bad_argument" for missing or unknown names and
         shared memory, "bad_dtype", "bad_shape", "no_memory". After an error no output has been written.
         """
@@ -127,6 +139,7 @@ class Model:
             results = self._receivers(sizes, outputs or {})
             for info, tensor in zip(self.outputs, raw):
                 tensor.data = results[info.name].ctypes.data
+                keep.append(_strided(tensor, results[info.name]))
             self._check(self._library.moe_context_run(self._context, tensors, len(arrays), raw, len(raw)))
         del keep
         return results
@@ -148,7 +161,7 @@ class Model:
                 raise Error("bad_dtype", f"{what}: expected {info.dtype}, found {array.dtype}")
             elif array.shape != shape:
                 raise Error("bad_shape", f"{what}: expected the shape {list(shape)}, found {list(array.shape)}")
-            elif not (array.flags.c_contiguous and array.flags.writeable):
+            elif not (array.flags.writeable and (array.flags.c_contiguous or (info.pair and has_dense_rows(array)))):
                 raise Error("bad_argument", f"{what}: expected a dense row-major array that can be written, found another")
             results[info.name] = array
         return results
@@ -161,7 +174,7 @@ class Model:
         if unknown or missing:
             parts = [f"unknown input {name!r}" for name in unknown] + [f"missing input {name!r}" for name in missing]
             raise Error("bad_argument", f"{', '.join(parts)}; the model's inputs are {', '.join(names)}")
-        return [as_array(inputs[name], f"input {name!r}") for name in names]
+        return [as_array(inputs[info.name], f"input {info.name!r}", rows=bool(info.pair)) for info in self.inputs]
 
     def _tensors(self, arrays: Sequence[np.ndarray]) -> Tuple[Any, List[Any]]:
         """The arrays as the C ABI's tensors, and what must live as long as these."""
@@ -174,7 +187,7 @@ class Model:
                 raise Error("bad_dtype", f"input {info.name!r}: {error}") from None
             shape = (ctypes.c_int64 * max(array.ndim, 1))(*array.shape)
             tensor.data, tensor.device, tensor.ndim, tensor.shape = array.ctypes.data, _abi.Device(_abi.CPU, 0), array.ndim, shape
-            keep.append(shape)
+            keep += [shape, _strided(tensor, array)]
         return tensors, keep
 
     def _describe(self, count: Callable[..., int], describe: Callable[..., int]) -> List[_abi.TensorInfo]:

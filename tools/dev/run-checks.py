@@ -8,6 +8,8 @@ import argparse
 import json
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -94,6 +96,29 @@ def unit(preset):
     return passed, failed + (passed == 0), skipped
 
 
+def fuzz(runs):
+    """A short run of the fuzzer of the reader and importer, from seeds made anew. A failing input stays in build/release/fuzz."""
+    folder, log = ROOT / "build" / "release" / "fuzz", ROOT / "build" / "fuzz.log"
+    shutil.rmtree(folder / "corpus", ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    program = ROOT / "build" / "release" / "bin" / "moe-fuzz-import"
+    environment = dict(os.environ, **SANITIZER_ENVIRONMENT)
+    # The importer itself must not leak: unlike a whole compilation, it leaves nothing of LLVM's behind.
+    environment["ASAN_OPTIONS"] = environment["ASAN_OPTIONS"].replace("detect_leaks=0", "detect_leaks=1")
+    commands = [
+        ["cmake", "--build", "--preset", "release", "--target", program.name],
+        [sys.executable, "test/Fuzz/Inputs/make_corpus.py", str(folder / "corpus"), str(folder / "dictionary")],
+        [str(program), f"-dict={folder / 'dictionary'}", f"-runs={runs}", "-seed=1", "-timeout=20", "-rss_limit_mb=2048", "-print_funcs=0", "-print_final_stats=1",
+         f"-artifact_prefix={folder}/", str(folder / "corpus")],
+    ]
+    for command in commands:
+        if run(command, log, env=environment) != 0:
+            tail(log)
+            return 0, 1, 0
+    executed = re.search(r"number_of_executed_units: (\d+)", log.read_text(errors="replace"))
+    return (1, 0, 0) if executed and int(executed[1]) >= runs else (0, 1, 0)
+
+
 def script(*command, environment=None):
     """A check that is one program: passes when it exits with 0."""
     log = ROOT / "build" / (pathlib.Path(command[-1 if command[0] == sys.executable else 0]).name + ".log")
@@ -105,7 +130,7 @@ def script(*command, environment=None):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="leave out the sanitizer build, the wheel and all but a sample of ONNX's node tests")
+    parser.add_argument("--quick", action="store_true", help="leave out the sanitizer build, the fuzzer, the wheel and all but a sample of ONNX's node tests")
     options = parser.parse_args()
     (ROOT / "build").mkdir(exist_ok=True)
 
@@ -120,6 +145,7 @@ def main():
         suites += [
             ("onnx conformance",
              lambda: script(sys.executable, "tools/dev/onnx-conformance", environment={"PYTHONPATH": str(ROOT / "build/release/python")})),
+            ("fuzz", lambda: fuzz(30000)),
             ("wheel", lambda: script(sys.executable, "tools/dev/check-wheel")),
             ("build (asan)", lambda: build("asan")),
             ("unit (asan)", lambda: unit("asan")),

@@ -74,6 +74,32 @@ class CompileTest(unittest.TestCase):
         model = moe_opt.compile(small_model().SerializeToString(), dims={"n": 2})
         self.assertEqual(model.inputs[0].dims, (2, 3))
 
+    def test_target(self):
+        with self.assertRaisesRegex(moe_opt.Error, "--target expects cpu or cuda, got 'tpu'"):
+            moe_opt.compile(small_model(), target="tpu")
+
+    def test_require_raised(self):
+        """A model without an MoE layer is refused."""
+        with self.assertRaises(moe_opt.Error) as caught:
+            moe_opt.compile(small_model(), require_raised=True)
+        self.assertEqual(caught.exception.status, "compile")
+
+    def test_links(self):
+        """External data that is a link: refused, and read where that is allowed."""
+        tensor = TensorProto(name="y", data_type=TensorProto.FLOAT, dims=[2, 3], data_location=TensorProto.EXTERNAL)
+        tensor.external_data.add(key="location", value="link.bin")
+        proto = small_model()
+        del proto.graph.input[1]
+        proto.graph.initializer.append(tensor)
+        folder = SCRATCH / "links"
+        folder.mkdir()
+        (folder / "data").write_bytes(Y.tobytes())
+        (folder / "link.bin").symlink_to("data")
+        (folder / "model.onnx").write_bytes(proto.SerializeToString())
+        with self.assertRaisesRegex(moe_opt.Error, "symbolic link"):
+            moe_opt.compile(folder / "model.onnx")
+        np.testing.assert_array_equal(moe_opt.compile(folder / "model.onnx", allow_links=True)(X)[0], X + Y)
+
     def test_what_is_no_model(self):
         with self.assertRaisesRegex(TypeError, "found int"):
             moe_opt.compile(3)

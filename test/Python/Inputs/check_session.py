@@ -196,5 +196,44 @@ class TinyMoe(unittest.TestCase):
             np.testing.assert_allclose(other, one, rtol=0, atol=2e-5 * max(1, np.abs(one).max()))
 
 
+    def test_cache_in_place(self):
+        """The cache lies in one larger buffer that each run extends; logits are onnxruntime's, which is given copies."""
+        session = onnxruntime.InferenceSession(TINYMOE / "model.onnx")
+        model = moe_opt.compile(TINYMOE / "model.onnx", activations="f32")
+        cached = [info for info in model.inputs if info.pair]
+        self.assertEqual(len(cached), 8)
+        buffers = {info.name: np.full([1, info.dims[1], 16, info.dims[3]], 7, np.float32) for info in cached}
+        past, theirs = 0, {info.name: buffers[info.name][:, :, :0].copy() for info in cached}
+        names = [arg.name for arg in session.get_outputs()]
+        for ids in ([1, 41, 280, 284, 279], [14], [437, 261]):
+            total = past + len(ids)
+            feed = {"input_ids": np.int64([ids]), "attention_mask": np.ones((1, total), np.int64), "position_ids": np.arange(past, total)[None]}
+            expected = dict(zip(names, session.run(None, {**feed, **theirs})))
+            before = {name: buffer.copy() for name, buffer in buffers.items()}
+            results = model.run({**feed, **{info.name: buffers[info.name][:, :, :past] for info in cached}},
+                                {info.pair: buffers[info.name][:, :, :total] for info in cached})
+            np.testing.assert_allclose(results["logits"], expected["logits"], rtol=0, atol=2e-5 * np.abs(expected["logits"]).max())
+            for info in cached:
+                self.assertTrue(np.shares_memory(results[info.pair], buffers[info.name]))
+                np.testing.assert_allclose(results[info.pair], expected[info.pair], rtol=0, atol=2e-5 * max(1, np.abs(expected[info.pair]).max()))
+                # What was there and what lies behind is as it was.
+                np.testing.assert_array_equal(buffers[info.name][:, :, :past], before[info.name][:, :, :past])
+                np.testing.assert_array_equal(buffers[info.name][:, :, total:], 7)
+                theirs[info.name] = expected[info.pair]
+            past = total
+
+    def test_cache_that_overlaps_otherwise(self):
+        """Shifted by one token: refused, and nothing is written."""
+        model = moe_opt.compile(TINYMOE / "model.onnx", activations="f32")
+        info = next(info for info in model.inputs if info.pair)
+        buffer = np.full([1, info.dims[1], 16, info.dims[3]], 7, np.float32)
+        feed = {other.name: np.zeros([1, other.dims[1], 2, other.dims[3]], np.float32) for other in model.inputs if other.pair}
+        feed.update(input_ids=np.int64([[1]]), attention_mask=np.ones((1, 3), np.int64), position_ids=np.int64([[2]]))
+        with self.assertRaises(moe_opt.Error) as caught:
+            model.run({**feed, info.name: buffer[:, :, 1:3]}, {info.pair: buffer[:, :, :3]})
+        self.assertEqual(caught.exception.status, "bad_argument")
+        np.testing.assert_array_equal(buffer, 7)
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])

@@ -1,0 +1,134 @@
+"""Writes the seeds and the dictionary of moe-fuzz-import: make_corpus.py CORPUS_FOLDER DICTIONARY.
+
+The seeds are small, so that a change of a few bytes hits structure: one model for each op of the `onnx` package's node tests, those that call a
+model-local function or hold graphs, and models of our own with what the node tests lack: external data, typed and raw initialisers of every
+type, nested graphs, functions that call functions, outer values. Models that must be refused are seeds too.
+"""
+
+import pathlib
+import sys
+import warnings
+
+import onnx
+from onnx import TensorProto, helper
+from onnx.backend.test.loader import load_model_tests
+
+LARGEST = 1500  # Bytes of a seed.
+OPSET = 20
+
+
+def value(name, dims=("n", 2), element=TensorProto.FLOAT):
+    return helper.make_tensor_value_info(name, element, dims)
+
+
+def model(nodes, inputs, outputs, initializers=(), functions=()):
+    graph = helper.make_graph(nodes, "g", inputs, outputs, list(initializers))
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1), helper.make_opsetid("local", 1)]
+    return helper.make_model(graph, opset_imports=opsets, functions=list(functions), ir_version=10)
+
+
+def tensors():
+    """A model for each element type, its initialiser as raw data, in the typed fields, and in another file."""
+    for name, element in TensorProto.DataType.items():
+        if name in ("UNDEFINED", "STRING"):
+            continue
+        try:
+            typed = helper.make_tensor("w", element, [3], [1, 0, 1])
+            raw = helper.make_tensor("w", element, [2], bytes(32)[: 2 * max(1, helper.tensor_dtype_to_np_dtype(element).itemsize)], raw=True)
+        except (KeyError, TypeError, ValueError):
+            continue
+        external = TensorProto(name="w", data_type=element, dims=[4], data_location=TensorProto.EXTERNAL)
+        for key, text in (("location", "data.bin"), ("offset", "16")):
+            external.external_data.add(key=key, value=text)
+        for kind, tensor in (("typed", typed), ("raw", raw), ("external", external)):
+            yield f"tensor-{kind}-{name}", model([helper.make_node("Identity", ["w"], ["y"])], [], [value("y", tensor.dims, element)], [tensor])
+
+
+def outside():
+    """External data that must be refused."""
+    for number, location in enumerate(("../data.bin", "/data.bin", "missing", "", "./data.bin/", "data.bin\0")):
+        tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1 << 40, 4], data_location=TensorProto.EXTERNAL)
+        for key, text in (("location", location), ("offset", "9223372036854775807"), ("length", "-1")):
+            tensor.external_data.add(key=key, value=text)
+        yield f"outside-{number}", model([helper.make_node("Identity", ["w"], ["y"])], [], [value("y")], [tensor])
+
+
+def nested(depth):
+    """`If` in `If`, each branch reading a value from outside."""
+    def branch(level):
+        if level == 0:
+            return helper.make_graph([helper.make_node("Add", ["x", "x"], [f"r{level}"])], "b", [], [value(f"r{level}")])
+        inner = branch(level - 1)
+        return helper.make_graph([helper.make_node("If", ["c"], [f"r{level}"], then_branch=inner, else_branch=inner)], "b", [], [value(f"r{level}")])
+    return model([helper.make_node("If", ["c"], ["y"], then_branch=branch(depth), else_branch=branch(0))],
+                 [value("c", (), TensorProto.BOOL), value("x")], [value("y")])
+
+
+def functions():
+    """A function that calls another and hands an attribute on; one that calls itself."""
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("local", 1)]
+    inner = helper.make_node("LeakyRelu", ["a"], ["b"])
+    inner.attribute.add(name="alpha", ref_attr_name="slope", type=onnx.AttributeProto.FLOAT)
+    leaky = helper.make_function("local", "leaky", ["a"], ["b"], [inner], opsets, ["slope"])
+    twice = helper.make_function("local", "twice", ["a"], ["c"], [helper.make_node("leaky", ["a"], ["b"], domain="local", slope=0.5),
+                                                                  helper.make_node("leaky", ["b"], ["c"], domain="local", slope=0.25)], opsets)
+    itself = helper.make_function("local", "twice", ["a"], ["b"], [helper.make_node("twice", ["a"], ["b"], domain="local")], opsets)
+    call = [helper.make_node("twice", ["x"], ["y"], domain="local")]
+    yield "functions", model(call, [value("x")], [value("y")], functions=[leaky, twice])
+    yield "functions-cycle", model(call, [value("x")], [value("y")], functions=[itself])
+
+
+def own_models():
+    yield from tensors()
+    yield from outside()
+    yield from functions()
+    yield "nested-1", nested(1)
+    yield "nested-4", nested(4)
+    unsorted = [helper.make_node("Neg", ["a"], ["y"]), helper.make_node("Abs", ["x"], ["a"])]
+    yield "unsorted", model(unsorted, [value("x")], [value("y")])
+    yield "cycle", model([helper.make_node("Add", ["x", "y"], ["a"]), helper.make_node("Neg", ["a"], ["y"])], [value("x")], [value("y")])
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [2, 2, 2], [1.0] * 8)
+    moe = helper.make_node("MoE", ["x", "p", "w", "", "w"], ["y"], domain="com.microsoft", k=1, activation_type="relu")
+    yield "moe", model([moe], [value("x"), value("p")], [value("y")], [weight])
+    yield "no-graph", onnx.ModelProto(ir_version=10)
+
+
+def node_tests():
+    """The smallest node test of each op, and the smallest with a function or a graph for each."""
+    smallest = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cases = load_model_tests(kind="node")
+    for case in cases:
+        proto = onnx.load(pathlib.Path(case.model_dir, "model.onnx"), load_external_data=False) if case.model is None else case.model
+        data = proto.SerializeToString()
+        key = (proto.graph.node[0].op_type if proto.graph.node else "", bool(proto.functions), case.name.endswith("_expanded"))
+        if len(data) <= LARGEST and (key not in smallest or len(data) < len(smallest[key][1])):
+            smallest[key] = (case.name, data)
+    return sorted(smallest.values())
+
+
+def dictionary(seeds):
+    """Names that the seeds hold, as libFuzzer's dictionary: ops, attributes, domains, keys of external data, numbers at the edge."""
+    words = {"location", "offset", "length", "checksum", "data.bin", "com.microsoft", "ai.onnx.ml", "local", "-1", "9223372036854775807", "../"}
+    for data in seeds:
+        proto = onnx.ModelProto.FromString(data)
+        for nodes in [proto.graph.node, *(function.node for function in proto.functions)]:
+            words |= {node.op_type for node in nodes} | {attribute.name for node in nodes for attribute in node.attribute}
+    edges = [b"\xff" * 9 + b"\x01", b"\xff" * 8 + b"\x7f", b"\x80" * 9 + b"\x01", b"\xff\xff\xff\xff\x07", b"\x80\x80\x80\x80\x80\x20"]
+    quoted = [word.encode() for word in sorted(words) if word] + edges
+    return "".join('"' + "".join(f"\\x{byte:02x}" for byte in word) + '"\n' for word in quoted)
+
+
+def main():
+    folder, words = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
+    seeds = [(name, proto.SerializeToString()) for name, proto in own_models()] + node_tests()
+    for name, data in seeds:
+        (folder / name).write_bytes(data)
+    words.write_text(dictionary([data for _, data in seeds]))
+    print(f"{len(seeds)} seeds, {sum(len(data) for _, data in seeds)} bytes")
+
+
+if __name__ == "__main__":
+    main()
