@@ -36,8 +36,10 @@ std::optional<WeightedRows> matchWeightedRows(Value value, int64_t hidden, const
       return WeightedRows{rows, weights};
     // As columns, [.., H, 1] with [.., 1, 1].
     RankedTensorType type = tensorType(rows), weightsType = tensorType(weights);
-    const int64_t column = type ? columnDim(type) : 0;
-    if (!weightsType || weightsType.getRank() != type.getRank() || staticDim(rows, column) != hidden)
+    if (!type || !weightsType)
+      continue;
+    const int64_t column = columnDim(type);
+    if (weightsType.getRank() != type.getRank() || staticDim(rows, column) != hidden)
       continue;
     bool same = true;
     for (int64_t dim = 0; dim < type.getRank(); ++dim)
