@@ -174,7 +174,8 @@ static LogicalResult verifyWeight(GroupedMatmulOp op, ProductSizes &sizes) {
     if (sizes.stored < 1 || (pairs && sizes.stored % 2 != 0))
       return op.emitOpError("expected ") << (pairs ? "an even number of columns" : "columns >= 1") << ", got " << sizes.stored;
     const int64_t panels = pairs ? llvm::divideCeil(sizes.stored / 2, int64_t(16)) : llvm::divideCeil(sizes.stored, int64_t(32));
-    if (failed(size(op, "weight", op.getWeight().getType(), blocks || paired ? 1 : found - 3, panels, "panels for " + std::to_string(sizes.stored) + " columns")))
+    if (failed(size(op, "weight", op.getWeight().getType(), blocks || paired ? 1 : found - 3, panels,
+                        "panels for " + std::to_string(sizes.stored) + " columns")))
       return failure();
     if (sizes.gate == GateLayout::Separate)
       sizes.stored /= 2;

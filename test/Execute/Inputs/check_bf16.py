@@ -2,8 +2,8 @@
 
 usage: check_bf16.py <model.mlir> <folder>
 
-The bounds follow from what may round. A sum of n products in f32 is off by at most (n + 2)·2^-24 times the sum of their magnitudes, with
-one more unit for what vdpbf16ps does to a pair. Hidden rows are rounded to bf16: 2^-9 of each. So a product that read f32 weights
+The bounds follow from what may round. A sum of n products in f32, where each product and each addition rounds, is off by at most
+(2n + 2)·2^-24 times the sum of their magnitudes. Hidden rows are rounded to bf16: 2^-9 of each. So a product that read f32 weights
 instead, or a router that read rounded rows, is out of bounds.
 """
 import pathlib
@@ -25,8 +25,7 @@ def rounded(array):
 
 def product(x, w, extra=0.0):
     """x·wᵀ and its bound: what f32 sums may lose, plus what `extra`, an error of x, becomes."""
-    magnitude = np.abs(x) @ np.abs(w).T
-    return x @ w.T, (2 * x.shape[-1] + 2) * 2.0**-24 * magnitude + extra @ np.abs(w).T if np.ndim(extra) else (2 * x.shape[-1] + 2) * 2.0**-24 * magnitude
+    return x @ w.T, ((2 * x.shape[-1] + 2) * 2.0**-24 * np.abs(x) + extra) @ np.abs(w).T
 
 
 def expert(x, gate_up, down):
