@@ -1,7 +1,9 @@
 // Chooses packing and precision for one machine. There is one kernel family, so nothing is searched yet: the packing follows from the
-// kind of product and the precision from the option. Before: the form that raise leaves.
+// kind of product, the precision from the option, the weights and what reads the result. Before: the form that raise leaves.
 #include "moe/IR/Layers.h"
 #include "moe/Plan/Passes.h"
+
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -11,6 +13,27 @@ namespace moe {
 
 namespace {
 
+/// The products that make logits: what routers read, back to the products of matrices behind it. Routers run in f32 whatever the dtype.
+llvm::DenseSet<Operation *> productsOfRouters(ModuleOp module) {
+  llvm::SetVector<Value> values;
+  module.walk([&](Operation *op) {
+    if (isa<ScoreOp, SelectOp, WeighOp, AssignOp, RoutePermuteOp>(op))
+      values.insert_range(op->getOperands());
+  });
+  llvm::DenseSet<Operation *> products;
+  for (size_t next = 0; next < values.size(); ++next) {
+    Operation *op = values[next].getDefiningOp();
+    if (!op)
+      continue;
+    auto structured = dyn_cast<linalg::LinalgOp>(op);
+    if (structured && linalg::isaContractionOpInterface(structured))
+      products.insert(op);
+    else if (!isa<ExpertsOp, CombineOp, LayerOp>(op))
+      values.insert_range(op->getOperands());
+  }
+  return products;
+}
+
 struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
   using Base::Base;
 
@@ -19,6 +42,7 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
       getOperation().emitError("unknown value '") << activations << "' of option activations; expected auto, f32, bf16 or int8";
       return signalPassFailure();
     }
+    routerProducts = productsOfRouters(getOperation());
     const WalkResult result = getOperation().walk([&](Operation *op) {
       if (auto experts = dyn_cast<ExpertsOp>(op))
         return WalkResult(planExperts(experts));
@@ -35,30 +59,49 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
       op.setPlanAttr(PlanAttr::get(&getContext(), PackingFamily::Plain, "f32"));
       return success();
     }
-    if (failed(checkActivations(op, op.getRows().getType().getElementType())))
+    if (failed(checkElement(op, op.getRows().getType().getElementType())))
+      return failure();
+    const FailureOr<StringRef> precision = precisionFor(op, {op.getGate(), op.getUp(), op.getDown()});
+    if (failed(precision))
       return failure();
     const PackingFamily packing = op.getFfn()->isGated() ? PackingFamily::GateUp16 : PackingFamily::Panel32;
-    op.setPlanAttr(PlanAttr::get(&getContext(), packing, "f32"));
+    op.setPlanAttr(PlanAttr::get(&getContext(), packing, *precision));
     return success();
   }
 
   LogicalResult planMatmul(linalg::MatmulOp op) {
-    if (!storedWeightOf(op))
+    const Value weight = storedWeightOf(op);
+    if (!weight)
       return success();
-    if (failed(checkActivations(op, Float32Type::get(&getContext()))))
+    const FailureOr<StringRef> precision = routerProducts.contains(op) ? StringRef("f32") : precisionFor(op, weight);
+    if (failed(precision))
       return failure();
-    op->setAttr(planAttrName, PlanAttr::get(&getContext(), PackingFamily::Panel32, "f32"));
+    op->setAttr(planAttrName, PlanAttr::get(&getContext(), PackingFamily::Panel32, *precision));
     return success();
   }
 
-  /// Kernels compute in f32; anything else that is asked for, or that the graph has, is an error at the op.
-  LogicalResult checkActivations(Operation *op, Type element) {
-    if (activations != "auto" && activations != "f32")
-      return op->emitError() << describeOp(op) << ": activations in " << activations << " are not supported yet; expected auto or f32";
-    if (!element.isF32())
-      return op->emitError() << describeOp(op) << ": activations of type " << element << " are not supported yet; expected f32";
-    return success();
+  LogicalResult checkElement(Operation *op, Type element) {
+    if (element.isF32())
+      return success();
+    return op->emitError() << describeOp(op) << ": activations of type " << element << " are not supported yet; expected f32";
   }
+
+  /// The precision of the activations of `op`, whose products have these weights (null: absent): the one asked for, f32 with a remark where
+  /// no kernel takes the weights in that.
+  FailureOr<StringRef> precisionFor(Operation *op, ArrayRef<Value> weights) {
+    if (activations == "bf16") {
+      if (llvm::none_of(weights, isQuantised))
+        return StringRef("bf16");
+      op->emitRemark() << describeOp(op) << " keeps activations in f32: its weights are quantised; bf16 kernels take those of f32, f16 or bf16";
+    } else if (activations == "int8") {
+      return op->emitError() << describeOp(op) << ": activations in int8 are not supported yet; expected auto, f32 or bf16", failure();
+    }
+    return StringRef("f32");
+  }
+
+  static bool isQuantised(Value weight) { return weight && weight.getDefiningOp<DequantOp>(); }
+
+  llvm::DenseSet<Operation *> routerProducts;
 };
 
 } // namespace
