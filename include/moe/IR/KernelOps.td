@@ -72,7 +72,9 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     packed weight of f16 or bf16 is widened by the kernel, one with `blocks` is
     E×P×B i8 and dequantised by it. Where `x` is bf16 the kernel multiplies pairs
     of k: the packed weight is E×P×⌈K/2⌉×32×2 bf16. Sums and epilogues are f32
-    whatever `x` and `outs` are.
+    whatever `x` and `outs` are. Where blocks have `quads`, `x` is M×R i8, rows
+    of int8 as `#moe.blocks` describes them; codes are multiplied as integers and
+    each part's sum is scaled and added in f32, in the order of k.
 
     Epilogue `ffn` (first product of an expert): the result has N/2 columns
     where gate and up share a tensor. Epilogue combine (second product), with
@@ -82,7 +84,7 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
 
     Constraints:
     - grouped_matmul-c1: `x` and the one of `outs` have rank 2, both f32, f16 or
-      bf16; `rows`, `offsets` and `combine_rows` are i32 and `combine_weights`
+      bf16, but `x` i8 exactly where `blocks` have quads; `rows`, `offsets` and `combine_rows` are i32 and `combine_weights`
       f32, all of rank 1.
     - grouped_matmul-c2: `rows` and combine need `offsets`.
     - grouped_matmul-c3: a plain weight has rank 3, without `offsets` rank 2; a
@@ -90,7 +92,8 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
       with `blocks` rank 3, where `x` is bf16 rank 5 with last sizes 32 and 2. Its
       element type is a float, with `blocks` i8, where `x` is bf16 bf16.
     - grouped_matmul-c4: K of the weight is the number of columns of `x` (of
-      pairs: half of it, rounded up), E one less than the length of `offsets`, 1 without.
+      pairs: half of it, rounded up; for rows of int8: they have as many blocks as
+      a panel), E one less than the length of `offsets`, 1 without.
     - grouped_matmul-c5: `up` is given, with the type of `weight`, exactly where
       the weight is plain and the gate layout of `ffn` is separate.
     - grouped_matmul-c6: `columns` is given exactly where the weight is packed,

@@ -2,6 +2,8 @@
 // from memory once and from the cache for the later passes.
 #include "MatmulEmitter.h"
 
+#include "IntegerSums.h"
+
 using namespace mlir;
 namespace moe {
 
@@ -137,6 +139,8 @@ void MatmulEmitter::zeroColumns(Value firstPanel, Value endPanel) {
 
 // Decoding takes registers too: scales, maybe zero points, and what the codes go through.
 int64_t MatmulEmitter::tilesFor(int64_t rows) const {
+  if (spec.multipliesIntegers())
+    return 1;
   const int64_t tiles = b.isa.tilesFor(static_cast<int>(rows));
   if (widensPairs())
     return std::min(tiles, widenedTilesFor(b.isa, rows));
@@ -146,6 +150,8 @@ int64_t MatmulEmitter::tilesFor(int64_t rows) const {
 int64_t MatmulEmitter::passRows() const {
   if (widensPairs())
     return widenedPassRows(b.isa);
+  if (spec.multipliesIntegers())
+    return IntegerSums::mostRows(b.isa);
   if (!spec.blocks)
     return b.isa.f32Tile.rows;
   if (b.isa.vectorRegisters <= 16)

@@ -3,6 +3,7 @@
 
 #include "BlockDecoder.h"
 #include "Epilogue.h"
+#include "IntegerSums.h"
 #include "PairProduct.h"
 
 using namespace mlir;
@@ -18,7 +19,11 @@ func::FuncOp MatmulKernel::emit(ModuleOp module, StringRef name) {
   types.append(KernelArguments::integers, b.getI64Type());
   func::FuncOp function = b.beginFunction(module, name, types);
   arguments = KernelArguments::fromList(function.getArguments());
-  const SmallVector<Value> sums = spec.blocks ? sumOverBlocks() : spec.pairs ? sumOverPairs() : sumOverK();
+  SmallVector<Value> sums;
+  if (spec.multipliesIntegers())
+    sums = IntegerSums(b, spec, geometry, arguments, rowPointers()).emit();
+  else
+    sums = spec.blocks ? sumOverBlocks() : spec.pairs ? sumOverPairs() : sumOverK();
   Epilogue(b, spec, geometry, arguments, rows, tiles).emit(sums);
   func::ReturnOp::create(b);
   return function;

@@ -33,7 +33,8 @@ static LogicalResult checkOperands(GroupedMatmulOp op) {
   const Type f32 = Float32Type::get(op.getContext()), i32 = IntegerType::get(op.getContext(), 32);
   const auto elementOf = [](Value value) { return cast<ShapedType>(value.getType()).getElementType(); };
   // Rows of bf16 go with a weight of pairs, which the verifier has seen, not with blocks. Only a result that nothing is added to may be rounded.
-  const Type x = elementOf(op.getX()).isBF16() && !op.getBlocks() ? elementOf(op.getX()) : f32;
+  const bool quads = op.getBlocks() && op.getBlocks()->getQuads();
+  const Type x = quads ? Type(IntegerType::get(op.getContext(), 8)) : elementOf(op.getX()).isBF16() && !op.getBlocks() ? elementOf(op.getX()) : f32;
   const Type out = elementOf(op.getOuts()[0]).isBF16() && !op.getCombineRows() ? elementOf(op.getOuts()[0]) : f32;
   Type weightElement = elementOf(op.getWeight());
   const bool isPanel = op.getBlocks() ? weightElement.isInteger(8) : weightElement.isF16() || weightElement.isBF16();
@@ -115,6 +116,8 @@ FailureOr<MatmulSpec> MatmulSpec::read(GroupedMatmulOp op) {
 }
 
 int64_t MatmulSpec::panelBytes() const {
+  if (multipliesIntegers())
+    return k / blocks.rowBlockBytes() * blocks.blockBytes();
   if (blocks)
     return blocks.panelBytes(k);
   return (pairs ? (k + 1) / 2 : k) * panelColumns * laneType().getIntOrFloatBitWidth() / 8;

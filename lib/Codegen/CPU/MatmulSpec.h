@@ -45,15 +45,16 @@ struct MatmulSpec {
   BlocksAttr blocks;
   /// Rows of x are bf16, and so are the panels, in pairs of k.
   bool pairs = false;
-  /// Elements of x and of the result: f32 or bf16.
+  /// Elements of x (f32 or bf16; i8 where the blocks have quads, of which k counts the bytes of a row then) and of the result (f32 or bf16).
   mlir::Type xElement, outElement;
 
+  bool multipliesIntegers() const { return blocks && blocks.getQuads(); }
   /// Bytes of one panel.
   int64_t panelBytes() const;
   /// What one column of a panel without blocks holds for one step along k: an element, or a pair of them as an i32.
   mlir::Type laneType() const;
   /// Short name of the precision that rows are read in, for names of functions.
-  llvm::StringRef precision() const { return pairs ? "bf16" : "f32"; }
+  llvm::StringRef precision() const { return multipliesIntegers() ? "int8" : pairs ? "bf16" : "f32"; }
   /// Columns of the result that one panel makes.
   int64_t panelResultColumns() const { return gateUp ? 16 : 32; }
   /// True if the last panel is not full.
