@@ -143,7 +143,8 @@ Value IntegerSums::onBytes(Value vector, int64_t mask) {
 }
 
 Value IntegerSums::shifted(Value vector, Type element, int64_t bits, bool isSigned) {
-  Value lanes = vector.getType() == VectorType::get({4 * b.lanes() * 8 / element.getIntOrFloatBitWidth()}, element) ? vector : bitcast(vector, element);
+  const bool isSame = getElementTypeOrSelf(vector.getType()) == element;
+  Value lanes = isSame ? vector : bitcast(vector, element);
   if (bits == 0)
     return lanes;
   Value count = arith::ConstantOp::create(
