@@ -22,6 +22,7 @@ static LogicalResult expectKind(Operation *op, StringRef name, Value value, int6
 
 static bool isI32(Type type) { return type.isSignlessInteger(32); }
 static bool isI32OrI64(Type type) { return type.isSignlessInteger(32) || type.isSignlessInteger(64); }
+static bool isI8(Type type) { return type.isSignlessInteger(8); }
 static bool isF32(Type type) { return type.isF32(); }
 static bool isModelFloat(Type type) { return type.isF32() || type.isF16() || type.isBF16(); }
 
@@ -103,7 +104,9 @@ static LogicalResult verifyKinds(GroupedMatmulOp op) {
   if (op.getOuts().size() != 1)
     return op.emitOpError("expected one of outs, got ") << op.getOuts().size();
   const StringRef floats = "f32, f16 or bf16";
-  if (failed(expectKind(op, "x", op.getX(), 2, isModelFloat, floats)) ||
+  const bool rowsOfInt8 = op.getBlocks() && op.getBlocks()->getQuads();
+  if (failed(rowsOfInt8 ? expectKind(op, "x", op.getX(), 2, isI8, "i8 where blocks have quads")
+                        : expectKind(op, "x", op.getX(), 2, isModelFloat, floats)) ||
       failed(expectKind(op, "outs", op.getOuts()[0], 2, isModelFloat, floats)) ||
       failed(expectKind(op, "rows", op.getRows(), 1, isI32, "i32")) ||
       failed(expectKind(op, "offsets", op.getOffsets(), 1, isI32, "i32")) ||
@@ -136,8 +139,12 @@ static LogicalResult verifyWeight(GroupedMatmulOp op, ProductSizes &sizes) {
   if (packed && !blocks && failed(size(op, "weight", op.getWeight().getType(), found - 1, 32, "columns of a panel")))
     return failure();
   const int64_t xColumns = shaped(op.getX().getType()).getDimSize(1);
+  const bool quads = blocks && blocks.getQuads();
+  if (quads && !ShapedType::isDynamic(xColumns) && xColumns % blocks.rowBlockBytes() != 0)
+    return op.emitOpError("expected rows of blocks of ") << blocks.rowBlockBytes() << " bytes, got " << xColumns;
   if (blocks && !ShapedType::isDynamic(xColumns) &&
-      failed(size(op, "weight", op.getWeight().getType(), 2, blocks.panelBytes(xColumns), "bytes of a panel")))
+      failed(size(op, "weight", op.getWeight().getType(), 2,
+                  quads ? xColumns / blocks.rowBlockBytes() * blocks.blockBytes() : blocks.panelBytes(xColumns), "bytes of a panel")))
     return failure();
   const bool outIn = packed || op.getOrder() == WeightOrder::OutIn;
   const bool hasExperts = packed ? blocks || found == 4 : !dense;

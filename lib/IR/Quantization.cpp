@@ -235,7 +235,8 @@ FailureOr<QuantLayout> QuantLayout::get(const QuantTypes &types, llvm::function_
 /// Columns of a panel.
 static constexpr int64_t panelColumns = 32;
 
-LogicalResult BlocksAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, PanelCode code, int64_t group, Type scale, Type zero) {
+LogicalResult BlocksAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, PanelCode code, int64_t group, Type scale, Type zero,
+                                 bool quads) {
   // blocks-c1
   if (group < 1)
     return error() << "expected a group >= 1, got " << group;
@@ -246,6 +247,9 @@ LogicalResult BlocksAttr::verify(llvm::function_ref<InFlightDiagnostic()> error,
   const bool isInteger = code == PanelCode::Int8 || code == PanelCode::Int4 || code == PanelCode::Int2;
   if (zero && (!isInteger || (!zero.isF32() && !zero.isInteger(8))))
     return error() << "expected no zero or, for integers, one of f32 or i8, got " << zero << " (" << stringifyPanelCode(code) << ")";
+  // blocks-c4
+  if (quads && !isInteger)
+    return error() << "expected quads only for integers, got " << stringifyPanelCode(code);
   return success();
 }
 
@@ -264,7 +268,11 @@ int64_t BlocksAttr::bits() const {
 int64_t BlocksAttr::scaleBytes() const { return panelColumns * getScale().getIntOrFloatBitWidth() / 8; }
 int64_t BlocksAttr::zeroBytes() const { return getZero() ? panelColumns * getZero().getIntOrFloatBitWidth() / 8 : 0; }
 
+int64_t BlocksAttr::filledGroup() const { return static_cast<int64_t>(llvm::alignTo(getGroup(), 4 * 8 / bits())); }
+
 int64_t BlocksAttr::codeBytes() const {
+  if (getQuads())
+    return filledGroup() * panelColumns * bits() / 8;
   // Two values of k share the 16 bytes of 2-bit codes.
   return bits() == 2 ? (getGroup() + 1) / 2 * 16 : getGroup() * panelColumns * bits() / 8;
 }

@@ -1,6 +1,7 @@
 // Gives stored weights the layout that kernels read, and each its place in model.weights. No bytes are touched: a packed weight is a symbol
 // that names its sources, and package writes it. Before: the form that fuse leaves, on tensors. After: every moe.weight that is read has a
 // section and an offset, and a grouped_matmul with a plan has a packed weight, `packing` and `columns`.
+#include "QuantizedRows.h"
 #include "moe/IR/Layers.h"
 #include "moe/IR/Quantization.h"
 #include "moe/Lower/Passes.h"
@@ -23,7 +24,7 @@ constexpr int64_t panelColumns = 32;
 constexpr int64_t weightAlignment = 64;
 
 /// What makes two packed weights the same: sources, how they are read, and the layout.
-using PackedKey = std::tuple<ArrayAttr, WeightOrder, GateLayout, PackingFamily, QuantAttr>;
+using PackedKey = std::tuple<ArrayAttr, WeightOrder, GateLayout, PackingFamily, QuantAttr, BlocksAttr>;
 
 /// A weight in the file, maybe quantised: the references to its parts (values, or payload, scales and zero points).
 struct StoredWeight {
@@ -75,8 +76,8 @@ PanelCode panelCode(QuantFormat format) {
   }
 }
 
-/// The blocks that a kernel reads the dequantised weight `op` in; null where it is widened to f32 instead.
-BlocksAttr blocksOf(DequantOp op, WeightOrder order) {
+/// The blocks that a kernel reads the dequantised weight `op` in, `quads` for products of integers; null where it is widened to f32 instead.
+BlocksAttr blocksOf(DequantOp op, WeightOrder order, bool quads) {
   auto typeOf = [](Value value) { return value ? cast<RankedTensorType>(value.getType()) : RankedTensorType(); };
   FailureOr<QuantLayout> layout =
       QuantLayout::get({op.getFormat(), typeOf(op.getPayload()), typeOf(op.getScales()), typeOf(op.getZeros()), typeOf(op.getResult())},
@@ -97,7 +98,7 @@ BlocksAttr blocksOf(DequantOp op, WeightOrder order) {
     zero = Float32Type::get(context);
   else if (layout->zeros == QuantLayout::Zeros::Codes)
     zero = IntegerType::get(context, 8);
-  return BlocksAttr::get(context, panelCode(layout->format), group, scale, zero);
+  return BlocksAttr::get(context, panelCode(layout->format), group, scale, zero, quads);
 }
 
 struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
@@ -106,6 +107,7 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     widened.clear();
+    rows = QuantizedRows();
     llvm::DenseMap<PackedKey, WeightOp> packed;
     const WalkResult result = getOperation().walk([&](GroupedMatmulOp op) { return WalkResult(packProduct(op, symbols, packed)); });
     if (result.wasInterrupted())
@@ -143,11 +145,14 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
       return failure();
 
     OpBuilder builder(op);
-    const PackedKey key(builder.getArrayAttr(from), op.getOrder(), gate, plan.getPacking(), weight.quant);
+    const BlocksAttr blocks = chooseBlocks(op, plan.getActivations() == "int8");
+    const PackedKey key(builder.getArrayAttr(from), op.getOrder(), gate, plan.getPacking(), weight.quant, blocks);
     WeightOp &entry = packed[key];
     if (!entry)
       entry = createPacked(key, *shape, op.getWeight(), symbols);
-    op.setBlocksAttr(entry.getBlocksAttr());
+    op.setBlocksAttr(blocks);
+    if (blocks && blocks.getQuads())
+      op.getXMutable().assign(rows.quantized(op, shape->depth, blocks));
     auto reference = WeightRefOp::create(builder, weight.parts[0].getLoc(), entry.getType(), FlatSymbolRefAttr::get(entry.getSymNameAttr()));
     op.getWeightMutable().assign(reference.getResult());
     op.getUpMutable().clear();
@@ -158,6 +163,19 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     op.setOrder(WeightOrder::OutIn);
     op.setColumns(shape->columns);
     return success();
+  }
+
+  /// The blocks that the weight of `op` is packed in; null where it is packed as floats. With `integers` rows of int8 are wanted: a weight that
+  /// these cannot be multiplied with gets a remark.
+  BlocksAttr chooseBlocks(GroupedMatmulOp op, bool integers) {
+    auto dequant = op.getWeight().getDefiningOp<DequantOp>();
+    const bool isInteger = dequant && isIntegerFormat(dequant.getFormat().getFormat());
+    BlocksAttr blocks = dequant ? blocksOf(dequant, op.getOrder(), integers && isInteger) : BlocksAttr();
+    if (integers && (!blocks || !blocks.getQuads()))
+      op.emitRemark() << describeOp(op) << ": the rows stay f32, not int8: "
+                      << (isInteger ? "the weight's groups of k are too short or its signed codes have zero points that are floats"
+                                    : "the weight is not quantised to integers");
+    return blocks;
   }
 
   /// Kernels read biases of f32: a stored one of f16 or bf16 gets a copy that package converts.
@@ -219,16 +237,13 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
 
   /// The symbol of a packed weight, after its first source. Kernels widen f16 and bf16 and dequantise blocks, so both stay as small as they are.
   WeightOp createPacked(const PackedKey &key, const PackedShape &shape, Value values, SymbolTable &symbols) {
-    const auto [from, order, gate, packing, quant] = key;
+    const auto [from, order, gate, packing, quant, blocks] = key;
     MLIRContext *context = &getContext();
     const StringAttr weight = cast<FlatSymbolRefAttr>(from[0]).getAttr();
     Operation *source = symbols.lookup(weight);
     Type element = cast<ShapedType>(values.getType()).getElementType();
-    BlocksAttr blocks;
-    if (auto dequant = values.getDefiningOp<DequantOp>()) {
-      blocks = blocksOf(dequant, order);
+    if (values.getDefiningOp<DequantOp>())
       element = Float32Type::get(context);
-    }
     const auto type = blocks ? RankedTensorType::get({shape.experts, shape.panels, blocks.panelBytes(shape.depth)}, IntegerType::get(context, 8))
                              : RankedTensorType::get({shape.experts, shape.panels, shape.depth, panelColumns}, element);
     OpBuilder builder(context);
@@ -291,6 +306,8 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     return success();
   }
 
+  /// Rows of int8 that products share.
+  QuantizedRows rows;
   /// The f32 copies of weights of f16 and bf16, by the name of their source.
   llvm::DenseMap<StringAttr, WeightOp> widened;
 

@@ -94,10 +94,10 @@ void PanelWriter::fillColumn(const QuantizedSource &source, int64_t e, int64_t c
   if (blocks.getZero())
     storeZero(source, scale, block + blocks.scaleBytes() + c * blocks.zeroBytes() / panelWidth);
   uint8_t *codes = block + blocks.scaleBytes() + blocks.zeroBytes();
-  // Integers are stored without sign; int8 that nothing is subtracted from, with.
+  // Integers are stored without sign; int8 that nothing is subtracted from, with, unless it is multiplied as an integer.
   const bool isInteger = isIntegerFormat(source.layout().format);
   const unsigned half = 1u << (blocks.bits() - 1);
-  const bool stored8 = blocks.getCode() == PanelCode::Int8 && !blocks.getZero();
+  const bool stored8 = blocks.getCode() == PanelCode::Int8 && !blocks.getZero() && !blocks.getQuads();
   const unsigned flip = (isInteger && source.layout().isSigned ? half : 0) ^ (stored8 ? half : 0);
   for (int64_t k = 0; k < count; ++k) {
     const auto [r, i] = rowColumn(column, k0 + k);
@@ -129,6 +129,11 @@ void PanelWriter::storeZero(const QuantizedSource &source, int64_t scale, uint8_
 }
 
 void PanelWriter::storeCode(unsigned code, int64_t c, int64_t k, uint8_t *codes) {
+  if (blocks.getQuads()) { // A line holds four values of k, then above them in each byte four more, as often as bits are left.
+    const int64_t perByte = 8 / blocks.bits(), line = k / (4 * perByte), above = k % (4 * perByte) / 4;
+    codes[line * 4 * panelWidth + 4 * c + k % 4] |= static_cast<uint8_t>(code << (above * blocks.bits()));
+    return;
+  }
   switch (blocks.bits()) {
   case 8:
     codes[k * panelWidth + c] = static_cast<uint8_t>(code);

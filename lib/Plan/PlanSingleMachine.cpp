@@ -1,6 +1,7 @@
 // Chooses packing and precision for one machine. There is one kernel family, so nothing is searched yet: the packing follows from the
 // kind of product, the precision from the option, the weights and what reads the result. Before: the form that raise leaves.
 #include "moe/IR/Layers.h"
+#include "moe/IR/Quantization.h"
 #include "moe/Plan/Passes.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -12,6 +13,9 @@ namespace moe {
 #include "moe/Plan/Passes.h.inc"
 
 namespace {
+
+/// The accuracy_level of a model that lets rows be int8.
+constexpr int64_t int8AccuracyLevel = 4;
 
 /// The products that make logits: what routers read, back to the products of matrices behind it. Routers run in f32 whatever the dtype.
 llvm::DenseSet<Operation *> productsOfRouters(ModuleOp module) {
@@ -61,11 +65,8 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
     }
     if (failed(checkElement(op, op.getRows().getType().getElementType())))
       return failure();
-    const FailureOr<StringRef> precision = precisionFor(op, {op.getGate(), op.getUp(), op.getDown()});
-    if (failed(precision))
-      return failure();
     const PackingFamily packing = op.getFfn()->isGated() ? PackingFamily::GateUp16 : PackingFamily::Panel32;
-    op.setPlanAttr(PlanAttr::get(&getContext(), packing, *precision));
+    op.setPlanAttr(PlanAttr::get(&getContext(), packing, precisionFor(op, {op.getGate(), op.getUp(), op.getDown()})));
     return success();
   }
 
@@ -73,10 +74,8 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
     const Value weight = storedWeightOf(op);
     if (!weight)
       return success();
-    const FailureOr<StringRef> precision = routerProducts.contains(op) ? StringRef("f32") : precisionFor(op, weight);
-    if (failed(precision))
-      return failure();
-    op->setAttr(planAttrName, PlanAttr::get(&getContext(), PackingFamily::Panel32, *precision));
+    const StringRef precision = routerProducts.contains(op) ? StringRef("f32") : precisionFor(op, weight);
+    op->setAttr(planAttrName, PlanAttr::get(&getContext(), PackingFamily::Panel32, precision));
     return success();
   }
 
@@ -88,18 +87,27 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
 
   /// The precision of the activations of `op`, whose products have these weights (null: absent): the one asked for, f32 with a remark where
   /// no kernel takes the weights in that.
-  FailureOr<StringRef> precisionFor(Operation *op, ArrayRef<Value> weights) {
-    if (activations == "bf16") {
-      if (llvm::none_of(weights, isQuantised))
-        return StringRef("bf16");
-      op->emitRemark() << describeOp(op) << " keeps activations in f32: its weights are quantised; bf16 kernels take those of f32, f16 or bf16";
-    } else if (activations == "int8") {
-      return op->emitError() << describeOp(op) << ": activations in int8 are not supported yet; expected auto, f32 or bf16", failure();
-    }
-    return StringRef("f32");
+  StringRef precisionFor(Operation *op, ArrayRef<Value> weights) {
+    auto keepsFloat = [&](StringRef why) {
+      op->emitRemark() << describeOp(op) << " keeps activations in f32: " << why;
+      return StringRef("f32");
+    };
+    if (activations == "bf16")
+      return llvm::none_of(weights, isQuantised) ? StringRef("bf16")
+                                                 : keepsFloat("its weights are quantised; bf16 kernels take those of f32, f16 or bf16");
+    if (activations == "int8") // A product of the op whose own weight is no integers is left in f32 by lower.
+      return llvm::any_of(weights, isIntegers) ? StringRef("int8") : keepsFloat("its weights are not quantised to integers, which int8 kernels take");
+    const bool allowed = activations == "auto" && llvm::all_of(weights, [](Value weight) { return !weight || allowsInt8(weight); });
+    return allowed && llvm::any_of(weights, isIntegers) ? StringRef("int8") : StringRef("f32");
   }
 
   static bool isQuantised(Value weight) { return weight && weight.getDefiningOp<DequantOp>(); }
+  static bool isIntegers(Value weight) {
+    auto dequant = weight ? weight.getDefiningOp<DequantOp>() : DequantOp();
+    return dequant && isIntegerFormat(dequant.getFormat().getFormat());
+  }
+  /// Does the model say that rows of int8 are accurate enough for this weight?
+  static bool allowsInt8(Value weight) { return isIntegers(weight) && weight.getDefiningOp<DequantOp>().getAccuracyLevel() == int8AccuracyLevel; }
 
   llvm::DenseSet<Operation *> routerProducts;
 };

@@ -27,6 +27,11 @@ int64_t intAttribute(OnnxOp op, StringRef name, int64_t otherwise) {
   return attribute ? attribute.getValue().getSExtValue() : otherwise;
 }
 
+IntegerAttr accuracyLevelOf(OnnxOp op) {
+  const int64_t level = intAttribute(op, "accuracy_level", 0);
+  return level ? IntegerAttr::get(IntegerType::get(op.getContext(), 64), level) : IntegerAttr();
+}
+
 double floatAttribute(OnnxOp op, StringRef name, double otherwise) {
   auto attribute = op.getNodeAttributes().getAs<FloatAttr>(name);
   return attribute ? attribute.getValueAsDouble() : otherwise;

@@ -25,6 +25,8 @@ bool isNode(OnnxOp op, llvm::StringRef type, llvm::StringRef domain = "");
 
 /// A node attribute, or `otherwise` where it is absent or of another kind.
 int64_t intAttribute(OnnxOp op, llvm::StringRef name, int64_t otherwise);
+/// The `accuracy_level` of a node with quantised weights for moe.dequant; null where it leaves that open (0 or absent).
+mlir::IntegerAttr accuracyLevelOf(OnnxOp op);
 double floatAttribute(OnnxOp op, llvm::StringRef name, double otherwise);
 llvm::StringRef stringAttribute(OnnxOp op, llvm::StringRef name, llvm::StringRef otherwise);
 /// A list attribute of integers; none where it is absent.

@@ -44,14 +44,15 @@ static Assignments routeByWeights(OpBuilder &builder, Location loc, LayerBuilder
 }
 
 /// The weight of a projection as the model stores it, or dequantised.
-static Value weightOf(OpBuilder &builder, Location loc, LayerBuilder &chain, const FusedProjection &projection, StringRef layer) {
+static Value weightOf(OpBuilder &builder, Location loc, LayerBuilder &chain, const FusedProjection &projection, StringRef layer,
+                      IntegerAttr accuracyLevel) {
   if (!projection.weight || !projection.quant)
     return projection.weight;
   auto stored = [&](Value value, StringRef part) {
     return value ? chain.storedWeight(builder, value, (layer + "." + projection.name + "." + part).str()) : Value();
   };
   return DequantOp::create(builder, loc, projection.type, stored(projection.weight, "codes"), stored(projection.scales, "scales"),
-                           stored(projection.zeros, "zeros"), /*codebook=*/Value(), projection.quant);
+                           stored(projection.zeros, "zeros"), /*codebook=*/Value(), projection.quant, accuracyLevel);
 }
 
 /// Writes the chain before the node and puts its result in the node's place.
@@ -70,7 +71,8 @@ static void replaceFused(OnnxOp op, const FusedNode &node, LayerBuilder &chain) 
                          ? routeByWeights(builder, loc, chain, node, logits, weights)
                          : LayerBuilder::route(builder, loc, logits, router,
                                                node.sparseMixer ? std::optional<double>(sparseMixerJitter) : std::nullopt, weights);
-  auto weight = [&](const FusedProjection &projection) { return weightOf(builder, loc, chain, projection, name); };
+  const IntegerAttr level = accuracyLevelOf(op);
+  auto weight = [&](const FusedProjection &projection) { return weightOf(builder, loc, chain, projection, name, level); };
   const ExpertWeights parts = {weight(node.fc1), node.fc1.bias, weight(node.fc3), node.fc3.bias, weight(node.fc2), node.fc2.bias, node.ffn, node.order};
   Value result = chain.experts(builder, loc, x, list, weights, parts, OriginAttr::get(builder.getContext(), name, "fused"), tensorType(x));
   RankedTensorType type = tensorType(op->getResult(0));

@@ -109,7 +109,7 @@ LogicalResult QuantizedRaiser::raiseMatMul(OnnxOp op) {
   if (failed(QuantLayout::get({quant, tensorType(codes), tensorType(scales), zeros ? tensorType(zeros) : RankedTensorType(), type},
                               [&]() { return nodeError(op); })))
     return failure();
-  Value weight = DequantOp::create(builder, op.getLoc(), type, codes, scales, zeros, /*codebook=*/Value(), quant);
+  Value weight = DequantOp::create(builder, op.getLoc(), type, codes, scales, zeros, /*codebook=*/Value(), quant, accuracyLevelOf(op));
   auto create = [&](StringRef node, Type result, ValueRange inputs, int64_t version, ArrayRef<NamedAttribute> attributes) {
     return OnnxOp::create(builder, op.getLoc(), TypeRange{result}, node, inputs, "", version, builder.getDictionaryAttr(attributes), 0)->getResult(0);
   };
@@ -188,7 +188,8 @@ void QuantizedRaiser::raiseDequantize(OnnxOp op) {
   for (auto [i, part, what] : {std::tuple(0, x, ".codes"), std::tuple(1, scale, ".scales"), std::tuple(2, zero, ".zeros")})
     if (part && !(parts[i] = stored(builder, part, name + what)))
       return;
-  op->getResult(0).replaceAllUsesWith(DequantOp::create(builder, op.getLoc(), type, parts[0], parts[1], parts[2], /*codebook=*/Value(), quant));
+  op->getResult(0).replaceAllUsesWith(DequantOp::create(builder, op.getLoc(), type, parts[0], parts[1], parts[2], /*codebook=*/Value(), quant,
+                                                          /*accuracy_level=*/IntegerAttr()));
   op.erase();
 }
 

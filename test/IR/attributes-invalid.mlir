@@ -59,3 +59,8 @@ func.func private @blocks_c3() attributes {a = #moe.blocks<code = e2m1, group = 
 // expected-error @below {{expected ::moe::GroupMask to be one of: neg_inf, zero}}
 // expected-error @below {{failed to parse Moe_GroupsAttr parameter 'mask'}}
 func.func private @enum() attributes {a = #moe.groups<count = 4, keep = 2, top_r = 1, mask = one>}
+
+// -----
+
+// expected-error @below {{expected quads only for integers, got nf4}}
+func.func private @blocks_c4() attributes {a = #moe.blocks<code = nf4, group = 32, scale = f32, quads = true>}

@@ -100,6 +100,9 @@ def Moe_DequantOp : Moe_Op<"dequant", [Pure, AttrSizedOperandSegments]> {
     ternary_dict: `payload` holds the codes of strings, `zeros` the first code of
     each row, `scales` the (lo, hi) of each row, `codebook` the strings.
 
+    `accuracy_level` is what the model says of rows that the weight is multiplied
+    with, in ONNX Runtime's numbers: 4 lets them be int8. Only the plan reads it.
+
     Constraints:
     - dequant-c1: `scales` is given.
     - dequant-c2: `zeros` is given only for the formats of integers and
@@ -127,7 +130,8 @@ def Moe_DequantOp : Moe_Op<"dequant", [Pure, AttrSizedOperandSegments]> {
     ```
   }];
   let arguments = (ins AnyRankedTensor:$payload, Optional<AnyRankedTensor>:$scales,
-    Optional<AnyRankedTensor>:$zeros, Optional<AnyRankedTensor>:$codebook, Moe_QuantAttr:$format);
+    Optional<AnyRankedTensor>:$zeros, Optional<AnyRankedTensor>:$codebook, Moe_QuantAttr:$format,
+    OptionalAttr<I64Attr>:$accuracy_level);
   let results = (outs Moe_FloatTensor:$result);
   let assemblyFormat = [{
     $payload (`scales` `(` $scales^ `:` type($scales) `)`)? (`zeros` `(` $zeros^ `:` type($zeros) `)`)?

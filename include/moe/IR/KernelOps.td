@@ -70,7 +70,9 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     After lower packs it, `weight` is E×P×K×32 f32 in the layout `packing`, E = 1
     without `offsets`; `up` is gone and `columns` is N, 2·I where it is gated. A
     packed weight of f16 or bf16 is widened by the kernel, one with `blocks` is
-    E×P×B i8 and dequantised by it.
+    E×P×B i8 and dequantised by it. Where these have `quads`, `x` is M×R i8, rows
+    of int8 as `#moe.blocks` describes them; codes are multiplied as integers and
+    each part's sum is scaled and added in f32, in the order of k.
 
     Epilogue `ffn` (first product of an expert): the result has N/2 columns
     where gate and up share a tensor. Epilogue combine (second product), with
@@ -80,14 +82,15 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
 
     Constraints:
     - grouped_matmul-c1: `x` and the one of `outs` have rank 2, both f32, f16 or
-      bf16; `rows`, `offsets` and `combine_rows` are i32 and `combine_weights`
+      bf16, but `x` i8 exactly where `blocks` have quads; `rows`, `offsets` and `combine_rows` are i32 and `combine_weights`
       f32, all of rank 1.
     - grouped_matmul-c2: `rows` and combine need `offsets`.
     - grouped_matmul-c3: a plain weight has rank 3, without `offsets` rank 2; a
       packed one rank 4 (without `offsets` also 3, without E) with last size 32,
       with `blocks` rank 3. Its element type is a float, with `blocks` i8.
-    - grouped_matmul-c4: K of the weight is the number of columns of `x`, E one
-      less than the length of `offsets`, 1 without.
+    - grouped_matmul-c4: K of the weight is the number of columns of `x` (for rows
+      of int8: they have as many blocks as a panel), E one less than the length of
+      `offsets`, 1 without.
     - grouped_matmul-c5: `up` is given, with the type of `weight`, exactly where
       the weight is plain and the gate layout of `ffn` is separate.
     - grouped_matmul-c6: `columns` is given exactly where the weight is packed,

@@ -294,11 +294,30 @@ def Moe_BlocksAttr : Moe_Attr<"Blocks", "blocks"> {
     The last block has the size of the others; its codes past K are 0. An
     element is `scale · (code - zero)`, in f32, as in `moe.dequant`.
 
+    With `quads`, for products of integers (rows of int8, `x` of
+    `moe.grouped_matmul`), four neighbours along k lie together, all codes are
+    unsigned, and `group` is filled up with codes 0 to a multiple of
+    `4 · 8 / bits`. Column c of the panel then has
+    - 8 bits: the byte `128·(k / 4) + 4·c + k mod 4`;
+    - 4 bits: the byte `128·(k / 8) + 4·c + k mod 4`, its low half for k mod 8 < 4;
+    - 2 bits: the byte `128·(k / 16) + 4·c + k mod 4`, bits `2·(k mod 16 / 4)` on.
+
+    A row of int8 is bytes too: a block for each block of the panel. It is cut
+    into parts of 32 values of k (the last has what is left) and holds the scale
+    of each part (f32), a sum for each (i32), and the codes (signed bytes) in the
+    order of k, filled up as the panel's are. The code of x is
+    `round(x · (127 / m))`, ties to even, and the scale `m / 127`, in f32, with m
+    the greatest |x| of the part; both are 0 where m < 2^-100, and the scale is
+    NaN where the part has a NaN or an infinity. The sum is that of the part's
+    codes, times `-2^(bits-1)` where `zero` is absent: what the zero point adds
+    to the product of the codes.
+
     Constraints: blocks-c1: group is at least 1; blocks-c2: `scale` is f32, f16
-    or bf16; blocks-c3: `zero` is absent, f32 or i8, and only for integers.
+    or bf16; blocks-c3: `zero` is absent, f32 or i8, and only for integers;
+    blocks-c4: `quads` only for integers.
   }];
   let parameters = (ins EnumParameter<Moe_PanelCode>:$code, "int64_t":$group, "::mlir::Type":$scale,
-                        OptionalParameter<"::mlir::Type">:$zero);
+                        OptionalParameter<"::mlir::Type">:$zero, DefaultValuedParameter<"bool", "false">:$quads);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
@@ -309,8 +328,17 @@ def Moe_BlocksAttr : Moe_Attr<"Blocks", "blocks"> {
     int64_t zeroBytes() const;
     int64_t codeBytes() const;
     int64_t blockBytes() const { return scaleBytes() + zeroBytes() + codeBytes(); }
-    /// Bytes of a panel of `depth` values of k.
-    int64_t panelBytes(int64_t depth) const { return (depth + getGroup() - 1) / getGroup() * blockBytes(); }
+    /// Blocks of a panel of `depth` values of k, and its bytes.
+    int64_t blockCount(int64_t depth) const { return (depth + getGroup() - 1) / getGroup(); }
+    int64_t panelBytes(int64_t depth) const { return blockCount(depth) * blockBytes(); }
+
+    /// With quads: values of k that share a scale of a row, at most.
+    static constexpr int64_t partDepth = 32;
+    /// The group, filled up; its parts; bytes of a block of a row and of a row.
+    int64_t filledGroup() const;
+    int64_t partCount() const { return (getGroup() + partDepth - 1) / partDepth; }
+    int64_t rowBlockBytes() const { return partCount() * 8 + filledGroup(); }
+    int64_t rowBytes(int64_t depth) const { return blockCount(depth) * rowBlockBytes(); }
   }];
 }
 

@@ -14,11 +14,19 @@ def LowerPackWeights : Pass<"moe-lower-pack-weights", "::mlir::ModuleOp"> {
     `columns`, the N of the product before its epilogue: 2·I where it is gated.
     Biases stay as they are, in the gate layout of `ffn`.
 
+    A product planned in int8 gets blocks with quads (`#moe.blocks`) and, as `x`,
+    rows of int8 that a `moe.routine` "quantize_rows" makes, one for all products
+    that read the same rows in the same groups. Where its weight is not quantised
+    to integers, or in groups of k too short for blocks, its rows stay f32, with a
+    remark.
+
     Weights that nothing reads any more and that no packed weight is made of are
     erased. Every weight that is read gets `section`, the number of its packing
     family (0 plain, 1 panel32, 2 gate_up16), and `offset`, bytes from the start
     of the section, a multiple of 64.
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
 }
 
 def LowerRouting : Pass<"moe-lower-routing", "::mlir::ModuleOp"> {

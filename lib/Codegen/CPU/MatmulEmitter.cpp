@@ -2,6 +2,8 @@
 // from memory once and from the cache for the later passes.
 #include "MatmulEmitter.h"
 
+#include "IntegerSums.h"
+
 using namespace mlir;
 namespace moe {
 
@@ -137,11 +139,15 @@ void MatmulEmitter::zeroColumns(Value firstPanel, Value endPanel) {
 
 // Decoding takes registers too: scales, maybe zero points, and what the codes go through.
 int64_t MatmulEmitter::tilesFor(int64_t rows) const {
+  if (spec.multipliesIntegers())
+    return 1;
   const int64_t tiles = b.isa.tilesFor(static_cast<int>(rows));
   return spec.blocks && b.isa.vectorRegisters <= 16 ? std::min<int64_t>(tiles, rows == 1 ? 2 : 1) : tiles;
 }
 
 int64_t MatmulEmitter::passRows() const {
+  if (spec.multipliesIntegers())
+    return IntegerSums::mostRows(b.isa);
   if (!spec.blocks)
     return b.isa.f32Tile.rows;
   if (b.isa.vectorRegisters <= 16)
@@ -206,7 +212,8 @@ void MatmulEmitter::emitRowPasses(Place place, Value firstSlot, Value rows) {
 
 func::FuncOp MatmulEmitter::kernel(int64_t rows, int64_t tiles) {
   const std::string key = llvm::formatv("matmul kernel {0} {1} {2}", spec.kernelKey(), rows, tiles);
-  const std::string name = llvm::formatv("moe_kernel_f32_{0}x{1}", rows, tiles * 2 * b.lanes());
+  const StringRef kind = spec.multipliesIntegers() ? "int8" : "f32";
+  const std::string name = llvm::formatv("moe_kernel_{0}_{1}x{2}", kind, rows, tiles * 2 * b.lanes());
   return kernels.get(key, name, [&](StringRef free) { return MatmulKernel(b, spec, rows, tiles).emit(kernels.module, free); });
 }
 
@@ -219,7 +226,7 @@ void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Value s
     return b.atF32(b.atF32(base, biasStart), b.mul(column, b.i64(perColumn)));
   };
   KernelArguments call;
-  call.x = spec.gather ? arguments.x : b.atF32(arguments.x, b.mul(slot, arguments.xStride));
+  call.x = spec.gather ? arguments.x : b.at(arguments.x, spec.xElement, b.mul(slot, arguments.xStride));
   call.index = spec.gather ? b.at(arguments.rows, i32, slot) : arguments.rows;
   Value panel = b.add(b.mul(place.expert, b.i64(spec.panels)), place.panel);
   call.tileColumn = b.mul(place.tile, b.i64(geometry.tileStep));

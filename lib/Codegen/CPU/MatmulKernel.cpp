@@ -3,6 +3,7 @@
 
 #include "BlockDecoder.h"
 #include "Epilogue.h"
+#include "IntegerSums.h"
 
 using namespace mlir;
 namespace moe {
@@ -17,7 +18,11 @@ func::FuncOp MatmulKernel::emit(ModuleOp module, StringRef name) {
   types.append(KernelArguments::integers, b.getI64Type());
   func::FuncOp function = b.beginFunction(module, name, types);
   arguments = KernelArguments::fromList(function.getArguments());
-  const SmallVector<Value> sums = spec.blocks ? sumOverBlocks() : sumOverK();
+  SmallVector<Value> sums;
+  if (spec.multipliesIntegers())
+    sums = IntegerSums(b, spec, geometry, arguments, rowPointers()).emit();
+  else
+    sums = spec.blocks ? sumOverBlocks() : sumOverK();
   Epilogue(b, spec, geometry, arguments, rows, tiles).emit(sums);
   func::ReturnOp::create(b);
   return function;
@@ -27,7 +32,7 @@ SmallVector<Value> MatmulKernel::rowPointers() {
   SmallVector<Value> pointers;
   for (int64_t row = 0; row < rows; ++row) {
     Value number = spec.gather ? b.toI64(b.load(b.getI32Type(), b.at(arguments.index, b.getI32Type(), row))) : b.i64(row);
-    pointers.push_back(b.atF32(arguments.x, b.mul(number, arguments.xStride)));
+    pointers.push_back(b.at(arguments.x, spec.xElement, b.mul(number, arguments.xStride)));
   }
   return pointers;
 }

@@ -35,6 +35,7 @@ static LogicalResult checkOperands(GroupedMatmulOp op) {
   const bool isPanel = op.getBlocks() ? weightElement.isInteger(8) : weightElement.isF16() || weightElement.isBF16();
   if (!isPanel)
     weightElement = f32;
+  const Type xElement = op.getBlocks() && op.getBlocks()->getQuads() ? Type(IntegerType::get(op.getContext(), 8)) : f32;
   struct Check {
     StringRef name;
     Value value;
@@ -42,7 +43,7 @@ static LogicalResult checkOperands(GroupedMatmulOp op) {
     SmallVector<int64_t, 2> ranks;
     bool contiguous;
   };
-  const Check checks[] = {{"x", op.getX(), f32, {2}, false},
+  const Check checks[] = {{"x", op.getX(), xElement, {2}, false},
                           {"rows", op.getRows(), i32, {1}, true},
                           {"offsets", op.getOffsets(), i32, {1}, true},
                           {"weight", op.getWeight(), weightElement, {3, 4}, true},
@@ -65,6 +66,7 @@ static LogicalResult readShapes(GroupedMatmulOp op, MatmulSpec &spec) {
   const auto shape = weight.getShape();
   spec.weightElement = weight.getElementType();
   spec.blocks = op.getBlocksAttr();
+  spec.xElement = cast<MemRefType>(op.getX().getType()).getElementType();
   if (spec.blocks) {
     spec.experts = shape.front();
     spec.panels = shape[1];
@@ -108,6 +110,8 @@ FailureOr<MatmulSpec> MatmulSpec::read(GroupedMatmulOp op) {
 }
 
 int64_t MatmulSpec::panelBytes() const {
+  if (multipliesIntegers())
+    return k / blocks.rowBlockBytes() * blocks.blockBytes();
   return blocks ? blocks.panelBytes(k) : k * panelColumns * weightElement.getIntOrFloatBitWidth() / 8;
 }
 

@@ -43,7 +43,10 @@ struct MatmulSpec {
   mlir::Type weightElement;
   /// Null: the panels hold floats.
   BlocksAttr blocks;
+  /// Element of x: f32; i8 where the blocks have quads, of which k counts the bytes of a row then.
+  mlir::Type xElement;
 
+  bool multipliesIntegers() const { return blocks && blocks.getQuads(); }
   /// Bytes of one panel.
   int64_t panelBytes() const;
   /// Columns of the result that one panel makes.

@@ -1,0 +1,24 @@
+//===- QuantizedRows.h - rows of int8 for products of integers -----*- C++ -*-===//
+// A product whose weight has quads (#moe.blocks) reads rows of int8. They are made once, by a routine before the first product that reads them;
+// products with blocks of one kind share them.
+#ifndef MOE_LIB_LOWER_QUANTIZEDROWS_H
+#define MOE_LIB_LOWER_QUANTIZEDROWS_H
+
+#include "moe/IR/MoeDialect.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+namespace moe {
+
+class QuantizedRows {
+public:
+  /// The rows `x` of `op`, f32 of `depth` columns, as `blocks` describes rows of int8.
+  mlir::Value quantized(GroupedMatmulOp op, int64_t depth, BlocksAttr blocks);
+
+private:
+  llvm::DenseMap<std::tuple<mlir::Value, BlocksAttr, mlir::Block *>, mlir::Value> made;
+};
+
+} // namespace moe
+
+#endif // MOE_LIB_LOWER_QUANTIZEDROWS_H
