@@ -23,16 +23,16 @@ func.func @product(%x: tensor<?x?x64xf32>, %b: tensor<32xf32>) -> tensor<?x?x32x
 
 // -----
 
-// The last block of a row is filled up, and zero points may be numbers.
+// The last block of a row is filled up, and zero points may be numbers. What the model says of int8 rows stays with the weight.
 
 // CHECK-LABEL: func.func @partial
-// CHECK: moe.dequant %{{.*}} scales(%{{.*}} : tensor<32x3xf16>) zeros(%{{.*}} : tensor<32x3xf16>) <format = int8_group, group_size = 32> : tensor<32x96xui8> -> tensor<32x70xf16>
+// CHECK: moe.dequant %{{.*}} scales(%{{.*}} : tensor<32x3xf16>) zeros(%{{.*}} : tensor<32x3xf16>) <format = int8_group, group_size = 32> {accuracy_level = 4 : i64} : tensor<32x96xui8> -> tensor<32x70xf16>
 moe.weight @q : tensor<32x3x32xui8> source(#moe.file<"model.onnx", offset = 0, length = 3072>)
 func.func @partial(%x: tensor<?x70xf16>) -> tensor<?x32xf16> {
   %q = moe.weight_ref @q : tensor<32x3x32xui8>
   %s = arith.constant dense<0.5> : tensor<32x3xf16>
   %z = arith.constant dense<7.5> : tensor<32x3xf16>
-  %y = moe.onnx "MatMulNBits"(%x, %q, %s, %z) domain "com.microsoft" version 1 {K = 70 : i64, N = 32 : i64, bits = 8 : i64, block_size = 32 : i64}
+  %y = moe.onnx "MatMulNBits"(%x, %q, %s, %z) domain "com.microsoft" version 1 {K = 70 : i64, N = 32 : i64, bits = 8 : i64, block_size = 32 : i64, accuracy_level = 4 : i64}
       : (tensor<?x70xf16>, tensor<32x3x32xui8>, tensor<32x3xf16>, tensor<32x3xf16>) -> tensor<?x32xf16>
   return %y : tensor<?x32xf16>
 }
