@@ -63,7 +63,7 @@ double allToAllUs(const Levels &levels, const RankLayout &layout, const Traffic 
 
 double expertUs(const Device &device, const LayerShape &shape, const Traffic &traffic, size_t begin, size_t end, double groupTokens, int64_t etp) {
   const double split = static_cast<double>(etp), peak = device.tflops.at(shape.computeType) * 1e6;
-  const double rowFlops = 2 * static_cast<double>(shape.matrices * shape.hidden * shape.intermediate) / split;
+  const double rowFlops = 2 * shape.elements(shape.intermediate) / split;
   double active = 0, rows = 0, arithmetic = 0;
   for (size_t s = begin; s < end; ++s) {
     const double share = traffic.slotShare[s];
@@ -177,7 +177,7 @@ LayerCost costOf(const Mesh &mesh, const LayerShape &shape, const Candidate &can
   const Levels levels = mesh.levels();
   LayerCost cost = candidate.movement == Movement::Fetch ? costOfFetch(mesh, levels, shape, candidate, layout, traffic)
                                                          : costOfTokens(mesh, levels, shape, candidate, layout, traffic, options);
-  cost.weightBytes += static_cast<double>(shape.matrices * shape.hidden * shape.sharedIntermediate) * shape.weightBytes;
+  cost.weightBytes += shape.elements(shape.sharedIntermediate) * shape.weightBytes;
   return cost;
 }
 

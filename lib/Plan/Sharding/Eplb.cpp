@@ -3,7 +3,9 @@
 #include "moe/Plan/Sharding/Placement.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
+#include <queue>
 
 namespace moe::plan {
 
@@ -30,16 +32,19 @@ Packing packEqually(const std::vector<double> &weights, int64_t packs) {
     const double left = weights[size_t(a)], right = weights[size_t(b)];
     return left != right ? left > right : a < b;
   });
-  std::vector<double> sums(static_cast<size_t>(packs));
+  // Packs that have room, the lightest first, of equals the first.
+  using Pack = std::pair<double, int64_t>;
+  std::priority_queue<Pack, std::vector<Pack>, std::greater<Pack>> open;
+  for (int64_t p = 0; p < packs; ++p)
+    open.push({0.0, p});
   std::vector<int64_t> filled(static_cast<size_t>(packs));
   for (int64_t item : order) {
-    size_t best = sums.size();
-    for (size_t p = 0; p < sums.size(); ++p)
-      if (filled[p] < room && (best == sums.size() || sums[p] < sums[best]))
-        best = p;
-    result.pack[size_t(item)] = static_cast<int64_t>(best);
-    result.rank[size_t(item)] = filled[best]++;
-    sums[best] += weights[size_t(item)];
+    const auto [sum, pack] = open.top();
+    open.pop();
+    result.pack[size_t(item)] = pack;
+    result.rank[size_t(item)] = filled[size_t(pack)]++;
+    if (filled[size_t(pack)] < room)
+      open.push({sum + weights[size_t(item)], pack});
   }
   return result;
 }
@@ -49,13 +54,15 @@ std::vector<int64_t> replicate(const std::vector<double> &loads, int64_t slots, 
   std::vector<int64_t> expertOf(loads.size());
   std::iota(expertOf.begin(), expertOf.end(), 0);
   counts.assign(loads.size(), 1);
+  // By load per replica, of equals the first: hence the negative number.
+  std::priority_queue<std::pair<double, int64_t>> queue;
+  for (size_t e = 0; e < loads.size(); ++e)
+    queue.push({loads[e], -static_cast<int64_t>(e)});
   while (static_cast<int64_t>(expertOf.size()) < slots) {
-    size_t best = 0;
-    for (size_t e = 1; e < loads.size(); ++e)
-      if (loads[e] / static_cast<double>(counts[e]) > loads[best] / static_cast<double>(counts[best]))
-        best = e;
-    ++counts[best];
-    expertOf.push_back(static_cast<int64_t>(best));
+    const int64_t best = -queue.top().second;
+    queue.pop();
+    expertOf.push_back(best);
+    queue.push({loads[size_t(best)] / static_cast<double>(++counts[size_t(best)]), -best});
   }
   return expertOf;
 }

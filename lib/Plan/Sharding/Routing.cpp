@@ -93,11 +93,11 @@ void Routing::fit() {
   for (size_t i = 0; i < open.size(); ++i)
     chances[open[i]] = fitted[i];
   // The last round may have moved the chances.
-  std::vector<double> all(static_cast<size_t>(drawn) + 1);
-  all[0] = 1;
+  polynomial.assign(static_cast<size_t>(drawn) + 1, 0);
+  polynomial[0] = 1;
   for (double chance : fitted)
-    multiply(all, 1 - chance, chance);
-  drawnProbability = all.back();
+    multiply(polynomial, 1 - chance, chance);
+  drawnProbability = polynomial.back();
 }
 
 double Routing::copies(const std::vector<ExpertPart> &parts) const {
@@ -117,19 +117,46 @@ double Routing::hitByPairs(const std::vector<ExpertPart> &parts) const {
   return most > 0 ? copies(parts) - 2 * both / most : 0;
 }
 
+std::vector<double> Routing::divideOut(const std::vector<ExpertPart> &parts) const {
+  // Dividing by (1 - c) + c·x enlarges rounding errors by 1 / (1 - c) a factor; within these limits they stay far below 1e-9.
+  constexpr size_t maximumParts = 64;
+  constexpr double maximumChance = 0.2;
+  if (parts.size() > maximumParts)
+    return {};
+  std::vector<double> others = polynomial;
+  for (const auto &[expert, fraction] : parts) {
+    const double chance = chances[size_t(expert)];
+    if (chance > maximumChance)
+      return {};
+    others[0] /= 1 - chance;
+    for (size_t j = 1; j < others.size(); ++j)
+      others[j] = (others[j] - chance * others[j - 1]) / (1 - chance);
+  }
+  return others;
+}
+
 double Routing::hit(const std::vector<ExpertPart> &parts) const {
   double found = 0;
   if (!pairs.empty()) {
     found = hitByPairs(parts);
   } else {
-    // A chosen expert misses the group with probability 1 - fraction, each for itself.
-    std::vector<double> kept(shares.size(), 1.0);
-    for (const auto &[expert, fraction] : parts)
-      kept[static_cast<size_t>(expert)] = 1 - fraction;
     double always = 1;
-    std::vector<double> missed(static_cast<size_t>(drawn) + 1);
-    missed[0] = 1;
-    for (size_t e = 0; e < shares.size(); ++e) {
+    std::vector<double> missed = divideOut(parts);
+    const bool fromAll = missed.empty();
+    if (fromAll) {
+      missed.assign(static_cast<size_t>(drawn) + 1, 0);
+      missed[0] = 1;
+    }
+    // A chosen expert misses the group with probability 1 - fraction, each for itself.
+    std::vector<double> kept(fromAll ? shares.size() : 0, 1.0);
+    for (const auto &[expert, fraction] : parts) {
+      const double chance = chances[size_t(expert)];
+      if (fromAll)
+        kept[size_t(expert)] = 1 - fraction;
+      else
+        multiply(missed, 1 - chance, chance * (1 - fraction));
+    }
+    for (size_t e = 0; e < kept.size(); ++e) {
       if (chances[e] >= 1)
         always *= kept[e];
       else if (chances[e] > 0)

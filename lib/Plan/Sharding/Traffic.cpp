@@ -18,7 +18,6 @@ static std::vector<ExpertPart> partsOf(const Placement &placement, const std::ve
 
 Traffic trafficOf(const Routing &routing, const Placement &placement, int64_t ranksPerNode) {
   Traffic traffic;
-  traffic.ranksPerNode = ranksPerNode;
   traffic.topK = routing.topK();
   const std::vector<int64_t> counts = placement.replicas(routing.experts());
   const size_t perRank = static_cast<size_t>(placement.slotsPerDevice()), ranks = static_cast<size_t>(placement.devices);
@@ -29,10 +28,21 @@ Traffic trafficOf(const Routing &routing, const Placement &placement, int64_t ra
     traffic.copies.push_back(routing.copies(parts));
     traffic.rankReach.push_back(routing.hit(parts));
   }
-  const size_t perNode = static_cast<size_t>(ranksPerNode);
-  for (size_t rank = 0; rank < ranks; rank += perNode)
-    traffic.nodeReach.push_back(routing.hit(partsOf(placement, counts, rank * perRank, (rank + perNode) * perRank)));
+  regroup(routing, placement, ranksPerNode, traffic);
   return traffic;
+}
+
+void regroup(const Routing &routing, const Placement &placement, int64_t ranksPerNode, Traffic &traffic) {
+  traffic.ranksPerNode = ranksPerNode;
+  if (ranksPerNode == 1) {
+    traffic.nodeReach = traffic.rankReach;
+    return;
+  }
+  traffic.nodeReach.clear();
+  const std::vector<int64_t> counts = placement.replicas(routing.experts());
+  const size_t nodeSlots = static_cast<size_t>(placement.slotsPerDevice() * ranksPerNode);
+  for (size_t slot = 0; slot < placement.expertOfSlot.size(); slot += nodeSlots)
+    traffic.nodeReach.push_back(routing.hit(partsOf(placement, counts, slot, slot + nodeSlots)));
 }
 
 std::vector<double> trafficMatrix(const std::vector<double> &tokens, const std::vector<double> &perToken) {

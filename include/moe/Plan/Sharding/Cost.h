@@ -39,7 +39,9 @@ struct LayerShape {
   double dispatchCopyBytes() const { return static_cast<double>(hidden) * dispatchBytes + scaleBytes; }
   double combineCopyBytes() const { return static_cast<double>(hidden) * combineBytes; }
   /// Bytes of the weights of one routed expert.
-  double expertBytes() const { return static_cast<double>(matrices * hidden * intermediate) * weightBytes; }
+  double expertBytes() const { return elements(intermediate) * weightBytes; }
+  /// Weights of an expert with `width` intermediate features; in floating point, since no size is small enough to be sure of an integer.
+  double elements(int64_t width) const { return static_cast<double>(matrices) * static_cast<double>(hidden) * static_cast<double>(width); }
 };
 
 /// What goes between devices.

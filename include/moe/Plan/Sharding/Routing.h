@@ -39,6 +39,8 @@ public:
 private:
   double hitByPairs(const std::vector<ExpertPart> &parts) const;
   void fit();
+  /// The product of all factors but those of `parts`; empty where rounding does not allow to divide them out.
+  std::vector<double> divideOut(const std::vector<ExpertPart> &parts) const;
 
   std::vector<double> shares;
   int64_t k;
@@ -48,7 +50,9 @@ private:
   /// those are not counted in `drawn`.
   std::vector<double> chances;
   int64_t drawn = 0;
-  /// Probability of `drawn` successes.
+  /// Product of the factors (1 - chance) + chance·x of the others, up to x^drawn.
+  std::vector<double> polynomial;
+  /// Its last coefficient: the probability of `drawn` successes.
   double drawnProbability = 1;
 };
 

@@ -27,6 +27,9 @@ struct Traffic {
 /// The traffic of tokens that `routing` describes to `placement`; replicas are chosen at random, each as likely as the others.
 Traffic trafficOf(const Routing &routing, const Placement &placement, int64_t ranksPerNode);
 
+/// Changes how many ranks of `traffic`, which comes from the same routing and placement, share a node.
+void regroup(const Routing &routing, const Placement &placement, int64_t ranksPerNode, Traffic &traffic);
+
 /// [sources · ranks], row-major: rows that source s, which has `tokens[s]` tokens, sends to rank d. `perToken` is `copies` or `rankReach`.
 std::vector<double> trafficMatrix(const std::vector<double> &tokens, const std::vector<double> &perToken);
 

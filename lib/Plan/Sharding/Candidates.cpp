@@ -1,0 +1,195 @@
+// Enumerates and scores what can be done with one layer. A placement is made once for each number of ranks and slots, from the loads of all
+// windows together, and then costed on each window.
+#include "moe/Plan/Sharding/Profile.h"
+#include "moe/Plan/Sharding/Search.h"
+
+#include <algorithm>
+
+namespace moe::plan {
+
+namespace {
+
+std::vector<int64_t> divisors(int64_t number) {
+  std::vector<int64_t> found;
+  for (int64_t d = 1; d <= number; ++d)
+    if (number % d == 0)
+      found.push_back(d);
+  return found;
+}
+
+/// One routing for each window.
+std::vector<Routing> routingsOf(const PlanLayer &layer) {
+  std::vector<Routing> routings;
+  const int64_t k = layer.shape.topK;
+  for (const std::vector<double> &window : layer.windows)
+    routings.emplace_back(sharesOf(window, k), k, layer.coactivation);
+  if (routings.empty())
+    routings.emplace_back(uniformShares(layer.shape.experts, k), k, layer.coactivation);
+  return routings;
+}
+
+std::vector<double> meanLoads(const std::vector<Routing> &routings) {
+  std::vector<double> loads(static_cast<size_t>(routings[0].experts()));
+  for (const Routing &routing : routings)
+    for (size_t e = 0; e < loads.size(); ++e)
+      loads[e] += routing.share(static_cast<int64_t>(e)) / static_cast<double>(routings.size());
+  return loads;
+}
+
+ScoredCandidate score(const Mesh &mesh, const PlanLayer &layer, const Candidate &candidate, const RankLayout &layout,
+                      const std::vector<Traffic> &windows, const SearchOptions &options) {
+  ScoredCandidate result{candidate, 0, {}, -1};
+  std::vector<double> times;
+  double weights = 0, buffer = 0;
+  for (const Traffic &traffic : windows) {
+    const LayerCost cost = costOf(mesh, layer.shape, candidate, layout, traffic, options.cost);
+    times.push_back(cost.totalUs);
+    weights = std::max(weights, cost.weightBytes);
+    buffer = std::max(buffer, cost.bufferBytes);
+    if (cost.totalUs > result.cost.totalUs)
+      result.cost = cost;
+  }
+  result.cost.weightBytes = weights;
+  result.cost.bufferBytes = buffer;
+  result.timeUs = meanOrTail(std::move(times), options.tail);
+  return result;
+}
+
+/// All experts on the device that has the tokens.
+Traffic trafficInPlace(const Routing &routing) {
+  Traffic traffic;
+  for (int64_t e = 0; e < routing.experts(); ++e)
+    traffic.slotShare.push_back(routing.share(e));
+  return traffic;
+}
+
+/// Scores the candidates of one layer.
+class Scorer {
+public:
+  Scorer(const Mesh &mesh, const PlanLayer &layer, const SearchOptions &options)
+      : mesh(mesh), levels(mesh.levels()), layer(layer), options(options), routings(routingsOf(layer)), loads(meanLoads(routings)) {}
+
+  LayerCandidates run() {
+    for (int64_t ep : divisors(levels.devices())) {
+      const int64_t fewest = (layer.shape.experts + ep - 1) / ep;
+      for (int64_t extra : options.extraSlots)
+        if (fewest + extra <= layer.shape.experts)
+          scoreRanks(ep, fewest + extra);
+      if (ep > 1)
+        scoreFetch(ep, fewest);
+    }
+    std::sort(result.scored.begin(), result.scored.end(), [](const ScoredCandidate &a, const ScoredCandidate &b) {
+      if (a.timeUs != b.timeUs)
+        return a.timeUs < b.timeUs;
+      return a.cost.weightBytes + a.cost.bufferBytes < b.cost.weightBytes + b.cost.bufferBytes;
+    });
+    return std::move(result);
+  }
+
+private:
+  /// All candidates with `ep` ranks of `slots` slots.
+  void scoreRanks(int64_t ep, int64_t slots) {
+    PlacementProblem problem{loads, ep, ep * slots, 1, 1};
+    result.placements.push_back(place(problem, options.placementEffort));
+    const Placement &placement = result.placements.back().placement;
+    std::vector<Traffic> windows;
+    for (const Routing &routing : routings)
+      windows.push_back(trafficOf(routing, placement, 1));
+    for (int64_t etp : divisors(levels.perNode)) {
+      Candidate candidate{ep, etp, levels.devices() / ep / etp, slots};
+      RankLayout layout;
+      if (levels.devices() % (ep * etp) != 0 || layer.shape.intermediate % etp != 0 || !layoutOf(levels, candidate, layout))
+        continue;
+      for (size_t w = 0; w < windows.size(); ++w)
+        regroup(routings[w], placement, layout.perNode, windows[w]);
+      scoreExchanges(candidate, layout, windows);
+    }
+  }
+
+  void scoreExchanges(Candidate candidate, const RankLayout &layout, const std::vector<Traffic> &windows) {
+    for (Algorithm algorithm : {Algorithm::Direct, Algorithm::TwoLevel}) {
+      if (algorithm == Algorithm::TwoLevel && (layout.nodes() == 1 || layout.perNode == 1))
+        continue;
+      for (Dedup dedup : {Dedup::None, Dedup::Device, Dedup::Node}) {
+        // Nothing is sent twice, or nothing knows of nodes.
+        if ((dedup != Dedup::None && (candidate.ep == 1 || layer.shape.topK == 1)) || (dedup == Dedup::Node && algorithm == Algorithm::Direct))
+          continue;
+        candidate.algorithm = algorithm;
+        candidate.dedup = dedup;
+        for (int64_t chunks : options.chunks) {
+          if (chunks > 1 && (candidate.ep == 1 || static_cast<double>(chunks) > layer.shape.tokens))
+            continue;
+          candidate.chunks = chunks;
+          result.scored.push_back(score(mesh, layer, candidate, layout, windows, options));
+          result.scored.back().placement = static_cast<int64_t>(result.placements.size()) - 1;
+        }
+      }
+    }
+  }
+
+  void scoreFetch(int64_t ep, int64_t slots) {
+    Candidate candidate{ep, 1, levels.devices() / ep, slots, Movement::Fetch};
+    RankLayout layout;
+    if (!layoutOf(levels, candidate, layout))
+      return;
+    std::vector<Traffic> windows;
+    for (const Routing &routing : routings)
+      windows.push_back(trafficInPlace(routing));
+    result.scored.push_back(score(mesh, layer, candidate, layout, windows, options));
+  }
+
+  const Mesh &mesh;
+  Levels levels;
+  const PlanLayer &layer;
+  const SearchOptions &options;
+  std::vector<Routing> routings;
+  std::vector<double> loads;
+  LayerCandidates result;
+};
+
+} // namespace
+
+LayerCandidates scoreCandidates(const Mesh &mesh, const PlanLayer &layer, const SearchOptions &options) { return Scorer(mesh, layer, options).run(); }
+
+std::optional<ScoredCandidate> scorePinned(const Mesh &mesh, const PlanLayer &layer, const Candidate &candidate, const Placement &placement,
+                                           const SearchOptions &options, std::string &error) {
+  RankLayout layout;
+  const int64_t devices = mesh.devices();
+  auto fail = [&](const std::string &expected, int64_t found) {
+    error = "plan of " + layer.name + ": expected " + expected + ", found " + std::to_string(found);
+    return std::nullopt;
+  };
+  if (candidate.ep < 1 || candidate.etp < 1 || candidate.edp < 1 || candidate.chunks < 1)
+    return fail("ep, etp, edp and chunks of at least 1", std::min({candidate.ep, candidate.etp, candidate.edp, candidate.chunks}));
+  if (candidate.ep > devices || candidate.etp > devices || candidate.edp > devices || candidate.ep * candidate.etp * candidate.edp != devices)
+    return fail("ep · etp · edp to be " + std::to_string(devices) + " devices", candidate.ep * candidate.etp * candidate.edp);
+  if (!layoutOf(mesh.levels(), candidate, layout))
+    return fail("ep · etp to divide, or be a multiple of, the devices of a node, with etp inside of one", candidate.ep * candidate.etp);
+  if (layer.shape.intermediate % candidate.etp != 0)
+    return fail("etp to divide F = " + std::to_string(layer.shape.intermediate), candidate.etp);
+  if (candidate.dedup == Dedup::Node && candidate.algorithm != Algorithm::TwoLevel)
+    return fail("2 levels where tokens are sent once to a node", 1);
+  const std::vector<Routing> routings = routingsOf(layer);
+  std::vector<Traffic> windows;
+  if (candidate.movement == Movement::Fetch) {
+    if (candidate.etp != 1)
+      return fail("etp of 1 where weights are fetched", candidate.etp);
+    for (const Routing &routing : routings)
+      windows.push_back(trafficInPlace(routing));
+    return score(mesh, layer, candidate, layout, windows, options);
+  }
+  if (placement.devices != candidate.ep || static_cast<int64_t>(placement.expertOfSlot.size()) != candidate.ep * candidate.slotsPerRank)
+    return fail("a placement of " + std::to_string(candidate.ep * candidate.slotsPerRank) + " slots",
+                static_cast<int64_t>(placement.expertOfSlot.size()));
+  for (int64_t expert : placement.expertOfSlot)
+    if (expert < 0 || expert >= layer.shape.experts)
+      return fail("experts from 0 to " + std::to_string(layer.shape.experts - 1), expert);
+  const std::vector<int64_t> counts = placement.replicas(layer.shape.experts);
+  if (std::find(counts.begin(), counts.end(), 0) != counts.end())
+    return fail("a slot for every expert", 0);
+  for (const Routing &routing : routings)
+    windows.push_back(trafficOf(routing, placement, layout.perNode));
+  return score(mesh, layer, candidate, layout, windows, options);
+}
+
+} // namespace moe::plan
