@@ -91,7 +91,8 @@ private:
   void scoreRanks(int64_t ep, int64_t slots) {
     PlacementProblem problem{loads, ep, ep * slots, 1, 1};
     result.placements.push_back(place(problem, options.placementEffort));
-    const Placement &placement = result.placements.back().placement;
+    const int64_t global = static_cast<int64_t>(result.placements.size()) - 1;
+    const Placement placement = result.placements.back().placement;
     std::vector<Traffic> windows;
     for (const Routing &routing : routings)
       windows.push_back(trafficOf(routing, placement, 1));
@@ -102,11 +103,24 @@ private:
         continue;
       for (size_t w = 0; w < windows.size(); ++w)
         regroup(routings[w], placement, layout.perNode, windows[w]);
-      scoreExchanges(candidate, layout, windows);
+      scoreExchanges(candidate, layout, windows, global);
+      scoreGroups(candidate, layout);
     }
   }
 
-  void scoreExchanges(Candidate candidate, const RankLayout &layout, const std::vector<Traffic> &windows) {
+  /// The same with a placement that keeps the router's groups on their nodes, where there can be one.
+  void scoreGroups(const Candidate &candidate, const RankLayout &layout) {
+    PlacementProblem problem{loads, candidate.ep, candidate.ep * candidate.slotsPerRank, layer.groups, layout.nodes()};
+    if (layer.groups == 1 || !problem.keepsGroups())
+      return;
+    result.placements.push_back(place(problem, options.placementEffort));
+    std::vector<Traffic> windows;
+    for (const Routing &routing : routings)
+      windows.push_back(trafficOf(routing, result.placements.back().placement, layout.perNode));
+    scoreExchanges(candidate, layout, windows, static_cast<int64_t>(result.placements.size()) - 1);
+  }
+
+  void scoreExchanges(Candidate candidate, const RankLayout &layout, const std::vector<Traffic> &windows, int64_t placement) {
     for (Algorithm algorithm : {Algorithm::Direct, Algorithm::TwoLevel}) {
       if (algorithm == Algorithm::TwoLevel && (layout.nodes() == 1 || layout.perNode == 1))
         continue;
@@ -121,7 +135,7 @@ private:
             continue;
           candidate.chunks = chunks;
           result.scored.push_back(score(mesh, layer, candidate, layout, windows, options));
-          result.scored.back().placement = static_cast<int64_t>(result.placements.size()) - 1;
+          result.scored.back().placement = placement;
         }
       }
     }

@@ -227,7 +227,7 @@ bool sameLayer(const PlanLayer &a, const PlanLayer &b) {
   return x.experts == y.experts && x.topK == y.topK && x.hidden == y.hidden && x.intermediate == y.intermediate && x.matrices == y.matrices &&
          x.sharedIntermediate == y.sharedIntermediate && x.tokens == y.tokens && x.computeType == y.computeType &&
          x.dispatchBytes == y.dispatchBytes && x.combineBytes == y.combineBytes && x.weightBytes == y.weightBytes && x.scaleBytes == y.scaleBytes &&
-         x.beforeUs == y.beforeUs && a.windows == b.windows && a.coactivation == b.coactivation;
+         x.beforeUs == y.beforeUs && a.windows == b.windows && a.coactivation == b.coactivation && a.groups == b.groups;
 }
 
 bool validateShape(const PlanLayer &layer, const Mesh &mesh, std::string &error) {
@@ -259,6 +259,11 @@ bool validateLayers(const Mesh &mesh, const std::vector<PlanLayer> &layers, std:
     LayerLoad load{layer.name, layer.shape.experts, layer.shape.topK, layer.windows, layer.coactivation};
     if (load.windows.empty() && load.topK >= 1 && load.experts >= load.topK && load.experts <= Profile::maximumExperts)
       load.windows.push_back(uniformShares(load.experts, load.topK));
+    if (layer.groups < 1 || layer.groups > load.experts || load.experts % layer.groups != 0) {
+      error = "layer " + layer.name + ", groups: expected a divisor of " + std::to_string(load.experts) + " experts, found " +
+              std::to_string(layer.groups);
+      return false;
+    }
     Profile profile{{load}};
     std::string why;
     if (!profile.validate(why)) {

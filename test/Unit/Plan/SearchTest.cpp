@@ -203,6 +203,62 @@ TEST(Search, TailPlansForTheWorstWindows) {
   EXPECT_GT(byTail->totalUs, byMean->totalUs);
 }
 
+TEST(Search, GroupsStayOnTheirNodesWhereThatSavesTraffic) {
+  // 16 experts in 4 groups of 4; a token chooses two of one group. Two nodes of 2 devices that are badly connected.
+  PlanLayer layer;
+  layer.name = "grouped";
+  layer.shape = {16, 2, 4096, 1024, 3, 0, 4096, "bf16", 2, 2, 2};
+  layer.windows = {std::vector<double>(16, 3)};
+  layer.coactivation.assign(16 * 16, 0);
+  for (size_t i = 0; i < 16; ++i)
+    for (size_t j = 0; j < 16; ++j)
+      if (i / 4 == j / 4)
+        layer.coactivation[i * 16 + j] = i == j ? 3 : 1;
+  Mesh mesh = h800(4, 80 * gibibyte);
+  mesh.axes = {{"node", 2, {18, 5, 0.7, 0}}, {"gpu", 2, {3, 160, 0.2, 0}}};
+  // The fastest with one copy of the experts.
+  auto fastest = [&](const LayerCandidates &candidates) {
+    return *std::find_if(candidates.scored.begin(), candidates.scored.end(),
+                         [](const ScoredCandidate &scored) { return scored.candidate.ep == 4 && scored.candidate.movement == Movement::Tokens; });
+  };
+  const ScoredCandidate without = fastest(scoreCandidates(mesh, layer, {}));
+  layer.groups = 4;
+  const LayerCandidates candidates = scoreCandidates(mesh, layer, {});
+  const ScoredCandidate with = fastest(candidates);
+  EXPECT_LT(with.timeUs, without.timeUs * 0.8);
+  EXPECT_EQ(with.candidate.dedup, Dedup::Node) << with.candidate.str();
+  const Placement &placement = candidates.placements[size_t(with.placement)].placement;
+  const int64_t half = static_cast<int64_t>(placement.expertOfSlot.size()) / 2;
+  std::vector<int> nodesOfGroup(4);
+  for (int64_t s = 0; s < 2 * half; ++s)
+    nodesOfGroup[size_t(placement.expertOfSlot[size_t(s)] / 4)] |= s < half ? 1 : 2;
+  for (int nodes : nodesOfGroup)
+    EXPECT_NE(nodes, 3);
+  std::string error;
+  layer.groups = 3;
+  EXPECT_FALSE(searchPlan(mesh, {layer}, {}, error));
+  EXPECT_EQ(error, "layer grouped, groups: expected a divisor of 16 experts, found 3");
+}
+
+TEST(Search, NumbersThatDoNotDivide) {
+  std::string error;
+  for (int64_t experts : {1, 3, 5, 6, 7}) {
+    PlanLayer layer = smallLayer(256);
+    layer.shape.experts = experts;
+    layer.shape.topK = std::min<int64_t>(2, experts);
+    for (int64_t devices : {1, 4, 6}) {
+      Mesh mesh = h800(8, gibibyte);
+      mesh.axes = {{"rank", devices, {3, 160, 0.2, 0}}};
+      for (const ScoredCandidate &scored : scoreCandidates(mesh, layer, {}).scored) {
+        EXPECT_TRUE(std::isfinite(scored.timeUs) && scored.timeUs > 0) << scored.candidate.str();
+        EXPECT_EQ(scored.candidate.ep * scored.candidate.etp * scored.candidate.edp, devices);
+        EXPECT_GE(scored.candidate.ep * scored.candidate.slotsPerRank, experts);
+      }
+      EXPECT_TRUE(searchPlan(mesh, {layer}, {}, error)) << error;
+    }
+  }
+}
+
 TEST(Search, PinnedPlansThatDoNotFit) {
   const Mesh mesh = h800(16, gibibyte);
   std::string error;

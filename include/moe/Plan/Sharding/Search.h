@@ -27,6 +27,9 @@ struct PlanLayer {
   std::vector<std::vector<double>> windows;
   /// As LayerLoad::coactivation; may be empty.
   std::vector<double> coactivation;
+  /// Groups of neighbouring experts, a divisor of E, that the router prefers to stay in; 1: there are none. Placements that keep groups on their
+  /// nodes are tried besides those that do not: what they save in traffic (which `coactivation` shows) may be worth what they lose in balance.
+  int64_t groups = 1;
   /// At least one.
   std::vector<AttentionOption> attention = {AttentionOption()};
 };
