@@ -111,6 +111,17 @@ TEST(Search, EqualsBruteForceUnderEveryMemoryLimit) {
     EXPECT_LE(plan->totalUs, best * 1.01) << mebibytes;
     EXPECT_LE(plan->boundUs, best * (1 + 1e-9)) << mebibytes;
     limited += plan->totalUs > plan->boundUs || mebibytes < 300;
+    // Coarse counting may cost time, but neither the memory nor the bound.
+    for (int64_t parts : {5, 17, 60}) {
+      SearchOptions coarse = options;
+      coarse.memoryParts = parts;
+      std::optional<PlanResult> rough = searchPlan(mesh, layers, coarse, error);
+      if (!rough)
+        continue;
+      expectFits(mesh, layers, *rough);
+      EXPECT_LE(rough->boundUs, best * (1 + 1e-9)) << mebibytes << " in " << parts;
+      EXPECT_GE(rough->totalUs, best * (1 - 1e-9)) << mebibytes << " in " << parts;
+    }
   }
   EXPECT_GT(limited, 3) << "memory never mattered";
 }
@@ -234,10 +245,38 @@ TEST(Search, GroupsStayOnTheirNodesWhereThatSavesTraffic) {
     nodesOfGroup[size_t(placement.expertOfSlot[size_t(s)] / 4)] |= s < half ? 1 : 2;
   for (int nodes : nodesOfGroup)
     EXPECT_NE(nodes, 3);
+  // Layers that differ in nothing else are not planned alike. Memory holds a quarter of the experts of each.
+  PlanLayer plain = layer;
+  plain.groups = 1;
+  plain.shape.intermediate = layer.shape.intermediate = 8192;
+  mesh.device.memoryBytes = 2 * gibibyte;
   std::string error;
+  const std::optional<PlanResult> both = searchPlan(mesh, {plain, layer}, {}, error);
+  ASSERT_TRUE(both) << error;
+  EXPECT_LT(both->layers[1].chosen.timeUs, both->layers[0].chosen.timeUs);
   layer.groups = 3;
   EXPECT_FALSE(searchPlan(mesh, {layer}, {}, error));
   EXPECT_EQ(error, "layer grouped, groups: expected a divisor of 16 experts, found 3");
+}
+
+TEST(Search, PlacementsAreForAllWindowsTogether) {
+  // Together 15, 9, 5, 17: experts 3 and 2 share a rank. The last window alone would put 3 with 0.
+  PlanLayer layer = smallLayer(256);
+  layer.shape.experts = 4;
+  layer.shape.topK = 1;
+  layer.windows = {{14, 5, 1, 3}, {1, 4, 4, 14}};
+  SearchOptions options;
+  options.extraSlots = {0};
+  Mesh mesh = h800(8, gibibyte);
+  mesh.axes = {{"rank", 2, {3, 160, 0.2, 0}}};
+  for (const PlacementResult &result : scoreCandidates(mesh, layer, options).placements) {
+    if (result.placement.devices != 2)
+      continue;
+    std::vector<int64_t> slots = result.placement.expertOfSlot;
+    std::sort(slots.begin(), slots.begin() + 2);
+    std::sort(slots.begin() + 2, slots.end());
+    EXPECT_TRUE(slots == (std::vector<int64_t>{2, 3, 0, 1}) || slots == (std::vector<int64_t>{0, 1, 2, 3}));
+  }
 }
 
 TEST(Search, NumbersThatDoNotDivide) {
