@@ -57,6 +57,7 @@ struct QuantizedWeightsTest : ModuleTest {
   bool isSigned(const Case &c) const { return c.element && c.element[0] == 'i'; }
 
   void run(const Case &c);
+  void runQuads(const Case &c);
   void store(const Case &c);
   std::string modules(const Case &c, const std::string &blocks);
   float expected(const Case &c, int64_t e, int64_t n, int64_t k) const;
@@ -246,7 +247,53 @@ void QuantizedWeightsTest::run(const Case &c) {
       }
 }
 
+/// Blocks for products of integers: unsigned codes, four of k side by side; what is past K or the group is 0.
+void QuantizedWeightsTest::runQuads(const Case &c) {
+  SCOPED_TRACE(nameOf(c));
+  store(c);
+  const int64_t group = std::min<int64_t>(c.group ? c.group : K, K), perByte = 8 / c.bits, step = 4 * perByte;
+  const int64_t filled = (group + step - 1) / step * step, zeroBytes = c.zeros == Case::None ? 0 : c.zeros == Case::Codes ? 1 : 4;
+  const int64_t block = 32 * (4 + zeroBytes) + filled * 32 / perByte, panel = (K + group - 1) / group * block;
+  auto module = parse(modules(c, "2x2x" + std::to_string(panel) + "xi8") + " blocks(<code = int" + std::to_string(c.bits) + ", group = " +
+                      std::to_string(group) + ", scale = f32" + (c.zeros == Case::None ? "" : c.zeros == Case::Codes ? ", zero = i8" : ", zero = f32") +
+                      ", quads = true>) section 1 at 0");
+  auto weights = writeWeights(*module, path("model.weights"), [](uint64_t, uint64_t) {});
+  ASSERT_TRUE(succeeded(weights)) << takeDiagnostics();
+  const std::string bytes = readFile(path("model.weights")).substr(weights->sections[1].offset);
+  ASSERT_EQ(bytes.size(), static_cast<size_t>(E * P * panel));
+  for (int64_t e = 0; e < E; ++e)
+    for (int64_t n = 0; n < P * 32; ++n)
+      for (int64_t g = 0; g * group < K; ++g)
+        for (int64_t in = 0; in < filled; ++in) {
+          const auto *start = reinterpret_cast<const uint8_t *>(bytes.data()) + (e * P + n / 32) * panel + g * block;
+          const int64_t column = n % 32, k = g * group + in;
+          const uint8_t *stored = start + 32 * (4 + zeroBytes);
+          const int number = stored[in / step * 128 + 4 * column + in % 4] >> (in % step / 4 * c.bits) & ((1 << c.bits) - 1);
+          if (n >= N || in >= group || k >= K) {
+            ASSERT_EQ(number, 0) << e << " " << n << " " << k;
+            continue;
+          }
+          float s, z = static_cast<float>(1 << (c.bits - 1));
+          std::memcpy(&s, start + 4 * column, 4);
+          if (zeroBytes == 4)
+            std::memcpy(&z, start + 128 + 4 * column, 4);
+          else if (zeroBytes == 1)
+            z = start[128 + column];
+          ASSERT_EQ(s * (static_cast<float>(number) - z), expected(c, e, n, k)) << e << " " << n << " " << k;
+        }
+}
+
 } // namespace
+
+TEST_F(QuantizedWeightsTest, QuadsOfIntegers) {
+  for (int bits : {8, 4, 2})
+    for (int group : {0, 32, 9})
+      for (Case::Zeros zeros : {Case::None, Case::Codes, Case::Floats})
+        runQuads({("int" + std::to_string(bits) + "_group").c_str(), bits, group, true, zeros});
+  for (const char *element : {"i8", "ui8"})
+    runQuads({"int8_group", 8, 16, false, Case::Codes, "f32", element});
+  runQuads({"int4_group", 4, 32, true, Case::None, "f32", "i4"});
+}
 
 TEST_F(QuantizedWeightsTest, IntegersInBytes) {
   for (int bits : {8, 4, 2})
