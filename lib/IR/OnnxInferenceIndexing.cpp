@@ -1,6 +1,10 @@
 // Rules of ops that move elements by index: Gather and Scatter in their forms, NonZero, OneHot, TensorScatter.
 #include "OnnxInferenceNode.h"
 
+#include "mlir/IR/Matchers.h"
+
+#include <cmath>
+
 using namespace mlir;
 
 namespace moe {
@@ -116,7 +120,35 @@ static LogicalResult inferTensorScatter(OnnxNode &node) {
 
 static LogicalResult inferNonZero(OnnxNode &node) {
   int64_t rank = node.rank(0);
-  return node.set(0, IntegerType::get(node.op.getContext(), 64), {node.number(rank), node.freshSize("nonzero")});
+  Type i64 = IntegerType::get(node.op.getContext(), 64);
+  std::optional<SmallVector<int64_t>> known = node.constants(0);
+  if (!known)
+    return node.set(0, i64, {node.number(rank), node.freshSize("nonzero")});
+  // The places of a constant, row-major: one list of coordinates for each dim.
+  SmallVector<int64_t> places;
+  for (auto [place, element] : llvm::enumerate(*known))
+    if (element != 0)
+      places.push_back(place);
+  Dims coordinates, dims = node.dims(0);
+  int64_t below = known->size();
+  for (AffineExpr dim : dims) {
+    std::optional<int64_t> size = node.algebra.constantValue(dim);
+    if (!size || *size <= 0) // nothing lies in it
+      break;
+    below /= *size;
+    for (int64_t place : places)
+      coordinates.push_back(node.number(place / below % *size));
+  }
+  return node.set(0, i64, {node.number(rank), node.number(places.size())}, coordinates);
+}
+
+/// A constant depth of a float type, which is truncated; nothing where it is none or no size.
+static std::optional<int64_t> realDepth(OnnxNode &node) {
+  DenseFPElementsAttr constant;
+  if (!isa<FloatType>(node.element(1)) || !matchPattern(node.op.getInputs()[1], m_Constant(&constant)) || constant.getNumElements() != 1)
+    return std::nullopt;
+  double depth = std::trunc((*constant.begin()).convertToDouble());
+  return depth > -9e15 && depth < 9e15 ? std::optional(static_cast<int64_t>(depth)) : std::nullopt;
 }
 
 static LogicalResult inferOneHot(OnnxNode &node) {
@@ -126,6 +158,10 @@ static LogicalResult inferOneHot(OnnxNode &node) {
     return failure();
   std::optional<Dims> depth = node.contentOrSymbols(1);
   AffineExpr size = depth && depth->size() == 1 ? (*depth)[0] : nullptr;
+  if (std::optional<int64_t> real = realDepth(node))
+    size = node.number(*real);
+  if (std::optional<int64_t> known = size ? node.algebra.constantValue(size) : std::nullopt; known && *known < 0)
+    return node.error() << "expected a depth of 0 or more, found " << *known;
   if (!size || (node.algebra.dependsOnData(size) && !node.algebra.nonNegative(size)))
     size = node.freshSize("depth");
   dims.insert(dims.begin() + *axis, size);
