@@ -10,12 +10,11 @@ import lit.util
 class ConformanceFormat(lit.formats.TestFormat):
     def getTestsInDirectory(self, suite, path_in_suite, lit_config, local_config):
         with open(os.path.join(suite.getSourcePath(path_in_suite), "models.txt")) as stream:
-            for line in stream:
-                words = line.split("#")[0].split()
-                if words:
-                    test = lit.Test.Test(suite, path_in_suite + (words[0] + ".onnx-model",), local_config)
-                    test.words = words
-                    yield test
+            lines = [words for words in (line.split("#")[0].split() for line in stream) if words]
+        for words in lines[:: local_config.moe_settings["every"]]:
+            test = lit.Test.Test(suite, path_in_suite + (words[0] + ".onnx-model",), local_config)
+            test.words = words
+            yield test
 
     def execute(self, test, lit_config):
         settings = dict(test.config.moe_settings)
