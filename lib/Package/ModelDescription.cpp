@@ -5,10 +5,25 @@
 #include "mlir/IR/BuiltinTypes.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
 namespace moe {
+
+/// The number of a float of 8 bits or less, 0 for another type.
+static uint32_t narrowFloatType(Type type) {
+  return llvm::TypeSwitch<Type, uint32_t>(type)
+      .Case<Float8E4M3FNType>([](Type) { return OnnxFloat8e4m3fn; })
+      .Case<Float8E4M3FNUZType>([](Type) { return OnnxFloat8e4m3fnuz; })
+      .Case<Float8E5M2Type>([](Type) { return OnnxFloat8e5m2; })
+      .Case<Float8E5M2FNUZType>([](Type) { return OnnxFloat8e5m2fnuz; })
+      .Case<Float8E8M0FNUType>([](Type) { return OnnxFloat8e8m0; })
+      .Case<Float6E2M3FNType>([](Type) { return OnnxFloat6e2m3; })
+      .Case<Float6E3M2FNType>([](Type) { return OnnxFloat6e3m2; })
+      .Case<Float4E2M1FNType>([](Type) { return OnnxFloat4e2m1; })
+      .Default(0u);
+}
 
 uint32_t onnxDataType(Type type) {
   if (isa<Float32Type>(type))
@@ -21,11 +36,15 @@ uint32_t onnxDataType(Type type) {
     return OnnxBfloat16;
   auto integer = dyn_cast<IntegerType>(type);
   if (!integer)
-    return 0;
+    return narrowFloatType(type);
   bool isUnsigned = integer.isUnsigned();
   switch (integer.getWidth()) {
   case 1:
     return OnnxBool;
+  case 2:
+    return isUnsigned ? OnnxUint2 : OnnxInt2;
+  case 4:
+    return isUnsigned ? OnnxUint4 : OnnxInt4;
   case 8:
     return isUnsigned ? OnnxUint8 : OnnxInt8;
   case 16:
@@ -67,6 +86,30 @@ StringRef dataTypeName(uint32_t dataType) {
     return "uint64";
   case OnnxBfloat16:
     return "bfloat16";
+  case OnnxFloat8e4m3fn:
+    return "float8_e4m3fn";
+  case OnnxFloat8e4m3fnuz:
+    return "float8_e4m3fnuz";
+  case OnnxFloat8e5m2:
+    return "float8_e5m2";
+  case OnnxFloat8e5m2fnuz:
+    return "float8_e5m2fnuz";
+  case OnnxFloat8e8m0:
+    return "float8_e8m0fnu";
+  case OnnxFloat6e2m3:
+    return "float6_e2m3fn";
+  case OnnxFloat6e3m2:
+    return "float6_e3m2fn";
+  case OnnxFloat4e2m1:
+    return "float4_e2m1fn";
+  case OnnxUint4:
+    return "uint4";
+  case OnnxInt4:
+    return "int4";
+  case OnnxUint2:
+    return "uint2";
+  case OnnxInt2:
+    return "int2";
   default:
     return "unknown";
   }

@@ -5,12 +5,33 @@ using namespace mlir;
 using moe::NodeConverter;
 using moe::SizedTensor;
 
+/// The attributes of Cast, CastLike and QuantizeLinear for floats of 8 bits.
+FailureOr<moe::NarrowRules> moe::narrowRules(NodeConverter &node) {
+  NarrowRules rules;
+  rules.saturate = node.getInt("saturate", 1) != 0;
+  StringRef rounding = node.getString("round_mode", "up");
+  if (rounding != "up" && rounding != "down" && rounding != "nearest")
+    return node.error() << "expected round_mode to be up, down or nearest, found '" << rounding << "'";
+  rules.rounding = rounding == "up" ? PowerRounding::Up : rounding == "down" ? PowerRounding::Down : PowerRounding::Nearest;
+  return rules;
+}
+
 /// The result type is inference's reading of `to` (Cast) or of the second input (CastLike).
 static LogicalResult convertCast(NodeConverter &node) {
   SizedTensor x = node.input(0);
   if (!x)
     return failure();
-  return node.finish(node.t.convert(x, node.resultElement(), node.isUnsigned(0)));
+  Type from = node.inputElement(0), to = node.resultElement();
+  if (!moe::isNarrow(from) && !moe::isNarrow(to))
+    return node.finish(node.t.convert(x, to, node.isUnsigned(0)));
+  if (from == to)
+    return node.finish(x);
+  FailureOr<moe::NarrowRules> rules = moe::narrowRules(node);
+  if (failed(rules))
+    return failure();
+  return node.finish(node.t.elementwise(x, x.dims, moe::codeType(to), [&](OpBuilder &b, Location loc, ValueRange in) {
+    return moe::castElement(b, loc, in[0], from, to, *rules);
+  }));
 }
 
 void moe::addCastConversions(ConversionTable &table) {

@@ -6,7 +6,10 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include <cmath>
+
 using namespace mlir;
+using moe::castElement;
 using moe::convertScalar;
 using moe::NodeConverter;
 using moe::SizedTensor;
@@ -58,7 +61,9 @@ FailureOr<Quantised> readInputs(NodeConverter &node) {
   Quantised in{node.input(0), node.input(1), node.has(2) ? node.input(2) : SizedTensor()};
   if (node.failed())
     return failure();
-  if (in.zero && in.zero.rank() != in.scale.rank())
+  // One value may be a scalar or a list.
+  auto isSingle = [](const SizedTensor &tensor) { return tensor.rank() == 0 || (tensor.rank() == 1 && TensorBuilder::isOne(tensor.dims[0])); };
+  if (in.zero && in.zero.rank() != in.scale.rank() && !(isSingle(in.zero) && isSingle(in.scale)))
     return node.error() << "has a zero point of " << in.zero.rank() << " dims, expected " << in.scale.rank() << " as the scale has";
   if (!isa<FloatType>(in.scale.elementType()))
     return node.error() << "has scales of type " << in.scale.elementType() << ", expected floats";
@@ -105,24 +110,29 @@ LogicalResult convertDequantize(NodeConverter &node) {
   if (failed(in))
     return failure();
   Type result = node.resultElement(), wide = result.isF64() ? result : Type(node.t.builder.getF32Type());
-  bool isUnsigned = node.isUnsigned(0), isInteger = isa<IntegerType>(in->x.elementType());
+  Type stored = node.inputElement(0);
+  bool isInteger = isa<IntegerType>(stored);
   Type i32 = node.t.builder.getI32Type();
   return node.finish(mapElements(node, *in, result, [&](OpBuilder &b, Location loc, Value value, Value factor, Value shift) {
     Value number;
     if (isInteger) {
-      number = convertScalar(b, loc, value, i32, isUnsigned);
+      number = castElement(b, loc, value, stored, i32);
       if (shift)
-        number = arith::SubIOp::create(b, loc, number, convertScalar(b, loc, shift, i32, isUnsigned));
+        number = arith::SubIOp::create(b, loc, number, castElement(b, loc, shift, stored, i32));
       number = convertScalar(b, loc, number, wide);
     } else {
-      number = convertScalar(b, loc, value, wide);
+      number = castElement(b, loc, value, stored, wide);
       if (shift)
-        number = arith::SubFOp::create(b, loc, number, convertScalar(b, loc, shift, wide));
+        number = arith::SubFOp::create(b, loc, number, castElement(b, loc, shift, stored, wide));
     }
     Value product = arith::MulFOp::create(b, loc, number, convertScalar(b, loc, factor, wide));
     return convertScalar(b, loc, product, result);
   }));
 }
+
+/// The least and greatest of an integer type of at most 16 bits, as a float.
+double leastOf(IntegerType type) { return type.isUnsigned() ? 0 : -std::ldexp(1.0, type.getWidth() - 1); }
+double greatestOf(IntegerType type) { return std::ldexp(1.0, type.getWidth() - (type.isUnsigned() ? 0 : 1)) - 1; }
 
 /// saturate(round(x / scale) + zero point), halves to even.
 Value quantise(OpBuilder &b, Location loc, Value x, Value scale, Value zero, Type target) {
@@ -130,7 +140,20 @@ Value quantise(OpBuilder &b, Location loc, Value x, Value scale, Value zero, Typ
   Value number = math::RoundEvenOp::create(b, loc, quotient);
   if (zero)
     number = arith::AddFOp::create(b, loc, number, zero);
-  return convertScalar(b, loc, number, target);
+  if (!moe::isNarrow(target))
+    return convertScalar(b, loc, number, target);
+  auto integer = cast<IntegerType>(target);
+  auto bound = [&](double value) -> Value { return arith::ConstantOp::create(b, loc, b.getFloatAttr(number.getType(), value)); };
+  number = arith::MinimumFOp::create(b, loc, arith::MaximumFOp::create(b, loc, number, bound(leastOf(integer))), bound(greatestOf(integer)));
+  return castElement(b, loc, number, number.getType(), target);
+}
+
+/// x / scale + zero point, rounded as Cast does.
+Value quantiseToFloat(OpBuilder &b, Location loc, Value x, Value scale, Value zero, Type target, moe::NarrowRules rules) {
+  Value number = arith::DivFOp::create(b, loc, x, scale);
+  if (zero)
+    number = arith::AddFOp::create(b, loc, number, zero);
+  return castElement(b, loc, number, number.getType(), target, rules);
 }
 
 LogicalResult convertQuantize(NodeConverter &node) {
@@ -138,14 +161,16 @@ LogicalResult convertQuantize(NodeConverter &node) {
   if (failed(in))
     return failure();
   Type target = node.resultElement();
-  if (!isa<IntegerType>(target))
-    return node.error() << "to elements of type " << target << " is not supported yet, expected integers";
-  Type wide = node.t.builder.getF32Type();
-  bool isUnsigned = target.isUnsignedInteger(), isSource = node.isUnsigned(0);
-  return node.finish(mapElements(node, *in, moe::signlessType(target), [&](OpBuilder &b, Location loc, Value value, Value factor, Value shift) {
-    Value number = convertScalar(b, loc, value, wide, isSource);
-    Value offset = shift ? convertScalar(b, loc, shift, wide, isUnsigned) : Value();
-    return quantise(b, loc, number, convertScalar(b, loc, factor, wide), offset, target);
+  if (!isa<IntegerType>(target) && !moe::isNarrow(target))
+    return node.error() << "to elements of type " << target << " is not defined, expected integers or floats of at most 8 bits";
+  FailureOr<moe::NarrowRules> rules = moe::narrowRules(node);
+  if (failed(rules))
+    return failure();
+  Type wide = node.t.builder.getF32Type(), source = node.inputElement(0);
+  return node.finish(mapElements(node, *in, moe::codeType(target), [&](OpBuilder &b, Location loc, Value value, Value factor, Value shift) {
+    Value number = castElement(b, loc, value, source, wide), scale = convertScalar(b, loc, factor, wide);
+    Value offset = shift ? castElement(b, loc, shift, target, wide) : Value();
+    return isa<FloatType>(target) ? quantiseToFloat(b, loc, number, scale, offset, target, *rules) : quantise(b, loc, number, scale, offset, target);
   }));
 }
 
@@ -169,10 +194,10 @@ LogicalResult convertDynamicQuantize(NodeConverter &node) {
     Value range = arith::SubFOp::create(b, loc, in[1], in[0]);
     return arith::DivFOp::create(b, loc, range, arith::ConstantOp::create(b, loc, b.getF32FloatAttr(255)));
   });
-  SizedTensor zero = t.elementwise({least, scale}, {}, moe::signlessType(bytes), [&](OpBuilder &b, Location loc, ValueRange in) {
+  SizedTensor zero = t.elementwise({least, scale}, {}, moe::codeType(bytes), [&](OpBuilder &b, Location loc, ValueRange in) {
     return quantise(b, loc, arith::NegFOp::create(b, loc, in[0]), in[1], Value(), bytes);
   });
-  SizedTensor y = t.elementwise({x, scale, zero}, x.dims, moe::signlessType(bytes), [&](OpBuilder &b, Location loc, ValueRange in) {
+  SizedTensor y = t.elementwise({x, scale, zero}, x.dims, moe::codeType(bytes), [&](OpBuilder &b, Location loc, ValueRange in) {
     return quantise(b, loc, in[0], in[1], convertScalar(b, loc, in[2], f32, /*isUnsigned=*/true), bytes);
   });
   const SizedTensor *results[] = {&y, &scale, &zero};

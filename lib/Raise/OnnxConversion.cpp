@@ -24,7 +24,7 @@ bool moe::ConvertedValues::isMissing(Value value) const {
 
 Value moe::ConvertedValues::materialise(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
-  auto elementType = cast<IntegerType>(signlessType(type.getElementType()));
+  auto elementType = cast<IntegerType>(codeType(type.getElementType()));
   type = type.clone(elementType);
   SmallVector<AffineExpr> contents = *inference.facts(value).content;
   SmallVector<APInt> constants;
@@ -49,24 +49,48 @@ Value moe::ConvertedValues::materialise(Value value) {
   return op;
 }
 
-Value moe::ConvertedValues::withoutSign(Value value) {
+/// A stored weight of two or four bits an element, which in the file share bytes: taken apart, the first element from the lowest bits.
+static Value unpackWeight(moe::TensorBuilder t, Value weight, RankedTensorType type) {
+  const int64_t bits = cast<ShapedType>(weight.getType()).getElementTypeBitWidth(), count = type.getNumElements(), each = 8 / bits;
+  Value packed = moe::viewWeight(t.builder, weight, RankedTensorType::get({static_cast<int64_t>(llvm::divideCeil(count, each))}, type.getElementType()));
+  if (!packed)
+    return {};
+  SmallVector<AffineExpr> dims;
+  for (int64_t size : type.getShape())
+    dims.push_back(t.size(size));
+  return t.points({}, {}, dims, type.getElementType(), [&](OpBuilder &b, Location loc, ValueRange at, ValueRange) -> Value {
+    auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
+    Value flat = index(0);
+    for (auto [coordinate, size] : llvm::zip_equal(at, type.getShape()))
+      flat = arith::AddIOp::create(b, loc, arith::MulIOp::create(b, loc, flat, index(size)), coordinate);
+    Value byte = tensor::ExtractOp::create(b, loc, packed, ValueRange{arith::DivUIOp::create(b, loc, flat, index(each))});
+    Value shift = arith::MulIOp::create(b, loc, arith::RemUIOp::create(b, loc, flat, index(each)), index(bits));
+    return arith::ShRUIOp::create(b, loc, byte, arith::IndexCastOp::create(b, loc, byte.getType(), shift));
+  }).value;
+}
+
+Value moe::ConvertedValues::asCode(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
-  RankedTensorType signless = type.clone(signlessType(type.getElementType()));
+  RankedTensorType code = type.clone(codeType(type.getElementType()));
+  const unsigned width = type.getElementTypeBitWidth();
   Operation *producer = value.getDefiningOp();
   DenseElementsAttr elements;
   OpBuilder builder(value.getContext());
   if (auto constant = dyn_cast_or_null<arith::ConstantOp>(producer); constant && (elements = dyn_cast<DenseElementsAttr>(constant.getValue()))) {
     builder.setInsertionPointAfter(constant);
-    return arith::ConstantOp::create(builder, value.getLoc(), elements.bitcast(signless.getElementType()));
+    elements = width < 8 ? constantBytes(elements, code) : elements.bitcast(code.getElementType());
+    return arith::ConstantOp::create(builder, value.getLoc(), elements);
   }
   if (isa_and_nonnull<WeightRefOp>(producer)) {
     builder.setInsertionPointAfter(producer);
-    return viewWeight(builder, value, signless);
+    Value view = viewWeight(builder, value, code);
+    const bool isPacked = !view && width < 8 && 8 % width == 0;
+    return isPacked ? unpackWeight(TensorBuilder(builder, value.getLoc(), sizes, inference), value, code) : view;
   }
   if (producer)
     return {};
   builder = sizes.entryBuilder();
-  auto cast = UnrealizedConversionCastOp::create(builder, value.getLoc(), TypeRange{signless}, value);
+  auto cast = UnrealizedConversionCastOp::create(builder, value.getLoc(), TypeRange{code}, value);
   sizes.placed(cast);
   return cast.getResult(0);
 }
@@ -79,8 +103,8 @@ FailureOr<SizedTensor> moe::ConvertedValues::get(Value value, Operation *user) {
       return user->emitError() << "node '" << nodeName(user->getLoc()) << "' uses '" << nodeName(value.getLoc()) << "', which is not converted";
     converted = values[value] = materialise(value);
   }
-  if (auto plain = dyn_cast<RankedTensorType>(value.getType()); !converted && plain && plain.getElementType().isUnsignedInteger()) {
-    converted = withoutSign(value);
+  if (auto plain = dyn_cast<RankedTensorType>(value.getType()); !converted && plain && codeType(plain.getElementType()) != plain.getElementType()) {
+    converted = asCode(value);
     if (!converted)
       return user->emitError() << "node '" << nodeName(user->getLoc()) << "' uses elements of type " << plain.getElementType() << " made by an op that is no node";
     values[value] = converted;
@@ -191,7 +215,7 @@ void moe::NodeConverter::result(unsigned i, const SizedTensor &tensor) {
   Value value = tensor.value;
   Value old = op.getOutputs()[i];
   auto wanted = cast<RankedTensorType>(old.getType());
-  wanted = wanted.clone(signlessType(wanted.getElementType()));
+  wanted = wanted.clone(codeType(wanted.getElementType()));
   if (value.getType() != wanted)
     value = tensor::CastOp::create(t.builder, t.loc, wanted, value);
   values.set(old, value);

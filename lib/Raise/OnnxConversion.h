@@ -5,14 +5,15 @@
 #ifndef MOE_LIB_RAISE_ONNXCONVERSION_H
 #define MOE_LIB_RAISE_ONNXCONVERSION_H
 
+#include "NarrowTypes.h"
 #include "TensorBuilder.h"
 
 #include "llvm/ADT/StringMap.h"
 
 namespace moe {
 
-/// The tensors that stand for the ONNX values converted so far. All integers in them are signless: arith has no others. An entry argument of
-/// unsigned integers is read through an unrealized cast, which goes when the entry's signature is changed.
+/// The tensors that stand for the ONNX values converted so far. Their elements are of codeType: integers are signless, as arith has no others, and
+/// narrow types are bytes. An entry argument of another type is read through an unrealized cast, which goes when the entry's signature is changed.
 class ConvertedValues {
 public:
   ConvertedValues(SizeTable &sizes, OnnxInference &inference) : sizes(sizes), inference(inference) {}
@@ -31,8 +32,8 @@ public:
 
 private:
   mlir::Value materialise(mlir::Value value);
-  /// An argument, constant or weight of unsigned integers as signless ones; null where it is none of these.
-  mlir::Value withoutSign(mlir::Value value);
+  /// An argument, constant or weight as a tensor of its codeType; null where it is none of these.
+  mlir::Value asCode(mlir::Value value);
 
   llvm::DenseMap<mlir::Value, mlir::Value> values;
 };
@@ -60,7 +61,7 @@ public:
   /// What inference knows of input i or result i.
   llvm::SmallVector<mlir::AffineExpr> inputDims(unsigned i) { return values.inference.facts(op.getInputs()[i]).dims; }
   llvm::SmallVector<mlir::AffineExpr> resultDims(unsigned i = 0) { return values.inference.facts(op.getOutputs()[i]).dims; }
-  /// Element types as ONNX has them: the tensors themselves are signless.
+  /// Element types as ONNX has them: the tensors themselves are of their codeType.
   mlir::Type inputElement(unsigned i) { return mlir::cast<mlir::RankedTensorType>(op.getInputs()[i].getType()).getElementType(); }
   mlir::Type resultElement(unsigned i = 0) { return mlir::cast<mlir::RankedTensorType>(op.getOutputs()[i].getType()).getElementType(); }
   /// Is input i of unsigned integers?
@@ -96,6 +97,9 @@ private:
   ConvertedValues &values;
   bool hasFailed = false;
 };
+
+/// The attributes saturate and round_mode of a node; fails with a message where they are no such.
+mlir::FailureOr<NarrowRules> narrowRules(NodeConverter &node);
 
 using ConvertNode = mlir::LogicalResult (*)(NodeConverter &);
 

@@ -22,9 +22,17 @@ namespace {
 
 /// Element types that arith computes with.
 bool isComputable(Type type) {
+  if (isNarrow(type))
+    return false;
   if (auto integer = dyn_cast<IntegerType>(type))
     return llvm::is_contained({1u, 8u, 16u, 32u, 64u}, integer.getWidth());
   return isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(type);
+}
+
+/// Ops that convert elements of narrow types or move them, and compute with none.
+bool takesNarrow(StringRef opType) {
+  return llvm::is_contained<ArrayRef<StringRef>>({"Cast", "CastLike", "QuantizeLinear", "DequantizeLinear", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Shape",
+                             "Size"}, opType);
 }
 
 /// The ONNX nodes whose results something live needs as tensors: found backwards from what is not an ONNX node. Operands whose contents are
@@ -66,7 +74,7 @@ private:
   LogicalResult convertNodes(Block &body, ConvertedValues &values);
   LogicalResult convertNode(OnnxOp op, ConvertedValues &values);
   LogicalResult replaceUses(Block &body, ConvertedValues &values);
-  LogicalResult dropSigns(func::FuncOp entry, ConvertedValues &values);
+  LogicalResult setSignature(func::FuncOp entry, ConvertedValues &values);
 };
 
 } // namespace
@@ -74,6 +82,7 @@ private:
 /// Refuses what no conversion could handle: data-dependent sizes and element types without arithmetic.
 static LogicalResult checkNode(OnnxOp op, ConvertedValues &values) {
   auto fail = [&]() { return op.emitError() << "node '" << nodeName(op.getLoc()) << "' (" << op.getOpType() << "): "; };
+  auto isAllowed = [&](Type type) { return isComputable(type) || (isNarrow(type) && takesNarrow(op.getOpType())); };
   for (Value result : op.getOutputs()) {
     auto type = dyn_cast<RankedTensorType>(result.getType());
     if (!type || result.use_empty())
@@ -82,11 +91,11 @@ static LogicalResult checkNode(OnnxOp op, ConvertedValues &values) {
     for (auto [i, dim] : llvm::enumerate(dims))
       if (values.sizes.dependsOnData(dim))
         return fail() << "the size of dim " << i << " of the result depends on data (" << values.sizes.describe(dim) << ")";
-    if (!isComputable(type.getElementType()))
+    if (!isAllowed(type.getElementType()))
       return fail() << "results of element type " << type.getElementType() << " are not supported yet";
   }
   for (Value input : op.getInputs())
-    if (auto type = dyn_cast<RankedTensorType>(input.getType()); type && !isComputable(type.getElementType()))
+    if (auto type = dyn_cast<RankedTensorType>(input.getType()); type && !isAllowed(type.getElementType()))
       return fail() << "inputs of element type " << type.getElementType() << " are not supported yet";
   return success();
 }
@@ -155,12 +164,12 @@ LogicalResult RaiseOnnx::replaceUses(Block &body, ConvertedValues &values) {
   return success();
 }
 
-/// Makes the entry's signature signless as the values in it are. The attribute `moe.dtype` keeps what callers pass.
-LogicalResult RaiseOnnx::dropSigns(func::FuncOp entry, ConvertedValues &values) {
+/// Gives the entry's signature the element types that the values in it have. The attribute `moe.dtype` keeps what callers pass.
+LogicalResult RaiseOnnx::setSignature(func::FuncOp entry, ConvertedValues &values) {
   Operation *terminator = entry.getBody().front().getTerminator();
   auto keep = [&](Type type) { return TypeAttr::get(cast<RankedTensorType>(type).getElementType()); };
   for (auto [i, type] : llvm::enumerate(entry.getResultTypes())) {
-    if (!isa<RankedTensorType>(type) || !getElementTypeOrSelf(type).isUnsignedInteger())
+    if (!isa<RankedTensorType>(type) || codeType(getElementTypeOrSelf(type)) == getElementTypeOrSelf(type))
       continue;
     FailureOr<SizedTensor> converted = values.get(terminator->getOperand(i), terminator);
     if (failed(converted))
@@ -170,7 +179,7 @@ LogicalResult RaiseOnnx::dropSigns(func::FuncOp entry, ConvertedValues &values) 
   }
   for (BlockArgument argument : entry.getArguments()) {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
-    if (!type || !type.getElementType().isUnsignedInteger())
+    if (!type || codeType(type.getElementType()) == type.getElementType())
       continue;
     for (OpOperand &use : llvm::make_early_inc_range(argument.getUses())) {
       if (auto cast = dyn_cast<UnrealizedConversionCastOp>(use.getOwner())) {
@@ -181,7 +190,7 @@ LogicalResult RaiseOnnx::dropSigns(func::FuncOp entry, ConvertedValues &values) 
       }
     }
     entry.setArgAttr(argument.getArgNumber(), "moe.dtype", keep(type));
-    argument.setType(type.clone(signlessType(type.getElementType())));
+    argument.setType(type.clone(codeType(type.getElementType())));
   }
   entry.setType(FunctionType::get(&getContext(), entry.getBody().getArgumentTypes(), terminator->getOperandTypes()));
   return success();
@@ -200,7 +209,7 @@ LogicalResult RaiseOnnx::raiseEntry(func::FuncOp entry) {
     return failure();
   if (failed(replaceUses(entry.getBody().front(), values)))
     return failure();
-  return dropSigns(entry, values);
+  return setSignature(entry, values);
 }
 
 void RaiseOnnx::runOnOperation() {

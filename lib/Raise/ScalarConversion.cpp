@@ -20,7 +20,7 @@ static Value floatToFloat(OpBuilder &builder, Location loc, Value value, FloatTy
 /// Truncates towards zero, saturates, and makes NaN 0: fptosi alone is undefined for what does not fit.
 static Value floatToInteger(OpBuilder &builder, Location loc, Value value, IntegerType target) {
   bool isUnsigned = target.isUnsigned();
-  auto to = cast<IntegerType>(moe::signlessType(target));
+  auto to = cast<IntegerType>(moe::codeType(target));
   if (moe::isHalf(value.getType())) // the bounds of i32 and i64 do not fit f16
     value = arith::ExtFOp::create(builder, loc, builder.getF32Type(), value);
   auto from = cast<FloatType>(value.getType());
@@ -47,7 +47,7 @@ static Value floatToInteger(OpBuilder &builder, Location loc, Value value, Integ
 
 Value moe::convertScalar(OpBuilder &builder, Location loc, Value value, Type type, bool isUnsigned) {
   Type from = value.getType();
-  if (from == signlessType(type))
+  if (from == codeType(type))
     return value;
   if (auto toFloat = dyn_cast<FloatType>(type)) {
     if (isa<FloatType>(from))
@@ -70,7 +70,7 @@ Value moe::convertScalar(OpBuilder &builder, Location loc, Value value, Type typ
     Value zero = arith::ConstantOp::create(builder, loc, builder.getIntegerAttr(from, 0));
     return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, value, zero);
   }
-  Type target = signlessType(type);
+  Type target = codeType(type);
   if (width < toInteger.getWidth())
     return width == 1 || isUnsigned ? arith::ExtUIOp::create(builder, loc, target, value).getResult()
                                     : arith::ExtSIOp::create(builder, loc, target, value).getResult();

@@ -1,6 +1,7 @@
 // linalg, tensor and moe.concat ops from tensors with symbolic sizes.
 #include "TensorBuilder.h"
 
+#include "NarrowTypes.h"
 #include "WeightViews.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -15,7 +16,9 @@ using utils::IteratorType;
 
 bool moe::isHalf(Type type) { return type.isF16() || type.isBF16(); }
 
-Type moe::signlessType(Type type) {
+Type moe::codeType(Type type) {
+  if (isNarrow(type))
+    return IntegerType::get(type.getContext(), 8);
   auto integer = dyn_cast<IntegerType>(type);
   return integer && !integer.isSignless() ? IntegerType::get(type.getContext(), integer.getWidth()) : type;
 }
@@ -378,9 +381,9 @@ moe::SizedTensor moe::TensorBuilder::slice(const SizedTensor &input, ArrayRef<Op
 }
 
 moe::SizedTensor moe::TensorBuilder::convert(const SizedTensor &input, Type elementType, bool isUnsigned) {
-  if (input.elementType() == signlessType(elementType))
+  if (input.elementType() == codeType(elementType))
     return input;
-  return elementwise(input, input.dims, signlessType(elementType), [&](OpBuilder &inner, Location innerLoc, ValueRange scalars) {
+  return elementwise(input, input.dims, codeType(elementType), [&](OpBuilder &inner, Location innerLoc, ValueRange scalars) {
     return convertScalar(inner, innerLoc, scalars[0], elementType, isUnsigned);
   });
 }

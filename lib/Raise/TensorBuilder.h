@@ -98,8 +98,9 @@ private:
 bool isHalf(mlir::Type type);
 /// The type sums of this type are kept in: f32 for f16 and bf16, else the type itself.
 mlir::Type accumulatorType(mlir::Type type);
-/// The type that code computes with: unsigned integers lose their sign, which only the ops that read it know.
-mlir::Type signlessType(mlir::Type type);
+/// The type that code holds elements in: unsigned integers lose their sign and narrow types (NarrowTypes.h) become bytes; only the ops that read
+/// them know.
+mlir::Type codeType(mlir::Type type);
 /// A scalar converted between float, integer and bool types with ONNX Cast's meaning; null where there is no conversion. Never undefined:
 /// a float that does not fit saturates and NaN becomes 0. An unsigned `type` gives a value of its signless type; `isUnsigned` says that `value`, an
 /// integer, is one without a sign.

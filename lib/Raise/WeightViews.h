@@ -4,12 +4,16 @@
 #define MOE_LIB_RAISE_WEIGHTVIEWS_H
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 
 namespace moe {
 
 /// A weight_ref of the same elements with static type `type`, if `value` is a weight_ref of a weight that has a source; else null.
 mlir::Value viewWeight(mlir::OpBuilder &builder, mlir::Value value, mlir::RankedTensorType type);
+
+/// A constant of elements of less than a byte as bytes, one for each element.
+mlir::DenseElementsAttr constantBytes(mlir::DenseElementsAttr elements, mlir::RankedTensorType type);
 
 } // namespace moe
 

@@ -132,7 +132,7 @@ private:
   }
 
   moe_dtype dtype(uint32_t onnx) {
-    const uint8_t bits = uint8_t(8 * onnxDataTypeBytes(onnx));
+    const uint8_t bits = uint8_t(onnxDataTypeBits(onnx));
     switch (onnx) {
     case OnnxFloat:
     case OnnxFloat16:
@@ -140,11 +140,15 @@ private:
       return {MOE_FLOAT, bits, 1};
     case OnnxBfloat16:
       return {MOE_BFLOAT, bits, 1};
+    case OnnxInt2:
+    case OnnxInt4:
     case OnnxInt8:
     case OnnxInt16:
     case OnnxInt32:
     case OnnxInt64:
       return {MOE_INT, bits, 1};
+    case OnnxUint2:
+    case OnnxUint4:
     case OnnxUint8:
     case OnnxUint16:
     case OnnxUint32:
@@ -152,6 +156,22 @@ private:
       return {MOE_UINT, bits, 1};
     case OnnxBool:
       return {MOE_BOOL, bits, 1};
+    case OnnxFloat8e4m3fn:
+      return {MOE_FLOAT8_E4M3FN, bits, 1};
+    case OnnxFloat8e4m3fnuz:
+      return {MOE_FLOAT8_E4M3FNUZ, bits, 1};
+    case OnnxFloat8e5m2:
+      return {MOE_FLOAT8_E5M2, bits, 1};
+    case OnnxFloat8e5m2fnuz:
+      return {MOE_FLOAT8_E5M2FNUZ, bits, 1};
+    case OnnxFloat8e8m0:
+      return {MOE_FLOAT8_E8M0FNU, bits, 1};
+    case OnnxFloat6e2m3:
+      return {MOE_FLOAT6_E2M3FN, bits, 1};
+    case OnnxFloat6e3m2:
+      return {MOE_FLOAT6_E3M2FN, bits, 1};
+    case OnnxFloat4e2m1:
+      return {MOE_FLOAT4_E2M1FN, bits, 1};
     default:
       bad("unknown ONNX data type %" PRIu32, onnx);
       return {0, 0, 0};

@@ -48,11 +48,37 @@ moe_status DimTable::build(const ModelInfo &info) {
   return MOE_STATUS_OK;
 }
 
+/// The name of a type that its code alone says, null for the others.
+static const char *narrowFloatName(uint8_t code) {
+  switch (code) {
+  case MOE_FLOAT8_E4M3FN:
+    return "float8_e4m3fn";
+  case MOE_FLOAT8_E4M3FNUZ:
+    return "float8_e4m3fnuz";
+  case MOE_FLOAT8_E5M2:
+    return "float8_e5m2";
+  case MOE_FLOAT8_E5M2FNUZ:
+    return "float8_e5m2fnuz";
+  case MOE_FLOAT8_E8M0FNU:
+    return "float8_e8m0fnu";
+  case MOE_FLOAT6_E2M3FN:
+    return "float6_e2m3fn";
+  case MOE_FLOAT6_E3M2FN:
+    return "float6_e3m2fn";
+  case MOE_FLOAT4_E2M1FN:
+    return "float4_e2m1fn";
+  default:
+    return nullptr;
+  }
+}
+
 static const char *dtypeName(moe_dtype dtype, char (&text)[32]) {
   const char *kind = dtype.code == MOE_INT ? "int" : dtype.code == MOE_UINT ? "uint" : dtype.code == MOE_FLOAT ? "float"
                      : dtype.code == MOE_BFLOAT ? "bfloat" : nullptr;
   if (dtype.code == MOE_BOOL && dtype.bits == 8 && dtype.lanes == 1)
     return "bool";
+  if (const char *name = narrowFloatName(dtype.code); name && dtype.lanes == 1)
+    return name;
   if (kind && dtype.lanes == 1)
     snprintf(text, sizeof(text), "%s%d", kind, dtype.bits);
   else
@@ -224,7 +250,7 @@ static moe_status checkStrides(const Subject &subject, const moe_tensor &tensor)
 static moe_status checkMemory(const Subject &subject, const moe_tensor &tensor, void *&address, Extent &extent) {
   if (moe_status status = checkStrides(subject, tensor))
     return status;
-  const int64_t elementBytes = subject.info.dtype.bits / 8, elements = spanElements(tensor);
+  const int64_t elementBytes = (subject.info.dtype.bits + 7) / 8, elements = spanElements(tensor);
   extent = {0, 0};
   alignas(64) static char nothing[64];
   address = nothing;

@@ -35,12 +35,29 @@ CPU = 1
 
 _CODES = {"i": 0, "u": 1, "f": 2, "b": 6}
 
+# Types of the package ml_dtypes: code and bits. Its arrays hold an element of less than 8 bits in a byte, as the ABI does.
+_ML_DTYPES = {
+    "bfloat16": (4, 16),
+    "float8_e4m3fn": (10, 8),
+    "float8_e4m3fnuz": (11, 8),
+    "float8_e5m2": (12, 8),
+    "float8_e5m2fnuz": (13, 8),
+    "float8_e8m0fnu": (14, 8),
+    "float6_e2m3fn": (15, 6),
+    "float6_e3m2fn": (16, 6),
+    "float4_e2m1fn": (17, 4),
+    "int2": (0, 2),
+    "int4": (0, 4),
+    "uint2": (1, 2),
+    "uint4": (1, 4),
+}
+
 
 def dtype_of(array_dtype) -> DType:
-    """The ABI's element type of a numpy dtype; bfloat16 is the one of ml_dtypes. Raises TypeError for others."""
+    """The ABI's element type of a dtype of numpy or ml_dtypes. Raises TypeError for others."""
     array_dtype = np.dtype(array_dtype)
-    if array_dtype.name == "bfloat16":
-        return DType(4, 16, 1)
+    if array_dtype.name in _ML_DTYPES:
+        return DType(*_ML_DTYPES[array_dtype.name], 1)
     if array_dtype.kind not in _CODES:
         raise TypeError(f"arrays of {array_dtype} cannot be passed to a model")
     return DType(_CODES[array_dtype.kind], 8 * array_dtype.itemsize, 1)
@@ -48,10 +65,11 @@ def dtype_of(array_dtype) -> DType:
 
 def numpy_dtype(dtype: DType):
     """The numpy dtype of an ABI element type."""
-    if dtype.code == 4:
-        import ml_dtypes
+    for name, (code, bits) in _ML_DTYPES.items():
+        if (dtype.code, dtype.bits) == (code, bits):
+            import ml_dtypes
 
-        return np.dtype(ml_dtypes.bfloat16)
+            return np.dtype(getattr(ml_dtypes, name))
     if dtype.code == 6:
         return np.dtype(bool)
     kind = {code: kind for kind, code in _CODES.items()}[dtype.code]

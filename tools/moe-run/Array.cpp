@@ -4,16 +4,33 @@
 
 namespace moe::run {
 
-// numpy has no bfloat16: its bits go to disk as uint16. Read back they need the model's word that they are bfloat16.
+// What numpy lacks comes last: its bits go to disk as unsigned integers. Read back they need the model's word what they are.
 static const ElementType types[] = {
     {{MOE_FLOAT, 32, 1}, 1, "f32", "<f4"},   {{MOE_UINT, 8, 1}, 2, "ui8", "|u1"},     {{MOE_INT, 8, 1}, 3, "i8", "|i1"},
     {{MOE_UINT, 16, 1}, 4, "ui16", "<u2"},   {{MOE_INT, 16, 1}, 5, "i16", "<i2"},     {{MOE_INT, 32, 1}, 6, "i32", "<i4"},
     {{MOE_INT, 64, 1}, 7, "i64", "<i8"},     {{MOE_BOOL, 8, 1}, 9, "bool", "|b1"},    {{MOE_FLOAT, 16, 1}, 10, "f16", "<f2"},
     {{MOE_FLOAT, 64, 1}, 11, "f64", "<f8"},  {{MOE_UINT, 32, 1}, 12, "ui32", "<u4"},  {{MOE_UINT, 64, 1}, 13, "ui64", "<u8"},
     {{MOE_BFLOAT, 16, 1}, 16, "bf16", "<u2"},
+    {{MOE_FLOAT8_E4M3FN, 8, 1}, 17, "f8E4M3FN", "|u1"},
+    {{MOE_FLOAT8_E4M3FNUZ, 8, 1}, 18, "f8E4M3FNUZ", "|u1"},
+    {{MOE_FLOAT8_E5M2, 8, 1}, 19, "f8E5M2", "|u1"},
+    {{MOE_FLOAT8_E5M2FNUZ, 8, 1}, 20, "f8E5M2FNUZ", "|u1"},
+    {{MOE_FLOAT8_E8M0FNU, 8, 1}, 24, "f8E8M0FNU", "|u1"},
+    {{MOE_FLOAT6_E2M3FN, 6, 1}, 27, "f6E2M3FN", "|u1"},
+    {{MOE_FLOAT6_E3M2FN, 6, 1}, 28, "f6E3M2FN", "|u1"},
+    {{MOE_FLOAT4_E2M1FN, 4, 1}, 23, "f4E2M1FN", "|u1"},
+    {{MOE_UINT, 4, 1}, 21, "ui4", "|u1"},
+    {{MOE_INT, 4, 1}, 22, "i4", "|u1"},
+    {{MOE_UINT, 2, 1}, 25, "ui2", "|u1"},
+    {{MOE_INT, 2, 1}, 26, "i2", "|u1"},
 };
 
 bool sameType(moe_dtype a, moe_dtype b) { return a.code == b.code && a.bits == b.bits && a.lanes == b.lanes; }
+
+bool isForeign(moe_dtype dtype) {
+  const ElementType *type = findType(dtype);
+  return type && findNpyType(type->npy + 1) != type;
+}
 
 const ElementType *findType(moe_dtype dtype) {
   for (const ElementType &type : types)
@@ -61,7 +78,7 @@ int64_t countElements(const std::vector<int64_t> &shape, moe_dtype dtype, const 
       throw Failure(what + ": a tensor of shape " + shapeName(shape) + " is too large");
     count *= size > 0 ? size : 1;
   }
-  if (count > most / (dtype.bits / 8 + 1))
+  if (count > most / (elementBytes(dtype) + 1))
     throw Failure(what + ": a tensor of shape " + shapeName(shape) + " is too large");
   return empty ? 0 : count;
 }
@@ -69,7 +86,7 @@ int64_t countElements(const std::vector<int64_t> &shape, moe_dtype dtype, const 
 Array Array::zeros(moe_dtype dtype, std::vector<int64_t> shape, const std::string &what) {
   Array array;
   array.dtype = dtype;
-  array.bytes.resize(size_t(countElements(shape, dtype, what)) * (dtype.bits / 8));
+  array.bytes.resize(size_t(countElements(shape, dtype, what)) * elementBytes(dtype));
   array.shape = std::move(shape);
   return array;
 }

@@ -33,6 +33,11 @@ std::string shapeName(const std::vector<int64_t> &shape);
 /// Whether two dtypes are the same.
 bool sameType(moe_dtype a, moe_dtype b);
 
+/// Bytes of one element in memory: an element of less than 8 bits takes one.
+constexpr int64_t elementBytes(moe_dtype dtype) { return (dtype.bits + 7) / 8; }
+/// Is it a type that numpy lacks, whose bits .npy files hold as unsigned integers? Its `npy` is then theirs.
+bool isForeign(moe_dtype dtype);
+
 /// Number of elements. Throws a Failure that begins with `what` if a size is negative or the bytes do not fit 2^48.
 int64_t countElements(const std::vector<int64_t> &shape, moe_dtype dtype, const std::string &what);
 
@@ -45,7 +50,7 @@ struct Array {
   /// Zeros. `what` names the tensor in a Failure.
   static Array zeros(moe_dtype dtype, std::vector<int64_t> shape, const std::string &what);
 
-  int64_t elements() const { return dtype.bits ? int64_t(bytes.size()) / (dtype.bits / 8) : 0; }
+  int64_t elements() const { return dtype.bits ? int64_t(bytes.size()) / elementBytes(dtype) : 0; }
 
   /// The array as an argument of the C ABI; points into this object.
   moe_tensor view();

@@ -123,13 +123,14 @@ private:
 
 moe_dtype elementType(const std::string &descr, moe_dtype expected, const std::string &path) {
   const std::string kind = descr.empty() ? "" : descr.substr(1);
-  const bool isBfloat = expected.code == MOE_BFLOAT && (kind == "u2" || kind == "V2");
+  const std::string width = std::to_string(elementBytes(expected));
+  const bool isRaw = isForeign(expected) && (kind == "u" + width || kind == "V" + width);
   if (descr.empty() || (descr[0] != '<' && descr[0] != '|' && descr[0] != '='))
     throw Failure(path + ": expected little-endian elements, found '" + descr + "'");
   const ElementType *type = findNpyType(kind);
-  if (!type && !isBfloat)
+  if (!type && !isRaw)
     throw Failure(path + ": elements of type '" + descr + "' are not supported");
-  return isBfloat ? expected : type->dtype;
+  return isRaw ? expected : type->dtype;
 }
 
 } // namespace
@@ -154,7 +155,7 @@ Array parseNpy(const std::vector<unsigned char> &file, const std::string &path, 
   Array array;
   array.dtype = elementType(header.descr, expected, path);
   array.shape = header.shape;
-  const int64_t bytes = countElements(array.shape, array.dtype, path) * (array.dtype.bits / 8);
+  const int64_t bytes = countElements(array.shape, array.dtype, path) * elementBytes(array.dtype);
   if (header.fortranOrder && array.shape.size() > 1 && bytes > 0)
     throw Failure(path + ": expected C order, found Fortran order");
   const size_t found = file.size() - prefix - length;

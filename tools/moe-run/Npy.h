@@ -7,11 +7,11 @@
 
 namespace moe::run {
 
-/// Parses a whole .npy file. numpy has no bfloat16: where `expected` is bfloat16, elements stored as uint16 or as two raw bytes ("V2") are
+/// Parses a whole .npy file. numpy has no bfloat16 and no narrow types: where `expected` is one, elements stored as uint16 or uint8, or as raw bytes ("V2"), are
 /// taken for it. Throws a Failure that begins with `path`.
 Array parseNpy(const std::vector<unsigned char> &file, const std::string &path, moe_dtype expected);
 
-/// The header of a .npy file of this type and shape, to be followed by the elements. bfloat16 is declared as uint16.
+/// The header of a .npy file of this type and shape, to be followed by the elements. What numpy lacks is declared as uint16 or uint8.
 std::string npyHeader(moe_dtype dtype, const std::vector<int64_t> &shape);
 
 } // namespace moe::run

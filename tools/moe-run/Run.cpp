@@ -102,6 +102,8 @@ void writeOutputs(const Session &session, const std::vector<std::string> &paths)
     writeFile(paths[i], npyHeader(array.dtype, array.shape), array.bytes);
     if (array.dtype.code == MOE_BFLOAT)
       std::fprintf(stderr, "moe-run: note: %s holds bfloat16 as uint16, since numpy has no bfloat16\n", paths[i].c_str());
+    else if (isForeign(array.dtype))
+      std::fprintf(stderr, "moe-run: note: %s holds %s as uint8, since numpy has no such type\n", paths[i].c_str(), typeName(array.dtype).c_str());
   }
 }
 

@@ -73,7 +73,7 @@ void Session::sharePair(size_t input) {
   const Array &past = inputData[input];
   Array &present = outputData[size_t(info.pair)];
   const size_t axis = size_t(info.pair_axis);
-  size_t inner = past.dtype.bits / 8, outer = 1;
+  size_t inner = elementBytes(past.dtype), outer = 1;
   for (size_t d = 0; d < past.shape.size(); ++d)
     if (d != axis)
       (d < axis ? outer : inner) *= size_t(past.shape[d]);

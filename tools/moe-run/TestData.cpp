@@ -26,12 +26,19 @@ Array parseTensorFile(const std::vector<unsigned char> &file, const std::string 
   Array array;
   array.dtype = type->dtype;
   array.shape = tensor->dims;
-  const int64_t bytes = countElements(array.shape, array.dtype, path) * (array.dtype.bits / 8);
+  // ONNX packs elements of less than 8 bits, the first in the lowest bits; of moe-run's arrays each has a byte.
+  const int64_t count = countElements(array.shape, array.dtype, path), bits = array.dtype.bits;
+  const int64_t bytes = (count * bits + 7) / 8;
   if (size_t(bytes) != tensor->size)
     throw Failure(path + ": expected " + std::to_string(bytes) + " bytes for the shape " + shapeName(array.shape) + ", found " +
                   std::to_string(tensor->size));
-  if (bytes)
+  if (bytes && bits >= 8)
     array.bytes.assign(tensor->data, tensor->data + bytes);
+  for (int64_t i = 0; bits < 8 && i < count; ++i) {
+    const int64_t bit = i * bits, next = bit / 8 + 1;
+    const unsigned two = tensor->data[bit / 8] | (next < bytes ? unsigned(tensor->data[next]) << 8 : 0);
+    array.bytes.push_back(uint8_t((two >> bit % 8) & ((1u << bits) - 1)));
+  }
   name = std::string(tensor->name);
   return array;
 }

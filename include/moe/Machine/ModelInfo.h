@@ -66,28 +66,55 @@ enum OnnxDataType : uint32_t {
   OnnxUint32 = 12,
   OnnxUint64 = 13,
   OnnxBfloat16 = 16,
+  OnnxFloat8e4m3fn = 17,
+  OnnxFloat8e4m3fnuz = 18,
+  OnnxFloat8e5m2 = 19,
+  OnnxFloat8e5m2fnuz = 20,
+  OnnxUint4 = 21,
+  OnnxInt4 = 22,
+  OnnxFloat4e2m1 = 23,
+  OnnxFloat8e8m0 = 24,
+  OnnxUint2 = 25,
+  OnnxInt2 = 26,
+  OnnxFloat6e2m3 = 27,
+  OnnxFloat6e3m2 = 28,
 };
 
-/// Bytes of one element, 0 for a type that is not in the enum.
-constexpr uint32_t onnxDataTypeBytes(uint32_t dtype) {
+/// Bits of one element, 0 for a type that is not in the enum. In a buffer an element of less than 8 bits takes a byte, and so does a bool.
+constexpr uint32_t onnxDataTypeBits(uint32_t dtype) {
   switch (dtype) {
+  case OnnxUint2:
+  case OnnxInt2:
+    return 2;
+  case OnnxUint4:
+  case OnnxInt4:
+  case OnnxFloat4e2m1:
+    return 4;
+  case OnnxFloat6e2m3:
+  case OnnxFloat6e3m2:
+    return 6;
   case OnnxUint8:
   case OnnxInt8:
   case OnnxBool:
-    return 1;
+  case OnnxFloat8e4m3fn:
+  case OnnxFloat8e4m3fnuz:
+  case OnnxFloat8e5m2:
+  case OnnxFloat8e5m2fnuz:
+  case OnnxFloat8e8m0:
+    return 8;
   case OnnxUint16:
   case OnnxInt16:
   case OnnxFloat16:
   case OnnxBfloat16:
-    return 2;
+    return 16;
   case OnnxFloat:
   case OnnxInt32:
   case OnnxUint32:
-    return 4;
+    return 32;
   case OnnxInt64:
   case OnnxUint64:
   case OnnxDouble:
-    return 8;
+    return 64;
   default:
     return 0;
   }

@@ -46,14 +46,29 @@ typedef struct moe_model moe_model;
 typedef struct moe_context moe_context;
 
 /** Element type codes, as DLPack numbers them. */
-enum { MOE_INT = 0, MOE_UINT = 1, MOE_FLOAT = 2, MOE_BFLOAT = 4, MOE_BOOL = 6 };
+enum {
+  MOE_INT = 0,
+  MOE_UINT = 1,
+  MOE_FLOAT = 2,
+  MOE_BFLOAT = 4,
+  MOE_BOOL = 6,
+  MOE_FLOAT8_E4M3FN = 10,
+  MOE_FLOAT8_E4M3FNUZ = 11,
+  MOE_FLOAT8_E5M2 = 12,
+  MOE_FLOAT8_E5M2FNUZ = 13,
+  MOE_FLOAT8_E8M0FNU = 14,
+  MOE_FLOAT6_E2M3FN = 15,
+  MOE_FLOAT6_E3M2FN = 16,
+  MOE_FLOAT4_E2M1FN = 17
+};
 
 /** The device type of host memory, as DLPack numbers it; the only one that a model for CPUs takes. */
 enum { MOE_CPU = 1 };
 
-/** An element type; layout of DLPack's DLDataType. bool is {MOE_BOOL, 8, 1}: one byte, 0 or 1. */
+/** An element type; layout of DLPack's DLDataType. bool is {MOE_BOOL, 8, 1}: one byte, 0 or 1. An element of less than 8 bits takes a byte, in
+ * whose low bits it lies (what DLPack calls padded, not packed; the other bits are not read, and written as 0). */
 typedef struct moe_dtype {
-  uint8_t code;   /**< MOE_INT, MOE_UINT, MOE_FLOAT, MOE_BFLOAT or MOE_BOOL. */
+  uint8_t code;   /**< One of the codes above. */
   uint8_t bits;   /**< Bits of one element. */
   uint16_t lanes; /**< 1. */
 } moe_dtype;

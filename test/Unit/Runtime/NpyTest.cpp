@@ -42,7 +42,7 @@ std::string errorOf(const std::vector<unsigned char> &file, moe_dtype expected =
 }
 
 TEST(Npy, RoundTripsEveryType) {
-  for (int32_t onnx : {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 16})
+  for (int32_t onnx : {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28})
     for (const std::vector<int64_t> &shape : {std::vector<int64_t>{}, {5}, {2, 0, 3}, {3, 1, 4}}) {
       const Array array = sample(findOnnxType(onnx)->dtype, shape);
       const std::vector<unsigned char> file = fileOf(array);
