@@ -1,6 +1,10 @@
 // Rules of ops that move elements by index: Gather and Scatter in their forms, NonZero, OneHot, TensorScatter.
 #include "OnnxInferenceNode.h"
 
+#include "mlir/IR/Matchers.h"
+
+#include <cmath>
+
 using namespace mlir;
 
 namespace moe {
@@ -119,6 +123,15 @@ static LogicalResult inferNonZero(OnnxNode &node) {
   return node.set(0, IntegerType::get(node.op.getContext(), 64), {node.number(rank), node.freshSize("nonzero")});
 }
 
+/// A constant depth of a float type, which is truncated; nothing where it is none or no size.
+static std::optional<int64_t> realDepth(OnnxNode &node) {
+  DenseFPElementsAttr constant;
+  if (!isa<FloatType>(node.element(1)) || !matchPattern(node.op.getInputs()[1], m_Constant(&constant)) || constant.getNumElements() != 1)
+    return std::nullopt;
+  double depth = std::trunc((*constant.begin()).convertToDouble());
+  return depth > -9e15 && depth < 9e15 ? std::optional(static_cast<int64_t>(depth)) : std::nullopt;
+}
+
 static LogicalResult inferOneHot(OnnxNode &node) {
   Dims dims = node.dims(0);
   FailureOr<int64_t> axis = node.normaliseAxis(node.integer("axis", -1), dims.size() + 1);
@@ -126,6 +139,10 @@ static LogicalResult inferOneHot(OnnxNode &node) {
     return failure();
   std::optional<Dims> depth = node.contentOrSymbols(1);
   AffineExpr size = depth && depth->size() == 1 ? (*depth)[0] : nullptr;
+  if (std::optional<int64_t> real = realDepth(node))
+    size = node.number(*real);
+  if (std::optional<int64_t> known = size ? node.algebra.constantValue(size) : std::nullopt; known && *known < 0)
+    return node.error() << "expected a depth of 0 or more, found " << *known;
   if (!size || (node.algebra.dependsOnData(size) && !node.algebra.nonNegative(size)))
     size = node.freshSize("depth");
   dims.insert(dims.begin() + *axis, size);

@@ -139,7 +139,10 @@ LogicalResult describeTensor(func::FuncOp entry, unsigned argument, StringRef ki
   // A lowering may have dropped the sign of the elements; then it says which type the model had.
   auto declared = entry.getArgAttrOfType<TypeAttr>(argument, "moe.dtype");
   Type element = declared ? declared.getValue() : type.getElementType();
-  tensor.dataType = onnxDataType(element);
+  // What a buffer holds are bytes at least: raise keeps narrower elements so, and says by moe.dtype what they are.
+  const Type held = type.getElementType();
+  const bool isHeld = !held.isIntOrFloat() || held.isInteger(1) || held.getIntOrFloatBitWidth() >= 8;
+  tensor.dataType = isHeld ? onnxDataType(element) : 0;
   if (tensor.dataType == 0)
     return entry.emitOpError("argument ") << argument << " (" << tensor.name << "): elements of type " << element
                                           << " cannot be a model's input or output";

@@ -28,7 +28,7 @@ def _may_decide_sizes(value: np.ndarray) -> bool:
     """Integers and bools of a list or scalar, and scalars of any type (Range takes floats)."""
     if value.ndim > 1 or value.size > _LARGEST_FIXED:
         return False
-    return value.dtype.kind in "iub" or (value.dtype.kind == "f" and value.size == 1)
+    return value.dtype.kind in "iub" or value.size == 1
 
 
 class BackendRep(onnx.backend.base.BackendRep):

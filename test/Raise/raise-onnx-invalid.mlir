@@ -94,3 +94,21 @@ func.func @direction(%x: tensor<4xui8> {moe.name = "x", moe.dims = ["4"]}) -> (t
   %0 = moe.onnx "BitShift"(%x, %x) version 11 {direction = "UP"} : (tensor<4xui8>, tensor<4xui8>) -> tensor<4xui8>
   return %0 : tensor<4xui8>
 }
+
+// -----
+
+func.func @negative_depth(%i: tensor<2xi64> {moe.name = "i", moe.dims = ["2"]}, %v: tensor<2xf32> {moe.name = "v", moe.dims = ["2"]})
+    -> (tensor<2x?xf32> {moe.name = "y", moe.dims = ["2", "?"]}) attributes {moe.entry} {
+  %d = arith.constant dense<-3.0> : tensor<f32>
+  // expected-error @below {{expected a depth of 0 or more, found -3}}
+  %0 = moe.onnx "OneHot"(%i, %d, %v) version 11 {} : (tensor<2xi64>, tensor<f32>, tensor<2xf32>) -> tensor<2x?xf32>
+  return %0 : tensor<2x?xf32>
+}
+
+// -----
+
+func.func @rounding(%x: tensor<2xf32> {moe.name = "x", moe.dims = ["2"]}) -> (tensor<2xf8E8M0FNU> {moe.name = "y", moe.dims = ["2"]}) attributes {moe.entry} {
+  // expected-error @below {{(Cast): expected round_mode to be up, down or nearest, found 'even'}}
+  %0 = moe.onnx "Cast"(%x) version 24 {round_mode = "even", to = 24 : i64} : (tensor<2xf32>) -> tensor<2xf8E8M0FNU>
+  return %0 : tensor<2xf8E8M0FNU>
+}

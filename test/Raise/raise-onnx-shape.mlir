@@ -78,3 +78,17 @@ func.func @range(%x: tensor<?x16xf32> {moe.name = "x", moe.dims = ["t", "16"]})
   %0 = moe.onnx "Range"(%zero, %n, %one) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
   return %0 : tensor<?xi64>
 }
+
+// -----
+
+// The depth of OneHot may be a float.
+// CHECK-LABEL: func.func @one_hot_of_real_depth
+// CHECK-SAME: -> (tensor<2x5xf32>
+// CHECK: arith.constant 5 : i64
+// CHECK: } -> tensor<2x5xf32>
+func.func @one_hot_of_real_depth(%i: tensor<2xi64> {moe.name = "i", moe.dims = ["2"]}, %v: tensor<2xf32> {moe.name = "v", moe.dims = ["2"]})
+    -> (tensor<2x5xf32> {moe.name = "y", moe.dims = ["2", "5"]}) attributes {moe.entry} {
+  %d = arith.constant dense<5.0> : tensor<f32>
+  %0 = moe.onnx "OneHot"(%i, %d, %v) version 11 {} : (tensor<2xi64>, tensor<f32>, tensor<2xf32>) -> tensor<2x5xf32>
+  return %0 : tensor<2x5xf32>
+}

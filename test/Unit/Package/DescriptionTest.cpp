@@ -92,6 +92,21 @@ TEST_F(DescriptionTest, DTypesAndNames) {
   EXPECT_EQ(dataTypeName(model->outputs[0].dataType), "bfloat16");
 }
 
+TEST_F(DescriptionTest, NarrowTypesAreHeldInBytes) {
+  const std::tuple<const char *, uint32_t, const char *> types[] = {
+      {"f8E4M3FN", OnnxFloat8e4m3fn, "float8_e4m3fn"}, {"f8E4M3FNUZ", OnnxFloat8e4m3fnuz, "float8_e4m3fnuz"}, {"f8E5M2", OnnxFloat8e5m2, "float8_e5m2"},
+      {"f8E5M2FNUZ", OnnxFloat8e5m2fnuz, "float8_e5m2fnuz"}, {"f8E8M0FNU", OnnxFloat8e8m0, "float8_e8m0fnu"}, {"f6E2M3FN", OnnxFloat6e2m3, "float6_e2m3fn"},
+      {"f6E3M2FN", OnnxFloat6e3m2, "float6_e3m2fn"}, {"f4E2M1FN", OnnxFloat4e2m1, "float4_e2m1fn"}, {"i4", OnnxInt4, "int4"},
+      {"ui4", OnnxUint4, "uint4"}, {"i2", OnnxInt2, "int2"}, {"ui2", OnnxUint2, "uint2"}};
+  for (auto [type, number, name] : types) {
+    auto module = parse(std::string("func.func @entry(%a: memref<2xi8> {moe.input = 0 : i64, moe.dtype = ") + type + "}) attributes {moe.entry} {\n return\n}");
+    auto model = describeModel(*module);
+    ASSERT_TRUE(succeeded(model)) << type << takeDiagnostics();
+    EXPECT_EQ(model->inputs[0].dataType, number);
+    EXPECT_EQ(dataTypeName(number), name);
+  }
+}
+
 TEST_F(DescriptionTest, RefusesWrongEntries) {
   auto expect = [&](const std::string &arguments, const std::string &message) {
     auto module = parse("func.func @entry(" + arguments + ") attributes {moe.entry} {\n return\n}");

@@ -62,6 +62,23 @@ TEST(Compare, HalfPrecision) {
   EXPECT_FALSE(compare(halves, arrayOf<uint16_t>(bf16, {0, 0, 0, 0, 0, 0, 0}), {1, 1}).problem.empty());
 }
 
+TEST(Compare, NarrowTypes) {
+  auto valueOf = [](uint8_t code, uint8_t bits, uint8_t byte) { return elementAsDouble(arrayOf<uint8_t>({code, bits, 1}, {byte}), 0); };
+  const std::tuple<uint8_t, uint8_t, uint8_t, double> values[] = {
+      {MOE_FLOAT8_E4M3FN, 8, 0x7e, 448},           {MOE_FLOAT8_E4M3FN, 8, 0x01, std::ldexp(1, -9)},    {MOE_FLOAT8_E4M3FN, 8, 0x08, std::ldexp(1, -6)},
+      {MOE_FLOAT8_E4M3FN, 8, 0xb8, -1},            {MOE_FLOAT8_E4M3FNUZ, 8, 0x7f, 240},                {MOE_FLOAT8_E4M3FNUZ, 8, 0x01, std::ldexp(1, -10)},
+      {MOE_FLOAT8_E5M2, 8, 0x7b, 57344},           {MOE_FLOAT8_E5M2, 8, 0xfc, -HUGE_VAL},              {MOE_FLOAT8_E5M2, 8, 0x01, std::ldexp(1, -16)},
+      {MOE_FLOAT8_E5M2FNUZ, 8, 0x7f, 57344},       {MOE_FLOAT6_E2M3FN, 6, 0x1f, 7.5},                  {MOE_FLOAT6_E3M2FN, 6, 0x3f, -28},
+      {MOE_FLOAT4_E2M1FN, 4, 0x0f, -6},            {MOE_FLOAT4_E2M1FN, 4, 0x01, 0.5},                  {MOE_FLOAT8_E8M0FNU, 8, 0, std::ldexp(1, -127)},
+      {MOE_FLOAT8_E8M0FNU, 8, 254, std::ldexp(1, 127)}, {MOE_INT, 4, 0x0f, -1},                        {MOE_INT, 4, 0xf7, 7},
+      {MOE_UINT, 4, 0x0f, 15},                     {MOE_INT, 2, 0x02, -2},                             {MOE_UINT, 2, 0x03, 3}};
+  for (auto [code, bits, byte, expected] : values)
+    EXPECT_EQ(valueOf(code, bits, byte), expected) << "code " << int(code) << ", byte " << int(byte);
+  for (auto [code, byte] : {std::pair<uint8_t, uint8_t>(MOE_FLOAT8_E4M3FN, 0xff), {MOE_FLOAT8_E4M3FNUZ, 0x80}, {MOE_FLOAT8_E5M2, 0x7d},
+                            {MOE_FLOAT8_E5M2FNUZ, 0x80}, {MOE_FLOAT8_E8M0FNU, 0xff}})
+    EXPECT_TRUE(std::isnan(valueOf(code, 8, byte))) << "code " << int(code);
+}
+
 TEST(Compare, ShapesMustAgree) {
   Array got = floats({1, 2}), want = floats({1, 2});
   want.shape = {2, 1};

@@ -182,6 +182,9 @@ TEST_F(ModelTest, RefusesWrongTensors) {
   };
   expectWith(x.view, [](moe_tensor &t) { t.dtype = {MOE_BFLOAT, 16, 1}; }, MOE_STATUS_BAD_DTYPE,
              "input 'x': expected dtype float32, found bfloat16");
+  expectWith(x.view, [](moe_tensor &t) { t.dtype = {MOE_FLOAT8_E5M2, 8, 1}; }, MOE_STATUS_BAD_DTYPE,
+             "input 'x': expected dtype float32, found float8_e5m2");
+  expectWith(x.view, [](moe_tensor &t) { t.dtype = {MOE_INT, 4, 1}; }, MOE_STATUS_BAD_DTYPE, "input 'x': expected dtype float32, found int4");
   expectWith(x.view, [](moe_tensor &t) { t.dtype.lanes = 2; }, MOE_STATUS_BAD_DTYPE,
              "input 'x': expected dtype float32, found {code 2, bits 32, lanes 2}");
   expectWith(x.view, [](moe_tensor &t) { t.ndim = 1; }, MOE_STATUS_BAD_SHAPE, "input 'x': expected 2 dims, found 1");
