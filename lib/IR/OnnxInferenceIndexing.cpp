@@ -120,7 +120,26 @@ static LogicalResult inferTensorScatter(OnnxNode &node) {
 
 static LogicalResult inferNonZero(OnnxNode &node) {
   int64_t rank = node.rank(0);
-  return node.set(0, IntegerType::get(node.op.getContext(), 64), {node.number(rank), node.freshSize("nonzero")});
+  Type i64 = IntegerType::get(node.op.getContext(), 64);
+  std::optional<SmallVector<int64_t>> known = node.constants(0);
+  if (!known)
+    return node.set(0, i64, {node.number(rank), node.freshSize("nonzero")});
+  // The places of a constant, row-major: one list of coordinates for each dim.
+  SmallVector<int64_t> places;
+  for (auto [place, element] : llvm::enumerate(*known))
+    if (element != 0)
+      places.push_back(place);
+  Dims coordinates, dims = node.dims(0);
+  int64_t below = known->size();
+  for (AffineExpr dim : dims) {
+    std::optional<int64_t> size = node.algebra.constantValue(dim);
+    if (!size || *size <= 0) // nothing lies in it
+      break;
+    below /= *size;
+    for (int64_t place : places)
+      coordinates.push_back(node.number(place / below % *size));
+  }
+  return node.set(0, i64, {node.number(rank), node.number(places.size())}, coordinates);
 }
 
 /// A constant depth of a float type, which is truncated; nothing where it is none or no size.

@@ -25,8 +25,8 @@ _LARGEST_FIXED = 64
 
 
 def _may_decide_sizes(value: np.ndarray) -> bool:
-    """Integers and bools of a list or scalar, and scalars of any type (Range takes floats)."""
-    if value.ndim > 1 or value.size > _LARGEST_FIXED:
+    """Integers of a list or scalar, scalars of any type (Range takes floats), and bools (NonZero takes any number of dims)."""
+    if value.size > _LARGEST_FIXED or (value.ndim > 1 and value.dtype.kind != "b"):
         return False
     return value.dtype.kind in "iub" or value.size == 1
 

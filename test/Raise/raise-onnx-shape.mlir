@@ -92,3 +92,14 @@ func.func @one_hot_of_real_depth(%i: tensor<2xi64> {moe.name = "i", moe.dims = [
   %0 = moe.onnx "OneHot"(%i, %d, %v) version 11 {} : (tensor<2xi64>, tensor<f32>, tensor<2xf32>) -> tensor<2x5xf32>
   return %0 : tensor<2x5xf32>
 }
+
+// -----
+
+// The places in a constant are a constant, one row for each dim.
+// CHECK-LABEL: func.func @places_of_constant
+// CHECK: arith.constant dense<{{\[}}[0, 1, 1], [2, 0, 1]]> : tensor<2x3xi64>
+func.func @places_of_constant() -> (tensor<2x3xi64> {moe.name = "y", moe.dims = ["2", "3"]}) attributes {moe.entry} {
+  %x = arith.constant dense<[[0, 0, 5], [-1, 7, 0]]> : tensor<2x3xi32>
+  %0 = moe.onnx "NonZero"(%x) version 13 {} : (tensor<2x3xi32>) -> tensor<2x3xi64>
+  return %0 : tensor<2x3xi64>
+}
