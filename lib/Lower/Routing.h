@@ -53,9 +53,11 @@ private:
     Values ins, outs;
   };
 
+  /// The expert of each token that a balanced mode gives it, i32[T]; -1 for none.
+  Value assignBalanced(SelectOp op, Value choice, Value tokens, Value experts);
+
   /// A moe.routine; `items` null: thread 0 runs it. Inputs may be null. Results are in the order of `outs`.
-  Values routine(mlir::Operation *op, Value items, llvm::ArrayRef<Value> inputs, llvm::ArrayRef<Out> outs,
-                 llvm::function_ref<void(Body &)> body);
+  Values routine(mlir::Operation *op, Value items, llvm::ArrayRef<Value> inputs, llvm::ArrayRef<Out> outs, llvm::function_ref<void(Body &)> body);
 
   /// Size of a dim of a tensor: a constant, the value that its buffer was made with, or tensor.dim.
   Value size(Value tensor, int64_t dim);
@@ -86,6 +88,13 @@ struct BalanceBuffers {
   mlir::Value choice, valid, expert, values, loads, gains, movers, sums, previous;
 };
 void writeBalancedAssignment(LoopWriter &w, const BalanceBuffers &buffers);
+
+/// Writes the auction of moe.select; where it does not end, the exact assignment, whose `expert` gets the answer of both. `shares` is i32[E];
+/// f32[T] are `prices`, `values` and `bids`, i32[T] `keys`, `bidders` and `holders`, i1[T] `taken`: all scratch.
+struct AuctionBuffers {
+  mlir::Value choice, valid, shares, prices, values, bids, keys, bidders, holders, taken;
+};
+void writeAuction(LoopWriter &w, const AuctionBuffers &buffers, const BalanceBuffers &exact, double epsilon);
 
 /// Calls `body` for the columns 0 … count of a row, in vectors and then one by one; `lanes` is the vector type's length or 1.
 void forColumns(LoopWriter &w, mlir::Value count, llvm::function_ref<void(mlir::Value column, int64_t lanes)> body);

@@ -195,6 +195,27 @@ void maskGroups(LoopWriter &w, GroupsAttr groups, Value choice, Value masked, Va
 
 } // namespace
 
+Value Routing::assignBalanced(SelectOp op, Value choice, Value tokens, Value experts) {
+  const Type i32 = builder.getI32Type(), i64 = builder.getI64Type(), f32 = builder.getF32Type();
+  SmallVector<Out> outs = {{{tokens}, i32},           {{tokens, experts}, i64},  {{constant(2), experts}, i32},
+                           {{experts, experts}, i64}, {{experts, experts}, i32}, {{experts}, i64},
+                           {{experts}, i32}};
+  const unsigned exact = outs.size();
+  if (op.getMode() == SelectMode::BalancedAuction) {
+    outs.push_back({{experts}, i32});
+    for (Type element : {f32, f32, f32, i32, i32, i32, Type(builder.getI1Type())})
+      outs.push_back({{tokens}, element});
+  }
+  return routine(op, Value(), {choice, op.getValid()}, outs, [&](Body &body) {
+    ArrayRef<Value> o = body.outs;
+    const BalanceBuffers balance{body.ins[0], body.ins[1], o[0], o[1], o[2], o[3], o[4], o[5], o[6]};
+    if (o.size() == exact)
+      return writeBalancedAssignment(body.w, balance);
+    o = o.drop_front(exact);
+    writeAuction(body.w, {body.ins[0], body.ins[1], o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]}, balance, op.getEpsilon()->convertToDouble());
+  })[0];
+}
+
 LogicalResult Routing::lower(SelectOp op) {
   builder.setInsertionPoint(op);
   const SelectMode mode = op.getMode();
@@ -220,15 +241,7 @@ LogicalResult Routing::lower(SelectOp op) {
     })[0];
   }
 
-  Value assigned; // of the balanced modes: i32[T]. An exact optimum is within any epsilon of an auction.
-  if (balanced)
-    assigned = routine(op, Value(), {choice, op.getValid()},
-                       {{{tokens}, i32}, {{tokens, experts}, builder.getI64Type()}, {{constant(2), experts}, i32},
-                        {{experts, experts}, builder.getI64Type()}, {{experts, experts}, i32}, {{experts}, builder.getI64Type()}, {{experts}, i32}},
-                       [&](Body &body) {
-                         writeBalancedAssignment(body.w, {body.ins[0], body.ins[1], body.outs[0], body.outs[1], body.outs[2], body.outs[3],
-                                                          body.outs[4], body.outs[5], body.outs[6]});
-                       })[0];
+  const Value assigned = balanced ? assignBalanced(op, choice, tokens, experts) : Value();
 
   SmallVector<Out> outs = {{{length}, i32}, {{length}, i32}, {{length}, i32}, {{length}, i1}};
   const bool hasKth = !op.getKth().use_empty();

@@ -1,5 +1,5 @@
-// moe.filter and moe.weigh: what is kept and what it weighs. Sums over a token's assignments run in the order of the list, by thread 0: a
-// list need not be ordered by token, and the order of a sum must not depend on the number of threads.
+// moe.filter and moe.weigh: what is kept and what it weighs. Sums over a token's assignments run in the order of the list, whatever the number
+// of threads. A list that is ordered by token is split by tokens; any other is thread 0's.
 #include "Routing.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -17,11 +17,12 @@ struct Weigher {
   WeighOp op;
   Value scores, token, expert, rank, valid, keep;
   Value weights, sums, maxima, firsts; ///< f32[N], then scratch: f32[T], f32[T], i32[T]; null where it is not needed.
-  Value count, tokens, experts;
+  Value begin, end, tokens, experts;   ///< Assignments of this thread; all tokens and experts.
+  Value firstToken, lastToken;         ///< Tokens whose scratch this thread has.
 
   /// Calls `body` for each assignment that counts: valid, kept, of a token and expert that exist.
   void forEach(llvm::function_ref<void(Value n, Value t, Value e)> body) {
-    w.loop(w.index(0), count, [&](Value n) {
+    w.loop(begin, end, [&](Value n) {
       Value t = w.toIndex(w.load(token, {n})), e = w.toIndex(w.load(expert, {n}));
       Value counts = w.both(w.both(w.inRange(t, tokens), w.inRange(e, experts)), w.load(valid, {n}));
       if (keep)
@@ -33,8 +34,8 @@ struct Weigher {
   Value exponential(Value x) { return math::ExpOp::create(w.builder, w.loc, x); }
   Value magnitude(Value x) { return math::AbsFOp::create(w.builder, w.loc, x); }
 
-  void fill(Value memref, Value length, Value value) {
-    w.loop(w.index(0), length, [&](Value i) { w.store(value, memref, {i}); });
+  void fill(Value memref, Value value) {
+    w.loop(firstToken, lastToken, [&](Value i) { w.store(value, memref, {i}); });
   }
 
   void gather() {
@@ -43,8 +44,8 @@ struct Weigher {
 
   /// Softmax over the logits of a token's assignments.
   void softmaxSelected() {
-    fill(maxima, tokens, w.f32(-std::numeric_limits<double>::infinity()));
-    fill(sums, tokens, w.f32(0.0));
+    fill(maxima, w.f32(-std::numeric_limits<double>::infinity()));
+    fill(sums, w.f32(0.0));
     forEach([&](Value, Value t, Value e) { w.store(w.max(w.load(maxima, {t}), w.load(scores, {t, e})), maxima, {t}); });
     forEach([&](Value n, Value t, Value e) {
       Value power = exponential(w.sub(w.load(scores, {t, e}), w.load(maxima, {t})));
@@ -57,10 +58,8 @@ struct Weigher {
   /// The multiplier of each of the two rounds: softmax over the logits that are near the round's greatest. The second round is without the
   /// first one's pick.
   void sparseMixer() {
-    fill(firsts, tokens, w.i32(-1));
-    forEach([&](Value n, Value t, Value) {
-      w.when(w.eq(w.load(rank, {n}), w.i32(0)), [&]() { w.store(w.load(expert, {n}), firsts, {t}); });
-    });
+    fill(firsts, w.i32(-1));
+    forEach([&](Value n, Value t, Value) { w.when(w.eq(w.load(rank, {n}), w.i32(0)), [&]() { w.store(w.load(expert, {n}), firsts, {t}); }); });
     const Value bound = w.f32(2.0 * op.getJitter()->convertToDouble()), zero = w.index(0);
     const Value lowest = w.f32(-std::numeric_limits<double>::infinity());
     forEach([&](Value n, Value t, Value picked) {
@@ -85,7 +84,7 @@ struct Weigher {
   void normalise() {
     const bool lp = op.getNorm() == WeightNorm::Lp && op.getP().convertToDouble() != 1.0;
     const double p = op.getP().convertToDouble();
-    fill(sums, tokens, w.f32(0.0));
+    fill(sums, w.f32(0.0));
     forEach([&](Value n, Value t, Value) {
       Value term = w.load(weights, {n});
       if (op.getNorm() == WeightNorm::Lp)
@@ -108,7 +107,7 @@ struct Weigher {
   }
 
   void run() {
-    fill(weights, count, w.f32(0.0));
+    w.loop(begin, end, [&](Value n) { w.store(w.f32(0.0), weights, {n}); });
     switch (op.getSource()) {
     case WeightSource::Gather:
       gather();
@@ -127,7 +126,7 @@ struct Weigher {
       normalise();
     const double scale = op.getScale().convertToDouble();
     if (scale != 1.0)
-      w.loop(w.index(0), count, [&](Value n) { w.store(w.mul(w.load(weights, {n}), w.f32(scale)), weights, {n}); });
+      w.loop(begin, end, [&](Value n) { w.store(w.mul(w.load(weights, {n}), w.f32(scale)), weights, {n}); });
   }
 };
 
@@ -149,14 +148,21 @@ LogicalResult Routing::lower(WeighOp op) {
   };
   const unsigned sums = scratch(softmax || op.getNorm() != WeightNorm::None, f32), maxima = scratch(softmax, f32);
   const unsigned firsts = scratch(mixer, builder.getI32Type());
-  const Values inputs = {op.getScores(), op.getToken(), op.getExpert(), op.getRank(), op.getValid(), op.getKeep()};
-  Values results = routine(op, Value(), inputs, outs, [&](Body &body) {
+  const ListFacts facts = lists.lookup(op.getToken());
+  const bool byToken = facts.tokens && facts.choices;
+  const Values inputs = {op.getScores(), op.getToken(), op.getExpert(), op.getRank(), op.getValid(), op.getKeep(), byToken ? facts.choices : Value()};
+  Values results = routine(op, byToken ? facts.tokens : Value(), inputs, outs, [&](Body &body) {
+    LoopWriter &w = body.w;
     auto out = [&](unsigned index) { return index ? body.outs[index] : Value(); };
-    Weigher weigher{body.w,       op,           body.ins[0],  body.ins[1], body.ins[2], body.ins[3], body.ins[4], body.ins[5],
-                    body.outs[0], out(sums),    out(maxima),  out(firsts), {},          {},          {}};
-    weigher.count = body.w.dim(body.ins[1], 0);
-    weigher.tokens = body.w.dim(body.ins[0], 0);
-    weigher.experts = body.w.dim(body.ins[0], 1);
+    Weigher weigher{w,         op,          body.ins[0], body.ins[1], body.ins[2], body.ins[3], body.ins[4], body.ins[5], body.outs[0],
+                    out(sums), out(maxima), out(firsts), {},          {},          {},          {},          {},          {}};
+    weigher.tokens = w.dim(body.ins[0], 0);
+    weigher.experts = w.dim(body.ins[0], 1);
+    weigher.begin = byToken ? w.mul(body.begin, body.ins[6]) : w.index(0);
+    weigher.end = byToken ? w.mul(body.end, body.ins[6]) : w.dim(body.ins[1], 0);
+    // The list may speak of more tokens than there are scores, or of fewer.
+    weigher.firstToken = byToken ? body.begin : w.index(0);
+    weigher.lastToken = byToken ? w.min(body.end, weigher.tokens) : weigher.tokens;
     weigher.run();
   });
   if (failed(replace(cast<OpResult>(op.getWeights()), results[0])))

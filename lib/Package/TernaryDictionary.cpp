@@ -20,7 +20,8 @@ constexpr unsigned pairsPerWord = 7;
 FailureOr<std::vector<Digits>> readCodebook(ArrayRef<uint8_t> bytes, llvm::function_ref<InFlightDiagnostic()> error) {
   std::vector<Digits> strings(bytes.size() / 8);
   for (auto [number, string] : llvm::enumerate(strings)) {
-    const uint32_t words[] = {llvm::support::endian::read32le(bytes.data() + 8 * number), llvm::support::endian::read32le(bytes.data() + 8 * number + 4)};
+    const uint8_t *at = bytes.data() + 8 * number;
+    const uint32_t words[] = {llvm::support::endian::read32le(at), llvm::support::endian::read32le(at + 4)};
     const unsigned pairs = words[0] & 15;
     if (pairs < 1 || pairs > 2 * pairsPerWord || (words[1] & 15) != pairs)
       return error() << "string " << number << " of the codebook: expected 1 to " << 2 * pairsPerWord << " pairs in both words, found " << pairs

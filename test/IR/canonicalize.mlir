@@ -141,7 +141,8 @@ func.func @sole_softmax(%z: !scores) -> tensor<?xf32> {
 func.func @all_of_all(%x: !rows, %z: !scores, %T: index) -> !rows {
   %t, %e, %r, %v, %k = moe.select top_k %z : !scores {k = 4 : i64} -> !list, !list, !list, !mask, !kth
   %w = moe.weigh gather %z, %t, %e, %r, %v : !scores, !list, !list, !list, !mask -> tensor<?xf32>
-  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64} : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
+  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
   %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %offset : !rows, !list, !list, !list, !mask, tensor<5xi32> -> !rows
   %y = moe.combine %rows, %t, %e, %slot, %keep, %w tokens(%T) : !rows, !list, !list, !list, !mask, tensor<?xf32> -> !rows
   return %y : !rows
@@ -174,7 +175,8 @@ func.func @there_and_back(%x: tensor<6x8xf32>, %z: tensor<6x4xf32>) -> tensor<6x
   %T = arith.constant 6 : index
   %t, %e, %r, %v, %k = moe.select top_k %z : tensor<6x4xf32> {k = 1 : i64} -> !list, !list, !list, !mask, tensor<6x2xf32>
   %w = moe.weigh one %z, %t, %e, %r, %v : tensor<6x4xf32>, !list, !list, !list, !mask -> tensor<?xf32>
-  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64} : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
+  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
   %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %offset : tensor<6x8xf32>, !list, !list, !list, !mask, tensor<5xi32> -> !rows
   %y = moe.combine %rows, %t, %e, %slot, %keep, %w tokens(%T) : !rows, !list, !list, !list, !mask, tensor<?xf32> -> tensor<6x8xf32>
   return %y : tensor<6x8xf32>
@@ -191,7 +193,8 @@ func.func @there_and_back_of_any_number(%x: !rows) -> !rows {
   %z = linalg.fill ins(%zero : f32) outs(%empty : !scores) -> !scores
   %t, %e, %r, %v, %k = moe.select top_k %z : !scores {k = 1 : i64} -> !list, !list, !list, !mask, !kth
   %w = moe.weigh softmax_selected %z, %t, %e, %r, %v : !scores, !list, !list, !list, !mask -> tensor<?xf32>
-  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64} : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
+  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
   %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %offset : !rows, !list, !list, !list, !mask, tensor<5xi32> -> !rows
   %y = moe.combine %rows, %t, %e, %slot, %keep, %w tokens(%T) : !rows, !list, !list, !list, !mask, tensor<?xf32> -> !rows
   return %y : !rows
@@ -205,7 +208,8 @@ func.func @other_tokens_stay(%x: !rows, %z: !scores) -> !rows {
   %T = tensor.dim %x, %c0 : !rows
   %t, %e, %r, %v, %k = moe.select top_k %z : !scores {k = 1 : i64} -> !list, !list, !list, !mask, !kth
   %w = moe.weigh one %z, %t, %e, %r, %v : !scores, !list, !list, !list, !mask -> tensor<?xf32>
-  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64} : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
+  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
   %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %offset : !rows, !list, !list, !list, !mask, tensor<5xi32> -> !rows
   %y = moe.combine %rows, %t, %e, %slot, %keep, %w tokens(%T) : !rows, !list, !list, !list, !mask, tensor<?xf32> -> !rows
   return %y : !rows
@@ -232,7 +236,8 @@ func.func @two_choices_stay(%x: tensor<6x8xf32>, %z: tensor<6x4xf32>) -> tensor<
   %T = arith.constant 6 : index
   %t, %e, %r, %v, %k = moe.select top_k %z : tensor<6x4xf32> {k = 2 : i64} -> !list, !list, !list, !mask, tensor<6x2xf32>
   %w = moe.weigh one %z, %t, %e, %r, %v : tensor<6x4xf32>, !list, !list, !list, !mask -> tensor<?xf32>
-  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64} : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
+  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
   %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %offset : tensor<6x8xf32>, !list, !list, !list, !mask, tensor<5xi32> -> !rows
   %y = moe.combine %rows, %t, %e, %slot, %keep, %w tokens(%T) : !rows, !list, !list, !list, !mask, tensor<?xf32> -> tensor<6x8xf32>
   return %y : tensor<6x8xf32>
@@ -244,7 +249,8 @@ func.func @scaled_rows_stay(%x: tensor<6x8xf32>, %z: tensor<6x4xf32>) -> tensor<
   %T = arith.constant 6 : index
   %t, %e, %r, %v, %k = moe.select top_k %z : tensor<6x4xf32> {k = 1 : i64} -> !list, !list, !list, !mask, tensor<6x2xf32>
   %w = moe.weigh one %z, %t, %e, %r, %v {scale = 2.0 : f64} : tensor<6x4xf32>, !list, !list, !list, !mask -> tensor<?xf32>
-  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64} : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
+  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 4 : i64}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<4xi32>, tensor<5xi32>
   %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %offset : tensor<6x8xf32>, !list, !list, !list, !mask, tensor<5xi32> -> !rows
   %y = moe.combine %rows, %t, %e, %slot, %keep, %w tokens(%T) : !rows, !list, !list, !list, !mask, tensor<?xf32> -> tensor<6x8xf32>
   return %y : tensor<6x8xf32>

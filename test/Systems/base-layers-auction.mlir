@@ -2,7 +2,8 @@
 // Paper: Lewis et al. 2021, BASE Layers, arXiv 2103.16716, section 3
 // Ops: score sigmoid, choice on logits, select balanced_auction of 3, weigh gather, slots dropless, experts relu
 //
-// The auction may miss the best sum of affinities by T times its epsilon, here 1e-4; the counts are T/E exactly.
+// The auction may miss the best sum of affinities by T times its epsilon, here 0.05, as it bids in few rounds; the counts
+// are T/E exactly. test/Execute/auction.mlir compares each assignment with the algorithm in numpy.
 //
 // RUN: rm -rf %t && mkdir -p %t && cd %t
 // RUN: %python %S/Inputs/check.py weights %s
@@ -27,7 +28,7 @@ func.func @main(%x: tensor<?x24xf32> {moe.name = "x", moe.dims = ["tokens", "24"
   %T = tensor.dim %x, %c0 : tensor<?x24xf32>
   %scores, %choice = moe.score sigmoid %affinity
         {choice_basis = #moe<choice_basis logits>} : tensor<?x3xf32> -> tensor<?x3xf32>, tensor<?x3xf32>
-  %token, %chosen, %rank, %valid, %kth = moe.select balanced_auction %choice : tensor<?x3xf32> {k = 1 : i64, epsilon = 1.0e-04 : f64}
+  %token, %chosen, %rank, %valid, %kth = moe.select balanced_auction %choice : tensor<?x3xf32> {k = 1 : i64, epsilon = 5.0e-02 : f64}
       -> !list, !list, !list, !mask, tensor<?x2xf32>
   %w = moe.weigh gather %scores, %token, %chosen, %rank, %valid
       : tensor<?x3xf32>, !list, !list, !list, !mask -> tensor<?xf32>

@@ -32,20 +32,37 @@ class Shape:
     hidden: int
     intermediate: int
     router: str
+    element: str = "f32"  #: of tokens and experts
+    capacity: str = "mean"
+    most_tokens: int = 70
 
     def __str__(self):
-        return f"{self.experts} experts, top {self.k}, hidden {self.hidden}, intermediate {self.intermediate}, {self.router}"
+        return (f"{self.experts} experts, top {self.k}, hidden {self.hidden}, intermediate {self.intermediate}, {self.router}, {self.element}, "
+                f"capacity {self.capacity}")
+
+    def dtype(self):
+        import ml_dtypes
+
+        return np.dtype({"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}[self.element])
+
+    def slots(self, tokens):
+        """The capacity of an expert."""
+        assignments = tokens * self.k
+        return {"mean": -(-assignments // self.experts), "one": 1, "ample": 3 * assignments}[self.capacity]
+
+
+EDGES = [Shape(1, 1, 5, 3, "softmax", capacity="one"), Shape(7, 7, 19, 13, "selected", "bf16", capacity="ample"),
+         Shape(2048, 8, 5, 3, "sigmoid", "f16", most_tokens=5), Shape(4, 4, 9, 6, "raw", "f16", capacity="one")]
 
 
 def shapes(random, count):
     """The edges first, then anything."""
-    yield Shape(1, 1, 5, 3, "softmax")
-    yield Shape(7, 7, 19, 13, "selected")
-    while count > 2:
+    yield from EDGES[:count]
+    for _ in range(count - len(EDGES)):
         experts = int(random.choice([2, 3, 4, 8, 16, 33]))
         yield Shape(experts, int(random.integers(1, min(experts, 5) + 1)), int(random.integers(1, 50)), int(random.integers(1, 40)),
-                    str(random.choice(["softmax", "raw", "sigmoid", "selected"])))
-        count -= 1
+                    str(random.choice(["softmax", "raw", "sigmoid", "selected"])), str(random.choice(["f32", "f16", "bf16"])),
+                    str(random.choice(["mean", "one", "ample"])))
 
 
 class Layer:
@@ -54,8 +71,8 @@ class Layer:
     def __init__(self, folder, shape, random):
         self.shape = shape
         s = shape
-        self.gate_up = (random.standard_normal((s.experts, 2 * s.intermediate, s.hidden)) / np.sqrt(s.hidden)).astype(np.float32)
-        self.down = (random.standard_normal((s.experts, s.hidden, s.intermediate)) / np.sqrt(s.intermediate)).astype(np.float32)
+        self.gate_up = (random.standard_normal((s.experts, 2 * s.intermediate, s.hidden)) / np.sqrt(s.hidden)).astype(s.dtype())
+        self.down = (random.standard_normal((s.experts, s.hidden, s.intermediate)) / np.sqrt(s.intermediate)).astype(s.dtype())
         self.order = random.permutation(s.experts)
         self.one, self.three = self.compile(folder / "model", slice(None))
         self.permuted, _ = self.compile(folder / "permuted", self.order)
@@ -132,6 +149,10 @@ def properties(layer, kind, x, logits, random):
     for name, holds in capacity_properties(layer, first, x):
         yield name, holds
 
+    # Where the logits have no answer, the result is that token's alone: it may be NaN, others have their bits.
+    sane = layer.one.run({"x": x, "logits": np.where(good[:, None], logits, np.float32(0))})
+    yield "tokens without an answer leave others alone", sane["routed"][good].tobytes() == first["routed"][good].tobytes()
+
     order = random.permutation(len(x))
     again = layer.one.run({"x": x[order], "logits": logits[order]})
     yield "permuting tokens permutes the result", again["routed"].tobytes() == first["routed"][order].tobytes()
@@ -141,9 +162,9 @@ def properties(layer, kind, x, logits, random):
 
 
 def capacity_properties(layer, outputs, x):
-    """Of the chain whose capacity is the mean load rounded up, first choices first."""
+    """Of the chain with a capacity, first choices first."""
     experts, k = layer.shape.experts, layer.shape.k
-    capacity = -(-len(x) * k // experts)
+    capacity = layer.shape.slots(len(x))
     keep, expert = outputs["keep"].reshape(-1, k), outputs["expert"].reshape(-1, k)
     inside = (expert >= 0).all() and (expert < experts).all()
     yield "every index is an expert", inside
@@ -159,17 +180,18 @@ def capacity_properties(layer, outputs, x):
             first[token, rank] = used[expert[token, rank]] < capacity
             used[expert[token, rank]] += 1
     yield "those that come first are kept", (first == keep).all()
+    yield "slots for all keep all", layer.shape.capacity != "ample" or keep.all()
     weights = (outputs["weight"].reshape(-1, k) * keep).sum(1)
     good = np.isfinite(outputs["weight"].reshape(-1, k)).all(1)
-    yield "dispatch and combine give x times the kept weights", close(outputs["through"][good], (weights[:, None] * x)[good])
+    yield "dispatch and combine give x times the kept weights", close(outputs["through"][good], (weights[:, None] * x.astype(np.float32))[good])
 
 
 def check(layer, cases, seed, where):
     for case in range(cases):
         random = np.random.default_rng([seed, case])
         kind = KINDS[case % len(KINDS)]
-        tokens = {"no token": 0, "one token": 1}.get(kind, int(random.integers(1, 70)))
-        x = random.standard_normal((tokens, layer.shape.hidden)).astype(np.float32)
+        tokens = {"no token": 0, "one token": 1}.get(kind, int(random.integers(1, layer.shape.most_tokens)))
+        x = random.standard_normal((tokens, layer.shape.hidden)).astype(layer.shape.dtype())
         logits = make_logits(kind, tokens, layer.shape.experts, random)
         for name, holds in properties(layer, kind, x, logits, random):
             if not holds:
@@ -179,8 +201,8 @@ def check(layer, cases, seed, where):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--models", type=int, default=3)
-    parser.add_argument("--cases", type=int, default=80)
+    parser.add_argument("--models", type=int, default=5)
+    parser.add_argument("--cases", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     random = np.random.default_rng(options.seed)

@@ -135,7 +135,7 @@ def base_layers(i, w, got):
     return base_output(i, w, got["chosen"])
 
 
-@system("base-layers-auction", accept=accept_balanced(1e-4), **BASE)
+@system("base-layers-auction", accept=accept_balanced(0.05), **BASE)
 def base_layers_auction(i, w, got):
     return base_output(i, w, got["chosen"])
 
