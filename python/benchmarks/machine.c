@@ -1,0 +1,152 @@
+// What this machine reads from memory and multiplies at best, on a given number of threads: the roof that layers are measured against.
+// Built by moe_layer.py with -march=native. Prints "<bytes per second> <f32 flops per second> <bf16 flops per second, 0 without vdpbf16ps>
+// <int8 operations per second, 0 without vpdpbusd>".
+#include <immintrin.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { WORDS = 32 << 20, PASSES = 3, ROUNDS = 4000000 };
+
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec + 1e-9 * now.tv_nsec;
+}
+
+typedef struct {
+  const uint64_t *words;
+  size_t count;
+  volatile uint64_t sink;
+} Share;
+
+static void *readAll(void *argument) {
+  Share *share = argument;
+  uint64_t sums[16] = {0};
+  for (size_t i = 0; i + 16 <= share->count; i += 16)
+    for (int lane = 0; lane < 16; ++lane)
+      sums[lane] += share->words[i + lane];
+  for (int lane = 0; lane < 16; ++lane)
+    share->sink += sums[lane];
+  return NULL;
+}
+
+#ifdef __AVX512F__
+typedef __m512 Vector;
+#define SET(x) _mm512_set1_ps(x)
+#define FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define LANES 16
+#else
+typedef __m256 Vector;
+#define SET(x) _mm256_set1_ps(x)
+#define FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define LANES 8
+#endif
+
+static void *multiply(void *argument) {
+  Vector sums[12], a = SET(1.0f), b = SET(1e-9f);
+  for (int i = 0; i < 12; ++i)
+    sums[i] = SET((float)i);
+  for (int round = 0; round < ROUNDS; ++round) {
+    for (int i = 0; i < 12; ++i)
+      sums[i] = FMA(a, b, sums[i]);
+    __asm__ volatile("" : "+v"(a));
+  }
+  for (int i = 1; i < 12; ++i)
+    sums[0] = FMA(a, sums[i], sums[0]);
+  memcpy(argument, &sums[0], sizeof(float));
+  return NULL;
+}
+
+#ifdef __AVX512BF16__
+static void *multiplyBf16(void *argument) {
+  __m512 sums[12];
+  __m512i a = _mm512_set1_epi16(0x3f80), b = _mm512_set1_epi16(0x3000);
+  for (int i = 0; i < 12; ++i)
+    sums[i] = _mm512_set1_ps((float)i);
+  for (int round = 0; round < ROUNDS; ++round) {
+    for (int i = 0; i < 12; ++i)
+      sums[i] = _mm512_dpbf16_ps(sums[i], (__m512bh)a, (__m512bh)b);
+    __asm__ volatile("" : "+v"(a));
+  }
+  for (int i = 1; i < 12; ++i)
+    sums[0] = _mm512_add_ps(sums[0], sums[i]);
+  memcpy(argument, &sums[0], sizeof(float));
+  return NULL;
+}
+#endif
+
+#ifdef __AVX512VNNI__
+static void *multiplyInt8(void *argument) {
+  __m512i sums[12], a = _mm512_set1_epi8(1), b = _mm512_set1_epi8(1);
+  for (int i = 0; i < 12; ++i)
+    sums[i] = _mm512_set1_epi32(i);
+  for (int round = 0; round < ROUNDS; ++round) {
+    for (int i = 0; i < 12; ++i)
+      sums[i] = _mm512_dpbusd_epi32(sums[i], a, b);
+    __asm__ volatile("" : "+v"(a));
+  }
+  for (int i = 1; i < 12; ++i)
+    sums[0] = _mm512_add_epi32(sums[0], sums[i]);
+  memcpy(argument, &sums[0], sizeof(float));
+  return NULL;
+}
+#endif
+
+/// Seconds until `count` threads have run `work` on their own argument.
+static double together(int count, void *(*work)(void *), char *arguments, size_t size) {
+  pthread_t team[256];
+  const double start = seconds();
+  for (int t = 1; t < count; ++t)
+    pthread_create(&team[t], NULL, work, arguments + t * size);
+  work(arguments);
+  for (int t = 1; t < count; ++t)
+    pthread_join(team[t], NULL);
+  return seconds() - start;
+}
+
+int main(int argc, char **argv) {
+  const int count = argc > 1 ? atoi(argv[1]) : 1;
+  if (count < 1 || count > 256)
+    return 2;
+  uint64_t *words = aligned_alloc(64, WORDS * sizeof(uint64_t));
+  if (!words)
+    return 2;
+  memset(words, 1, WORDS * sizeof(uint64_t));
+  Share shares[256];
+  float results[256];
+  double reading = 1e9, f32 = 1e9, bf16 = 1e9, int8 = 1e9;
+  for (int pass = 0; pass < PASSES; ++pass) {
+    for (int t = 0; t < count; ++t)
+      shares[t] = (Share){words + WORDS / count * t, WORDS / count, 0};
+    double time = together(count, readAll, (char *)shares, sizeof(Share));
+    reading = time < reading ? time : reading;
+    time = together(count, multiply, (char *)results, sizeof(float));
+    f32 = time < f32 ? time : f32;
+#ifdef __AVX512BF16__
+    time = together(count, multiplyBf16, (char *)results, sizeof(float));
+    bf16 = time < bf16 ? time : bf16;
+#endif
+#ifdef __AVX512VNNI__
+    time = together(count, multiplyInt8, (char *)results, sizeof(float));
+    int8 = time < int8 ? time : int8;
+#endif
+  }
+  const double products = (double)count * ROUNDS * 12;
+#ifdef __AVX512BF16__
+  const double bf16Rate = products * 64 / bf16;
+#else
+  const double bf16Rate = 0;
+#endif
+#ifdef __AVX512VNNI__
+  const double int8Rate = products * 128 / int8;
+#else
+  const double int8Rate = 0;
+#endif
+  printf("%.0f %.0f %.0f %.0f\n", WORDS * sizeof(uint64_t) / reading, products * LANES * 2 / f32, bf16Rate, int8Rate);
+  free(words);
+  return 0;
+}
