@@ -264,14 +264,14 @@ Value nearestMatrix(Value value, int64_t columns) {
   }
 }
 
-void eraseDead(ArrayRef<Operation *> ops) {
+void eraseDead(ArrayRef<Operation *> ops, Operation *keep) {
   llvm::SetVector<Operation *> worklist;
   for (Operation *op : ops)
     if (op)
       worklist.insert(op);
   while (!worklist.empty()) {
     Operation *next = worklist.pop_back_val();
-    if (!isOpTriviallyDead(next))
+    if (next == keep || !isOpTriviallyDead(next))
       continue;
     for (Value operand : next->getOperands())
       if (Operation *producer = operand.getDefiningOp())

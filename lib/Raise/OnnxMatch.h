@@ -83,8 +83,8 @@ mlir::Value farthest(mlir::Value value, unsigned what, llvm::function_ref<bool(m
 /// Walks up through views to the nearest [rows, columns] matrix with the elements of `value`; without one, to the flat root.
 mlir::Value nearestMatrix(mlir::Value value, int64_t columns);
 
-/// Erases `ops` and their producers as far as nobody reads their results. Nulls are skipped.
-void eraseDead(llvm::ArrayRef<mlir::Operation *> ops);
+/// Erases `ops` and their producers as far as nobody reads their results, but not `keep` and what it reads. Nulls are skipped.
+void eraseDead(llvm::ArrayRef<mlir::Operation *> ops, mlir::Operation *keep = nullptr);
 
 } // namespace moe::raise
 

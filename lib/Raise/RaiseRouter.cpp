@@ -34,7 +34,7 @@ static bool chainOf(AssignOp assign, SlotsOp &slots, CombineOp &combine) {
 /// The values of the TopK where something else than the weights reads them (Llama 4 scales rows by them).
 static void replaceChosenValues(OnnxOp top, OpBuilder &builder, LayerBuilder &chain, Assignments list) {
   // Ids that others read keep the node anyway.
-  if (!top || top->getResult(0).use_empty() || !top->getResult(1).use_empty())
+  if (top->getResult(0).use_empty() || !top->getResult(1).use_empty())
     return;
   RankedTensorType type = tensorType(top->getResult(0));
   if (type.getRank() != 2)
@@ -44,7 +44,6 @@ static void replaceChosenValues(OnnxOp top, OpBuilder &builder, LayerBuilder &ch
   const int64_t k = type.getDimSize(1);
   values = chain.castTo(builder, loc, chain.asMatrix(builder, loc, values, k), type.getElementType());
   top->getResult(0).replaceUsesWithIf(values, [&](OpOperand &use) { return use.getOwner() != values.getDefiningOp(); });
-  eraseDead(top.getOperation());
 }
 
 static void replaceRouter(AssignOp assign, CombineOp combine, int64_t experts, const Router &router, LayerBuilder &chain) {
@@ -63,10 +62,15 @@ static void replaceRouter(AssignOp assign, CombineOp combine, int64_t experts, c
   assign.replaceAllUsesWith(ValueRange{list.token, list.expert, list.rank, list.valid});
   combine.getWeightsMutable().assign(weights);
   assign.erase();
-  eraseDead({oldWeights.getDefiningOp(), ids.getDefiningOp()});
+  // The TopK is looked at, and built in front of, once what read it for this layer is gone.
+  OnnxOp top = router.top;
+  eraseDead({oldWeights.getDefiningOp(), ids.getDefiningOp()}, top);
+  if (!top)
+    return;
   // With groups a value may be that of the mask.
-  if (router.top && !routing.groups)
-    replaceChosenValues(router.top, builder, chain, list);
+  if (!routing.groups)
+    replaceChosenValues(top, builder, chain, list);
+  eraseDead(top.getOperation());
 }
 
 namespace {
