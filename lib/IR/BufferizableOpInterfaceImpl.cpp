@@ -106,6 +106,25 @@ struct RoutineModel : DstBufferizableOpInterfaceExternalModel<RoutineModel, Rout
   }
 };
 
+/// Model of moe.require_range, which only reads; its loop runs over the elements in order, so they must lie in order.
+struct RequireRangeModel : BufferizableOpInterface::ExternalModel<RequireRangeModel, RequireRangeOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &, const AnalysisState &) const { return true; }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &, const AnalysisState &) const { return false; }
+  AliasingValueList getAliasingValues(Operation *, OpOperand &, const AnalysisState &) const { return {}; }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options, BufferizationState &state) const {
+    auto condition = cast<RequireRangeOp>(op);
+    if (!isa<TensorType>(condition.getValues().getType()))
+      return success();
+    FailureOr<Value> buffer = getBuffer(rewriter, condition.getValues(), options, state);
+    FailureOr<Value> plain = succeeded(buffer) ? getContiguous(rewriter, op->getLoc(), *buffer, options) : buffer;
+    if (failed(plain))
+      return failure();
+    rewriter.modifyOpInPlace(op, [&] { condition.getValuesMutable().assign(*plain); });
+    return success();
+  }
+};
+
 struct WeightRefModel : BufferizableOpInterface::ExternalModel<WeightRefModel, WeightRefOp> {
   bool isWritable(Operation *, Value, const AnalysisState &) const { return false; }
 
@@ -133,6 +152,7 @@ void registerBufferizableOpInterfaceExternalModels(DialectRegistry &registry) {
     GroupedMatmulOp::attachInterface<KernelModel<GroupedMatmulOp, true>>(*context);
     ConcatOp::attachInterface<KernelModel<ConcatOp, false>>(*context);
     RoutineOp::attachInterface<RoutineModel>(*context);
+    RequireRangeOp::attachInterface<RequireRangeModel>(*context);
     WeightRefOp::attachInterface<WeightRefModel>(*context);
   });
 }

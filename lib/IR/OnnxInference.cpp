@@ -37,6 +37,7 @@ bool OnnxInference::knows(StringRef domain, StringRef opType) { return ruleTable
 
 ArrayRef<DimSymbol> OnnxInference::symbols() const { return algebra->symbols(); }
 bool OnnxInference::provablyEqual(AffineExpr lhs, AffineExpr rhs) { return algebra->equal(lhs, rhs); }
+bool OnnxInference::provablyNonNegative(AffineExpr expression) { return algebra->nonNegative(expression); }
 AffineExpr OnnxInference::normalise(AffineExpr expression) { return algebra->normalise(expression); }
 bool OnnxInference::dependsOnData(AffineExpr expression) const { return algebra->dependsOnData(expression); }
 std::string OnnxInference::text(AffineExpr expression) const { return algebra->text(expression); }

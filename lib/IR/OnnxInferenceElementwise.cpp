@@ -3,6 +3,8 @@
 
 #include "llvm/Support/MathExtras.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
 using namespace mlir;
 
 namespace moe {
@@ -167,10 +169,75 @@ static std::optional<Dims> elementwiseContent(OnnxNode &node, ArrayRef<unsigned>
   return result;
 }
 
+//===-- Broadcasting at run time -----------------------------------------===//
+
+/// An operand of a broadcast: its dims, and whether it is an input of the model, which is read where it lies, or what only such are broadcast to.
+struct Operand {
+  Dims dims;
+  bool isInput = false;
+};
+
+static Operand operandOf(OnnxNode &node, unsigned i) {
+  auto argument = dyn_cast<BlockArgument>(node.op.getInputs()[i]);
+  return {node.dims(i), argument && argument.getOwner()->isEntryBlock() && isa<func::FuncOp>(argument.getOwner()->getParentOp())};
+}
+
+/// Is the size a dim of an input, or what such are broadcast to, so that a run may have it 1?
+static bool isInputDim(OnnxNode &node, AffineExpr dim) {
+  auto leaf = dyn_cast<AffineSymbolExpr>(dim);
+  if (!leaf)
+    return false;
+  const DimSymbol symbol = node.algebra.symbols()[leaf.getPosition()];
+  return symbol.kind == SymbolKind::Argument || (symbol.kind == SymbolKind::Maximum && isInputDim(node, symbol.lhs) && isInputDim(node, symbol.rhs));
+}
+
+/// Two dims of which nothing is known, the first one an input's: it may be 1 when the model runs. The reader of an input can take index 0 then, which
+/// costs nothing but where elements lie in a row. Where both are inputs' either may be 1. Nothing where the dims are better taken as equal: what
+/// other nodes make has the sizes that the rest of the graph needs.
+static FailureOr<std::optional<AffineExpr>> broadcastInputDim(OnnxNode &node, AffineExpr dim, AffineExpr other, bool otherIsInput) {
+  dim = node.algebra.normalise(dim);
+  other = node.algebra.normalise(other);
+  const bool isPlain = isa<AffineSymbolExpr>(other) || node.algebra.constantValue(other).value_or(0) > 1;
+  // A size that is 1 at most is its own case: OnnxNode::broadcastDim.
+  if (!isInputDim(node, dim) || dim == other || !isPlain || node.algebra.nonNegative(node.number(1) - other) || node.algebra.dependsOnData(other) || !node.algebra.nonNegative(other))
+    return std::optional<AffineExpr>();
+  const bool either = otherIsInput && isInputDim(node, other);
+  // The greater of two sizes that are equal or one of which is 1; the condition leaves out 0 against 1.
+  AffineExpr result = either ? node.algebra.maximum(dim, other) : other, one = either ? node.algebra.minimum(dim, other) : dim;
+  if (failed(node.requireEqual((result - one) * (one - 1), node.number(0), "broadcasting")))
+    return failure();
+  return std::optional(result);
+}
+
+/// The dims that two operands are broadcast to. Only elementwise ops call it: TensorBuilder::elementwise reads inputs that are broadcast at run time.
+static FailureOr<Dims> broadcastOperands(OnnxNode &node, const Operand &lhs, const Operand &rhs) {
+  Dims result(lhs.dims.size() < rhs.dims.size() ? rhs.dims : lhs.dims);
+  for (size_t back = 1; back <= std::min(lhs.dims.size(), rhs.dims.size()); ++back) {
+    AffineExpr left = lhs.dims[lhs.dims.size() - back], right = rhs.dims[rhs.dims.size() - back];
+    std::optional<AffineExpr> joined;
+    for (auto [operand, dim, otherOperand, other] : {std::tuple(&lhs, left, &rhs, right), std::tuple(&rhs, right, &lhs, left)}) {
+      if (joined || !operand->isInput || back == 1)
+        continue;
+      FailureOr<std::optional<AffineExpr>> tried = broadcastInputDim(node, dim, other, otherOperand->isInput);
+      if (failed(tried))
+        return failure();
+      joined = *tried;
+    }
+    if (!joined) {
+      FailureOr<AffineExpr> plain = node.broadcastDim(left, right);
+      if (failed(plain))
+        return failure();
+      joined = *plain;
+    }
+    result[result.size() - back] = node.algebra.normalise(*joined);
+  }
+  return result;
+}
+
 //===-- Rules ------------------------------------------------------------===//
 
 static LogicalResult inferBinary(OnnxNode &node, Type result) {
-  FailureOr<Dims> dims = node.broadcast(node.dims(0), node.dims(1));
+  FailureOr<Dims> dims = broadcastOperands(node, operandOf(node, 0), operandOf(node, 1));
   if (failed(dims))
     return failure();
   StringRef name = node.op.getOpType();
@@ -197,12 +264,14 @@ static LogicalResult inferComparison(OnnxNode &node) {
 static LogicalResult inferVariadic(OnnxNode &node) {
   Dims dims = node.dims(0);
   SmallVector<unsigned> operands = {0};
+  bool onlyInputs = operandOf(node, 0).isInput;
   for (unsigned i = 1; i < node.inputs(); ++i) {
     if (!node.has(i))
       return node.error() << "input " << i << " is required, but the node does not have it";
     if (failed(node.requireSameElement(0, i)))
       return failure();
-    FailureOr<Dims> joined = node.broadcast(dims, node.dims(i));
+    FailureOr<Dims> joined = broadcastOperands(node, {dims, onlyInputs}, operandOf(node, i));
+    onlyInputs &= operandOf(node, i).isInput;
     if (failed(joined))
       return failure();
     dims = *joined;
@@ -238,10 +307,10 @@ static LogicalResult inferWhere(OnnxNode &node) {
     return failure();
   if (!node.element(0).isInteger(1))
     return node.error() << "expected a condition of bool, found " << node.element(0);
-  FailureOr<Dims> values = node.broadcast(node.dims(1), node.dims(2));
+  FailureOr<Dims> values = broadcastOperands(node, operandOf(node, 1), operandOf(node, 2));
   if (failed(values))
     return failure();
-  FailureOr<Dims> dims = node.broadcast(node.dims(0), *values);
+  FailureOr<Dims> dims = broadcastOperands(node, operandOf(node, 0), {*values, operandOf(node, 1).isInput && operandOf(node, 2).isInput});
   if (failed(dims))
     return failure();
   auto content = elementwiseContent(node, {0, 1, 2}, *dims, [&](ArrayRef<AffineExpr> met) {

@@ -205,21 +205,36 @@ FailureOr<Value> GraphImporter::lookup(StringRef name, Location loc) {
   return Value();
 }
 
-/// A dim of a result for people and callers: its size, or the function of the inputs' dims that it is; "?" where it depends on data or on a dim
-/// without a name.
-ArrayAttr GraphImporter::resultDims(Value value) {
+/// Has each input dim in the expression a name?
+bool GraphImporter::isNamed(AffineExpr expression) {
+  bool named = true;
+  expression.walk([&](AffineExpr part) {
+    auto leaf = dyn_cast<AffineSymbolExpr>(part);
+    if (!leaf)
+      return;
+    const DimSymbol &symbol = inference.symbols()[leaf.getPosition()];
+    named &= symbol.kind != SymbolKind::Argument || dimNames.contains(symbol.name);
+    if (symbol.lhs)
+      named &= isNamed(symbol.lhs) && isNamed(symbol.rhs);
+  });
+  return named;
+}
+
+/// A dim of a result for people and callers: its size, or the function of the inputs' dims that it is. Where it depends on data or on a dim without a
+/// name: what the file calls it if some input has a dim of that name, else "?".
+ArrayAttr GraphImporter::resultDims(Value value, const wire::ValueInfo &declared) {
   SmallVector<AffineExpr> dims = inference.facts(value).dims;
   SmallVector<StringRef> names;
   SmallVector<std::string> texts;
-  for (AffineExpr dim : dims) {
+  const bool isDeclared = declared.type.kind == wire::Type::Kind::Tensor && declared.type.dims.size() == dims.size();
+  for (auto [position, dim] : llvm::enumerate(dims)) {
     AffineExpr canonical = inference.normalise(dim);
-    bool isNamed = !inference.dependsOnData(canonical);
-    canonical.walk([&](AffineExpr part) {
-      auto symbol = dyn_cast<AffineSymbolExpr>(part);
-      if (symbol && inference.symbols()[symbol.getPosition()].kind == SymbolKind::Argument)
-        isNamed &= dimNames.contains(inference.symbols()[symbol.getPosition()].name);
-    });
-    texts.push_back(isNamed ? inference.text(canonical) : "?");
+    if (!inference.dependsOnData(canonical) && isNamed(canonical)) {
+      texts.push_back(inference.text(canonical));
+      continue;
+    }
+    const StringRef name = isDeclared && declared.type.dims[position].kind == wire::Dimension::Kind::Param ? StringRef(declared.type.dims[position].param) : "";
+    texts.push_back(!name.empty() && dimNames.contains(name) ? name.str() : "?");
   }
   names.assign(texts.begin(), texts.end());
   return builder.getStrArrayAttr(names);
@@ -261,7 +276,7 @@ LogicalResult GraphImporter::finish() {
     results.push_back(*value);
     types.push_back(value->getType());
     attributes.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("moe.name", builder.getStringAttr(name)), builder.getNamedAttr("moe.dims", resultDims(*value))}));
+        {builder.getNamedAttr("moe.name", builder.getStringAttr(name)), builder.getNamedAttr("moe.dims", resultDims(*value, output))}));
   }
   func::ReturnOp::create(builder, file, results);
   entry.setType(builder.getFunctionType(entry.getArgumentTypes(), types));

@@ -50,7 +50,8 @@ private:
   mlir::FailureOr<mlir::RankedTensorType> inputType(const wire::ValueInfo &input, llvm::SmallVectorImpl<mlir::Attribute> &dims);
   mlir::LogicalResult checkFixedDims();
   mlir::LogicalResult finish();
-  mlir::ArrayAttr resultDims(mlir::Value value);
+  bool isNamed(mlir::AffineExpr expression);
+  mlir::ArrayAttr resultDims(mlir::Value value, const wire::ValueInfo &declared);
   void compareWithDeclared(const wire::ValueInfo &output, mlir::Value value);
 
   /// The value of a name; a constant or weight is created where it is first used. Null where nothing has the name; an error was reported then only

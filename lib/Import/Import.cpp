@@ -10,6 +10,24 @@ using namespace mlir;
 
 namespace moe {
 
+/// What the model says of itself: kept for reports, without meaning for any stage. `metadata` lists keys and values in turn.
+static DictionaryAttr describeSource(MLIRContext &context, const wire::Model &model) {
+  Builder builder(&context);
+  NamedAttrList attributes;
+  for (auto [name, text] : {std::pair("producer_name", model.producerName), std::pair("domain", model.domain), std::pair("description", model.docString),
+                            std::pair("graph_name", model.graph.name), std::pair("graph_description", model.graph.docString)})
+    if (!text.empty())
+      attributes.set(name, builder.getStringAttr(StringRef(text)));
+  if (model.modelVersion)
+    attributes.set("version", builder.getI64IntegerAttr(*model.modelVersion));
+  SmallVector<StringRef> metadata;
+  for (const auto &[key, value] : model.metadata)
+    metadata.append({StringRef(key), StringRef(value)});
+  if (!metadata.empty())
+    attributes.set("metadata", builder.getStrArrayAttr(metadata));
+  return attributes.getDictionary(&context);
+}
+
 OwningOpRef<ModuleOp> importOnnx(MLIRContext &context, StringRef path, const ImportOptions &options) {
   context.loadDialect<MoeDialect, func::FuncDialect, arith::ArithDialect>();
   // There are no lines in the file; 0 says so.
@@ -38,6 +56,7 @@ OwningOpRef<ModuleOp> importOnnx(MLIRContext &context, StringRef path, const Imp
   if (*model->irVersion > wire::newestIrVersion)
     emitWarning(file) << "IR version " << *model->irVersion << " is newer than " << wire::newestIrVersion << ", the newest one known; what it added is ignored";
   OwningOpRef<ModuleOp> module = ModuleOp::create(file);
+  (*module)->setAttr("moe.model", describeSource(context, *model));
   GraphImporter importer(*module, file, path, mapped->bytes(), *model, options);
   if (failed(importer.run()) || failed(verify(*module)))
     return nullptr;

@@ -11,6 +11,11 @@ namespace moe {
 /// An op with at most this many points is not worth a split.
 constexpr int64_t singleThreadPoints = 256;
 
+bool isOnOneThread(RequireRangeOp condition) {
+  auto type = cast<ShapedType>(condition.getValues().getType());
+  return type.hasStaticShape() && type.getNumElements() <= singleThreadPoints;
+}
+
 bool hasDenseLastDim(MemRefType type) {
   if (type.getRank() == 0)
     return true;

@@ -5,6 +5,7 @@
 #define MOE_LIB_LOWER_LOOPPLAN_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "moe/IR/MoeDialect.h"
 
 namespace moe {
 
@@ -37,6 +38,9 @@ struct LoopPlan {
 
   static LoopPlan of(mlir::linalg::LinalgOp op);
 };
+
+/// Does thread 0 check all values of the condition? They are too few to split.
+bool isOnOneThread(RequireRangeOp condition);
 
 /// How `operand` moves along loop dim `dim`.
 Access accessOf(mlir::linalg::LinalgOp op, mlir::OpOperand &operand, unsigned dim);

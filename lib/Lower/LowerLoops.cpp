@@ -2,6 +2,7 @@
 // planned: nothing here moves work between threads other than LoopPlan says.
 #include "EntryPoint.h"
 #include "LoopEmitter.h"
+#include "LoopWriter.h"
 #include "MemoryRoots.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Lower/Passes.h"
@@ -37,6 +38,9 @@ struct LowerLoops : impl::LowerLoopsBase<LowerLoops> {
       } else if (auto routine = dyn_cast<RoutineOp>(op)) {
         inlineRoutine(builder, routine);
         op.erase();
+      } else if (auto condition = dyn_cast<RequireRangeOp>(op)) {
+        emitCondition(builder, condition);
+        op.erase();
       } else if (auto store = dyn_cast<memref::StoreOp>(op)) {
         store->moveBefore(onFirstThread(builder, op.getLoc()).thenBlock()->getTerminator());
       }
@@ -46,7 +50,7 @@ struct LowerLoops : impl::LowerLoopsBase<LowerLoops> {
 private:
   static LogicalResult checkBufferized(func::FuncOp entry) {
     for (Operation &op : entry.getBody().front())
-      if (isa<LinalgOp, ConcatOp, RoutineOp>(op) && llvm::any_of(op.getOperandTypes(), llvm::IsaPred<TensorType>))
+      if (isa<LinalgOp, ConcatOp, RoutineOp, RequireRangeOp>(op) && llvm::any_of(op.getOperandTypes(), llvm::IsaPred<TensorType>))
         return op.emitOpError("works on tensors, expected memrefs; loops are made after moe-lower-bufferize");
     return success();
   }
@@ -54,6 +58,7 @@ private:
   void emitConcat(OpBuilder &builder, func::FuncOp entry, ConcatOp concat);
   static scf::IfOp onFirstThread(OpBuilder &builder, Location loc);
   static void inlineRoutine(OpBuilder &builder, RoutineOp routine);
+  static void emitCondition(OpBuilder &builder, RequireRangeOp condition);
   bool mayBeOneBuffer(func::FuncOp entry, Value input, Value output);
 };
 
@@ -87,6 +92,48 @@ void LowerLoops::inlineRoutine(OpBuilder &builder, RoutineOp routine) {
   for (auto [from, to] : llvm::zip_equal(body.getArguments(), arguments))
     from.replaceAllUsesWith(to);
   target->getOperations().splice(place, body.getOperations());
+}
+
+/// One loop over this thread's share that only asks whether any value is out of range, which vectors do; where one is, a second that finds the first.
+void LowerLoops::emitCondition(OpBuilder &builder, RequireRangeOp condition) {
+  const Location loc = condition.getLoc();
+  LoopWriter w(builder, loc);
+  Value values = condition.getValues(), total = w.index(1), low = condition.getLow(), high = condition.getHigh();
+  const int64_t rank = cast<MemRefType>(values.getType()).getRank();
+  for (int64_t dim = 0; dim < rank; ++dim)
+    total = w.mul(total, w.dim(values, dim));
+  if (rank > 1) {
+    ReassociationIndices all = llvm::to_vector<2>(llvm::seq<int64_t>(0, rank));
+    values = memref::CollapseShapeOp::create(builder, loc, values, ArrayRef<ReassociationIndices>(all));
+  }
+  std::pair<Value, Value> share(w.index(0), total);
+  OpBuilder::InsertionGuard guard(builder);
+  if (isOnOneThread(condition))
+    builder.setInsertionPointToStart(onFirstThread(builder, loc).thenBlock());
+  else
+    share = shareOf(builder, loc, total);
+  const Type number = builder.getI64Type();
+  // v - low < high - low without signs: wrapping makes every v below low a great number.
+  Value from = arith::IndexCastOp::create(builder, loc, number, low), length = arith::IndexCastOp::create(builder, loc, number, w.sub(high, low));
+  auto load = [&](Value position) -> Value {
+    Value value = w.load(values, rank == 0 ? ValueRange() : ValueRange(position));
+    return value.getType() == number ? value : arith::ExtSIOp::create(builder, loc, number, value).getResult();
+  };
+  auto isOutside = [&](Value value) -> Value {
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::uge, arith::SubIOp::create(builder, loc, value, from), length);
+  };
+  Value any = w.loop(share.first, share.second, ValueRange(w.flag(false)), [&](Value position, ValueRange carried) {
+    return LoopWriter::Values{w.either(carried.front(), isOutside(load(position)))};
+  }).front();
+  w.when(any, [&]() {
+    w.loop(share.first, share.second, [&](Value position) {
+      Value value = load(position);
+      w.when(isOutside(value), [&]() {
+        Value found = arith::IndexCastOp::create(builder, loc, builder.getIndexType(), value);
+        FaultOp::create(builder, loc, condition.getNumber().value_or(0), position, found, low, high);
+      });
+    });
+  });
 }
 
 /// Whether input and output are a past and its present.

@@ -55,24 +55,25 @@ struct LowerThreads : impl::LowerThreadsBase<LowerThreads> {
     findCachePairs(entry);
     Block &body = entry.getBody().front();
     foldInitialValues(body);
-    SmallVector<MemoryUse> since; // uses since the last barrier
-    for (Operation &op : llvm::make_early_inc_range(body)) {
-      SmallVector<MemoryUse> uses;
-      if (failed(collectUses(&op, uses)))
+    for (Operation &op : llvm::make_early_inc_range(body))
+      if (failed(visit(&op)))
         return signalPassFailure();
-      bool conflict = llvm::any_of(uses, [&](const MemoryUse &use) {
-        return llvm::any_of(since, [&](const MemoryUse &earlier) { return earlier.conflictsWith(use); });
-      });
-      if (conflict) {
-        OpBuilder builder(&op);
-        BarrierOp::create(builder, op.getLoc());
-        since.clear();
-      }
-      since.append(uses);
-    }
   }
 
 private:
+  /// A condition that would need a barrier of its own, and what it reads.
+  struct Waiting {
+    Operation *op;
+    SmallVector<MemoryUse> uses;
+  };
+
+  LogicalResult visit(Operation *op);
+  void meetBefore(Operation *op);
+  bool hasConflict(ArrayRef<MemoryUse> earlier, ArrayRef<MemoryUse> later) const {
+    return llvm::any_of(later, [&](const MemoryUse &use) {
+      return llvm::any_of(earlier, [&](const MemoryUse &before) { return before.conflictsWith(use); });
+    });
+  }
   void findCachePairs(func::FuncOp entry);
   void foldInitialValues(Block &body);
   bool foldFill(linalg::FillOp fill);
@@ -84,8 +85,43 @@ private:
   void addUse(SmallVectorImpl<MemoryUse> &uses, Value memref, bool writes, Owner owner);
   void collectLinalgUses(LinalgOp op, SmallVectorImpl<MemoryUse> &uses);
 
+  SmallVector<MemoryUse> since;    // uses since the last barrier
+  SmallVector<Waiting> waiting;    // conditions that come behind the next barrier
   llvm::DenseMap<Value, Value> cacheRoots; // a past argument to the present one: the caller may give one buffer for both
 };
+
+/// A condition on data may be checked anywhere before its values are overwritten: where another thread may still write them it waits for a barrier
+/// that somebody else needs, at the latest the last one.
+LogicalResult LowerThreads::visit(Operation *op) {
+  SmallVector<MemoryUse> uses;
+  if (failed(collectUses(op, uses)))
+    return failure();
+  if (isa<RequireRangeOp>(op) && hasConflict(since, uses)) {
+    waiting.push_back({op, uses});
+    return success();
+  }
+  const bool endsWait = isa<func::ReturnOp>(op) && !waiting.empty();
+  const bool overwrites = llvm::any_of(waiting, [&](const Waiting &condition) { return hasConflict(condition.uses, uses); });
+  if (endsWait || overwrites || hasConflict(since, uses))
+    meetBefore(op);
+  // What has waited has read by now; the op that overwrites its values needs a second barrier, unless the threads' shares agree.
+  if (hasConflict(since, uses))
+    meetBefore(op);
+  since.append(uses);
+  return success();
+}
+
+/// A barrier, and behind it the conditions that waited for one.
+void LowerThreads::meetBefore(Operation *op) {
+  OpBuilder builder(op);
+  BarrierOp::create(builder, op->getLoc());
+  since.clear();
+  for (Waiting &condition : waiting) {
+    condition.op->moveBefore(op);
+    since.append(condition.uses);
+  }
+  waiting.clear();
+}
 
 void LowerThreads::findCachePairs(func::FuncOp entry) {
   llvm::DenseMap<int64_t, Value> outputs;
@@ -191,6 +227,10 @@ LogicalResult LowerThreads::collectUses(Operation *op, SmallVectorImpl<MemoryUse
   }
   if (auto store = dyn_cast<memref::StoreOp>(op)) {
     addUse(uses, store.getMemRef(), true, Owner{Owner::First});
+    return success();
+  }
+  if (auto condition = dyn_cast<RequireRangeOp>(op)) {
+    addUse(uses, condition.getValues(), false, Owner{isOnOneThread(condition) ? Owner::First : Owner::Shared});
     return success();
   }
   if (isa<memref::LoadOp, ConcatOp, RoutePermuteOp, GroupedMatmulOp, RoutineOp>(op)) {

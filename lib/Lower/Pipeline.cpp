@@ -11,6 +11,7 @@ void moe::buildLowerPipeline(OpPassManager &pm, const LowerOptions &options) {
   pm.addPass(createLowerShapes());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createLowerChecks());
   pm.addPass(createLowerEntry());
   pm.addPass(createLowerBufferize());
   pm.addPass(mlir::createLowerAffinePass());

@@ -33,6 +33,22 @@ void writeTensors(json::OStream &json, StringRef name, const std::vector<TensorD
   });
 }
 
+void writeSource(json::OStream &json, const SourceDescription &source) {
+  json.attributeObject("model", [&] {
+    json.attribute("producer_name", valid(source.producerName));
+    json.attribute("graph_name", valid(source.graphName));
+    json.attribute("domain", valid(source.domain));
+    json.attribute("description", valid(source.description));
+    json.attribute("graph_description", valid(source.graphDescription));
+    if (source.version)
+      json.attribute("version", *source.version);
+    json.attributeObject("custom_metadata_map", [&] {
+      for (const auto &[key, value] : source.metadata)
+        json.attribute(valid(key), valid(value));
+    });
+  });
+}
+
 void writePairs(json::OStream &json, const ModelDescription &model) {
   json.attributeArray("kv_pairs", [&] {
     for (const CachePairDescription &pair : model.cachePairs)
@@ -126,6 +142,7 @@ std::string manifestText(const ModelDescription &model, const ArtifactOptions &o
           json.attribute(valid(name), valid(value));
       });
     });
+    writeSource(json, model.source);
     writeTensors(json, "inputs", model.inputs);
     writeTensors(json, "outputs", model.outputs);
     writePairs(json, model);

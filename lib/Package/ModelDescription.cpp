@@ -193,6 +193,27 @@ void describePairs(func::FuncOp entry, ModelDescription &model) {
   }
 }
 
+void describeSource(ModuleOp lowered, SourceDescription &source) {
+  auto known = lowered->getAttrOfType<DictionaryAttr>("moe.model");
+  if (!known)
+    return;
+  auto text = [&](StringRef name) {
+    auto value = known.getAs<StringAttr>(name);
+    return value ? value.getValue().str() : std::string();
+  };
+  source.producerName = text("producer_name");
+  source.domain = text("domain");
+  source.description = text("description");
+  source.graphName = text("graph_name");
+  source.graphDescription = text("graph_description");
+  if (auto version = known.getAs<IntegerAttr>("version"))
+    source.version = version.getInt();
+  auto list = known.getAs<ArrayAttr>("metadata");
+  for (size_t i = 0; list && i + 1 < list.size(); i += 2)
+    if (auto key = dyn_cast<StringAttr>(list[i]), value = dyn_cast<StringAttr>(list[i + 1]); key && value)
+      source.metadata[key.getValue().str()] = value.getValue().str();
+}
+
 } // namespace
 
 FailureOr<ModelDescription> describeModel(ModuleOp lowered) {
@@ -215,9 +236,11 @@ FailureOr<ModelDescription> describeModel(ModuleOp lowered) {
       if (tensor.dataType == 0)
         return entry.emitOpError("has no argument that is ") << (list == &model.inputs ? "input " : "output ") << index, failure();
   describePairs(entry, model);
-  if (auto checks = lowered->getAttrOfType<ArrayAttr>("moe.checks"))
-    for (auto check : checks.getAsRange<StringAttr>())
-      model.checks.push_back(check.getValue().str());
+  for (auto [name, list] : {std::pair("moe.checks", &model.checks), std::pair("moe.faults", &model.faults)})
+    if (auto messages = lowered->getAttrOfType<ArrayAttr>(name))
+      for (auto message : messages.getAsRange<StringAttr>())
+        list->push_back(message.getValue().str());
+  describeSource(lowered, model.source);
   return model;
 }
 

@@ -77,7 +77,8 @@ bool writeModelInfo(const ModelDescription &model, std::vector<uint8_t> &bytes, 
     writer.number(pair.output);
     writer.number(pair.axis);
   });
-  writer.list<std::string>(model.checks, [&](const std::string &check) { writer.string(check); });
+  for (const std::vector<std::string> *messages : {&model.checks, &model.faults})
+    writer.list<std::string>(*messages, [&](const std::string &message) { writer.string(message); });
   uint32_t id = 0;
   writer.list<SectionDescription>(model.weights.sections, [&](const SectionDescription &section) {
     writer.number(id++);

@@ -65,6 +65,8 @@ LogicalResult readInputs(NodeConverter &node, AttentionParts &parts) {
     parts.mask = node.input(3);
   if (node.has(6))
     parts.validKeys = node.input(6);
+  if (parts.validKeys && failed(node.requireWithin(node.op.getInputs()[6], parts.validKeys, t.size(0), parts.key.dims[2] + 1, "a number of keys")))
+    return failure();
   return failure(node.failed());
 }
 

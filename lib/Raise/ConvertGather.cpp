@@ -1,6 +1,7 @@
 // Gather, GatherElements, GatherND, ScatterElements, ScatterND. A gather reads its data element by element inside one parallel generic, so a
 // stored table is never copied. A scatter runs over the updates as a reduction of every result element: what ONNX says of updates in order
 // holds, and no two points write the same place.
+#include "NumberRange.h"
 #include "OnnxConversion.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -23,7 +24,7 @@ Value countedIndex(OpBuilder &b, Location loc, Value index, Value dim, Value zer
   return arith::SelectOp::create(b, loc, isNegative, fromEnd, number);
 }
 
-/// The same kept inside the dim: what is out of range is undefined in ONNX, and must not read other memory here.
+/// The same kept inside the dim: what is out of range is a fault of the run, and must not read other memory before that is told.
 Value safeIndex(OpBuilder &b, Location loc, Value index, Value dim, Value zero, Value one) {
   Value number = countedIndex(b, loc, index, dim, zero);
   Value last = arith::SubIOp::create(b, loc, dim, one);
@@ -73,7 +74,7 @@ LogicalResult convertGather(NodeConverter &node) {
   if (auto slice = gatherAsSlice(node, data, *axis))
     return node.finish(*slice);
   SizedTensor indices = node.input(1);
-  if (!indices || failed(requireInteger(node, indices)))
+  if (!indices || failed(requireInteger(node, indices)) || failed(node.requireIndices(1, indices, data.dims[*axis])))
     return failure();
   TensorBuilder &t = node.t;
   SmallVector<AffineExpr> dims = node.resultDims();
@@ -97,6 +98,8 @@ LogicalResult convertGatherElements(NodeConverter &node) {
     return failure();
   if (indices.rank() != data.rank())
     return node.error() << "has indices of " << indices.rank() << " dims, expected " << data.rank();
+  if (failed(node.requireIndices(1, indices, data.dims[*axis])))
+    return failure();
   TensorBuilder &t = node.t;
   Value dim = t.indexOf(data.dims[*axis]), zero = t.indexConstant(0), one = t.indexConstant(1);
   AffineMap identity = t.builder.getMultiDimIdentityMap(data.rank());
@@ -137,6 +140,41 @@ FailureOr<SmallVector<SizedTensor>> indexParts(NodeConverter &node, const SizedT
   return parts;
 }
 
+/// Part `i` of all indices, [Q...] where they are [Q..., depth].
+SizedTensor indexPart(TensorBuilder &t, const SizedTensor &indices, int64_t i) {
+  SmallVector<OpFoldResult> offsets(indices.rank(), t.builder.getIndexAttr(0));
+  offsets.back() = t.builder.getIndexAttr(i);
+  SmallVector<int64_t> last = {indices.rank() - 1};
+  SizedTensor part = t.slice(indices, offsets, t.unitDims(indices.dims, last), SmallVector<int64_t>(indices.rank(), 1));
+  return t.reshape(part, ArrayRef<AffineExpr>(indices.dims).drop_back());
+}
+
+/// Each part of the indices must be in its own dim of those in `sizes`. `partOf` gives a part as a tensor; `isJoined` where the parts are the inputs of
+/// the Concat that made the indices.
+LogicalResult requireParts(NodeConverter &node, const SizedTensor &indices, ArrayRef<AffineExpr> sizes, bool isJoined,
+                           llvm::function_ref<SizedTensor(int64_t)> partOf) {
+  if (!isJoined && llvm::all_equal(sizes))
+    return sizes.empty() ? success() : node.requireIndices(1, indices, sizes.front());
+  std::optional<SmallVector<int64_t>> known = node.constants(1);
+  for (auto [i, size] : llvm::enumerate(sizes)) {
+    auto constant = dyn_cast<AffineConstantExpr>(size);
+    if (known && constant) {
+      for (size_t at = i; at < known->size(); at += sizes.size())
+        if ((*known)[at] < -constant.getValue() || (*known)[at] >= constant.getValue())
+          return node.error() << "has an index " << (*known)[at] << " (element " << at << "), expected " << -constant.getValue() << " to " << constant.getValue() - 1;
+      continue;
+    }
+    const std::string what = ("part " + Twine(i) + " of an index").str();
+    if (isJoined) {
+      if (failed(node.requireWithin(node.op.getInputs()[1].getDefiningOp<moe::OnnxOp>().getInputs()[i], partOf(i), -size, size, what)))
+        return failure();
+    } else if (!moe::isProvenWithin(node.t.inference, node.op.getInputs()[1], -size, size)) {
+      node.requireWithin(partOf(i), -size, size, what);
+    }
+  }
+  return success();
+}
+
 LogicalResult convertGatherND(NodeConverter &node) {
   SizedTensor data = node.input(0), indices = node.input(1);
   if (!data || !indices || failed(requireInteger(node, indices)))
@@ -151,6 +189,9 @@ LogicalResult convertGatherND(NodeConverter &node) {
   if (failed(parts))
     return failure();
   TensorBuilder &t = node.t;
+  auto partOf = [&](int64_t i) { return parts->empty() ? indexPart(t, indices, i) : (*parts)[i]; };
+  if (failed(requireParts(node, indices, ArrayRef<AffineExpr>(data.dims).slice(batch, *depth), !parts->empty(), partOf)))
+    return failure();
   int64_t outer = indices.rank() - 1;
   SmallVector<AffineExpr> dims = node.resultDims();
   Value zero = t.indexConstant(0), one = t.indexConstant(1);
@@ -252,6 +293,8 @@ LogicalResult convertScatterElements(NodeConverter &node) {
   for (int64_t i = 0; i < data.rank(); ++i)
     if (i != *axis && !t.equal(indices.dims[i], data.dims[i]))
       return node.error() << "has indices that cover only a part of dim " << i << ", which is not supported yet";
+  if (failed(node.requireIndices(1, indices, data.dims[*axis])))
+    return failure();
   unsigned loops = data.rank() + 1;
   SmallVector<AffineExpr> read;
   for (int64_t i = 0; i < data.rank(); ++i)
@@ -284,14 +327,12 @@ LogicalResult convertScatterND(NodeConverter &node) {
   SmallVector<AffineMap> maps;
   SmallVector<Value> dims;
   for (int64_t i = 0; i < *depth; ++i) {
-    SmallVector<OpFoldResult> offsets(indices.rank(), t.builder.getIndexAttr(0));
-    offsets.back() = t.builder.getIndexAttr(i);
-    SmallVector<int64_t> last = {outer};
-    SizedTensor part = t.slice(indices, offsets, t.unitDims(indices.dims, last), SmallVector<int64_t>(indices.rank(), 1));
-    inputs.push_back(t.reshape(part, ArrayRef<AffineExpr>(indices.dims).drop_back()));
+    inputs.push_back(indexPart(t, indices, i));
     maps.push_back(rangeMap(t.context(), loops, rank, outer));
     dims.push_back(t.indexOf(data.dims[i]));
   }
+  if (failed(requireParts(node, indices, ArrayRef<AffineExpr>(data.dims).take_front(*depth), /*isJoined=*/false, [&](int64_t i) { return inputs[i]; })))
+    return failure();
   SmallVector<AffineExpr> read;
   for (int64_t i = 0; i < outer; ++i)
     read.push_back(getAffineDimExpr(rank + i, t.context()));
@@ -312,7 +353,7 @@ LogicalResult convertScatterND(NodeConverter &node) {
   }));
 }
 
-/// Each place of the cache takes the row of the update that is written there, if one is. Rows that would lie beyond the end are not written.
+/// Each place of the cache takes the row of the update that is written there, if one is. All rows must fit, unless the cache is circular.
 LogicalResult convertTensorScatter(NodeConverter &node) {
   SizedTensor cache = node.input(0), update = node.input(1), first;
   if (node.has(2))
@@ -325,6 +366,9 @@ LogicalResult convertTensorScatter(NodeConverter &node) {
   StringRef mode = node.getString("mode", "linear");
   if (*axis == 0 || (mode != "linear" && mode != "circular"))
     return node.error() << "has axis " << *axis << " and mode '" << mode << "', expected an axis behind the batch and mode linear or circular";
+  if (first && mode == "linear" &&
+      failed(node.requireWithin(node.op.getInputs()[2], first, node.t.size(0), cache.dims[*axis] - update.dims[*axis] + 1, "a write index")))
+    return failure();
   TensorBuilder &t = node.t;
   unsigned rank = cache.rank();
   Value size = t.indexOf(cache.dims[*axis]), rows = t.indexOf(update.dims[*axis]), zero = t.indexConstant(0), one = t.indexConstant(1);

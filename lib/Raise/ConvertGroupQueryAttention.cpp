@@ -140,7 +140,7 @@ private:
     return c.within(c.select(c.isLess(zero, over), left, tokens), zero, capacity);
   }
 
-  /// `before` and `resident` of each sequence. A block as long as all tokens is a prompt: it has nothing before it, and may be padded at its end.
+  /// `before` and `resident` of each sequence. What seqlens_k says must fit the cache and the block. A block as long as all tokens is a prompt: it has nothing before it, and may be padded at its end.
   LogicalResult readCounts() {
     SizedTensor lastPlaces = node.input(LastPlaces), total = node.input(TotalLength);
     if (!lastPlaces || !total)
@@ -153,12 +153,22 @@ private:
     const AffineMap identity = t.builder.getMultiDimIdentityMap(1), only = AffineMap::get(1, 0, t.size(0));
     Value lengthValue = t.indexOf(length), capacityValue = t.indexOf(capacity);
     const Type i64 = t.builder.getI64Type();
-    parts.before = t.generic({lastPlaces, total}, {identity, only}, {batch}, i64, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+    const SizedTensor told = t.generic({lastPlaces, total}, {identity, only}, {batch}, i64, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
       const Counts c(b, loc);
       Value now = c.of(lengthValue), zero = c.constant(0);
       Value before = c.subtract(c.add(c.of(in[0]), c.constant(1)), now);
       Value isPrompt = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, c.of(in[1]), now);
-      before = arith::MaxSIOp::create(b, loc, c.select(isPrompt, zero, before), zero);
+      // A prompt with more tokens than the block has is told as less than nothing before it.
+      Value tooMany = arith::MinSIOp::create(b, loc, c.subtract(zero, before), zero);
+      return c.select(isPrompt, tooMany, before);
+    });
+    // A window-sized cache counts tokens that it no longer holds.
+    if (!slides && failed(node.requireWithin(node.op.getInputs()[LastPlaces], lastPlaces, t.size(0), presentLength(), "an element of seqlens_k")))
+      return failure();
+    node.requireWithin(told, t.size(0), slides ? t.size(std::numeric_limits<int32_t>::max()) : capacity + 1, "a number of tokens in the cache");
+    parts.before = t.generic(told, identity, {batch}, i64, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+      const Counts c(b, loc);
+      Value before = arith::MaxSIOp::create(b, loc, in[0], c.constant(0));
       return slides ? before : arith::MinSIOp::create(b, loc, before, c.of(capacityValue)).getResult();
     });
     parts.resident = parts.before;
@@ -168,6 +178,13 @@ private:
         return residentRows(c, in[0], c.of(capacityValue));
       });
     return success();
+  }
+
+  /// Tokens that the cache can hold after the block.
+  AffineExpr presentLength() {
+    const bool isGiven = node.op.getOutputs().size() > 1 && isa<RankedTensorType>(node.op.getOutputs()[1].getType());
+    const AffineExpr known = isGiven ? node.resultDims(1)[2] : AffineExpr();
+    return known && !t.sizes.dependsOnData(known) ? known : capacity + length;
   }
 
   /// The norms of single heads, then the angles of the positions, then [B, heads, S, D].
@@ -189,6 +206,8 @@ private:
       const SizedTensor places = positions();
       if (node.failed())
         return failure();
+      for (const SizedTensor *cache : {&cosine, &sine})
+        node.requireWithin(places, t.size(0), cache->dims[0], "a position");
       const SizedTensor cosines = moe::rotaryRows(t, cosine, places), sines = moe::rotaryRows(t, sine, places);
       const bool interleaved = node.getInt("rotary_interleaved", 0);
       for (SizedTensor *x : {&parts.query, &parts.key}) {

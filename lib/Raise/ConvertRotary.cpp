@@ -53,6 +53,8 @@ FailureOr<SizedTensor> readCache(NodeConverter &node, unsigned i, int64_t half) 
     return failure();
   if (positions.rank() != 2)
     return node.error() << "has position_ids of " << positions.rank() << " dims, expected 2";
+  if (failed(node.requireWithin(node.op.getInputs()[3], positions, t.size(0), cache.dims[0], "a position")))
+    return failure();
   return moe::rotaryRows(t, cache, positions);
 }
 
@@ -76,7 +78,7 @@ SizedTensor moe::rotaryRows(TensorBuilder &t, const SizedTensor &cache, const Si
   Value zero = t.indexConstant(0), last = t.indexOf(cache.dims[0] - 1);
   AffineMap map = AffineMap::getMultiDimIdentityMap(3, t.context()).getMajorSubMap(2);
   return t.points(positions, map, dims, cache.elementType(), [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) -> Value {
-    // A position outside the cache must not read other memory.
+    // A position outside the cache is a fault of the run, and must not read other memory before that is told.
     Value row = arith::IndexCastOp::create(b, loc, b.getIndexType(), in[0]);
     Value capped = arith::MinSIOp::create(b, loc, row, last);
     Value safe = arith::MaxSIOp::create(b, loc, capped, zero);
@@ -193,6 +195,8 @@ LogicalResult convertContribRotary(NodeConverter &node) {
   if (failed(positions))
     return failure();
   TensorBuilder &t = node.t;
+  for (const SizedTensor *cache : {&cosine, &sine})
+    node.requireWithin(*positions, t.size(0), cache->dims[0], "a position");
   FailureOr<SizedTensor> result = moe::rotateHeads(node, heads->x, heads->sequenceDim, moe::rotaryRows(t, cosine, *positions),
                                                    moe::rotaryRows(t, sine, *positions), node.getInt("interleaved", 0));
   return failed(result) ? failure() : node.finish(t.reshape(*result, node.resultDims()));

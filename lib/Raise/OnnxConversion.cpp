@@ -1,6 +1,7 @@
 // What the conversions of ONNX nodes share: inputs, attributes, results, errors, and the table.
 #include "OnnxConversion.h"
 
+#include "NumberRange.h"
 #include "WeightViews.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -143,10 +144,8 @@ FailureOr<SizedTensor> moe::NodeConverter::tensor(Value value) {
   return t.withDims(converted->value, converted->dims);
 }
 
-std::optional<SmallVector<AffineExpr>> moe::NodeConverter::contents(unsigned i) {
-  if (!has(i))
-    return std::nullopt;
-  const ValueFacts facts = values.inference.facts(op.getInputs()[i]);
+std::optional<SmallVector<AffineExpr>> moe::NodeConverter::contents(Value value) {
+  const ValueFacts facts = values.inference.facts(value);
   if (!facts.content || llvm::any_of(*facts.content, [&](AffineExpr element) { return values.sizes.dependsOnData(element); }))
     return std::nullopt;
   return facts.content;
@@ -209,6 +208,39 @@ FailureOr<SmallVector<int64_t>> moe::NodeConverter::axes(ArrayRef<int64_t> axes,
     result.push_back(*counted);
   }
   return result;
+}
+
+/// "node 'embed' (Gather): an index"
+std::string moe::NodeConverter::describe(StringRef what) {
+  return ("node '" + nodeName(op.getLoc()) + "' (" + op.getOpType() + "): " + what).str();
+}
+
+LogicalResult moe::NodeConverter::requireWithin(Value origin, const SizedTensor &tensor, AffineExpr low, AffineExpr high, StringRef what) {
+  if (isProvenWithin(values.inference, origin, low, high))
+    return success();
+  const std::optional<SmallVector<AffineExpr>> elements = contents(origin);
+  if (!elements) {
+    const NumberRange range = rangeOf(values.inference, origin);
+    if (range.isExact && !values.sizes.dependsOnData(range.least) && !values.sizes.dependsOnData(range.most))
+      for (AffineExpr bound : {range.least, range.most})
+        values.sizes.requireWithin(bound, low, high, t.loc, describe(what));
+    else
+      requireWithin(tensor, low, high, what);
+    return success();
+  }
+  const auto least = dyn_cast<AffineConstantExpr>(low), end = dyn_cast<AffineConstantExpr>(high);
+  for (auto [position, element] : llvm::enumerate(*elements)) {
+    const auto number = dyn_cast<AffineConstantExpr>(element);
+    if (number && least && end && (number.getValue() < least.getValue() || number.getValue() >= end.getValue()))
+      return error() << "has " << what << " " << number.getValue() << " (element " << position << "), expected " << least.getValue() << " to "
+                     << end.getValue() - 1;
+    values.sizes.requireWithin(element, low, high, t.loc, describe(what));
+  }
+  return success();
+}
+
+void moe::NodeConverter::requireWithin(const SizedTensor &tensor, AffineExpr low, AffineExpr high, StringRef what) {
+  RequireRangeOp::create(t.builder, t.loc, tensor.value, t.indexOf(low), t.indexOf(high), t.builder.getStringAttr(describe(what)), IntegerAttr());
 }
 
 void moe::NodeConverter::result(unsigned i, const SizedTensor &tensor) {

@@ -66,8 +66,9 @@ public:
   mlir::Type resultElement(unsigned i = 0) { return mlir::cast<mlir::RankedTensorType>(op.getOutputs()[i].getType()).getElementType(); }
   /// Is input i of unsigned integers?
   bool isUnsigned(unsigned i) { return inputElement(i).isUnsignedInteger(); }
-  /// The elements of input i where they are integers known as functions of the input dims and depend on no data.
-  std::optional<llvm::SmallVector<mlir::AffineExpr>> contents(unsigned i);
+  /// The elements of a value where they are integers known as functions of the input dims and depend on no data.
+  std::optional<llvm::SmallVector<mlir::AffineExpr>> contents(mlir::Value value);
+  std::optional<llvm::SmallVector<mlir::AffineExpr>> contents(unsigned i) { return has(i) ? contents(op.getInputs()[i]) : std::nullopt; }
   /// The same where all are constants.
   std::optional<llvm::SmallVector<int64_t>> constants(unsigned i);
   /// Is result i there and does anything read it?
@@ -82,6 +83,17 @@ public:
   mlir::FailureOr<int64_t> axis(int64_t axis, int64_t rank);
   mlir::FailureOr<llvm::SmallVector<int64_t>> axes(llvm::ArrayRef<int64_t> axes, int64_t rank);
 
+  /// A condition that low <= element < high holds for each element of `values`, which stands for the ONNX value `origin` or is made of its elements: an
+  /// error where constants break it, one on entry where the input dims decide, nothing where it is proven; what is left is checked while the model
+  /// runs. `what` an element is, for the message: "an index".
+  mlir::LogicalResult requireWithin(mlir::Value origin, const SizedTensor &values, mlir::AffineExpr low, mlir::AffineExpr high, llvm::StringRef what);
+  /// The same for values that are computed here.
+  void requireWithin(const SizedTensor &values, mlir::AffineExpr low, mlir::AffineExpr high, llvm::StringRef what);
+  /// ONNX indices into a dim of `size`: negative ones count from the end.
+  mlir::LogicalResult requireIndices(unsigned i, const SizedTensor &indices, mlir::AffineExpr size) {
+    return requireWithin(op.getInputs()[i], indices, -size, size, "an index");
+  }
+
   /// Sets result i, cast to the type that inference gave it.
   void result(unsigned i, const SizedTensor &tensor);
   mlir::LogicalResult finish(const SizedTensor &tensor) {
@@ -94,6 +106,8 @@ public:
   mlir::InFlightDiagnostic error();
 
 private:
+  std::string describe(llvm::StringRef what);
+
   ConvertedValues &values;
   bool hasFailed = false;
 };

@@ -1,10 +1,11 @@
-// Tokens that are routed must be rows that exist: with dynamic dims the types of a chain cannot say it, and a kernel that trusted them would
+// Tokens that are routed must be rows that exist, and experts that are given must be experts: with dynamic dims the types of a chain cannot say it, and a kernel that trusted them would
 // read behind its input. One pass for all export forms and for hand-written chains, after the layers are found.
 #include "moe/IR/MoeDialect.h"
 #include "moe/Raise/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -67,6 +68,13 @@ private:
     } else if (auto weigh = dyn_cast<WeighOp>(op)) {
       if (Value routing = routingOf(weigh.getToken()))
         requireSameRows(builder, op, behindScore(weigh.getScores()), routing, "the rows of the scores and of the routing");
+    } else if (auto assign = dyn_cast<AssignOp>(op)) {
+      // -1 says that a choice has no expert, as capacities do.
+      Value experts = expertsOf(builder, assign.getExpert());
+      if (experts)
+        requireWithin(builder, op->getLoc(), assign.getIndices(), -1, experts, "an expert's number");
+    } else if (auto select = dyn_cast<SelectOp>(op)) {
+      checkTable(builder, select);
     } else if (auto slots = dyn_cast<SlotsOp>(op)) {
       auto select = slots.getToken().getDefiningOp<SelectOp>();
       if (select && select.getChoice() && select.getChoice().getType().isDynamicDim(1))
@@ -76,6 +84,54 @@ private:
     } else if (auto combine = dyn_cast<CombineOp>(op)) {
       checkCombine(builder, combine);
     }
+  }
+
+  /// How many experts the slots that read this list are for; null where there are none.
+  static Value expertsOf(OpBuilder &builder, Value expert) {
+    for (Operation *user : expert.getUsers())
+      if (auto slots = dyn_cast<SlotsOp>(user))
+        return arith::ConstantIndexOp::create(builder, expert.getLoc(), static_cast<int64_t>(slots.getExperts()));
+    return {};
+  }
+
+  /// The ids must be rows of the table, and what the table gives numbers of experts. The ids of tokens that are not valid may be anything.
+  static void checkTable(OpBuilder &builder, SelectOp select) {
+    if (select.getMode() != SelectMode::Table || select.getValid())
+      return;
+    const Location loc = select.getLoc();
+    requireWithin(builder, loc, select.getIds(), 0, builder.createOrFold<tensor::DimOp>(loc, select.getTable(), 0), "an id of the table");
+    if (Value experts = expertsOf(builder, select.getExpert()))
+      requireWithin(builder, loc, chosenRows(builder, select), -1, experts, "an expert's number in the table");
+  }
+
+  /// The rows of the table that the ids choose, T×K: what fuse reads of a chain nobody else may, so not the result of select.
+  static Value chosenRows(OpBuilder &builder, SelectOp select) {
+    const Location loc = select.getLoc();
+    Value ids = select.getIds(), table = select.getTable();
+    auto index = [&](OpBuilder &b, int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
+    Value last = arith::SubIOp::create(builder, loc, builder.createOrFold<tensor::DimOp>(loc, table, 0), index(builder, 1));
+    Value init = tensor::EmptyOp::create(builder, loc, {tensor::getMixedSize(builder, loc, ids, 0), tensor::getMixedSize(builder, loc, table, 1)},
+                                         builder.getI32Type());
+    const AffineMap rows = AffineMap::get(2, 0, builder.getAffineDimExpr(0)), all = builder.getMultiDimIdentityMap(2);
+    const SmallVector<utils::IteratorType> iterators(2, utils::IteratorType::parallel);
+    auto generic = linalg::GenericOp::create(
+        builder, loc, init.getType(), ids, init, ArrayRef<AffineMap>{rows, all}, iterators, [&](OpBuilder &b, Location, ValueRange in) {
+          Value id = arith::IndexCastOp::create(b, loc, b.getIndexType(), in[0]);
+          Value row = arith::MaxSIOp::create(b, loc, arith::MinSIOp::create(b, loc, id, last), index(b, 0));
+          Value column = linalg::IndexOp::create(b, loc, 1);
+          linalg::YieldOp::create(b, loc, tensor::ExtractOp::create(b, loc, table, ValueRange{row, column}).getResult());
+        });
+    return generic.getResult(0);
+  }
+
+  static void requireWithin(OpBuilder &builder, Location loc, Value values, int64_t low, Value high, StringRef what) {
+    RequireRangeOp::create(builder, loc, values, arith::ConstantIndexOp::create(builder, loc, low), high, builder.getStringAttr(prefixOf(loc) + what),
+                           IntegerAttr());
+  }
+
+  static std::string prefixOf(Location loc) {
+    auto node = loc->findInstanceOf<NameLoc>();
+    return node ? (node.getName().getValue() + ": ").str() : std::string();
   }
 
   /// The result's rows, and the weights where they do not come from the routing itself.
@@ -105,9 +161,7 @@ private:
   static void require(OpBuilder &builder, Location loc, Value a, Value b, StringRef what) {
     if (a == b || (getConstantIntValue(a) && getConstantIntValue(a) == getConstantIntValue(b)))
       return;
-    auto node = loc->findInstanceOf<NameLoc>();
-    const std::string prefix = node ? (node.getName().getValue() + ": ").str() : std::string();
-    RequireEqualOp::create(builder, loc, a, b, builder.getStringAttr(prefix + what + " differ in number"));
+    RequireEqualOp::create(builder, loc, a, b, builder.getStringAttr(prefixOf(loc) + what + " differ in number"));
   }
 };
 

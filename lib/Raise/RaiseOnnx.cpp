@@ -1,6 +1,7 @@
 // moe-raise-onnx: every moe.onnx op of the entry function becomes linalg, tensor, arith, math, moe.concat. Inference gives each value its
 // dims, and the contents of shape arithmetic; sizes are built from the entry arguments, so what only computed shapes is dead afterwards.
 // Must hold before: import's form (docs/Stages.md), with MoE layers already raised where they were recognised.
+#include "NumberRange.h"
 #include "OnnxConversion.h"
 #include "OtherFacts.h"
 #include "moe/Raise/Passes.h"
@@ -113,6 +114,16 @@ LogicalResult RaiseOnnx::convertNode(OnnxOp op, ConvertedValues &values) {
   return failure(node.failed());
 }
 
+/// Drops the conditions on ONNX values that hold whatever the inputs: recognisers make them without asking.
+static void dropProvenConditions(Block &body, ConvertedValues &values) {
+  for (auto condition : llvm::make_early_inc_range(body.getOps<RequireRangeOp>())) {
+    std::optional<int64_t> low = getConstantIntValue(condition.getLow()), high = getConstantIntValue(condition.getHigh());
+    auto number = [&](int64_t value) { return getAffineConstantExpr(value, condition.getContext()); };
+    if (low && high && isProvenWithin(values.inference, condition.getValues(), number(*low), number(*high)))
+      condition.erase();
+  }
+}
+
 LogicalResult RaiseOnnx::convertNodes(Block &body, ConvertedValues &values) {
   llvm::DenseSet<Operation *> needed = neededNodes(body, values);
   SmallVector<OnnxOp> nodes(body.getOps<OnnxOp>());
@@ -205,6 +216,7 @@ LogicalResult RaiseOnnx::raiseEntry(func::FuncOp entry) {
   SizeTable sizes(entry, inference);
   ConvertedValues values(sizes, inference);
   sizes.emitConditions();
+  dropProvenConditions(entry.getBody().front(), values);
   if (failed(convertNodes(entry.getBody().front(), values)))
     return failure();
   if (failed(replaceUses(entry.getBody().front(), values)))

@@ -146,6 +146,21 @@ void moe::SizeTable::requireIndexable(AffineExpr size, AffineExpr count, Locatio
                                 builder.getStringAttr((node ? node.getName().getValue() + ": " : StringRef()) + "indices into an empty dim")));
 }
 
+void moe::SizeTable::requireWithin(AffineExpr number, AffineExpr low, AffineExpr high, Location loc, StringRef what) {
+  const std::string message = (what + ": expected " + describe(low) + " to " + describe(high - 1) + ", found " + describe(number)).str();
+  // a <= b: the lesser of the two is a.
+  auto requireOrder = [&](AffineExpr a, AffineExpr b) {
+    if (inference.provablyNonNegative(b - a))
+      return;
+    Value least = get(a), most = get(b);
+    OpBuilder builder = entryBuilder();
+    Value lesser = arith::MinSIOp::create(builder, loc, least, most);
+    placed(RequireEqualOp::create(builder, loc, lesser, least, builder.getStringAttr(message)));
+  };
+  requireOrder(low, number);
+  requireOrder(number, high - 1);
+}
+
 /// "input 'position_ids' dim 0 ('batch')"
 static std::string describeInputDim(mlir::func::FuncOp entry, unsigned argument, int64_t dim) {
   auto name = entry.getArgAttrOfType<StringAttr>(argument, "moe.name");
@@ -190,6 +205,37 @@ void moe::SizeTable::requireInputDims() {
   }
 }
 
+namespace {
+/// `one` may be 1 where it differs from `other`; where `either`, `other` may be 1 as well.
+struct BroadcastSizes {
+  AffineExpr one, other;
+  bool either = false;
+};
+} // namespace
+
+/// The two sizes of a condition that inference makes where one of them may be 1 at run time: (a − b)·(a − 1) = 0, or the same of their maximum and
+/// minimum. Nothing where it is no such condition.
+static BroadcastSizes broadcastSizes(moe::OnnxInference &inference, const moe::DimCondition &condition) {
+  auto zero = dyn_cast<AffineConstantExpr>(condition.rhs);
+  if (!zero || zero.getValue() != 0)
+    return {};
+  SmallVector<AffineExpr> symbols, sizes;
+  condition.lhs.walk([&](AffineExpr part) {
+    if (isa<AffineSymbolExpr>(part) && !llvm::is_contained(symbols, part))
+      symbols.push_back(part);
+    if (isa<AffineConstantExpr>(part) && !llvm::is_contained(sizes, part))
+      sizes.push_back(part);
+  });
+  sizes.append(symbols);
+  for (AffineExpr one : symbols)
+    for (AffineExpr other : sizes)
+      if (one != other && inference.provablyEqual((other - one) * (one - 1), condition.lhs)) {
+        const moe::DimSymbol &symbol = inference.symbols()[cast<AffineSymbolExpr>(one).getPosition()];
+        return symbol.kind == moe::SymbolKind::Minimum ? BroadcastSizes{symbol.lhs, symbol.rhs, true} : BroadcastSizes{one, other, false};
+      }
+  return {};
+}
+
 void moe::SizeTable::emitConditions() {
   requireInputDims();
   llvm::DenseSet<std::pair<AffineExpr, AffineExpr>> seen;
@@ -201,7 +247,11 @@ void moe::SizeTable::emitConditions() {
     // The text names symbols as the model does.
     std::string text;
     llvm::raw_string_ostream stream(text);
-    stream << "node '" << nodeName(condition.loc) << "' needs " << describe(condition.lhs) << " = " << describe(condition.rhs);
+    const BroadcastSizes sizes = broadcastSizes(inference, condition);
+    stream << "node '" << nodeName(condition.loc) << "' needs " << describe(sizes.one ? sizes.one : condition.lhs) << " = "
+           << describe(sizes.one ? sizes.other : condition.rhs);
+    if (sizes.one)
+      stream << ", or " << (sizes.either ? "one of them" : describe(sizes.one)) << " 1";
     require(condition.lhs, condition.rhs, condition.loc, text);
   }
 }

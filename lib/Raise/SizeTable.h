@@ -52,6 +52,9 @@ public:
   /// Emits a condition that `size` is not 0 where `count` indices into it are read: no index can be kept inside an empty dim.
   void requireIndexable(mlir::AffineExpr size, mlir::AffineExpr count, mlir::Location loc);
 
+  /// Emits the conditions that low <= number < high, but those that always hold. None of the three depends on data.
+  void requireWithin(mlir::AffineExpr number, mlir::AffineExpr low, mlir::AffineExpr high, mlir::Location loc, llvm::StringRef what);
+
   /// Emits a moe.require_equal for every two input dims that share a name and for every condition of inference that no data decides.
   void emitConditions();
 

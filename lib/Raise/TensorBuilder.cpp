@@ -135,14 +135,58 @@ static TypedAttr splatValue(Value value) {
   return dyn_cast<TypedAttr>(elements.getSplatValue<Attribute>());
 }
 
+/// Reads an element in the body of a generic.
+using ReadPoint = std::function<Value(OpBuilder &, Location)>;
+
+/// The entry argument behind casts, or null.
+static BlockArgument argumentOf(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<tensor::CastOp, UnrealizedConversionCastOp>(op))
+      return {};
+    value = op->getOperand(0);
+  }
+  return cast<BlockArgument>(value);
+}
+
+/// Reads an input of the model some of whose dims may be 1 where the result's are not: there the index stays at 0. Null for all other values.
+static ReadPoint readBroadcast(moe::TensorBuilder &t, const moe::SizedTensor &input, ArrayRef<AffineExpr> dims) {
+  if (!argumentOf(input.value))
+    return nullptr;
+  const size_t lead = dims.size() - input.dims.size();
+  SmallVector<Value> last(input.dims.size());
+  bool any = false;
+  for (auto [i, dim] : llvm::enumerate(input.dims))
+    if (!moe::TensorBuilder::isOne(dim) && !t.equal(dim, dims[lead + i])) {
+      last[i] = t.indexOf(dim - 1);
+      any = true;
+    }
+  if (!any)
+    return nullptr;
+  AffineMap map = t.broadcastMap(input.dims, dims);
+  return [=, value = input.value](OpBuilder &b, Location loc) -> Value {
+    SmallVector<Value> from;
+    for (auto [i, index] : llvm::enumerate(map.getResults())) {
+      auto loop = dyn_cast<AffineDimExpr>(index);
+      Value at = loop ? linalg::IndexOp::create(b, loc, loop.getPosition()).getResult() : arith::ConstantIndexOp::create(b, loc, 0).getResult();
+      from.push_back(last[i] ? arith::MinSIOp::create(b, loc, at, last[i]).getResult() : at);
+    }
+    return tensor::ExtractOp::create(b, loc, value, from);
+  };
+}
+
 moe::SizedTensor moe::TensorBuilder::elementwise(ArrayRef<SizedTensor> inputs, ArrayRef<AffineExpr> dims, Type elementType,
                                                  ScalarBody body) {
+  // Each input is a constant of one value, or read by a body of its own, or an operand.
+  struct Source {
+    TypedAttr constant;
+    ReadPoint reader;
+  };
   SmallVector<SizedTensor> read;
   SmallVector<AffineMap> maps;
-  SmallVector<TypedAttr> constants;
+  SmallVector<Source> sources;
   for (const SizedTensor &input : inputs) {
-    constants.push_back(splatValue(input.value));
-    if (constants.back())
+    sources.push_back({splatValue(input.value), readBroadcast(*this, input, dims)});
+    if (sources.back().constant || sources.back().reader)
       continue;
     read.push_back(input);
     maps.push_back(broadcastMap(input.dims, dims));
@@ -150,8 +194,10 @@ moe::SizedTensor moe::TensorBuilder::elementwise(ArrayRef<SizedTensor> inputs, A
   return generic(read, maps, dims, elementType, [&](OpBuilder &inner, Location innerLoc, ValueRange scalars) {
     SmallVector<Value> all;
     unsigned next = 0;
-    for (TypedAttr constant : constants)
-      all.push_back(constant ? arith::ConstantOp::create(inner, innerLoc, constant).getResult() : scalars[next++]);
+    for (const Source &source : sources)
+      all.push_back(source.constant ? arith::ConstantOp::create(inner, innerLoc, source.constant).getResult()
+                    : source.reader ? source.reader(inner, innerLoc)
+                                    : scalars[next++]);
     return body(inner, innerLoc, all);
   });
 }

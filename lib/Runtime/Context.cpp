@@ -2,7 +2,6 @@
 #include "moe/Runtime/Context.h"
 #include "Memory.h"
 #include "moe/Runtime/Error.h"
-#include "moe/Runtime/Kernel.h"
 #include "moe/Runtime/ThreadPool.h"
 
 #include <inttypes.h>
@@ -104,9 +103,33 @@ void moe_context::writeDescriptors(const moe_tensor *inputs, const moe_tensor *o
 constexpr unsigned defaultControlWord = 0x1f80;
 #endif
 
+static constexpr MoeFault noFault = {-1, 0, 0, 0, 0};
+
+void moe_rt_fault(MoeFault *fault, int64_t number, int64_t position, int64_t value, int64_t low, int64_t high) {
+  const bool isFirst = fault->number < 0 || number < fault->number || (number == fault->number && position < fault->position);
+  if (isFirst)
+    *fault = {number, position, value, low, high};
+}
+
+void moe_context::collect(const MoeFault &found) {
+  while (collecting.test_and_set(std::memory_order_acquire))
+    ; // A thread comes here once in a run, and only one that fails.
+  moe_rt_fault(&fault, found.number, found.position, found.value, found.low, found.high);
+  collecting.clear(std::memory_order_release);
+}
+
+moe_status moe_context::reportFault() const {
+  const char *what = uint64_t(fault.number) < model.info.numFaults ? model.info.faults[fault.number] : "a value";
+  if (fault.low >= fault.high)
+    return fail(MOE_STATUS_BAD_ARGUMENT, "%s: expected none, found %" PRId64 " (element %" PRId64 ")", what, fault.value, fault.position);
+  return fail(MOE_STATUS_BAD_ARGUMENT, "%s: expected %" PRId64 " to %" PRId64 ", found %" PRId64 " (element %" PRId64 ")", what, fault.low,
+              fault.high - 1, fault.value, fault.position);
+}
+
 void moe_context::runThread(void *argument, int64_t thread, int64_t threads, void *barrier) {
   moe_context &context = *static_cast<moe_context *>(argument);
-  const MoeThread place = {thread, threads, barrier, context.model.weights.sections()};
+  MoeFault found = noFault;
+  const MoeThread place = {thread, threads, barrier, context.model.weights.sections(), &found};
 #if defined(__x86_64__)
   const unsigned before = __builtin_ia32_stmxcsr();
   __builtin_ia32_ldmxcsr(defaultControlWord);
@@ -115,6 +138,8 @@ void moe_context::runThread(void *argument, int64_t thread, int64_t threads, voi
 #if defined(__x86_64__)
   __builtin_ia32_ldmxcsr(before);
 #endif
+  if (found.number >= 0)
+    context.collect(found);
 }
 
 moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {
@@ -128,8 +153,9 @@ moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, c
   if (moe_status status = arena.reserve(arenaBytes))
     return status;
   writeDescriptors(inputs, outputs);
+  fault = noFault;
   runTeam(threads, runThread, this);
-  return MOE_STATUS_OK;
+  return fault.number < 0 ? MOE_STATUS_OK : reportFault();
 }
 
 moe_status moe_context::run(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {

@@ -35,7 +35,8 @@ public:
     readTensors(info.inputs, info.numInputs, info.numInputDims);
     readTensors(info.outputs, info.numOutputs, info.numOutputDims);
     readPairs();
-    readChecks();
+    readMessages(info.checks, info.numChecks);
+    readMessages(info.faults, info.numFaults);
     readSections();
     readVersions();
     readLayers();
@@ -220,11 +221,11 @@ private:
     }
   }
 
-  void readChecks() {
-    info.numChecks = count(4 + 1);
-    info.checks = array<const char *>(info.numChecks);
-    for (uint32_t i = 0; i < info.numChecks && ok(); ++i)
-      info.checks[i] = string();
+  void readMessages(const char **&messages, uint32_t &number) {
+    number = count(4 + 1);
+    messages = array<const char *>(number);
+    for (uint32_t i = 0; i < number && ok(); ++i)
+      messages[i] = string();
   }
 
   void readSections() {

@@ -12,8 +12,8 @@ from ._binding import IOBinding, OrtValue
 from ._compile import compile
 from ._errors import Diagnostic, Error
 from ._model import Model, TensorInfo, load
-from ._session import (ExecutionMode, GraphOptimizationLevel, InferenceSession, NodeArg, RunOptions, SessionOptions, get_available_providers,
-                       get_device)
+from ._session import (ExecutionMode, GraphOptimizationLevel, InferenceSession, ModelMetadata, NodeArg, RunOptions, SessionOptions,
+                       get_available_providers, get_device)
 
-__all__ = ["Diagnostic", "Error", "ExecutionMode", "GraphOptimizationLevel", "IOBinding", "InferenceSession", "Model", "NodeArg", "OrtValue", "RunOptions",
-           "SessionOptions", "TensorInfo", "compile", "get_available_providers", "get_device", "load"]
+__all__ = ["Diagnostic", "Error", "ExecutionMode", "GraphOptimizationLevel", "IOBinding", "InferenceSession", "Model", "ModelMetadata", "NodeArg", "OrtValue",
+           "RunOptions", "SessionOptions", "TensorInfo", "compile", "get_available_providers", "get_device", "load"]

@@ -7,14 +7,19 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
+from ._abi import _ML_DTYPES
 from ._arrays import as_array
 from ._errors import Error
 from ._model import Model, TensorInfo
 
-# ONNX Runtime's names of element types where they are not numpy's, and ONNX's numbers of all that a model can take.
-_TYPE_NAMES = {"float32": "float", "float64": "double"}
+# ONNX Runtime's names of element types where they are not numpy's or ml_dtypes', and ONNX's numbers of all that a model can take. ONNX Runtime has
+# no float6; their names follow the others'.
+_TYPE_NAMES = {"float32": "float", "float64": "double", "float8_e4m3fn": "float8e4m3fn", "float8_e4m3fnuz": "float8e4m3fnuz",
+               "float8_e5m2": "float8e5m2", "float8_e5m2fnuz": "float8e5m2fnuz", "float8_e8m0fnu": "float8e8m0", "float4_e2m1fn": "float4e2m1",
+               "float6_e2m3fn": "float6e2m3", "float6_e3m2fn": "float6e3m2"}
 _TYPE_NUMBERS = {"float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11,
-                 "uint32": 12, "uint64": 13, "bfloat16": 16}
+                 "uint32": 12, "uint64": 13, "bfloat16": 16, "float8_e4m3fn": 17, "float8_e4m3fnuz": 18, "float8_e5m2": 19, "float8_e5m2fnuz": 20,
+                 "uint4": 21, "int4": 22, "float4_e2m1fn": 23, "float8_e8m0fnu": 24, "uint2": 25, "int2": 26, "float6_e2m3fn": 27, "float6_e3m2fn": 28}
 
 
 def type_name(dtype: np.dtype) -> str:
@@ -29,10 +34,10 @@ def _dtype(element_type: Any) -> np.dtype:
             element_type = name
     if isinstance(element_type, int):
         raise Error("bad_dtype", f"expected an element type that a model can take, found ONNX's number {element_type}")
-    if element_type == "bfloat16":
+    if isinstance(element_type, str) and element_type in _ML_DTYPES:
         import ml_dtypes
 
-        element_type = ml_dtypes.bfloat16
+        element_type = getattr(ml_dtypes, element_type)
     return np.dtype(element_type)
 
 

@@ -125,7 +125,8 @@ class Model:
         the same strides, as `buffer[:, :, :past]` and `buffer[:, :, :past + new]` do, the cache is updated in place: only what is new is written.
 
         The GIL is not held while the model computes; runs of one model take turns. Raises Error: "bad_argument" for missing or unknown names and
-        shared memory, "bad_dtype", "bad_shape", "no_memory". After an error no output has been written.
+        shared memory, "bad_dtype", "bad_shape", "no_memory". After an error no output has been written, unless the message names a node: then a
+        value (an index, say) was out of the range that the node takes, and arrays in `outputs` hold anything.
         """
         arrays = self._collect(inputs)
         tensors, keep = self._tensors(arrays)

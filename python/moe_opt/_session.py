@@ -14,7 +14,7 @@ import dataclasses
 import enum
 import os
 import warnings
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from ._binding import IOBinding, OrtValue, type_name
 from ._compile import compile
 from ._errors import Error
 from ._model import Model, TensorInfo, load
+from ._worker import Worker
 
 _PROVIDER = "CPUExecutionProvider"
 
@@ -130,6 +131,21 @@ def _node_arg(info: TensorInfo) -> NodeArg:
     return NodeArg(info.name, type_name(info.dtype), [None if dim == "?" else dim for dim in info.dims])
 
 
+@dataclasses.dataclass(frozen=True)
+class ModelMetadata:
+    """What the source model says of itself; "" where it says nothing. See `InferenceSession.get_modelmeta`."""
+
+    producer_name: str = ""
+    graph_name: str = ""
+    domain: str = ""
+    #: Doc strings of the model and of its graph.
+    description: str = ""
+    graph_description: str = ""
+    #: The model's own version (ModelProto.model_version); where it has none, the greatest number, as in ONNX Runtime.
+    version: int = 2**63 - 1
+    custom_metadata_map: Dict[str, str] = dataclasses.field(default_factory=dict)
+
+
 def _check_providers(providers: Sequence[Any], provider_options: Optional[Sequence[Mapping[Any, Any]]]) -> None:
     """Warns of providers that are not here, as ONNX Runtime does; the CPU takes their place."""
     if provider_options is not None and len(provider_options) != len(providers):
@@ -158,6 +174,7 @@ class InferenceSession:
         _check_providers([providers] if isinstance(providers, str) else list(providers or []), provider_options)
         options = sess_options or SessionOptions()
         self._options = options
+        self._worker = Worker()
         if isinstance(path_or_bytes, (str, os.PathLike)) and os.path.isdir(path_or_bytes):
             self._model: Model = load(path_or_bytes, threads=options.intra_op_num_threads)
         else:
@@ -176,6 +193,10 @@ class InferenceSession:
     def get_outputs(self) -> List[NodeArg]:
         """The outputs, in the order of the model."""
         return [_node_arg(info) for info in self._model.outputs]
+
+    def get_modelmeta(self) -> ModelMetadata:
+        """What the source model says of itself, as the artifact keeps it. A model that was no ONNX file says nothing."""
+        return ModelMetadata(**self._model.report["model"])
 
     def get_providers(self) -> List[str]:
         """Where the model runs."""
@@ -204,6 +225,33 @@ class InferenceSession:
             raise Error("bad_argument", f"unknown output {unknown[0]!r}; the model's outputs are {', '.join(known)}")
         results = self._model.run(self._arrays(input_feed))
         return [results[name] for name in output_names or known]
+
+    def run_async(self, output_names: Optional[Sequence[str]], input_feed: Mapping[str, Any],
+                  callback: Callable[[List[np.ndarray], Any, str], None], user_data: Any, run_options: Any = None) -> None:
+        """As `run`, but returns at once and runs the model on a thread of the session's, which then calls `callback(results, user_data, error)`.
+
+        results: the outputs named, or [] where the run failed. user_data: what the caller gave. error: "" or what went wrong. Runs of a session take
+        turns in the order of the calls. The arrays must stay as they are until the callback is called. What the callback raises is told as that of
+        any thread (threading.excepthook). The process does not end before the runs have.
+        Raises Error ("bad_argument") where an input is missing, TypeError as `run` does.
+        """
+        missing = [info.name for info in self._model.inputs if info.name not in input_feed]
+        if missing:
+            raise Error("bad_argument", f"missing input {missing[0]!r}")
+        if isinstance(output_names, str):
+            raise TypeError(f"expected a list of output names or None, found the str {output_names!r}")
+        feed = dict(input_feed)
+
+        def work() -> None:
+            results: List[np.ndarray] = []
+            message = ""
+            try:
+                results = self.run(output_names, feed, run_options)
+            except Exception as error:  # Whatever it is, the caller learns it from the callback alone.
+                message = str(error) or type(error).__name__
+            callback(results, user_data, message)
+
+        self._worker.put(work)
 
     def run_with_ort_values(self, output_names: Optional[Sequence[str]], input_dict_ort_values: Mapping[str, OrtValue],
                             run_options: Any = None) -> List[OrtValue]:

@@ -16,11 +16,13 @@ func.func @weights() -> tensor<8x96x64xf32> {
 // CHECK: moe.onnx "TopK"
 // CHECK: moe.absent : none
 // CHECK: moe.require_equal
-func.func @onnx(%p: tensor<?x8xf32>, %k: tensor<1xi64>, %past: index, %total: index) -> (tensor<?x2xf32>, tensor<?x2xi64>) {
+// CHECK: moe.require_range
+func.func @onnx(%p: tensor<?x8xf32>, %k: tensor<1xi64>, %past: index, %total: index, %ids: tensor<?xi64>, %low: index, %high: index) -> (tensor<?x2xf32>, tensor<?x2xi64>) {
   %v, %i = moe.onnx "TopK"(%p, %k) version 11 {axis = -1 : i64}
       : (tensor<?x8xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
   %n = moe.absent : none
   moe.require_equal %past, %total, "past and total length differ"
+  moe.require_range %ids, %low, %high, "node 'embed' (Gather): an index" : tensor<?xi64>
   return %v, %i : tensor<?x2xf32>, tensor<?x2xi64>
 }
 
@@ -111,6 +113,14 @@ func.func @kernels(%x: tensor<?x64xf32>, %z: tensor<?x8xf32>, %r: tensor<?xi32>,
   %n = moe.num_threads
   moe.barrier
   return %h, %all : tensor<?x96xf32>, tensor<1x?x64xf32>
+}
+
+// What a thread says of a condition that does not hold.
+// CHECK-LABEL: func.func @broken
+// CHECK: moe.fault 3 at
+func.func @broken(%position: index, %value: index, %low: index, %high: index) {
+  moe.fault 3 at %position found %value range %low to %high
+  return
 }
 
 // A step of a layer as loops.

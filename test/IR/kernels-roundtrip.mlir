@@ -47,6 +47,8 @@ func.func @threads() {
   %b = moe.num_threads
   // CHECK: moe.barrier
   moe.barrier
+  // CHECK: moe.fault 3 at %{{[^ ,:)]+}} found %{{[^ ,:)]+}} range %{{[^ ,:)]+}} to %{{[^ ,:)]+}}
+  moe.fault 3 at %a found %a range %a to %a
   return
 }
 

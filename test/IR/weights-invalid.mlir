@@ -270,3 +270,11 @@ func.func @onnx_c2_version(%x: tensor<2xf32>) {
   %a = moe.onnx "Relu"(%x) version 0 {} : (tensor<2xf32>) -> tensor<2xf32>
   return
 }
+
+// -----
+
+func.func @require_range_of_floats(%x: tensor<2xf32>, %n: index) {
+  // expected-error @below {{operand #0 must be ranked tensor of}}
+  moe.require_range %x, %n, %n, "a value" : tensor<2xf32>
+  return
+}

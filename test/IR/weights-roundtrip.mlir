@@ -28,6 +28,15 @@ func.func @references(%T: index) {
   return
 }
 
+// CHECK-LABEL: func.func @conditions(
+func.func @conditions(%ids: tensor<?x2xi32>, %buffer: memref<4xi64>, %n: index) {
+  // CHECK: moe.require_range %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, "an id" : tensor<?x2xi32>
+  moe.require_range %ids, %n, %n, "an id" : tensor<?x2xi32>
+  // CHECK: moe.require_range %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, "a place" number 2 : memref<4xi64>
+  moe.require_range %buffer, %n, %n, "a place" number 2 : memref<4xi64>
+  return
+}
+
 // CHECK-LABEL: func.func @nodes(
 func.func @nodes(%x: tensor<?x64xf32>, %k: tensor<1xi64>) {
   // CHECK: moe.absent : none

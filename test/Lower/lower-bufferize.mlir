@@ -100,3 +100,21 @@ func.func @shared_fill(%x: memref<4x8xf32>, %a: memref<4xf32>, %b: memref<4xf32>
   bufferization.materialize_in_destination %max in restrict writable %b : (tensor<4xf32>, memref<4xf32>) -> ()
   return
 }
+
+// -----
+
+// A condition reads its values where they are, in order: parts of rows are copied for it. What is written later does not reach what it reads.
+// CHECK-LABEL: func.func @condition
+// CHECK-SAME: (%[[IDS:.*]]: memref<4x8xi64>, %[[LOW:.*]]: index, %[[HIGH:.*]]: index)
+// CHECK: moe.require_range %[[IDS]], %[[LOW]], %[[HIGH]], "all" : memref<4x8xi64>
+// CHECK: %[[PART:.*]] = memref.subview %[[IDS]]
+// CHECK: %[[COPY:.*]] = memref.alloc() {{.*}} : memref<4x2xi64>
+// CHECK: linalg.copy ins(%[[PART]] : {{.*}}) outs(%[[COPY]] : memref<4x2xi64>)
+// CHECK: moe.require_range %[[COPY]], %[[LOW]], %[[HIGH]], "part" : memref<4x2xi64>
+func.func @condition(%ids: memref<4x8xi64>, %low: index, %high: index) {
+  %t = bufferization.to_tensor %ids restrict : memref<4x8xi64> to tensor<4x8xi64>
+  moe.require_range %t, %low, %high, "all" : tensor<4x8xi64>
+  %part = tensor.extract_slice %t[0, 0] [4, 2] [1, 1] : tensor<4x8xi64> to tensor<4x2xi64>
+  moe.require_range %part, %low, %high, "part" : tensor<4x2xi64>
+  return
+}

@@ -116,3 +116,37 @@ func.func @moe_entry(%ids: memref<?xi64>, %table: memref<50x?xf32>, %out: memref
   }
   return
 }
+
+// -----
+
+// A condition on data: a thread asks of its share whether any value is out of range, and looks for the first only then.
+// CHECK-LABEL: func.func @moe_entry
+// CHECK-SAME: (%[[IDS:[^:]*]]: memref<?x2xi32>
+// CHECK: %[[ALL:.*]] = memref.collapse_shape %[[IDS]] {{\[}}[0, 1]]
+// CHECK: moe.thread_id
+// CHECK: %[[ANY:.*]] = scf.for %[[I:.*]] = %[[BEGIN:.*]] to %[[END:.*]] step %{{.*}} iter_args(%[[SO_FAR:.*]] = %false{{.*}}) -> (i1)
+// CHECK: memref.load %[[ALL]][%[[I]]]
+// CHECK: arith.cmpi uge
+// CHECK: arith.ori %[[SO_FAR]]
+// CHECK: scf.if %[[ANY]] {
+// CHECK: scf.for %[[P:.*]] = %[[BEGIN]] to %[[END]]
+// CHECK: scf.if
+// CHECK: moe.fault 4 at %[[P]] found %{{.*}} range %[[LOW:.*]] to %[[HIGH:.*]]
+func.func @moe_entry(%ids: memref<?x2xi32>, %low: index, %high: index) attributes {moe.entry} {
+  moe.require_range %ids, %low, %high, "an id" number 4 : memref<?x2xi32>
+  return
+}
+
+// -----
+
+// Few values are thread 0's, also a single one.
+// CHECK-LABEL: func.func @moe_entry
+// CHECK: %[[T:.*]] = moe.thread_id
+// CHECK: %[[FIRST:.*]] = arith.cmpi eq, %[[T]]
+// CHECK: scf.if %[[FIRST]] {
+// CHECK: memref.load %{{.*}}[] : memref<i64>
+// CHECK: moe.fault 0
+func.func @moe_entry(%id: memref<i64>, %low: index, %high: index) attributes {moe.entry} {
+  moe.require_range %id, %low, %high, "an id" number 0 : memref<i64>
+  return
+}

@@ -99,3 +99,55 @@ func.func @moe_entry(%x: memref<?x?xf32>, %out: memref<?xf32>) attributes {moe.e
   linalg.reduce {arith.addf} ins(%x : memref<?x?xf32>) outs(%out : memref<?xf32>) dimensions = [1]
   return
 }
+
+// -----
+
+// A condition on values that threads have just written waits for the barrier that the transposed read needs.
+// CHECK-LABEL: func.func @moe_entry
+// CHECK: linalg.generic
+// CHECK-NOT: moe.require_range
+// CHECK: moe.barrier
+// CHECK-NEXT: moe.require_range
+// CHECK-NEXT: linalg.transpose
+// CHECK-NOT: moe.barrier
+// CHECK: return
+#id = affine_map<(i, j) -> (i, j)>
+func.func @moe_entry(%x: memref<?x?xi64>, %out: memref<?x?xi64>, %n: index, %m: index) attributes {moe.entry} {
+  %a = memref.alloc(%n, %m) : memref<?x?xi64>
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<?x?xi64>) outs(%a : memref<?x?xi64>) {
+  ^bb0(%v: i64, %o: i64):
+    linalg.yield %v : i64
+  }
+  moe.require_range %a, %n, %m, "an id" number 0 : memref<?x?xi64>
+  linalg.transpose ins(%a : memref<?x?xi64>) outs(%out : memref<?x?xi64>) permutation = [1, 0]
+  return
+}
+
+// -----
+
+// Without such a barrier one comes at the end; where the values are overwritten before, one comes there, and another behind the check.
+// CHECK-LABEL: func.func @moe_entry
+// CHECK: linalg.generic
+// CHECK: moe.barrier
+// CHECK-NEXT: moe.require_range {{.*}} "first"
+// CHECK-NEXT: moe.barrier
+// CHECK-NEXT: linalg.generic
+// CHECK: moe.barrier
+// CHECK-NEXT: moe.require_range {{.*}} "second"
+// CHECK-NEXT: return
+#id = affine_map<(i, j) -> (i, j)>
+func.func @moe_entry(%x: memref<?x?xi64>, %n: index, %m: index) attributes {moe.entry} {
+  %a = memref.alloc(%n, %m) : memref<?x?xi64>
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<?x?xi64>) outs(%a : memref<?x?xi64>) {
+  ^bb0(%v: i64, %o: i64):
+    linalg.yield %v : i64
+  }
+  moe.require_range %a, %n, %m, "first" number 0 : memref<?x?xi64>
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<?x?xi64>) outs(%a : memref<?x?xi64>) {
+  ^bb0(%v: i64, %o: i64):
+    %w = arith.addi %v, %v : i64
+    linalg.yield %w : i64
+  }
+  moe.require_range %a, %n, %m, "second" number 1 : memref<?x?xi64>
+  return
+}

@@ -37,3 +37,42 @@ func.func @columns(%x: tensor<?x4xf32>, %z: tensor<?x?xf32>, %w: tensor<?xf32>, 
   %y = moe.combine %rows, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// -----
+
+// Expert numbers from outside must be experts, or -1 for none.
+// CHECK-LABEL: func.func @assigned
+// CHECK-DAG: %[[NONE:.*]] = arith.constant -1 : index
+// CHECK-DAG: %[[EXPERTS:.*]] = arith.constant 8 : index
+// CHECK: moe.require_range %arg0, %[[NONE]], %[[EXPERTS]], "an expert's number" : tensor<?x2xi64>
+// CHECK: moe.assign
+func.func @assigned(%ids: tensor<?x2xi64>) -> tensor<9xi32> {
+  %t, %e, %r, %v = moe.assign %ids : tensor<?x2xi64> -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>
+  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  return %off : tensor<9xi32>
+}
+
+// -----
+
+// So must ids be rows of a table, and what these rows hold experts.
+// CHECK-LABEL: func.func @by_table
+// CHECK: moe.require_range %arg0, %{{.*}}, %{{.*}}, "an id of the table" : tensor<?xi32>
+// CHECK: %[[ROWS:.*]] = linalg.generic
+// CHECK: moe.require_range %[[ROWS]], %{{.*}}, %{{.*}}, "an expert's number in the table" : tensor<?x2xi32>
+// CHECK: moe.select table
+func.func @by_table(%ids: tensor<?xi32>, %table: tensor<50x2xi32>) -> tensor<9xi32> {
+  %t, %e, %r, %v, %kth = moe.select table ids(%ids : tensor<?xi32>) table(%table : tensor<50x2xi32>) {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  return %off : tensor<9xi32>
+}
+
+// -----
+
+// The ids of tokens that do not count may be anything.
+// CHECK-LABEL: func.func @padded
+// CHECK-NOT: moe.require_range
+func.func @padded(%ids: tensor<?xi32>, %table: tensor<50x2xi32>, %valid: tensor<?xi1>) -> tensor<9xi32> {
+  %t, %e, %r, %v, %kth = moe.select table ids(%ids : tensor<?xi32>) table(%table : tensor<50x2xi32>) valid(%valid : tensor<?xi1>) {k = 2 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  return %off : tensor<9xi32>
+}

@@ -62,7 +62,10 @@ func.func @rotary(%x: tensor<?x4x?x16xf32> {moe.name = "x", moe.dims = ["b", "4"
 // GroupQueryAttention: the cache's rows and the block's are attended to as they lie; what stands where follows from seqlens_k. The cache that is
 // given back is gathered from the same rows.
 // CHECK-LABEL: func.func @group_query
-// CHECK: %[[BEFORE:.*]] = linalg.generic {{.*}} ins(%arg3, %{{.*}} : tensor<2xi32>, tensor<1xi32>)
+// CHECK: %[[TOLD:.*]] = linalg.generic {{.*}} ins(%arg3, %{{.*}} : tensor<2xi32>, tensor<1xi32>)
+// CHECK: moe.require_range %arg3, {{.*}} an element of seqlens_k" : tensor<2xi32>
+// CHECK: moe.require_range %[[TOLD]], {{.*}} a number of tokens in the cache" : tensor<2xi64>
+// CHECK: %[[BEFORE:.*]] = linalg.generic {{.*}} ins(%[[TOLD]] : tensor<2xi64>)
 // CHECK: moe.concat axis 2 ins(%arg1,
 // CHECK: linalg.batch_matmul
 // CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[BEFORE]], %[[BEFORE]] : tensor<2x2x?x?xf32>, tensor<2xi64>, tensor<2xi64>)

@@ -75,3 +75,46 @@ func.func @top_k(%x: tensor<?x8xf32> {moe.name = "x", moe.dims = ["t", "8"]})
   %v, %i = moe.onnx "TopK"(%x, %k) version 11 {axis = -1 : i64} : (tensor<?x8xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
   return %v, %i : tensor<?x2xf32>, tensor<?x2xi64>
 }
+
+// -----
+
+// Indices that data decides are checked while the model runs, each with the range of its own dim.
+// CHECK-LABEL: func.func @checked
+// CHECK: moe.require_range %arg1, %{{.*}}, %{{.*}}, "node '{{.*}}' (Gather): an index" : tensor<?xi64>
+// CHECK: moe.require_range %{{.*}}, %{{.*}}, %{{.*}}, "node '{{.*}}' (GatherND): part 0 of an index" : tensor<?xi64>
+// CHECK: moe.require_range %{{.*}}, %{{.*}}, %{{.*}}, "node '{{.*}}' (GatherND): part 1 of an index" : tensor<?xi64>
+func.func @checked(%x: tensor<5x4xf32> {moe.name = "x", moe.dims = ["5", "4"]}, %i: tensor<?xi64> {moe.name = "i", moe.dims = ["n"]},
+                   %j: tensor<?x2xi64> {moe.name = "j", moe.dims = ["m", "2"]})
+    -> (tensor<?x4xf32> {moe.name = "y", moe.dims = ["n", "4"]}, tensor<?xf32> {moe.name = "z", moe.dims = ["m"]}) attributes {moe.entry} {
+  %0 = moe.onnx "Gather"(%x, %i) version 13 {axis = 0 : i64} : (tensor<5x4xf32>, tensor<?xi64>) -> tensor<?x4xf32>
+  %1 = moe.onnx "GatherND"(%x, %j) version 13 {batch_dims = 0 : i64} : (tensor<5x4xf32>, tensor<?x2xi64>) -> tensor<?xf32>
+  return %0, %1 : tensor<?x4xf32>, tensor<?xf32>
+}
+
+// -----
+
+// What cannot be out of range is not checked: a remainder, and the rows of a table of constants.
+// CHECK-LABEL: func.func @proven
+// CHECK-NOT: moe.require_range
+func.func @proven(%i: tensor<4xi64> {moe.name = "i", moe.dims = ["4"]}) -> (tensor<4x4xf32> {moe.name = "y", moe.dims = ["4", "4"]}) attributes {moe.entry} {
+  %five = arith.constant dense<5> : tensor<i64>
+  %t = arith.constant dense<[[0, 1, 2, 3], [3, 2, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1], [2, 2, 2, 2]]> : tensor<5x4xi64>
+  %rest = moe.onnx "Mod"(%i, %five) version 13 {} : (tensor<4xi64>, tensor<i64>) -> tensor<4xi64>
+  %rows = moe.onnx "Gather"(%t, %rest) version 13 {axis = 0 : i64} : (tensor<5x4xi64>, tensor<4xi64>) -> tensor<4x4xi64>
+  %w = arith.constant dense<1.0> : tensor<4x4xf32>
+  %y = moe.onnx "GatherElements"(%w, %rows) version 13 {axis = 1 : i64} : (tensor<4x4xf32>, tensor<4x4xi64>) -> tensor<4x4xf32>
+  return %y : tensor<4x4xf32>
+}
+
+// -----
+
+// A remainder of a divisor greater than the dim.
+// CHECK-LABEL: func.func @not_proven
+// CHECK: moe.require_range
+func.func @not_proven(%x: tensor<4x4xf32> {moe.name = "x", moe.dims = ["4", "4"]}, %i: tensor<4xi64> {moe.name = "i", moe.dims = ["4"]})
+    -> (tensor<4x4xf32> {moe.name = "y", moe.dims = ["4", "4"]}) attributes {moe.entry} {
+  %five = arith.constant dense<5> : tensor<i64>
+  %rest = moe.onnx "Mod"(%i, %five) version 13 {} : (tensor<4xi64>, tensor<i64>) -> tensor<4xi64>
+  %y = moe.onnx "Gather"(%x, %rest) version 13 {axis = 0 : i64} : (tensor<4x4xf32>, tensor<4xi64>) -> tensor<4x4xf32>
+  return %y : tensor<4x4xf32>
+}

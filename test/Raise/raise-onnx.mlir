@@ -117,3 +117,21 @@ func.func @around_a_layer(%x: tensor<?x?x8xf32> {moe.name = "x", moe.dims = ["ba
   %1 = moe.onnx "Add"(%0, %x) version 14 {} : (tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
   return %1 : tensor<?x?x8xf32>
 }
+
+// -----
+
+// Two inputs with different names for a dim: either may be 1 when the model runs, and is then read at 0. The entry checks the sizes.
+// CHECK-LABEL: func.func @broadcast_inputs
+// CHECK: moe.require_equal %{{.*}}, %{{.*}}, "node '{{.*}}' needs a = b, or one of them 1"
+// CHECK: linalg.generic
+// CHECK-SAME: iterator_types = ["parallel", "parallel"]} outs(
+// CHECK: arith.minsi
+// CHECK: tensor.extract %arg0
+// CHECK: arith.minsi
+// CHECK: tensor.extract %arg1
+// CHECK: arith.addf
+func.func @broadcast_inputs(%x: tensor<?x4xf32> {moe.name = "x", moe.dims = ["a", "4"]}, %y: tensor<?x4xf32> {moe.name = "y", moe.dims = ["b", "4"]})
+    -> (tensor<?x4xf32> {moe.name = "z", moe.dims = ["c", "4"]}) attributes {moe.entry} {
+  %0 = moe.onnx "Add"(%x, %y) version 14 {} : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}

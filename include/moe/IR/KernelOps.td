@@ -256,4 +256,23 @@ def Moe_NumThreadsOp : Moe_Op<"num_threads", [Pure]> {
   let builders = [OpBuilder<(ins), "build($_builder, $_state, $_builder.getIndexType());">];
 }
 
+def Moe_FaultOp : Moe_Op<"fault", [MemoryEffects<[MemWrite<Moe_FaultWord>]>]> {
+  let summary = "this thread has found data that breaks a condition";
+  let description = [{
+    Condition `number` of `moe.faults` does not hold: element `position` of its
+    values, in row-major order, is `value`, outside of low <= value < high. A
+    thread keeps the condition of the least number, and of that the first
+    position; the runtime takes the least of all threads after the run.
+
+    Lifespan: created by lower; a call of the runtime after codegen.
+
+    Example:
+    ```mlir
+    moe.fault 3 at %position found %value range %low to %high
+    ```
+  }];
+  let arguments = (ins I64Attr:$number, Index:$position, Index:$value, Index:$low, Index:$high);
+  let assemblyFormat = "$number `at` $position `found` $value `range` $low `to` $high attr-dict";
+}
+
 #endif // MOE_IR_KERNEL_OPS_TD

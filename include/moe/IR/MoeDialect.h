@@ -21,6 +21,15 @@
 #include "moe/IR/MoeDialect.h.inc"
 #include "moe/IR/MoeEnums.h.inc"
 
+namespace moe {
+
+/// What a run found to be wrong with its data, as a side effect: moe.require_range and moe.fault write it, and nothing in the model reads it.
+struct FaultWord : mlir::SideEffects::Resource::Base<FaultWord> {
+  llvm::StringRef getName() final { return "fault word"; }
+};
+
+} // namespace moe
+
 #define GET_ATTRDEF_CLASSES
 #include "moe/IR/MoeAttrs.h.inc"
 

@@ -23,4 +23,7 @@ def Moe_ReifiesSizes : DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterfac
 // A value that is a tensor until bufferization and a memref after it.
 def Moe_TensorOrMemRef : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
 
+// What a run found to be wrong with its data: never read by the model, so nothing is ordered by it.
+def Moe_FaultWord : Resource<"::moe::FaultWord">;
+
 #endif // MOE_IR_OP_BASE_TD

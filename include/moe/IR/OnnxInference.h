@@ -92,6 +92,8 @@ public:
 
   /// Are two sizes provably equal, the conditions taken into account?
   bool provablyEqual(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
+  /// Is the expression never negative, as far as the signs of sizes tell?
+  bool provablyNonNegative(mlir::AffineExpr expression);
   /// The canonical form of an expression, with symbols that a condition determines replaced. Equal sizes have equal forms where we can prove it.
   mlir::AffineExpr normalise(mlir::AffineExpr expression);
   /// Does the expression have a symbol that depends on data, itself or inside a minimum or maximum? A condition may tie such a symbol to the inputs'

@@ -102,7 +102,8 @@ def Moe_SelectOp : Moe_Op<"select", [Pure, AttrSizedOperandSegments, Moe_Reifies
     greatest, the keep best groups stay. balanced_exact: each expert gets T/E
     tokens (the first T mod E experts one more) such that the sum of choices is
     greatest. What the choice of a token that is not `valid` is, does not matter to
-    others; an id that is no row of the table gives nothing valid.
+    others; an id that is no row of the table gives nothing valid (raise makes it an
+    error of the run, unless `valid` is given).
 
     balanced_auction gives experts as many tokens, by the auction of BASE layers
     (Lewis et al. 2021, as fairseq runs it), in f32. In each round an expert that is

@@ -111,4 +111,28 @@ def Moe_RequireEqualOp : Moe_Op<"require_equal"> {
   let assemblyFormat = "$lhs `,` $rhs `,` $message attr-dict";
 }
 
+def Moe_RequireRangeOp : Moe_Op<"require_range", [MemoryEffects<[MemWrite<Moe_FaultWord>]>]> {
+  let summary = "a condition on data, checked while the model runs";
+  let description = [{
+    Every element v of `values` has low <= v < high; `low` and `high` are functions
+    of the input dims. Where one has not, run answers bad_argument and says
+    `message`, which names the node and what the values are, the value found, and
+    the range. Of several conditions that fail in a run, the first in the order of
+    the model is reported, with its first value in row-major order, however many
+    threads there are. The model runs to its end all the same: whoever reads memory
+    at `values` keeps inside by itself, and the outputs then mean nothing.
+
+    Lifespan: created by raise; numbered by moe-lower-checks, on a memref after
+    bufferization, loops with a `moe.fault` after moe-lower-loops.
+
+    Example:
+    ```mlir
+    moe.require_range %ids, %low, %high, "node 'embed' (Gather): an index" : tensor<?xi64>
+    ```
+  }];
+  let arguments = (ins Arg<AnyTypeOf<[RankedTensorOf<[I8, I16, I32, I64]>, StridedMemRefOf<[I8, I16, I32, I64]>]>, "", [MemRead]>:$values,
+    Index:$low, Index:$high, StrAttr:$message, OptionalAttr<I64Attr>:$number);
+  let assemblyFormat = "$values `,` $low `,` $high `,` $message (`number` $number^)? attr-dict `:` type($values)";
+}
+
 #endif // MOE_IR_WEIGHT_OPS_TD

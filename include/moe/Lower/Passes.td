@@ -59,6 +59,18 @@ def LowerShapes : Pass<"moe-lower-shapes", "::mlir::ModuleOp"> {
     "::mlir::tensor::TensorDialect"];
 }
 
+def LowerChecks : Pass<"moe-lower-checks", "::mlir::ModuleOp"> {
+  let summary = "numbers the conditions on data and keeps each once";
+  let description = [{
+    Each `moe.require_range` gets a number, in the order of the model, and
+    `moe.faults` of the module the messages. A condition that an earlier one
+    implies (the same values, a range that is no narrower) is dropped, as is one on a constant
+    that holds; a constant that breaks one is an error. Sizes must be computed
+    and equal ones be one value (moe-lower-shapes, then CSE): conditions are
+    compared by their operands.
+  }];
+}
+
 def LowerEntry : Pass<"moe-lower-entry", "::mlir::ModuleOp"> {
   let summary = "gives the entry its signature on memrefs";
   let description = [{

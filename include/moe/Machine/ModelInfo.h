@@ -15,6 +15,7 @@
 //     list tensor  outputs, in the order of the model's outputs
 //     list pair    kv_pairs
 //     list string  checks: message k belongs to the answer −1−k of moe_shapes
+//     list string  faults: message k belongs to the fault of number k that a thread notes during a run (moe_rt_fault)
 //     list section weight sections, item i with id i (0 bytes if no weight has it); `MoeThread.sections` has one pointer per item
 //     list isa     ISA versions, best first; item n is moe_entries[n]
 //     list layer   MoE layers that were found, in the order of the graph; for reports only
@@ -37,7 +38,7 @@ namespace moe {
 constexpr char modelInfoMagic[8] = {'M', 'O', 'E', 'I', 'N', 'F', 'O', '\0'};
 
 /// A reader refuses any other version.
-constexpr uint32_t modelInfoVersion = 1;
+constexpr uint32_t modelInfoVersion = 2;
 
 /// Bytes before the first list: magic, version, size, weights_bytes, weights_sha256.
 constexpr uint64_t modelInfoHeaderBytes = 8 + 4 + 4 + 8 + 32;

@@ -9,6 +9,8 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -86,17 +88,26 @@ struct IsaDescription {
   std::vector<uint32_t> sections;    ///< Ids of the sections of model.weights that it reads.
 };
 
+/// What the source model says of itself; empty where it says nothing.
+struct SourceDescription {
+  std::string producerName, domain, description, graphName, graphDescription;
+  std::optional<int64_t> version;
+  std::map<std::string, std::string> metadata;
+};
+
 /// All of it.
 struct ModelDescription {
+  SourceDescription source;
   std::vector<TensorDescription> inputs, outputs;
   std::vector<CachePairDescription> cachePairs;
   std::vector<std::string> checks;
+  std::vector<std::string> faults;
   WeightsDescription weights;
   std::vector<IsaDescription> isaVersions; ///< Best first.
   std::vector<MoeLayerInfo> layers;
 };
 
-/// Inputs, outputs, cache pairs and checks of a module as the lower stage leaves it; the rest stays empty. An error is a diagnostic.
+/// Inputs, outputs, cache pairs, checks, faults and source of a module as the lower stage leaves it; the rest stays empty. An error is a diagnostic.
 mlir::FailureOr<ModelDescription> describeModel(mlir::ModuleOp lowered);
 
 /// The ONNX number of an element type; 0 if it has none of OnnxDataType.

@@ -155,8 +155,13 @@ def RaiseCheckRows : Pass<"moe-raise-check-rows", "::mlir::ModuleOp"> {
     router's scores a column per expert, combine the tokens of the routing and
     weights for its assignments. What the types do not prove is a
     `moe.require_equal`, so that a wrong input is bad_shape at run time.
+
+    Expert numbers that no router of ours makes (`moe.assign`, select's mode
+    table) must be experts, or -1 for none, and ids rows of the table: a
+    `moe.require_range`, so that a wrong number is an error of the run. Not where
+    `valid` says that some tokens do not count.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def VerifyRaised : Pass<"moe-verify-raised", "::mlir::ModuleOp"> {

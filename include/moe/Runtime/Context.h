@@ -4,6 +4,7 @@
 #ifndef MOE_RUNTIME_CONTEXT_H
 #define MOE_RUNTIME_CONTEXT_H
 
+#include "moe/Runtime/Kernel.h"
 #include "moe/Runtime/Model.h"
 
 namespace moe::runtime {
@@ -49,9 +50,14 @@ private:
   moe_status runLocked(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs);
   void writeDescriptors(const moe_tensor *inputs, const moe_tensor *outputs);
   static void runThread(void *context, int64_t thread, int64_t threads, void *barrier);
+  /// Keeps the fault of a thread that has one, unless another thread's comes before it.
+  void collect(const MoeFault &found);
+  moe_status reportFault() const;
 
   moe::runtime::Arena arena;
   std::atomic<bool> running{false};
+  std::atomic_flag collecting = ATOMIC_FLAG_INIT; ///< Guards `fault`.
+  MoeFault fault{};                         ///< Of the run.
   int64_t *inDims = nullptr;                ///< Sizes of all inputs, one after the other.
   int64_t *outDims = nullptr;               ///< Sizes of all outputs.
   void **addresses = nullptr;               ///< First elements of inputs, then outputs.

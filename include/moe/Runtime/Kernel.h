@@ -9,16 +9,30 @@
 extern "C" {
 #endif
 
+/// The first condition on data that a thread found broken: element `position` of the values of condition `number` is `value`, outside of
+/// low <= value < high.
+typedef struct MoeFault {
+  int64_t number; ///< Of the message in moe_model_info, -1 while all is well.
+  int64_t position;
+  int64_t value;
+  int64_t low;
+  int64_t high;
+} MoeFault;
+
 /// What one thread knows while it runs a model. Field order is the contract with lib/Codegen/CPU.
 typedef struct MoeThread {
   int64_t thread;              ///< This thread, 0 to threads - 1.
   int64_t threads;             ///< Threads that run the model together.
   void *barrier;               ///< For moe_rt_barrier.
   const void *const *sections; ///< Base address of each section of model.weights, null if not mapped.
+  MoeFault *fault;             ///< This thread's own, for moe_rt_fault.
 } MoeThread;
 
 /// All threads of the run meet; memory written before is visible after.
 void moe_rt_barrier(void *barrier);
+
+/// Notes a broken condition in `fault`, if what is there is not of a lesser number, or of a lesser position.
+void moe_rt_fault(MoeFault *fault, int64_t number, int64_t position, int64_t value, int64_t low, int64_t high);
 
 #ifdef __cplusplus
 }

@@ -50,10 +50,11 @@ public:
   moe_tensor_info *inputs = nullptr; ///< Pairs included.
   moe_tensor_info *outputs = nullptr;
   const char **checks = nullptr; ///< Messages of moe_shapes.
+  const char **faults = nullptr; ///< Messages of moe_rt_fault.
   SectionInfo *sections = nullptr;
   VersionInfo *versions = nullptr; ///< Best first.
   LayerInfo *layers = nullptr;
-  uint32_t numInputs = 0, numOutputs = 0, numChecks = 0, numSections = 0, numVersions = 0, numLayers = 0;
+  uint32_t numInputs = 0, numOutputs = 0, numChecks = 0, numFaults = 0, numSections = 0, numVersions = 0, numLayers = 0;
   uint32_t numInputDims = 0, numOutputDims = 0; ///< Sums of the ranks.
 
 private:

@@ -169,7 +169,10 @@ MOE_API int32_t moe_context_threads(const moe_context *context);
  * Tensors are contiguous row-major. The two of a KV pair (moe_tensor_info.pair) may have other non-negative strides as long as the last dim is
  * dense; elements of an output must not share memory. If both point to the same address with the same strides, the cache is updated in
  * place and only the new entries are written. Any other overlap of an output with an input or an output is an error.
- * After a failure other than MOE_STATUS_INTERNAL and MOE_STATUS_COMM no output has been written. */
+ *
+ * Values that the model cannot take (an index out of its range) are found while it runs: MOE_STATUS_BAD_ARGUMENT, and moe_last_error names the
+ * node, the value and the range. Outputs then hold anything; of a KV pair updated in place, so do the new entries only. After other
+ * failures than that, MOE_STATUS_INTERNAL and MOE_STATUS_COMM no output has been written. */
 MOE_API moe_status moe_context_run(moe_context *context, const moe_tensor *inputs, int32_t num_inputs, const moe_tensor *outputs,
                                    int32_t num_outputs);
 

@@ -6,8 +6,9 @@
 
 namespace moe {
 
-/// The one function of the runtime that generated code calls (moe/Runtime/Kernel.h).
+/// The functions of the runtime that generated code calls (moe/Runtime/Kernel.h).
 constexpr llvm::StringLiteral barrierFunction = "moe_rt_barrier";
+constexpr llvm::StringLiteral faultFunction = "moe_rt_fault";
 
 /// The shape function of the C ABI.
 constexpr llvm::StringLiteral shapesFunction = "moe_shapes";

@@ -20,9 +20,9 @@ namespace {
 constexpr int64_t weightAlignment = 64;
 
 /// Fields of MoeThread; each has 8 bytes.
-enum ThreadField : int32_t { Thread = 0, Threads = 1, Barrier = 2, Sections = 3 };
+enum ThreadField : int32_t { Thread = 0, Threads = 1, Barrier = 2, Sections = 3, Fault = 4 };
 
-bool needsThread(Operation *op) { return isa<ThreadIdOp, NumThreadsOp, BarrierOp, WeightRefOp>(op); }
+bool needsThread(Operation *op) { return isa<ThreadIdOp, NumThreadsOp, BarrierOp, FaultOp, WeightRefOp>(op); }
 
 Value loadInvariant(OpBuilder &builder, Location loc, Type type, Value address, int32_t slot) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
@@ -116,7 +116,14 @@ private:
     if (isa<BarrierOp>(op)) {
       Type pointer = LLVM::LLVMPointerType::get(&getContext());
       Value barrier = loadInvariant(builder, loc, pointer, thread, Barrier);
-      LLVM::CallOp::create(builder, loc, declareBarrier(), barrier);
+      LLVM::CallOp::create(builder, loc, declare(barrierFunction, barrier.getType()), barrier);
+    } else if (auto fault = dyn_cast<FaultOp>(op)) {
+      Type number = builder.getI64Type(), pointer = LLVM::LLVMPointerType::get(&getContext());
+      SmallVector<Value> operands = {loadInvariant(builder, loc, pointer, thread, Fault),
+                                     LLVM::ConstantOp::create(builder, loc, number, fault.getNumberAttr())};
+      for (Value operand : fault.getOperands())
+        operands.push_back(arith::IndexCastOp::create(builder, loc, number, operand));
+      LLVM::CallOp::create(builder, loc, declare(faultFunction, llvm::to_vector(ValueRange(operands).getTypes())), operands);
     } else {
       Value number = loadInvariant(builder, loc, builder.getI64Type(), thread, isa<ThreadIdOp>(op) ? Thread : Threads);
       op->replaceAllUsesWith(arith::IndexCastOp::create(builder, loc, builder.getIndexType(), number));
@@ -156,12 +163,13 @@ private:
     return success();
   }
 
-  LLVM::LLVMFuncOp declareBarrier() {
-    if (auto declared = getOperation().lookupSymbol<LLVM::LLVMFuncOp>(barrierFunction))
+  /// A function of the runtime that returns nothing.
+  LLVM::LLVMFuncOp declare(StringRef name, ArrayRef<Type> arguments) {
+    if (auto declared = getOperation().lookupSymbol<LLVM::LLVMFuncOp>(name))
       return declared;
     OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
-    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(&getContext()), {LLVM::LLVMPointerType::get(&getContext())});
-    auto function = LLVM::LLVMFuncOp::create(builder, getOperation().getLoc(), barrierFunction, type);
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(&getContext()), arguments);
+    auto function = LLVM::LLVMFuncOp::create(builder, getOperation().getLoc(), name, type);
     // Defined in the same model.so: no PLT.
     function.setVisibility_(LLVM::Visibility::Hidden);
     return function;

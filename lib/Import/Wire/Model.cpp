@@ -211,6 +211,7 @@ static bool readGraph(MessageReader &reader, Graph &graph) {
     switch (field.number) {
     case F::Node: ok = readElement(reader, field, "node", graph.nodes, readNode); break;
     case F::Name: ok = reader.read(field, "name", graph.name); break;
+    case F::DocString: ok = reader.read(field, "doc_string", graph.docString); break;
     case F::Initializer: ok = readElement(reader, field, "initializer", graph.initializers, readTensorProto); break;
     case F::Input: ok = readElement(reader, field, "input", graph.inputs, readValueInfo); break;
     case F::Output: ok = readElement(reader, field, "output", graph.outputs, readValueInfo); break;
@@ -271,6 +272,15 @@ static bool readModel(MessageReader &reader, Model &model) {
     }
     case F::ProducerName: ok = reader.read(field, "producer_name", model.producerName); break;
     case F::ProducerVersion: ok = reader.read(field, "producer_version", model.producerVersion); break;
+    case F::Domain: ok = reader.read(field, "domain", model.domain); break;
+    case F::ModelVersion: {
+      int64_t version = 0;
+      ok = reader.read(field, "model_version", version);
+      model.modelVersion = version;
+      break;
+    }
+    case F::DocString: ok = reader.read(field, "doc_string", model.docString); break;
+    case F::MetadataProps: ok = readElement(reader, field, "metadata_props", model.metadata, readStringPair); break;
     case F::OpsetImport: ok = readElement(reader, field, "opset_import", model.opsets, readOpset); break;
     case F::Functions: ok = readElement(reader, field, "functions", model.functions, readFunction); break;
     case F::Graph: {

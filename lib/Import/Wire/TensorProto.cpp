@@ -29,7 +29,7 @@ std::string dataTypeName(DataType type) {
   return "data type " + std::to_string(static_cast<int32_t>(type));
 }
 
-static bool readExternalEntry(MessageReader &reader, std::pair<std::string_view, std::string_view> &entry) {
+bool readStringPair(MessageReader &reader, std::pair<std::string_view, std::string_view> &entry) {
   Field field;
   while (reader.next(field)) {
     if (field.number == StringStringEntryProtoField::Key && !reader.read(field, "key", entry.first))
@@ -78,7 +78,7 @@ static bool readTensorField(MessageReader &reader, const Field &field, TensorPro
   case F::ExternalData: {
     MessageReader inner(reader, field, "external_data", static_cast<int64_t>(tensor.externalData.size()));
     tensor.externalData.emplace_back();
-    return readExternalEntry(inner, tensor.externalData.back());
+    return readStringPair(inner, tensor.externalData.back());
   }
   case F::DataLocation:
     if (!reader.read(field, "data_location", number))

@@ -13,7 +13,7 @@ func.func @entry() attributes {moe.entry} {
 
 // -----
 
-// The number of threads is field 1, the barrier 2, the sections 3; a callee gets the pointer from its caller, and only where it needs it.
+// The number of threads is field 1, the barrier 2, the sections 3, the fault 4; a callee gets the pointer from its caller, and only where it needs it.
 // CHECK-NOT: moe.weight @
 // CHECK-LABEL: func.func private @pure(%{{.*}}: index) -> index
 // CHECK-LABEL: func.func private @leaf
@@ -37,7 +37,12 @@ func.func @entry() attributes {moe.entry} {
 // CHECK: llvm.getelementptr inbounds %[[ET]][2]
 // CHECK: %[[BARRIER:.*]] = llvm.load
 // CHECK: llvm.call @moe_rt_barrier(%[[BARRIER]])
+// CHECK: llvm.getelementptr inbounds %[[ET]][4]
+// CHECK: %[[FAULT:.*]] = llvm.load
+// CHECK: %[[NUMBER:.*]] = llvm.mlir.constant(3 : i64)
+// CHECK: llvm.call @moe_rt_fault(%[[FAULT]], %[[NUMBER]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) : (!llvm.ptr, i64, i64, i64, i64, i64) -> ()
 // CHECK: llvm.func hidden @moe_rt_barrier(!llvm.ptr)
+// CHECK: llvm.func hidden @moe_rt_fault(!llvm.ptr, i64, i64, i64, i64, i64)
 moe.weight @w : tensor<4x8xf32> source(#moe.file<"m.onnx", offset = 0, length = 128>) section 2 at 128
 func.func private @pure(%n: index) -> index {
   return %n : index
@@ -55,5 +60,6 @@ func.func @entry(%x: memref<4xf32>) attributes {moe.entry} {
   %n = moe.num_threads
   func.call @middle(%n) : (index) -> ()
   moe.barrier
+  moe.fault 3 at %n found %n range %n to %n
   return
 }

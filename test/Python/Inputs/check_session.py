@@ -6,9 +6,12 @@ is what moe-opt must compute.
 
 import pathlib
 import sys
+import tempfile
+import threading
 import unittest
 import warnings
 
+import ml_dtypes
 import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper
@@ -91,6 +94,55 @@ class SmallModel(unittest.TestCase):
             return [value.numpy()]
         self.assert_same(run)
 
+    def test_run_async(self):
+        """Results, or nothing and a text, with the caller's data, on another thread; a name or size that is wrong is told there, a missing input here."""
+        def answer(package, session, names, feed):
+            done, told = threading.Event(), []
+
+            def callback(results, user_data, error):
+                told.append((results, user_data, bool(error), threading.current_thread() is not threading.main_thread()))
+                done.set()
+            if package is onnxruntime:
+                options = onnxruntime.SessionOptions()
+                options.intra_op_num_threads = 2
+                session = onnxruntime.InferenceSession(small_model(), options)
+            self.assertIsNone(session.run_async(names, feed, callback, "data"))
+            self.assertTrue(done.wait(60))
+            self.assertEqual(len(told), 1)
+            self.assertEqual(told[0][1:2] + told[0][3:], ("data", True))
+            return told[0]
+
+        for names in (["z", "m"], None):
+            expected, found = self.on_both(lambda package, session: answer(package, session, names, {"x": X, "y": Y}))
+            self.assertEqual((len(found[0]), found[2]), (len(expected[0]), False))
+            for one, other in zip(expected[0], found[0]):
+                np.testing.assert_array_equal(other, one)
+        for names, feed in ((["q"], {"x": X, "y": Y}), (["z"], {"x": X[:, :2], "y": Y}), (["z"], {"x": X.astype(np.float64), "y": Y})):
+            for results, _, failed, _ in self.on_both(lambda package, session: answer(package, session, names, feed)):
+                self.assertEqual((len(results), failed), (0, True))
+        self.assert_both_refuse(lambda package, session: session.run_async(["z"], {"x": X}, print, None), "bad_argument")
+
+    def test_run_async_in_order(self):
+        """Many calls at once: each is answered, in their order, also behind a callback that raises."""
+        session, answers, done = self.sessions[1], [], threading.Event()
+
+        def callback(results, user_data, error):
+            answers.append((user_data, results[0][0, 0], error))
+            if len(answers) == 50:
+                done.set()
+            if user_data == 20:
+                raise ValueError("of the callback")
+        told = []
+        before, threading.excepthook = threading.excepthook, lambda arguments: told.append(str(arguments.exc_value))
+        try:
+            for i in range(50):
+                session.run_async(["z"], {"x": X + i, "y": Y}, callback, i)
+            self.assertTrue(done.wait(60))
+        finally:
+            threading.excepthook = before
+        self.assertEqual(answers, [(i, 1 + i, "") for i in range(50)])
+        self.assertEqual(told, ["of the callback"])
+
     def test_binding(self):
         def run(package, session):
             binding = session.io_binding()
@@ -170,6 +222,82 @@ class SmallModel(unittest.TestCase):
             self.assertEqual(session.get_session_options().intra_op_num_threads, 1)
             shapes.append(session.get_inputs()[0].shape)
         self.assertEqual(shapes[1], shapes[0])
+
+
+class Sources(unittest.TestCase):
+    NAMES = ("producer_name", "graph_name", "domain", "description", "graph_description", "version", "custom_metadata_map")
+
+    @staticmethod
+    def described():
+        graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "the graph", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])],
+                                  [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])], doc_string="of the graph\n\u00e9")
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10, producer_name="a \"producer\"", domain="org.example",
+                                  model_version=7, doc_string="of the model")
+        helper.set_model_props(model, {"license": "none", "": "empty key", "b": ""})
+        return model.SerializeToString()
+
+    def test_modelmeta(self):
+        for model in (self.described(), small_model()):
+            expected, found = [[getattr(package.InferenceSession(model).get_modelmeta(), name) for name in self.NAMES] for package in BOTH]
+            self.assertEqual(found, expected)
+
+    def test_modelmeta_of_an_artifact(self):
+        with tempfile.TemporaryDirectory() as folder:
+            moe_opt.compile(self.described()).save(folder + "/copy")
+            found = moe_opt.InferenceSession(folder + "/copy").get_modelmeta()
+            self.assertEqual((found.version, found.custom_metadata_map["license"]), (7, "none"))
+            session = moe_opt.InferenceSession(folder + "/copy")
+        self.assertEqual(session.get_outputs()[0].name, "y")
+
+    def test_names_of_types(self):
+        """All that both packages take as inputs, by way of a Cast to float."""
+        checked = 0
+        for name in ("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16", "BOOL", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64", "INT4", "UINT4",
+                     "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ", "FLOAT4E2M1", "FLOAT8E8M0", "INT2", "UINT2"):
+            graph = helper.make_graph([helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)], "g",
+                                      [helper.make_tensor_value_info("x", getattr(TensorProto, name), ["n"])],
+                                      [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])])
+            opset = {"FLOAT4E2M1": 23, "FLOAT8E8M0": 24, "INT2": 25, "UINT2": 25}.get(name, 21)
+            model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=13 if opset == 25 else 11).SerializeToString()
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 4
+            try:
+                expected = onnxruntime.InferenceSession(model, options).get_inputs()[0].type
+            except Exception as error:
+                print(f"onnxruntime does not take {name}: {str(error)[:100]}")
+                continue
+            self.assertEqual(moe_opt.InferenceSession(model).get_inputs()[0].type, expected)
+            checked += 1
+        self.assertGreaterEqual(checked, 15)
+
+    def test_numbers_of_types(self):
+        """An OrtValue's element type is ONNX's number, and makes one."""
+        for name, number in (("float8_e4m3fn", TensorProto.FLOAT8E4M3FN), ("float8_e5m2fnuz", TensorProto.FLOAT8E5M2FNUZ), ("int4", TensorProto.INT4),
+                             ("uint2", TensorProto.UINT2), ("float4_e2m1fn", TensorProto.FLOAT4E2M1), ("bfloat16", TensorProto.BFLOAT16)):
+            value = moe_opt.OrtValue.ortvalue_from_shape_and_type([3], int(number))
+            self.assertEqual((value.numpy().dtype, value.element_type()), (np.dtype(getattr(ml_dtypes, name)), number))
+        with self.assertRaises(moe_opt.Error) as caught:
+            moe_opt.OrtValue.ortvalue_from_shape_and_type([3], int(TensorProto.COMPLEX64))
+        self.assertEqual(caught.exception.status, "bad_dtype")
+
+
+class Faults(unittest.TestCase):
+    def test_index_out_of_range(self):
+        """Refused by both; the message says what and where, and the session lives on."""
+        nodes = [helper.make_node("Gather", ["x", "i"], ["y"], name="pick")]
+        graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"]), helper.make_tensor_value_info("i", TensorProto.INT64, ["m"])],
+                                  [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["m"])])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
+        x = np.float32([5, 6, 7])
+        for package in BOTH:
+            session = package.InferenceSession(model)
+            with self.assertRaises(Exception) as caught:
+                session.run(None, {"x": x, "i": np.int64([0, 3, 1])})
+            if package is moe_opt:
+                self.assertIsInstance(caught.exception, moe_opt.Error)
+                self.assertEqual(caught.exception.status, "bad_argument")
+                self.assertIn("node 'pick' (Gather): an index: expected -3 to 2, found 3 (element 1)", str(caught.exception))
+            np.testing.assert_array_equal(session.run(None, {"x": x, "i": np.int64([0, -3, 2])})[0], [5, 5, 7])
 
 
 class TinyMoe(unittest.TestCase):

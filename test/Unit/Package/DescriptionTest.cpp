@@ -14,7 +14,7 @@ namespace {
 using DescriptionTest = ModuleTest;
 
 const char *cacheModule = R"(
-  module attributes {moe.checks = ["expected seq to be even"]} {
+  module attributes {moe.checks = ["expected seq to be even"], moe.faults = ["an id", "a position"]} {
     func.func @entry(%x: memref<?x?xf32> {moe.name = "x", moe.dims = ["batch", "seq"], moe.input = 0 : i64},
         %past: memref<?x2x?x4xf32, strided<[?, ?, ?, 1]>> {moe.name = "past", moe.dims = ["batch", "2", "past", "4"], moe.input = 1 : i64,
           moe.past_of = 1 : i64},
@@ -155,12 +155,20 @@ TEST_F(DescriptionTest, Manifest) {
   layer.gated = true;
   layer.topK = 2;
   model->layers = {layer};
+  model->source.producerName = "someone";
+  model->source.version = 3;
+  model->source.metadata = {{"license", "none"}};
   ArtifactOptions options;
   options.compilerOptions = {{"cpu-features", "avx2"}};
   auto parsed = llvm::json::parse(manifestText(*model, options));
   ASSERT_TRUE(static_cast<bool>(parsed)) << llvm::toString(parsed.takeError());
   const llvm::json::Object &manifest = *parsed->getAsObject();
   EXPECT_EQ(manifest.getInteger("format_version"), 1);
+  const llvm::json::Object &source = *manifest.getObject("model");
+  EXPECT_EQ(source.getString("producer_name"), "someone");
+  EXPECT_EQ(source.getString("description"), "");
+  EXPECT_EQ(source.getInteger("version"), 3);
+  EXPECT_EQ(source.getObject("custom_metadata_map")->getString("license"), "none");
   EXPECT_EQ(manifest.getObject("compiler")->getObject("options")->getString("cpu-features"), "avx2");
   const llvm::json::Object &past = *(*manifest.getArray("inputs"))[1].getAsObject();
   EXPECT_EQ(past.getString("name"), "past");

@@ -18,7 +18,7 @@ struct BlobTensor {
 struct BlobModel {
   std::vector<BlobTensor> inputs, outputs;
   std::vector<std::vector<uint32_t>> pairs;
-  std::vector<std::string> checks;
+  std::vector<std::string> checks, faults;
   struct Section {
     uint32_t id;
     uint64_t offset, bytes;
@@ -68,9 +68,11 @@ struct BlobModel {
     for (const auto &pair : pairs)
       for (uint32_t value : pair)
         u32(value);
-    u32(checks.size());
-    for (const std::string &check : checks)
-      text(check);
+    for (const std::vector<std::string> *messages : {&checks, &faults}) {
+      u32(messages->size());
+      for (const std::string &message : *messages)
+        text(message);
+    }
     u32(sections.size());
     for (const Section &section : sections) {
       u32(section.id);
@@ -108,6 +110,7 @@ inline BlobModel cacheModel() {
                    {"present", moe::OnnxFloat, {{-1, "batch"}, {2, ""}, {-1, "total"}, {4, ""}}}};
   model.pairs = {{1, 1, 2}};
   model.checks = {"expected seq to be even"};
+  model.faults = {"an id", "a position"};
   return model;
 }
 

@@ -52,6 +52,8 @@ TEST(ModelInfo, ReadsEverything) {
   EXPECT_EQ(info.numOutputDims, 6u);
   ASSERT_EQ(info.numChecks, 1u);
   EXPECT_STREQ(info.checks[0], "expected seq to be even");
+  ASSERT_EQ(info.numFaults, 2u);
+  EXPECT_STREQ(info.faults[1], "a position");
   ASSERT_EQ(info.numSections, 2u);
   EXPECT_EQ(info.sections[1].offset, 4096u);
   ASSERT_EQ(info.numVersions, 2u);

@@ -41,6 +41,8 @@ int64_t shapes(const int64_t *in, int64_t *out) {
 
 /// What the first thread of a run does besides.
 std::function<void()> duringRun;
+/// What each thread finds wrong.
+std::function<void(const MoeThread *)> faults;
 
 /// y = 2 x by way of the arena; present = past then x[.., s] in every head and lane. Past is copied only where the buffers differ.
 void entry(void **descriptors, const MoeThread *self) {
@@ -49,6 +51,8 @@ void entry(void **descriptors, const MoeThread *self) {
   float *arena = View{static_cast<int64_t *>(descriptors[4]), 1}.data();
   if (self->thread == 0 && duringRun)
     duringRun();
+  if (faults)
+    faults(self);
   const int64_t count = x.size(0) * x.size(1), old = past.size(2), total = present.size(2);
   for (int64_t i = self->thread; i < count; i += self->threads)
     arena[i] = x.data()[i];
@@ -230,6 +234,27 @@ TEST_F(ModelTest, ReportsWhatShapesAnswers) {
   Tensor wide({2, 8}), out({2, 8}), cache({2, 2, 11, 4});
   x.view = wide.view, y.view = out.view, present.view = cache.view;
   EXPECT_EQ(run(), MOE_STATUS_OK) << "a context must survive every failure: " << lastError();
+}
+
+TEST_F(ModelTest, ReportsTheFirstFault) {
+  auto expectFault = [this](const char *text, std::function<void(const MoeThread *)> found) {
+    faults = std::move(found);
+    for (int round = 0; round < 20; ++round)
+      expectFailure(MOE_STATUS_BAD_ARGUMENT, text);
+    faults = nullptr;
+    EXPECT_EQ(run(), MOE_STATUS_OK) << "a context must survive a fault: " << lastError();
+  };
+  expectFault("a position: expected -4 to 3, found 9 (element 2)", [](const MoeThread *self) {
+    if (self->thread == 1)
+      moe_rt_fault(self->fault, 1, 2, 9, -4, 4);
+  });
+  // The least number, of that the least position: whichever thread finds it, and in whatever order.
+  expectFault("an id: expected 0 to 6, found 7 (element 10)", [](const MoeThread *self) {
+    moe_rt_fault(self->fault, 1, 0, 8, 0, 7);
+    moe_rt_fault(self->fault, 0, 12 - self->thread, 9 - self->thread, 0, 7);
+    moe_rt_fault(self->fault, 0, 20, 99, 0, 7);
+  });
+  expectFault("a value: expected none, found 0 (element 0)", [](const MoeThread *self) { moe_rt_fault(self->fault, 77, 0, 0, 0, 0); });
 }
 
 TEST_F(ModelTest, EveryThreadRoundsToNearest) {

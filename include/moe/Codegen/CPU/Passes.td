@@ -30,11 +30,11 @@ def CpuEmitKernels : Pass<"moe-cpu-emit-kernels", "::mlir::ModuleOp"> {
 def CpuThreadArgument : Pass<"moe-cpu-thread-argument", "::mlir::ModuleOp"> {
   let summary = "gives functions their MoeThread pointer and reads thread numbers and weights from it";
   let description = [{
-    A function that uses `moe.thread_id`, `moe.num_threads`, `moe.barrier` or
-    `moe.weight_ref`, or calls one that does, gets a trailing `!llvm.ptr`: the
-    `MoeThread` of moe/Runtime/Kernel.h. The ops become loads from it, the
-    barrier a call of `moe_rt_barrier`, a weight the address of its section
-    plus its offset. The `moe.weight` symbols go.
+    A function that uses `moe.thread_id`, `moe.num_threads`, `moe.barrier`,
+    `moe.fault` or `moe.weight_ref`, or calls one that does, gets a trailing
+    `!llvm.ptr`: the `MoeThread` of moe/Runtime/Kernel.h. The ops become loads
+    from it, the barrier a call of `moe_rt_barrier`, the fault one of
+    `moe_rt_fault`, a weight the address of its section plus its offset. The `moe.weight` symbols go.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
 }

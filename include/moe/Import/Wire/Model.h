@@ -55,7 +55,7 @@ struct Node {
 };
 
 struct Graph {
-  std::string_view name;
+  std::string_view name, docString;
   std::vector<Node> nodes;
   std::vector<TensorProto> initializers;
   std::vector<ValueInfo> inputs, outputs;
@@ -78,7 +78,9 @@ struct Function {
 
 struct Model {
   std::optional<int64_t> irVersion;
-  std::string_view producerName, producerVersion;
+  std::optional<int64_t> modelVersion;
+  std::string_view producerName, producerVersion, domain, docString;
+  std::vector<std::pair<std::string_view, std::string_view>> metadata; ///< Keys and values.
   std::vector<OpsetImport> opsets;
   std::vector<Function> functions;
   bool hasGraph = false;

@@ -57,6 +57,9 @@ struct TensorData {
 /// Parses the fields of a TensorProto message; `tensor` may hold an earlier occurrence, which is merged with.
 bool readTensorProto(MessageReader &reader, TensorProto &tensor);
 
+/// Parses a StringStringEntryProto: key and value.
+bool readStringPair(MessageReader &reader, std::pair<std::string_view, std::string_view> &entry);
+
 /// Number of elements; nothing where a dim is negative or the product does not fit.
 std::optional<int64_t> elementCount(const std::vector<int64_t> &dims);
 /// Bytes of `count` elements, the last byte padded; nothing where that does not fit or the type has no width.
