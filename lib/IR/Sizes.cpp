@@ -49,6 +49,15 @@ Value slotsPerExpert(OpBuilder &b, Location loc, CapacityAttr rule, Value tokens
   return multiple == 1 ? slots : multiply(divUp(slots, index(multiple)), index(multiple));
 }
 
+TokenGroups groupsOfTokens(OpBuilder &b, Location loc, Value tokens, std::optional<uint64_t> groupSize, Value groupsOf) {
+  auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(b, loc, value).getResult(); };
+  // Tokens are numbered in 32 bits: groups of more are one.
+  const int64_t most = std::numeric_limits<int32_t>::max();
+  const Value size = groupSize ? index(std::min<int64_t>(*groupSize, most))
+                               : b.createOrFold<arith::MinSIOp>(loc, b.createOrFold<arith::MaxSIOp>(loc, groupsOf, index(1)), index(most));
+  return {size, b.createOrFold<arith::CeilDivUIOp>(loc, tokens, size), b.createOrFold<arith::MinSIOp>(loc, tokens, size)};
+}
+
 namespace {
 
 /// Writes sizes before an op.
@@ -112,12 +121,10 @@ OpFoldResult rowsOfSlots(SizeWriter &w, Value slot) {
   if (!list.tokens || (!list.choices && (rule.getBase() == CapacityBase::Assignments || rule.getTimesK())))
     return {};
   const Value choices = list.choices ? list.choices : w.valueOf(w.constant(1)), experts = w.valueOf(w.constant(op.getExperts()));
-  if (!op.getGroupSize())
+  if (!op.isGrouped())
     return slotsPerExpert(w.b, w.loc, rule, list.tokens, choices, experts);
-  const Value groupSize = w.valueOf(w.constant(*op.getGroupSize()));
-  const Value inGroup = w.b.createOrFold<arith::MinSIOp>(w.loc, list.tokens, groupSize);
-  return w.multiply(w.b.createOrFold<arith::CeilDivUIOp>(w.loc, list.tokens, groupSize),
-                    slotsPerExpert(w.b, w.loc, rule, inGroup, choices, experts));
+  const TokenGroups groups = groupsOfTokens(w.b, w.loc, list.tokens, op.getGroupSize(), op.getGroupsOf());
+  return w.multiply(groups.count, slotsPerExpert(w.b, w.loc, rule, groups.tokens, choices, experts));
 }
 
 } // namespace
@@ -144,8 +151,11 @@ LogicalResult SelectOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShape
   const OpFoldResult tokens = w.sizeOf(getMode() == SelectMode::Table ? Value(getIds()) : Value(getChoice()), 0);
   OpFoldResult length;
   if (getSide() == SelectSide::Expert) {
-    const Value experts = w.size(getChoice(), 1), choices = w.valueOf(w.constant(getK()));
-    length = w.multiply(experts, slotsPerExpert(builder, getLoc(), *getCapacity(), w.valueOf(tokens), choices, experts));
+    const Value experts = w.size(getChoice(), 1), choices = w.valueOf(w.constant(getK())), all = w.valueOf(tokens);
+    const TokenGroups groups = isGrouped() ? groupsOfTokens(builder, getLoc(), all, getGroupSize(), getGroupsOf()) : TokenGroups{{}, {}, all};
+    length = w.multiply(experts, slotsPerExpert(builder, getLoc(), *getCapacity(), groups.tokens, choices, experts));
+    if (groups.count)
+      length = w.multiply(groups.count, length);
   } else {
     length = w.multiply(tokens, choicesOf(w, *this));
   }
@@ -224,10 +234,8 @@ LogicalResult CombineOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShap
 LogicalResult StatsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
   SizeWriter w{builder, getLoc()};
   SmallVector<OpFoldResult> sizes = {w.sizeOf(getScores(), 1)};
-  if (getGroupSize()) {
-    const Value groupSize = w.valueOf(w.constant(*getGroupSize()));
-    sizes.insert(sizes.begin(), builder.createOrFold<arith::CeilDivUIOp>(getLoc(), w.size(getScores(), 0), groupSize));
-  }
+  if (isGrouped())
+    sizes.insert(sizes.begin(), groupsOfTokens(builder, getLoc(), w.size(getScores(), 0), getGroupSize(), getGroupsOf()).count);
   shapes = {sizes, sizes};
   return success();
 }
