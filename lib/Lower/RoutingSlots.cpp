@@ -195,12 +195,20 @@ LogicalResult Routing::lower(SlotsOp op) {
     });
   });
   const Value number = counted[0], kept = counted[1], wanted = first ? counted[2] : kept;
-  const SmallVector<Out> sums = {{{chunks, experts}, i32}, {{groups.count, experts}, i32}, {{experts}, i32}, {{experts}, i32}};
-  const Values summed = routine(op, experts, inputs({kept, wanted}), sums, [&](Body &body) {
-    counterOf(body, 2).sum(body.begin, body.end, body.ins[0], body.ins[1], body.outs[0], body.outs[1], body.outs[2], body.outs[3]);
+  // Sums over the few chunks of one group are thread 0's, together with the offsets: one barrier less. Those of many groups are split by experts.
+  const Out offsets = {{constant(op.getExperts() + 1)}, i32};
+  SmallVector<Out> sums = {{{chunks, experts}, i32}, {{groups.count, experts}, i32}, {{experts}, i32}, {{experts}, i32}};
+  if (!grouped)
+    sums.push_back(offsets);
+  const Values summed = routine(op, grouped ? experts : Value(), inputs({kept, wanted}), sums, [&](Body &body) {
+    SlotCounter counter = counterOf(body, 2);
+    const Value begin = grouped ? body.begin : body.w.index(0), end = grouped ? body.end : counter.experts();
+    counter.sum(begin, end, body.ins[0], body.ins[1], body.outs[0], body.outs[1], body.outs[2], body.outs[3]);
+    if (!grouped)
+      counter.offsets(body.outs[3], body.outs[4]);
   });
-  const Value offset = routine(op, Value(), {summed[3]}, {{{constant(op.getExperts() + 1)}, i32}}, [&](Body &body) {
-    SlotCounter{body.w, op, {body.w, op.getOrder(), {}, {}, {}, {}, {}, {}}, {}, {}, {}}.offsets(body.ins[0], body.outs[0]);
+  const Value offset = !grouped ? summed[4] : routine(op, Value(), inputs({summed[3]}), {offsets}, [&](Body &body) {
+    counterOf(body, 1).offsets(body.ins[0], body.outs[0]);
   })[0];
   const Values placed = routine(op, chunks, inputs({op.getExpert(), number, summed[0], summed[1], offset}), {{{length}, i32}, {{length}, i1}},
                                 [&](Body &body) {

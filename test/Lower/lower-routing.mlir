@@ -31,8 +31,7 @@ func.func @main(%token: tensor<?xi32>, %valid: tensor<?xi1>, %w: tensor<?xf32>) 
 
 // -----
 
-// Slots are found by counting: chunks of the order count their experts, experts sum over the chunks, chunks place what they have; only the
-// sum over experts is thread 0's. The capacity ceil(T·K·5/(4·E)), here a multiple of 4, is computed in the entry.
+// Slots are found by counting: chunks of the order count their experts, thread 0 sums over the chunks, chunks place what they have. The capacity ceil(T·K·5/(4·E)), here a multiple of 4, is computed in the entry.
 // CHECK-LABEL: func.func @main
 // CHECK: moe.routine "moe.select" items
 // CHECK: %[[N:.*]] = arith.muli %{{.*}}, %c5 : index
@@ -40,9 +39,8 @@ func.func @main(%token: tensor<?xi32>, %valid: tensor<?xi1>, %w: tensor<?xf32>) 
 // CHECK: %[[C:.*]] = arith.muli %{{.*}}, %{{.*}} : index
 // CHECK: %[[CHUNKS:.*]] = arith.maxsi %{{.*}}, %c1
 // CHECK: %[[COUNTS:.*]]:2 = moe.routine "moe.slots" items(%[[CHUNKS]])
-// CHECK: %[[SUMS:.*]]:4 = moe.routine "moe.slots" items(%{{.*}}) ins(%[[COUNTS]]#1
-// CHECK: %[[OFFSET:.*]] = moe.routine "moe.slots" ins(%[[SUMS]]#3 : tensor<8xi32>) outs(%{{.*}} : tensor<9xi32>)
-// CHECK: moe.routine "moe.slots" items(%[[CHUNKS]]) ins(%{{.*}}, %[[COUNTS]]#0, %[[SUMS]]#0, %[[SUMS]]#1, %[[OFFSET]], %[[C]]
+// CHECK: %[[SUMS:.*]]:5 = moe.routine "moe.slots" ins(%[[COUNTS]]#1
+// CHECK: moe.routine "moe.slots" items(%[[CHUNKS]]) ins(%{{.*}}, %[[COUNTS]]#0, %[[SUMS]]#0, %[[SUMS]]#1, %[[SUMS]]#4, %[[C]]
 // CHECK-NOT: moe.routine
 // CHECK: return
 func.func @main(%choice: tensor<?x8xf32>) -> tensor<?xi32> attributes {moe.entry} {
@@ -69,6 +67,22 @@ func.func @main(%choice: tensor<?x8xf32>, %gate: tensor<?xf32>) -> tensor<?xi32>
   %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64}
       -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
   %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v priority(%gate : tensor<?xf32>) {experts = 8 : i64}
+      : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  return %slot : tensor<?xi32>
+}
+
+// -----
+
+// In groups, sums are split by experts; only the offsets of E experts are thread 0's.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[COUNTS:.*]]:2 = moe.routine "moe.slots" items
+// CHECK: %[[SUMS:.*]]:4 = moe.routine "moe.slots" items(%{{.*}}) ins(%[[COUNTS]]#1
+// CHECK: %[[OFFSET:.*]] = moe.routine "moe.slots" ins(%[[SUMS]]#3
+// CHECK: moe.routine "moe.slots" items({{.*}}%[[COUNTS]]#0, %[[SUMS]]#0, %[[SUMS]]#1, %[[OFFSET]]
+func.func @main(%choice: tensor<?x8xf32>) -> tensor<?xi32> attributes {moe.entry} {
+  %t, %e, %r, %v, %kth = moe.select top_k %choice : tensor<?x8xf32> {k = 2 : i64}
+      -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  %slot, %keep, %count, %offset = moe.slots %t, %e, %r, %v {experts = 8 : i64, group_size = 16 : i64}
       : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
   return %slot : tensor<?xi32>
 }

@@ -110,7 +110,8 @@ def Moe_SelectOp : Moe_Op<"select", [Pure, AttrSizedOperandSegments, Moe_Reifies
     expert takes the C best tokens of each group, C being the capacity of
     min(group_size, T) tokens. The list has the groups one after the other, N =
     G·E·C on side expert. A value below 1 counts as 1; it must be a function of the
-    sizes of the inputs.
+    sizes of the inputs. Balanced modes need each step's outcome for the next: one
+    thread does a group, as many groups run at once as there are threads.
 
     balanced_auction gives experts as many tokens, by the auction of BASE layers
     (Lewis et al. 2021, as fairseq runs it), in f32. In each round an expert that is
