@@ -73,8 +73,8 @@ private:
     SlotsOp op = chain.slots;
     if (op.getCapacity())
       return refuse("moe.slots has a capacity; expected dropless");
-    if (op.getGroupSize())
-      return refuse("moe.slots has a group_size");
+    if (op.isGrouped())
+      return refuse("moe.slots has groups of tokens");
     if (op.getLayout() != SlotLayout::Ragged)
       return refuse("moe.slots has a padded layout; expected ragged");
     return success();

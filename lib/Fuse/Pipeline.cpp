@@ -1,9 +1,11 @@
-// The order of the stage's passes. Products go first: they take the bias adds that elementwise fusion would move elsewhere.
+// The order of the stage's passes. Routers are simplified before they are matched; products go before elementwise fusion: they take the bias
+// adds that it would move elsewhere.
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/Passes.h"
 #include "moe/Fuse/Passes.h"
 
 void moe::buildFusePipeline(mlir::OpPassManager &pm, const FuseOptions &options) {
+  pm.addNestedPass<mlir::func::FuncOp>(createFuseSimplifyRouting());
   pm.addNestedPass<mlir::func::FuncOp>(createFuseRoutePermute());
   pm.addNestedPass<mlir::func::FuncOp>(createFuseExperts());
   pm.addNestedPass<mlir::func::FuncOp>(createFuseDenseProducts());

@@ -76,7 +76,7 @@ LogicalResult StatsOp::verify() {
   if (getTokenValid() && failed(length(*this, "token_valid", getTokenValid().getType(), scores.getDimSize(0), "tokens")))
     return failure();
   // stats-c3
-  const int64_t expected = getGroupSize() ? 2 : 1;
+  const int64_t expected = isGrouped() ? 2 : 1;
   for (const Named &value : {Named{"fraction", getFraction().getType()}, Named{"mean_score", getMeanScore().getType()}})
     if (failed(rank(*this, value.name, value.type, expected)) ||
         failed(size(*this, value.name, value.type, expected - 1, scores.getDimSize(1), "experts")))
@@ -84,9 +84,7 @@ LogicalResult StatsOp::verify() {
   if (failed(sameSizes(*this, {"mean_score", getMeanScore().getType()}, {"fraction", getFraction().getType()})))
     return failure();
   // stats-c4
-  if (getGroupSize() && static_cast<int64_t>(*getGroupSize()) < 1)
-    return emitOpError("expected group_size >= 1, got ") << static_cast<int64_t>(*getGroupSize());
-  return success();
+  return tokenGroups(*this, getGroupSize(), getGroupsOf());
 }
 
 LogicalResult AllToAllOp::verify() {

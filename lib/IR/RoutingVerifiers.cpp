@@ -169,7 +169,16 @@ LogicalResult SelectOp::verify() {
       failed(size(*this, "kth", getKth().getType(), 1, 2, "K-th and next")))
     return failure();
   // select-c10
-  return getValid() ? length(*this, "valid", getValid().getType(), tokens, "tokens") : success();
+  if (getValid() && failed(length(*this, "valid", getValid().getType(), tokens, "tokens")))
+    return failure();
+  // select-c11
+  if (failed(tokenGroups(*this, getGroupSize(), getGroupsOf())))
+    return failure();
+  // select-c12
+  if (isGrouped() && !expertSide && getMode() != SelectMode::BalancedExact && getMode() != SelectMode::BalancedAuction)
+    return emitOpError("expected groups of tokens only for balanced modes and side expert, got ")
+           << stringifySelectMode(getMode()) << " and side token";
+  return success();
 }
 
 LogicalResult AssignOp::verify() {
@@ -256,9 +265,7 @@ LogicalResult SlotsOp::verify() {
     return emitOpError("expected a capacity and order rank_major for fit first, got ")
            << (getCapacity() ? "order " + stringifySlotOrder(getOrder()).str() : "no capacity");
   // slots-c6
-  if (getGroupSize() && static_cast<int64_t>(*getGroupSize()) < 1)
-    return emitOpError("expected group_size >= 1, got ") << static_cast<int64_t>(*getGroupSize());
-  return success();
+  return tokenGroups(*this, getGroupSize(), getGroupsOf());
 }
 
 LogicalResult GroupsAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, int64_t count, int64_t keep, int64_t topR, GroupMask) {

@@ -1,5 +1,6 @@
-// Sizes of results as index arithmetic: slots per expert, and ReifyRankedShapedTypeOpInterface of the routing, movement and expert ops. A size
-// that the operands do not say (slots of an op other than moe.slots) stays unknown. Like the lowering, a ragged result has the greatest number
+// Sizes of results as index arithmetic: slots per expert, and ReifyRankedShapedTypeOpInterface of the routing, movement and expert ops. An op
+// one of whose sizes its operands do not say (slots of an op other than moe.slots) fails before it has written anything: who asks would
+// otherwise ask again for what it wrote. Like the lowering, a ragged result has the greatest number
 // of rows that the lists allow.
 #include "moe/IR/Sizes.h"
 
@@ -49,6 +50,15 @@ Value slotsPerExpert(OpBuilder &b, Location loc, CapacityAttr rule, Value tokens
   return multiple == 1 ? slots : multiply(divUp(slots, index(multiple)), index(multiple));
 }
 
+TokenGroups groupsOfTokens(OpBuilder &b, Location loc, Value tokens, std::optional<uint64_t> groupSize, Value groupsOf) {
+  auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(b, loc, value).getResult(); };
+  // Tokens are numbered in 32 bits: groups of more are one.
+  const int64_t most = std::numeric_limits<int32_t>::max();
+  const Value size = groupSize ? index(std::min<int64_t>(*groupSize, most))
+                               : b.createOrFold<arith::MinSIOp>(loc, b.createOrFold<arith::MaxSIOp>(loc, groupsOf, index(1)), index(most));
+  return {size, b.createOrFold<arith::CeilDivUIOp>(loc, tokens, size), b.createOrFold<arith::MinSIOp>(loc, tokens, size)};
+}
+
 namespace {
 
 /// Writes sizes before an op.
@@ -95,6 +105,13 @@ ListSizes sizesOfList(SizeWriter &w, Value list) {
   return {w.size(source, 0), select.getSide() == SelectSide::Expert ? Value() : w.valueOf(choicesOf(w, select))};
 }
 
+/// Does the op that made the list say the tokens, and their choices where a capacity counts them?
+bool saysSizes(Value list, CapacityAttr rule) {
+  const bool countsChoices = rule.getBase() == CapacityBase::Assignments || rule.getTimesK();
+  auto select = list.getDefiningOp<SelectOp>();
+  return list.getDefiningOp<AssignOp>() || (select && !(countsChoices && select.getSide() == SelectSide::Expert));
+}
+
 /// Rows that hold the ragged slots, or those of one padded expert, of the op that made `slot`; null where that is not known.
 OpFoldResult rowsOfSlots(SizeWriter &w, Value slot) {
   auto op = slot.getDefiningOp<SlotsOp>();
@@ -107,17 +124,15 @@ OpFoldResult rowsOfSlots(SizeWriter &w, Value slot) {
       return length;
     return w.b.createOrFold<arith::AddIOp>(w.loc, w.valueOf(length), w.valueOf(w.constant(padding)));
   }
-  const ListSizes list = sizesOfList(w, op.getToken());
   const CapacityAttr rule = *op.getCapacity();
-  if (!list.tokens || (!list.choices && (rule.getBase() == CapacityBase::Assignments || rule.getTimesK())))
+  if (!saysSizes(op.getToken(), rule))
     return {};
+  const ListSizes list = sizesOfList(w, op.getToken());
   const Value choices = list.choices ? list.choices : w.valueOf(w.constant(1)), experts = w.valueOf(w.constant(op.getExperts()));
-  if (!op.getGroupSize())
+  if (!op.isGrouped())
     return slotsPerExpert(w.b, w.loc, rule, list.tokens, choices, experts);
-  const Value groupSize = w.valueOf(w.constant(*op.getGroupSize()));
-  const Value inGroup = w.b.createOrFold<arith::MinSIOp>(w.loc, list.tokens, groupSize);
-  return w.multiply(w.b.createOrFold<arith::CeilDivUIOp>(w.loc, list.tokens, groupSize),
-                    slotsPerExpert(w.b, w.loc, rule, inGroup, choices, experts));
+  const TokenGroups groups = groupsOfTokens(w.b, w.loc, list.tokens, op.getGroupSize(), op.getGroupsOf());
+  return w.multiply(groups.count, slotsPerExpert(w.b, w.loc, rule, groups.tokens, choices, experts));
 }
 
 } // namespace
@@ -144,8 +159,11 @@ LogicalResult SelectOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShape
   const OpFoldResult tokens = w.sizeOf(getMode() == SelectMode::Table ? Value(getIds()) : Value(getChoice()), 0);
   OpFoldResult length;
   if (getSide() == SelectSide::Expert) {
-    const Value experts = w.size(getChoice(), 1), choices = w.valueOf(w.constant(getK()));
-    length = w.multiply(experts, slotsPerExpert(builder, getLoc(), *getCapacity(), w.valueOf(tokens), choices, experts));
+    const Value experts = w.size(getChoice(), 1), choices = w.valueOf(w.constant(getK())), all = w.valueOf(tokens);
+    const TokenGroups groups = isGrouped() ? groupsOfTokens(builder, getLoc(), all, getGroupSize(), getGroupsOf()) : TokenGroups{{}, {}, all};
+    length = w.multiply(experts, slotsPerExpert(builder, getLoc(), *getCapacity(), groups.tokens, choices, experts));
+    if (groups.count)
+      length = w.multiply(groups.count, length);
   } else {
     length = w.multiply(tokens, choicesOf(w, *this));
   }
@@ -181,7 +199,10 @@ LogicalResult SlotsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShaped
 
 LogicalResult DispatchOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
   SizeWriter w{builder, getLoc()};
-  const OpFoldResult rows = rowsOfSlots(w, getSlot()), columns = w.sizeOf(getX(), 1);
+  const OpFoldResult rows = rowsOfSlots(w, getSlot());
+  if (!rows)
+    return failure();
+  const OpFoldResult columns = w.sizeOf(getX(), 1);
   if (getLayout() == SlotLayout::Ragged) {
     shapes = {{rows, columns}};
     return success();
@@ -199,12 +220,28 @@ static OpFoldResult columnsOf(SizeWriter &w, Value down, WeightOrder order) { re
 
 LogicalResult ExpertsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
   SizeWriter w{builder, getLoc()};
+  const int64_t columns = getResult().getType().getShape().back();
+  if (!getDown() && ShapedType::isDynamic(columns))
+    return failure(); // A region says what it yields by its type alone.
   SmallVector<OpFoldResult> sizes = w.sizesOf(getRows());
-  if (getDown())
-    sizes.back() = columnsOf(w, getDown(), getOrder());
-  else // What a region yields is known where its type is static.
-    sizes.back() = ShapedType::isDynamic(getResult().getType().getShape().back()) ? OpFoldResult()
-                                                                                   : w.constant(getResult().getType().getShape().back());
+  sizes.back() = getDown() ? columnsOf(w, getDown(), getOrder()) : w.constant(columns);
+  shapes = {sizes};
+  return success();
+}
+
+LogicalResult DequantOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  shapes = {SizeWriter{builder, getLoc()}.sizesOf(getResult())}; // Static: the verifier says so.
+  return success();
+}
+
+LogicalResult AllToAllOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  const int64_t split = getSplitDim(), known = cast<RankedTensorType>(getResult().getType()).getDimSize(split);
+  if (getReceive() && ShapedType::isDynamic(known))
+    return failure(); // How many rows come depends on data.
+  SmallVector<OpFoldResult> sizes = w.sizesOf(getBuffer());
+  if (getReceive())
+    sizes[split] = w.constant(known);
   shapes = {sizes};
   return success();
 }
@@ -224,10 +261,8 @@ LogicalResult CombineOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShap
 LogicalResult StatsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
   SizeWriter w{builder, getLoc()};
   SmallVector<OpFoldResult> sizes = {w.sizeOf(getScores(), 1)};
-  if (getGroupSize()) {
-    const Value groupSize = w.valueOf(w.constant(*getGroupSize()));
-    sizes.insert(sizes.begin(), builder.createOrFold<arith::CeilDivUIOp>(getLoc(), w.size(getScores(), 0), groupSize));
-  }
+  if (isGrouped())
+    sizes.insert(sizes.begin(), groupsOfTokens(builder, getLoc(), w.size(getScores(), 0), getGroupSize(), getGroupsOf()).count);
   shapes = {sizes, sizes};
   return success();
 }

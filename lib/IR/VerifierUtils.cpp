@@ -74,6 +74,14 @@ LogicalResult verify::exactlyWhere(Operation *op, StringRef name, bool present, 
   return op->emitOpError("expected ") << name << " exactly " << where << ", got " << (present ? "one elsewhere" : "none");
 }
 
+LogicalResult verify::tokenGroups(Operation *op, std::optional<uint64_t> groupSize, Value groupsOf) {
+  if (groupSize && static_cast<int64_t>(*groupSize) < 1)
+    return op->emitOpError("expected group_size >= 1, got ") << static_cast<int64_t>(*groupSize);
+  if (groupSize && groupsOf)
+    return op->emitOpError("expected group_size or groups_of, got both");
+  return success();
+}
+
 LogicalResult verify::ffn(Operation *op, FfnAttr ffn) {
   // ffn-c1
   if (ffn.alphaValue() != 1.0 && ffn.getActivation() != Activation::Silu)

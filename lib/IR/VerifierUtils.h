@@ -47,6 +47,9 @@ mlir::LogicalResult rank(mlir::Operation *op, llvm::StringRef name, mlir::Type t
 /// Error "expected NAME exactly WHERE" unless presence agrees.
 mlir::LogicalResult exactlyWhere(mlir::Operation *op, llvm::StringRef name, bool present, bool expected, llvm::StringRef where);
 
+/// select-c11, slots-c6, stats-c4: the size of groups of tokens, as an attribute (nullopt: none) or as an operand (null: none).
+mlir::LogicalResult tokenGroups(mlir::Operation *op, std::optional<uint64_t> groupSize, mlir::Value groupsOf);
+
 /// ffn-c1 to ffn-c3.
 mlir::LogicalResult ffn(mlir::Operation *op, FfnAttr ffn);
 

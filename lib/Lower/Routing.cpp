@@ -91,7 +91,7 @@ Routing::Values Routing::routine(Operation *op, Value items, ArrayRef<Value> inp
       operands.push_back(input);
   for (const Out &out : outs) {
     const SmallVector<OpFoldResult> mixed = getAsOpFoldResult(out.sizes);
-    buffers.push_back(tensor::EmptyOp::create(builder, loc, mixed, out.element));
+    buffers.push_back(out.begun ? out.begun : tensor::EmptyOp::create(builder, loc, mixed, out.element).getResult());
   }
   auto routine = RoutineOp::create(builder, loc, ValueRange(buffers).getTypes(), op->getName().getStringRef(), items, operands, buffers);
   Block &block = routine.getBody().emplaceBlock();

@@ -21,6 +21,14 @@ struct SlotFacts {
   mlir::Value capacity; ///< Padded: rows of an expert, index. Ragged: null.
 };
 
+/// The groups that moe.slots counts by: values of type index.
+struct SlotGroups {
+  mlir::Value size;    ///< Tokens of a group; null for one group of all.
+  mlir::Value count;   ///< Groups.
+  mlir::Value tokens;  ///< T; null where the list does not say.
+  mlir::Value choices; ///< K; null where tokens do not have K each.
+};
+
 class Routing {
 public:
   using Value = mlir::Value;
@@ -41,10 +49,11 @@ public:
   mlir::LogicalResult lower(NoiseOp op);
 
 private:
-  /// A buffer that a routine writes: its sizes (index values) and element type.
+  /// A buffer that a routine writes: its sizes (index values) and element type; a tensor that it goes on writing, or null for a new one.
   struct Out {
     Values sizes;
     mlir::Type element;
+    Value begun = {};
   };
   /// The arguments of a routine's body: null inputs stay null.
   struct Body {
@@ -54,7 +63,19 @@ private:
   };
 
   /// The expert of each token that a balanced mode gives it, i32[T]; -1 for none.
-  Value assignBalanced(SelectOp op, Value choice, Value tokens, Value experts);
+  Value assignBalanced(SelectOp op, Value choice, const SlotGroups &groups, Value experts);
+  /// How many groups may be assigned at once: as many as threads may want, and as scratch of E×E each allows.
+  Value lanesOfBalance(Value groups, Value experts);
+
+  /// i32[N]: the assignments sorted by what the op says, those of a group of tokens together.
+  Value sortAssignments(SlotsOp op, const SlotGroups &groups);
+  /// i32[G+1]: the places in such an order where groups begin, and N.
+  Value findGroups(SlotsOp op, const SlotGroups &groups, Value sorted);
+  /// Chunks that moe.slots splits the assignments of a group into, from N and G.
+  Value chunksOfGroup(Value length, Value groups, int64_t experts);
+
+  /// i32 for each of `count` slots: the assignment that has it, or -1.
+  Value ownersOfSlots(mlir::Operation *op, Value token, Value slot, Value keep, Value tokens, Value count);
 
   /// A moe.routine; `items` null: thread 0 runs it. Inputs may be null. Results are in the order of `outs`.
   Values routine(mlir::Operation *op, Value items, llvm::ArrayRef<Value> inputs, llvm::ArrayRef<Out> outs, llvm::function_ref<void(Body &)> body);
@@ -80,21 +101,26 @@ private:
   llvm::DenseMap<std::pair<Value, int64_t>, Value> sizes;
 };
 
-/// Writes loops that give each token of `valid` (null: all) an expert, each expert as many tokens as any other (the first ones one more where
+/// The tokens begin … end of a group, and which part of a scratch its thread has: values of type index.
+struct TokenSpan {
+  mlir::Value begin, end, lane;
+};
+
+/// Writes loops that give each token of `span` and `valid` (null: all) an expert, each expert as many tokens as any other (the first ones one more where
 /// that does not come out even), such that the sum of `choice` is greatest; `expert` i32[T] gets the answer, -1 for other tokens. The values
-/// are compared to 2^-40 of the greatest; what is not finite counts as the least that is. `values` i64[T×E], `loads` i32[2×E],
-/// `gains` i64[E×E], `movers` i32[E×E], `sums` i64[E] and `previous` i32[E] are scratch.
+/// are compared to 2^-40 of the greatest; what is not finite counts as the least that is. Scratch: `values`
+/// i64[T×E], and for each lane `loads` i32[L×2×E], `gains` i64[L×E×E], `movers` i32[L×E×E], `sums` i64[L×E] and `previous` i32[L×E].
 struct BalanceBuffers {
   mlir::Value choice, valid, expert, values, loads, gains, movers, sums, previous;
 };
-void writeBalancedAssignment(LoopWriter &w, const BalanceBuffers &buffers);
+void writeBalancedAssignment(LoopWriter &w, const BalanceBuffers &buffers, TokenSpan span);
 
-/// Writes the auction of moe.select; where it does not end, the exact assignment, whose `expert` gets the answer of both. `shares` is i32[E];
+/// Writes the auction of moe.select; where it does not end, the exact assignment, whose `expert` gets the answer of both. `shares` is i32[L×E];
 /// f32[T] are `prices`, `values` and `bids`, i32[T] `keys`, `bidders` and `holders`, i1[T] `taken`: all scratch.
 struct AuctionBuffers {
   mlir::Value choice, valid, shares, prices, values, bids, keys, bidders, holders, taken;
 };
-void writeAuction(LoopWriter &w, const AuctionBuffers &buffers, const BalanceBuffers &exact, double epsilon);
+void writeAuction(LoopWriter &w, const AuctionBuffers &buffers, const BalanceBuffers &exact, TokenSpan span, double epsilon);
 
 /// Calls `body` for the columns 0 … count of a row, in vectors and then one by one; `lanes` is the vector type's length or 1.
 void forColumns(LoopWriter &w, mlir::Value count, llvm::function_ref<void(mlir::Value column, int64_t lanes)> body);

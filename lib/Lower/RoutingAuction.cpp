@@ -1,5 +1,6 @@
-// The auction of moe.select: see its description. Experts bid, tokens are what they bid for. One thread: each round needs the one before. In f32
-// with one rounding per step, so that anyone who follows the description gets the same bits.
+// The auction of moe.select: see its description. Experts bid, tokens are what they bid for. Each round needs the one before, and how many there
+// are depends on the choices, so one thread does a group of tokens. In f32 with one rounding per step, so that anyone who follows the
+// description gets the same bits.
 #include "Routing.h"
 
 #include <limits>
@@ -16,7 +17,8 @@ struct Auction {
   LoopWriter &w;
   const AuctionBuffers &buffers;
   double epsilon;
-  Value tokens, experts, zero, one;
+  TokenSpan span;
+  Value experts, zero, one;
 
   Value isFinite(Value x) { return w.eq(w.sub(x, x), w.f32(0.0)); }
   Value takesPart(Value token) { return buffers.valid ? w.load(buffers.valid, {token}) : w.flag(true); }
@@ -29,7 +31,7 @@ struct Auction {
 
   /// The best of the finite choices of tokens that take part; `start` where there is none.
   Value fold(Value start, llvm::function_ref<Value(Value, Value)> better) {
-    return w.loop(zero, tokens, ValueRange{start}, [&](Value token, ValueRange outer) {
+    return w.loop(span.begin, span.end, ValueRange{start}, [&](Value token, ValueRange outer) {
       return w.loop(zero, experts, outer, [&](Value expert, ValueRange inner) {
         Value x = w.load(buffers.choice, {token, expert});
         Value counts = w.both(w.both(isFinite(x), takesPart(token)), better(x, inner[0]));
@@ -40,12 +42,12 @@ struct Auction {
 
   /// Tokens that each expert is to get.
   void share() {
-    Value count = w.loop(zero, tokens, ValueRange{zero}, [&](Value token, ValueRange carried) {
+    Value count = w.loop(span.begin, span.end, ValueRange{zero}, [&](Value token, ValueRange carried) {
       return LoopWriter::Values{w.add(carried[0], w.select(takesPart(token), one, zero))};
     })[0];
     const Value divisor = w.max(experts, one);
     Value each = w.div(count, divisor), more = w.rem(count, divisor);
-    w.loop(zero, experts, [&](Value expert) { w.store(w.toI32(w.add(each, w.select(w.lt(expert, more), one, zero))), buffers.shares, {expert}); });
+    w.loop(zero, experts, [&](Value expert) { w.store(w.toI32(w.add(each, w.select(w.lt(expert, more), one, zero))), buffers.shares, {span.lane, expert}); });
   }
 
   /// The value of a token to an expert: what it has won is pinned.
@@ -58,7 +60,7 @@ struct Auction {
 
   /// Tokens of an expert whose value has a key of at least `key`.
   Value countFrom(Value key) {
-    return w.loop(zero, tokens, ValueRange{zero}, [&](Value token, ValueRange carried) {
+    return w.loop(span.begin, span.end, ValueRange{zero}, [&](Value token, ValueRange carried) {
       Value counts = w.both(takesPart(token), w.ge(w.load(buffers.keys, {token}), key));
       return LoopWriter::Values{w.add(carried[0], w.select(counts, one, zero))};
     })[0];
@@ -77,19 +79,19 @@ struct Auction {
 
   /// One expert's bids on its best tokens.
   void bid(Value expert, Value least, Value pin, Value isPinned) {
-    w.loop(zero, tokens, [&](Value token) {
+    w.loop(span.begin, span.end, [&](Value token) {
       Value value = valueOf(token, expert, least, pin, isPinned);
       w.store(value, buffers.values, {token});
       w.store(w.orderKey(value), buffers.keys, {token});
     });
-    Value share = w.toIndex(w.load(buffers.shares, {expert})), bar = keyOf(share);
+    Value share = w.toIndex(w.load(buffers.shares, {span.lane, expert})), bar = keyOf(share);
     // Of those at the bar the first ones are taken; the best that is left is what the rest costs.
-    Value above = w.loop(zero, tokens, ValueRange{zero}, [&](Value token, ValueRange carried) {
+    Value above = w.loop(span.begin, span.end, ValueRange{zero}, [&](Value token, ValueRange carried) {
       Value counts = w.both(takesPart(token), w.gt(w.load(buffers.keys, {token}), bar));
       return LoopWriter::Values{w.add(carried[0], w.select(counts, one, zero))};
     })[0];
     const Value infinity = w.f32(-std::numeric_limits<double>::infinity());
-    Value left = w.loop(zero, tokens, ValueRange{w.sub(share, above), infinity}, [&](Value token, ValueRange carried) {
+    Value left = w.loop(span.begin, span.end, ValueRange{w.sub(share, above), infinity}, [&](Value token, ValueRange carried) {
       Value key = w.load(buffers.keys, {token}), value = w.load(buffers.values, {token});
       Value atBar = w.both(w.eq(key, bar), w.gt(carried[0], zero));
       Value taken = w.both(takesPart(token), w.either(w.gt(key, bar), atBar));
@@ -98,7 +100,7 @@ struct Auction {
       return LoopWriter::Values{w.sub(carried[0], w.select(w.both(taken, w.eq(key, bar)), one, zero)), w.select(isBetter, value, carried[1])};
     })[1];
     const Value step = w.f32(epsilon), hasRest = w.gt(left, infinity);
-    w.loop(zero, tokens, [&](Value token) {
+    w.loop(span.begin, span.end, [&](Value token) {
       w.when(w.load(buffers.taken, {token}), [&]() {
         Value gain = w.select(hasRest, w.sub(w.load(buffers.values, {token}), left), w.f32(0.0));
         Value holds = w.eq(w.load(buffers.holders, {token}), w.toI32(expert));
@@ -115,20 +117,20 @@ struct Auction {
   /// All bids of a round; true where each token has one. There are as many bids as tokens, so each has just one then.
   Value bidAll(Value round, Value least, Value pin) {
     Value isPinned = w.le(round, w.index(pinnedRounds));
-    w.loop(zero, tokens, [&](Value token) {
+    w.loop(span.begin, span.end, [&](Value token) {
       w.store(w.f32(0.0), buffers.bids, {token});
       w.store(w.i32(-1), buffers.bidders, {token});
     });
     w.loop(zero, experts,
-           [&](Value expert) { w.when(w.gt(w.load(buffers.shares, {expert}), w.i32(0)), [&]() { bid(expert, least, pin, isPinned); }); });
-    return w.loop(zero, tokens, ValueRange{w.flag(true)}, [&](Value token, ValueRange carried) {
+           [&](Value expert) { w.when(w.gt(w.load(buffers.shares, {span.lane, expert}), w.i32(0)), [&]() { bid(expert, least, pin, isPinned); }); });
+    return w.loop(span.begin, span.end, ValueRange{w.flag(true)}, [&](Value token, ValueRange carried) {
       Value has = w.either(w.negate(takesPart(token)), w.ge(w.load(buffers.bidders, {token}), w.i32(0)));
       return LoopWriter::Values{w.both(carried[0], has)};
     })[0];
   }
 
   void raisePrices() {
-    w.loop(zero, tokens, [&](Value token) {
+    w.loop(span.begin, span.end, [&](Value token) {
       w.store(w.load(buffers.bidders, {token}), buffers.holders, {token});
       w.store(w.add(w.load(buffers.prices, {token}), w.load(buffers.bids, {token})), buffers.prices, {token});
     });
@@ -136,7 +138,7 @@ struct Auction {
 
   /// True where every token ended with one bid: `bidders` is the assignment then.
   Value run() {
-    w.loop(zero, tokens, [&](Value token) {
+    w.loop(span.begin, span.end, [&](Value token) {
       w.store(w.f32(0.0), buffers.prices, {token});
       w.store(w.i32(-1), buffers.holders, {token});
     });
@@ -158,16 +160,16 @@ struct Auction {
 
 } // namespace
 
-void writeAuction(LoopWriter &w, const AuctionBuffers &buffers, const BalanceBuffers &exact, double epsilon) {
-  Auction auction{w, buffers, epsilon, w.dim(buffers.choice, 0), w.dim(buffers.choice, 1), w.index(0), w.index(1)};
+void writeAuction(LoopWriter &w, const AuctionBuffers &buffers, const BalanceBuffers &exact, TokenSpan span, double epsilon) {
+  Auction auction{w, buffers, epsilon, span, w.dim(buffers.choice, 1), w.index(0), w.index(1)};
   w.choose(
       auction.run(),
       [&]() {
-        w.loop(auction.zero, auction.tokens, [&](Value token) { w.store(w.load(buffers.bidders, {token}), exact.expert, {token}); });
+        w.loop(span.begin, span.end, [&](Value token) { w.store(w.load(buffers.bidders, {token}), exact.expert, {token}); });
         return LoopWriter::Values();
       },
       [&]() {
-        writeBalancedAssignment(w, exact);
+        writeBalancedAssignment(w, exact, span);
         return LoopWriter::Values();
       });
 }

@@ -1,5 +1,6 @@
-// moe.dispatch and moe.combine. Both first turn the lists around, by thread 0: which assignment has a slot, which assignments has a token.
-// Then every row of the result belongs to one thread.
+// moe.dispatch and moe.combine. Both first turn the lists around: which assignment has a slot, which assignments has a token. Then every row of
+// the result belongs to one thread. Where tokens have K choices each, threads do all of it; lists of experts that choose, and slots that
+// moe.slots has not given (two assignments may have one), are turned around by thread 0.
 #include "Routing.h"
 
 #include "moe/IR/Layers.h"
@@ -33,11 +34,13 @@ Value spread(LoopWriter &w, Value scalar, int64_t lanes) {
   return vector::BroadcastOp::create(w.builder, w.loc, VectorType::get({lanes}, scalar.getType()), scalar);
 }
 
-/// owner[slot] = the assignment that has it, or -1. Slots and tokens that do not exist are skipped.
-void findOwners(LoopWriter &w, Value token, Value slot, Value keep, Value owner, Value tokens) {
-  const Value zero = w.index(0), slots = w.dim(owner, 0);
-  w.loop(zero, slots, [&](Value place) { w.store(w.i32(-1), owner, {place}); });
-  w.loop(zero, w.dim(slot, 0), [&](Value n) {
+/// Choices per token that a thread sorts by insertion.
+constexpr int64_t mostSortedChoices = 32;
+
+/// owner[slot] = the assignment of begin … end that has it. Slots and tokens that do not exist are skipped.
+void findOwners(LoopWriter &w, Value token, Value slot, Value keep, Value owner, Value tokens, Value begin, Value end) {
+  const Value slots = w.dim(owner, 0);
+  w.loop(begin, end, [&](Value n) {
     Value place = w.toIndex(w.load(slot, {n})), t = w.toIndex(w.load(token, {n}));
     Value counts = w.both(w.both(w.inRange(place, slots), w.inRange(t, tokens)), w.load(keep, {n}));
     w.when(counts, [&]() { w.store(w.toI32(n), owner, {place}); });
@@ -93,6 +96,7 @@ void copyRows(LoopWriter &w, Value x, Value token, Value weights, Value owner, V
 struct Combiner {
   LoopWriter &w;
   Value rows, weights, slot, start, entries, x, result;
+  Value keep, choices; ///< Where tokens have K choices each; `start` is null then and `entries` this routine's scratch.
 
   /// One column block of token t: the sum, added in f32 in the order of the entries.
   void column(Value t, Value begin, Value end, Value column, int64_t lanes) {
@@ -104,11 +108,43 @@ struct Combiner {
     storeRow(w, sum, result, {t, column}, lanes);
   }
 
+  /// Sorts the kept ones of a token's K choices by their slots, into `entries`.
+  std::pair<Value, Value> sortChoices(Value t) {
+    const Value zero = w.index(0), one = w.index(1), places = w.dim(rows, 0), length = w.dim(slot, 0);
+    const Value begin = w.min(w.mul(t, choices), length);
+    Value end = w.loop(begin, w.min(w.add(begin, choices), length), ValueRange{begin}, [&](Value n, ValueRange carried) {
+      Value place = w.load(slot, {n}), counts = w.both(w.inRange(w.toIndex(place), places), w.load(keep, {n}));
+      w.when(counts, [&]() {
+        // From behind: what has a greater slot goes one further.
+        auto before = [&](Value at) { return w.load(entries, {w.sub(at, one)}); };
+        auto isGreater = [&](Value at) { return LoopWriter::Values{w.gt(w.load(slot, {w.toIndex(before(at))}), place)}; };
+        Value at = w.loopWhile(
+            ValueRange{carried[0]},
+            [&](ValueRange at) {
+              return w.choose(w.gt(at[0], begin), [&]() { return isGreater(at[0]); }, [&]() { return LoopWriter::Values{w.flag(false)}; })[0];
+            },
+            [&](ValueRange at) {
+              w.store(before(at[0]), entries, {at[0]});
+              return LoopWriter::Values{w.sub(at[0], one)};
+            })[0];
+        w.store(w.toI32(n), entries, {at});
+      });
+      return LoopWriter::Values{w.add(carried[0], w.select(counts, one, zero))};
+    })[0];
+    return {begin, end};
+  }
+
+  std::pair<Value, Value> entriesOf(Value t) {
+    if (!start)
+      return sortChoices(t);
+    return {w.toIndex(w.load(start, {t})), w.toIndex(w.load(start, {w.add(t, w.index(1))}))};
+  }
+
   void run(Value first, Value last) {
     const Value width = w.dim(rows, 1);
     w.loop(first, last, [&](Value t) {
-      Value begin = w.toIndex(w.load(start, {t})), end = w.toIndex(w.load(start, {w.add(t, w.index(1))}));
-      auto add = [&]() { forColumns(w, width, [&](Value c, int64_t lanes) { column(t, begin, end, c, lanes); }); };
+      auto [begin, end] = entriesOf(t);
+      auto add = [&, begin = begin, end = end]() { forColumns(w, width, [&](Value c, int64_t lanes) { column(t, begin, end, c, lanes); }); };
       if (!x)
         return add();
       Value isServed = w.lt(begin, end);
@@ -121,6 +157,18 @@ struct Combiner {
 };
 
 } // namespace
+
+Value Routing::ownersOfSlots(Operation *op, Value token, Value slot, Value keep, Value tokens, Value count) {
+  const Type i32 = builder.getI32Type();
+  Value owner = routine(op, count, {}, {{{count}, i32}}, [&](Body &body) {
+    body.w.loop(body.begin, body.end, [&](Value place) { body.w.store(body.w.i32(-1), body.outs[0], {place}); });
+  })[0];
+  const bool distinct = slots.contains(slot);
+  return routine(op, distinct ? size(slot, 0) : Value(), {token, slot, keep, tokens}, {{{count}, i32, owner}}, [&](Body &body) {
+    const Value begin = distinct ? body.begin : body.w.index(0), end = distinct ? body.end : body.w.dim(body.ins[1], 0);
+    findOwners(body.w, body.ins[0], body.ins[1], body.ins[2], body.outs[0], body.ins[3], begin, end);
+  })[0];
+}
 
 LogicalResult Routing::lower(DispatchOp op) {
   builder.setInsertionPoint(op);
@@ -143,10 +191,7 @@ LogicalResult Routing::lower(DispatchOp op) {
   if (!count)
     return op.emitError() << describeOp(op) << ": expected slots of a moe.slots with " << (padded ? "padded" : "ragged")
                           << " layout, or a static number of rows";
-  const Type i32 = builder.getI32Type();
-  Value owner = routine(op, Value(), {op.getToken(), op.getSlot(), op.getKeep(), tokens}, {{{count}, i32}}, [&](Body &body) {
-    findOwners(body.w, body.ins[0], body.ins[1], body.ins[2], body.outs[0], body.ins[3]);
-  })[0];
+  const Value owner = ownersOfSlots(op, op.getToken(), op.getSlot(), op.getKeep(), tokens, count);
   Value rows = routine(op, count, {op.getX(), op.getToken(), op.getWeights(), owner}, {{{count, width}, type.getElementType()}}, [&](Body &body) {
     copyRows(body.w, body.ins[0], body.ins[1], body.ins[2], body.ins[3], body.outs[0], body.begin, body.end);
   })[0];
@@ -177,18 +222,26 @@ LogicalResult Routing::lower(CombineOp op) {
   if (op.getX() && (failed(requireEqual(op, tokens, size(op.getX(), 0), "tokens and the rows of the dropped_to input")) ||
                     failed(requireEqual(op, width, size(op.getX(), 1), "the columns of rows and of the dropped_to input"))))
     return failure();
-  const Type i32 = builder.getI32Type();
-  Values index = routine(op, Value(), {op.getToken(), op.getSlot(), op.getKeep(), tokens},
-                         {{{addTo(tokens, constant(1))}, i32}, {{length}, i32}, {{count}, i32}}, [&](Body &body) {
-    LoopWriter &w = body.w;
-    findOwners(w, body.ins[0], body.ins[1], body.ins[2], body.outs[2], body.ins[3]);
-    listByToken(w, body.ins[0], body.outs[2], body.outs[0], body.outs[1], body.ins[3]);
-  });
-  const Type element = op.getResult().getType().getElementType();
-  Value result = routine(op, tokens, {rows, op.getWeights(), op.getSlot(), index[0], index[1], op.getX()}, {{{tokens, width}, element}}, [&](Body &body) {
-    Combiner combiner{body.w, body.ins[0], body.ins[1], body.ins[2], body.ins[3], body.ins[4], body.ins[5], body.outs[0]};
-    combiner.run(body.begin, body.end);
-  })[0];
+  const Type i32 = builder.getI32Type(), element = op.getResult().getType().getElementType();
+  const Value choices = lists.lookup(op.getToken()).choices;
+  const std::optional<int64_t> known = choices ? getConstantIntValue(choices) : std::nullopt;
+  Value result;
+  if (known && *known <= mostSortedChoices) {
+    result = routine(op, tokens, {rows, op.getWeights(), op.getSlot(), op.getKeep(), choices, op.getX()}, {{{tokens, width}, element}, {{length}, i32}},
+                     [&](Body &body) {
+      Combiner combiner{body.w, body.ins[0], body.ins[1], body.ins[2], {}, body.outs[1], body.ins[5], body.outs[0], body.ins[3], body.ins[4]};
+      combiner.run(body.begin, body.end);
+    })[0];
+  } else {
+    const Value owner = ownersOfSlots(op, op.getToken(), op.getSlot(), op.getKeep(), tokens, count);
+    const Values index = routine(op, Value(), {op.getToken(), owner, tokens}, {{{addTo(tokens, constant(1))}, i32}, {{length}, i32}}, [&](Body &body) {
+      listByToken(body.w, body.ins[0], body.ins[1], body.outs[0], body.outs[1], body.ins[2]);
+    });
+    result = routine(op, tokens, {rows, op.getWeights(), op.getSlot(), index[0], index[1], op.getX()}, {{{tokens, width}, element}}, [&](Body &body) {
+      Combiner combiner{body.w, body.ins[0], body.ins[1], body.ins[2], body.ins[3], body.ins[4], body.ins[5], body.outs[0], {}, {}};
+      combiner.run(body.begin, body.end);
+    })[0];
+  }
   if (failed(replace(cast<OpResult>(op.getResult()), result)))
     return failure();
   op.erase();

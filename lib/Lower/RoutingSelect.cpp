@@ -3,6 +3,7 @@
 #include "Routing.h"
 
 #include "moe/IR/Layers.h"
+#include "moe/IR/Sizes.h"
 
 #include <limits>
 
@@ -120,18 +121,20 @@ void selectAll(Lists lists, Value choice, Value tokenValid, Value begin, Value e
   });
 }
 
-/// The best tokens of each expert.
-void selectByExpert(Lists lists, Value choice, Value tokenValid, Value capacity, Value begin, Value end) {
+/// The best tokens of each expert, group by group: items begin … end are pairs (group, expert). `groupSize` is null for one group of all.
+void selectByExpert(Lists lists, Value choice, Value tokenValid, Value capacity, Value groupSize, Value begin, Value end) {
   LoopWriter &w = lists.w;
-  const Value tokens = w.dim(choice, 0), zero = w.index(0);
-  auto counts = [&](Value token) { return tokenValid ? w.load(tokenValid, {token}) : Value(); };
-  w.loop(begin, end, [&](Value expert) {
-    auto at = [&](Value token) { return w.load(choice, {token, expert}); };
+  const Value all = w.dim(choice, 0), experts = w.dim(choice, 1), zero = w.index(0);
+  w.loop(begin, end, [&](Value item) {
+    const Value expert = groupSize ? w.rem(item, experts) : item, first = groupSize ? w.mul(w.div(item, experts), groupSize) : zero;
+    const Value tokens = groupSize ? w.min(w.sub(all, first), groupSize) : all;
+    auto at = [&](Value number) { return w.load(choice, {w.add(first, number), expert}); };
+    auto counts = [&](Value number) { return tokenValid ? w.load(tokenValid, {w.add(first, number)}) : Value(); };
     const Pick start = beforeAll(w);
     w.loop(zero, capacity, ValueRange{start.key, start.index}, [&](Value rank, ValueRange carried) {
       Pick pick = nextBest(w, tokens, {carried[0], carried[1]}, at, counts);
       Value found = w.lt(pick.index, tokens);
-      lists.store(w.add(w.mul(expert, capacity), rank), w.select(found, pick.index, zero), expert, rank, found);
+      lists.store(w.add(w.mul(item, capacity), rank), w.select(found, w.add(first, pick.index), zero), expert, rank, found);
       return LoopWriter::Values{pick.key, pick.index};
     });
   });
@@ -195,24 +198,49 @@ void maskGroups(LoopWriter &w, GroupsAttr groups, Value choice, Value masked, Va
 
 } // namespace
 
-Value Routing::assignBalanced(SelectOp op, Value choice, Value tokens, Value experts) {
+Value Routing::lanesOfBalance(Value groups, Value experts) {
+  constexpr int64_t mostLanes = 64, mostPairs = int64_t(1) << 22;
+  const Location loc = experts.getLoc();
+  const Value pairs = builder.createOrFold<arith::MaxSIOp>(loc, multiply(experts, experts), constant(1));
+  Value lanes = builder.createOrFold<arith::DivSIOp>(loc, constant(mostPairs), pairs);
+  lanes = builder.createOrFold<arith::MinSIOp>(loc, builder.createOrFold<arith::MinSIOp>(loc, lanes, constant(mostLanes)), groups);
+  return builder.createOrFold<arith::MaxSIOp>(loc, lanes, constant(1));
+}
+
+Value Routing::assignBalanced(SelectOp op, Value choice, const SlotGroups &groups, Value experts) {
   const Type i32 = builder.getI32Type(), i64 = builder.getI64Type(), f32 = builder.getF32Type();
-  SmallVector<Out> outs = {{{tokens}, i32},           {{tokens, experts}, i64},  {{constant(2), experts}, i32},
-                           {{experts, experts}, i64}, {{experts, experts}, i32}, {{experts}, i64},
-                           {{experts}, i32}};
+  const Value tokens = groups.tokens, lanes = lanesOfBalance(groups.count, experts);
+  SmallVector<Out> outs = {{{tokens}, i32},
+                           {{tokens, experts}, i64},
+                           {{lanes, constant(2), experts}, i32},
+                           {{lanes, experts, experts}, i64},
+                           {{lanes, experts, experts}, i32},
+                           {{lanes, experts}, i64},
+                           {{lanes, experts}, i32}};
   const unsigned exact = outs.size();
   if (op.getMode() == SelectMode::BalancedAuction) {
-    outs.push_back({{experts}, i32});
+    outs.push_back({{lanes, experts}, i32});
     for (Type element : {f32, f32, f32, i32, i32, i32, Type(builder.getI1Type())})
       outs.push_back({{tokens}, element});
   }
-  return routine(op, Value(), {choice, op.getValid()}, outs, [&](Body &body) {
-    ArrayRef<Value> o = body.outs;
-    const BalanceBuffers balance{body.ins[0], body.ins[1], o[0], o[1], o[2], o[3], o[4], o[5], o[6]};
-    if (o.size() == exact)
-      return writeBalancedAssignment(body.w, balance);
-    o = o.drop_front(exact);
-    writeAuction(body.w, {body.ins[0], body.ins[1], o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]}, balance, op.getEpsilon()->convertToDouble());
+  // Groups know nothing of each other: threads share the lanes, a lane does its groups one after the other.
+  return routine(op, lanes, {choice, op.getValid(), groups.size, groups.count, lanes}, outs, [&](Body &body) {
+    LoopWriter &w = body.w;
+    const Value size = body.ins[2] ? body.ins[2] : w.dim(body.ins[0], 0), count = body.ins[3], all = body.ins[4];
+    auto bound = [&](Value lane) { return w.div(w.mul(lane, count), all); };
+    w.loop(body.begin, body.end, [&](Value lane) {
+      w.loop(bound(lane), bound(w.add(lane, w.index(1))), [&](Value group) {
+        const Value first = w.mul(group, size);
+        const TokenSpan span{first, w.min(w.add(first, size), w.dim(body.ins[0], 0)), lane};
+        ArrayRef<Value> o = body.outs;
+        const BalanceBuffers balance{body.ins[0], body.ins[1], o[0], o[1], o[2], o[3], o[4], o[5], o[6]};
+        if (o.size() == exact)
+          return writeBalancedAssignment(w, balance, span);
+        o = o.drop_front(exact);
+        writeAuction(w, {body.ins[0], body.ins[1], o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]}, balance, span,
+                     op.getEpsilon()->convertToDouble());
+      });
+    });
   })[0];
 }
 
@@ -227,10 +255,19 @@ LogicalResult Routing::lower(SelectOp op) {
   if (op.getValid() && failed(requireEqual(op, tokens, size(op.getValid(), 0), "the tokens and the length of valid")))
     return failure();
   const Value choices = table ? size(op.getTable(), 1) : mode == SelectMode::All ? experts : constant(op.getK());
-  Value capacityOfExpert, length = multiply(tokens, choices);
+  SlotGroups groups{{}, constant(1), tokens, choices};
+  Value groupTokens = tokens;
+  if (op.isGrouped()) {
+    const TokenGroups stated = groupsOfTokens(builder, op.getLoc(), tokens, op.getGroupSize(), op.getGroupsOf());
+    groups.size = stated.size;
+    groups.count = stated.count;
+    groupTokens = stated.tokens;
+  }
+  Value capacityOfExpert, length = multiply(tokens, choices), items = tokens;
   if (expertSide) {
-    capacityOfExpert = capacity(*op.getCapacity(), tokens, choices, experts);
-    length = multiply(experts, capacityOfExpert);
+    capacityOfExpert = capacity(*op.getCapacity(), groupTokens, choices, experts);
+    items = multiply(groups.count, experts);
+    length = multiply(items, capacityOfExpert);
   }
 
   Value choice = op.getChoice();
@@ -241,23 +278,23 @@ LogicalResult Routing::lower(SelectOp op) {
     })[0];
   }
 
-  const Value assigned = balanced ? assignBalanced(op, choice, tokens, experts) : Value();
+  const Value assigned = balanced ? assignBalanced(op, choice, groups, experts) : Value();
 
   SmallVector<Out> outs = {{{length}, i32}, {{length}, i32}, {{length}, i32}, {{length}, i1}};
   const bool hasKth = !op.getKth().use_empty();
   if (hasKth && !expertSide)
     outs.push_back({{tokens, constant(2)}, f32});
-  Values inputs = table ? Values{op.getIds(), op.getTable(), op.getValid()} : Values{choice, capacityOfExpert, op.getValid()};
+  Values inputs = table ? Values{op.getIds(), op.getTable(), op.getValid()} : Values{choice, capacityOfExpert, op.getValid(), groups.size};
   if (balanced)
     inputs = {assigned};
-  Values results = routine(op, expertSide ? experts : tokens, inputs, outs, [&](Body &body) {
+  Values results = routine(op, items, inputs, outs, [&](Body &body) {
     Lists lists{body.w, body.outs[0], body.outs[1], body.outs[2], body.outs[3], body.outs.size() > 4 ? body.outs[4] : Value()};
     if (balanced)
       selectAssigned(lists, body.ins[0], body.begin, body.end);
     else if (table)
       selectByTable(lists, body.ins[0], body.ins[1], body.ins[2], body.begin, body.end);
     else if (expertSide)
-      selectByExpert(lists, body.ins[0], body.ins[2], body.ins[1], body.begin, body.end);
+      selectByExpert(lists, body.ins[0], body.ins[2], body.ins[1], body.ins[3], body.begin, body.end);
     else if (mode == SelectMode::All)
       selectAll(lists, body.ins[0], body.ins[2], body.begin, body.end);
     else

@@ -1,159 +1,137 @@
-// moe.slots: a walk over the assignments in the order in which they claim slots. Thread 0 does it: each claim depends on those before.
+// moe.slots by counting. The order in which assignments claim slots is cut into chunks (RoutingOrder.h). Each chunk numbers its assignments
+// within their expert and counts them; sums over the chunks before it say where its numbers begin; then numbers become slots. These are
+// sums of integers, so the split changes nothing, nor does the number of threads. First fit looks at what the token has got before: there a
+// group of tokens is one chunk, and one thread walks it.
 #include "Routing.h"
+#include "RoutingOrder.h"
 
 #include "moe/IR/Layers.h"
+#include "moe/IR/Sizes.h"
 
 using namespace mlir;
 
 namespace moe {
 namespace {
 
-/// The body of moe.slots.
-struct SlotWalk {
+/// A chunk has at least so many assignments, and four per expert, so that the sums over chunks are little beside what is counted.
+constexpr int64_t leastInChunk = 1024;
+/// Chunks in all, unless there are more groups.
+constexpr int64_t mostChunks = 64;
+
+/// The bodies of moe.slots. Counters are i32[chunks×E]: how many the chunk keeps, had it the expert to itself, and how many want a slot.
+struct SlotCounter {
   LoopWriter &w;
   SlotsOp op;
-  Value token, expert, rank, valid, priority;
-  Value capacity; ///< index; null for dropless
-  Value groupSize, groups, choices; ///< index; groupSize null for one group, choices null where the list has no known order
-  Value slot, keep, count, offset;
-  Value order, scratch, taken, served; ///< i32[N] each, i32[G·E]: slots taken; i1[T] for fit first
-  Value length, experts, zero;
+  PlaceOrder order;
+  Value groups, perGroup; ///< index: G, chunks of a group
+  Value capacity;         ///< index; null for dropless
 
-  /// What order an assignment has before another, as the op says; equal ones keep the order of the list.
-  Value isBefore(Value a, Value b) {
-    auto field = [&](Value list, Value n) { return w.load(list, {n}); };
-    SmallVector<std::pair<Value, Value>> keys;
-    auto byPriority = [&]() {
-      if (priority)
-        keys.emplace_back(w.orderKey(field(priority, b)), w.orderKey(field(priority, a))); // the greater first
-    };
-    auto byList = [&](Value list) { keys.emplace_back(field(list, a), field(list, b)); };
-    if (op.getOrder() == SlotOrder::RankMajor)
-      byList(rank);
-    byPriority();
-    byList(token);
-    if (op.getOrder() == SlotOrder::TokenMajor)
-      byList(rank);
-    Value before = w.lt(keys.back().first, keys.back().second);
-    for (auto [first, second] : llvm::reverse(ArrayRef(keys).drop_back()))
-      before = w.either(w.lt(first, second), w.both(w.eq(first, second), before));
+  Value experts() { return w.index(op.getExperts()); }
+  bool isFirstFit() { return op.getFit() == SlotFit::First; }
+  Value add(Value memref, ValueRange place, Value amount) {
+    Value before = w.load(memref, place);
+    w.store(w.add(before, amount), memref, place);
     return before;
   }
 
-  /// Sorts `order`, merging runs of twice the length in each round. Stable.
-  void sort() {
-    const Value last = w.sub(length, w.index(1));
-    auto at = [&](Value place) { return w.toIndex(w.load(order, {w.min(place, last)})); };
-    w.loopWhile(ValueRange{w.index(1)}, [&](ValueRange width) { return w.lt(width[0], length); },
-                [&](ValueRange width) {
-                  const Value both = w.mul(width[0], w.index(2));
-                  w.loop(zero, w.divUp(length, both), [&](Value pair) {
-                    const Value begin = w.mul(pair, both), middle = w.min(w.add(begin, width[0]), length);
-                    const Value end = w.min(w.add(begin, both), length);
-                    w.loop(begin, end, ValueRange{begin, middle}, [&](Value place, ValueRange from) {
-                      Value left = at(from[0]), right = at(from[1]);
-                      Value rightFirst = w.both(w.lt(from[1], end), w.either(w.ge(from[0], middle), isBefore(right, left)));
-                      w.store(w.toI32(w.select(rightFirst, right, left)), scratch, {place});
-                      Value step = w.select(rightFirst, w.index(1), zero);
-                      return LoopWriter::Values{w.add(from[0], w.sub(w.index(1), step)), w.add(from[1], step)};
-                    });
-                  });
-                  w.loop(zero, length, [&](Value place) { w.store(w.load(scratch, {place}), order, {place}); });
-                  return LoopWriter::Values{both};
-                });
+  void forEachIn(Value chunk, llvm::function_ref<void(Value n)> body) {
+    const PlaceRange group = order.group(w.div(chunk, perGroup));
+    order.forEach(order.part(group, w.rem(chunk, perGroup), perGroup), group, body);
   }
 
-  /// Fills `order` with the numbers of the assignments as they claim slots.
-  void findOrder() {
-    const bool known = choices && !priority && op.getOrder() != SlotOrder::PerExpert;
-    const bool transposed = known && op.getOrder() == SlotOrder::RankMajor;
-    const Value tokens = transposed ? w.div(length, w.max(choices, w.index(1))) : Value();
-    w.loop(zero, length, [&](Value place) {
-      Value n = place;
-      if (transposed) // Place = rank·T + token, number = token·K + rank.
-        n = w.add(w.mul(w.rem(place, tokens), choices), w.div(place, tokens));
-      w.store(w.toI32(n), order, {place});
-    });
-    if (!known)
-      sort();
-  }
-
-  /// The counter of an assignment's expert in its group.
-  Value counterOf(Value t, Value e) { return groupSize ? w.add(w.mul(w.div(t, groupSize), experts), e) : e; }
-
-  /// Calls `body` for the valid assignments of experts that exist, in order.
-  void claim() {
-    w.loop(zero, length, [&](Value place) {
-      Value n = w.toIndex(w.load(order, {place}));
-      w.store(w.i32(-1), slot, {n});
-      w.store(w.flag(false), keep, {n});
-      Value e = w.toIndex(w.load(expert, {n})), t = w.toIndex(w.load(token, {n}));
-      Value counts = w.both(w.inRange(e, experts), w.load(valid, {n}));
-      if (groupSize)
-        counts = w.both(counts, w.inRange(t, w.mul(groups, groupSize)));
+  /// Numbers the assignments of a chunk within their expert; -1 for those that get nothing. `served` i1[T] is for first fit.
+  void count(Value chunk, Value token, Value expert, Value valid, Value number, Value kept, Value wanted, Value served) {
+    w.loop(w.index(0), experts(), [&](Value e) {
+      w.store(w.i32(0), kept, {chunk, e});
       if (served)
-        counts = w.both(counts, w.inRange(t, w.dim(served, 0)));
+        w.store(w.i32(0), wanted, {chunk, e});
+    });
+    if (served) { // A chunk is a group: its tokens are this thread's.
+      const Value size = order.groupSize ? order.groupSize : order.tokens, begin = w.mul(chunk, size);
+      w.loop(begin, w.min(w.add(begin, size), order.tokens), [&](Value t) { w.store(w.flag(false), served, {t}); });
+    }
+    forEachIn(chunk, [&](Value n) {
+      w.store(w.i32(-1), number, {n});
+      Value e = w.toIndex(w.load(expert, {n}));
+      Value counts = w.both(w.inRange(e, experts()), w.load(valid, {n}));
+      Value t = order.tokens ? w.toIndex(w.load(token, {n})) : Value();
+      if (t)
+        counts = w.both(counts, w.inRange(t, order.tokens));
       w.when(counts, [&]() {
-        w.store(w.add(w.load(count, {e}), w.i32(1)), count, {e});
-        const Value counter = counterOf(t, e);
-        Value number = w.load(taken, {counter});
-        Value fits = capacity ? w.lt(w.toIndex(number), capacity) : w.flag(true);
-        if (served)
-          fits = w.both(fits, w.negate(w.load(served, {t})));
-        w.when(fits, [&]() {
-          w.store(w.add(number, w.i32(1)), taken, {counter});
-          w.store(number, slot, {n});
-          w.store(w.flag(true), keep, {n});
-          if (served)
-            w.store(w.flag(true), served, {t});
+        if (!served)
+          return w.store(add(kept, {chunk, e}, w.i32(1)), number, {n});
+        add(wanted, {chunk, e}, w.i32(1));
+        Value place = w.load(kept, {chunk, e});
+        w.when(w.both(w.lt(w.toIndex(place), capacity), w.negate(w.load(served, {t}))), [&]() {
+          w.store(place, number, {n});
+          w.store(w.add(place, w.i32(1)), kept, {chunk, e});
+          w.store(w.flag(true), served, {t});
         });
       });
     });
   }
 
-  /// offset: where each expert's slots begin. Ragged; then `taken` becomes where those of each group begin among its expert's.
-  void place() {
-    const Value padTo = w.i32(op.getPadTo());
-    w.store(w.i32(0), offset, {zero});
-    w.loop(zero, experts, [&](Value e) {
-      Value kept = w.loop(zero, groups, ValueRange{w.i32(0)}, [&](Value group, ValueRange sum) {
-        const Value counter = w.add(w.mul(group, experts), e);
-        Value here = w.load(taken, {counter});
-        w.store(sum[0], taken, {counter});
-        return LoopWriter::Values{w.add(sum[0], here)};
-      })[0];
-      Value rounded = w.mul(w.divUp(kept, padTo), padTo);
-      w.store(w.add(w.load(offset, {e}), rounded), offset, {w.add(e, w.index(1))});
-    });
-  }
+  /// What fits of so many.
+  Value fitting(Value many) { return capacity ? w.toI32(w.min(w.toIndex(many), capacity)) : many; }
 
-  /// Numbers within expert and group become slots.
-  void finish() {
-    const bool padded = op.getLayout() == SlotLayout::Padded;
-    w.loop(zero, length, [&](Value n) {
-      w.when(w.load(keep, {n}), [&]() {
-        Value e = w.toIndex(w.load(expert, {n})), t = w.toIndex(w.load(token, {n})), number = w.toIndex(w.load(slot, {n}));
-        if (padded) {
-          Value group = groupSize ? w.div(t, groupSize) : zero;
-          number = w.add(number, w.mul(w.add(w.mul(e, groups), group), capacity));
-        } else {
-          number = w.add(number, w.toIndex(w.load(taken, {counterOf(t, e)})));
-          number = w.add(number, w.toIndex(w.load(offset, {e})));
-        }
-        w.store(w.toI32(number), slot, {n});
+  /// Of the experts begin … end: base[c][e], the first number of a chunk within its group; first[g][e], the slots of the groups before; count
+  /// and used[e], the wanted and the kept ones of all groups.
+  void sum(Value begin, Value end, Value kept, Value wanted, Value base, Value first, Value count, Value used) {
+    const Value zero = w.index(0);
+    w.loop(begin, end, [&](Value e) {
+      w.store(w.i32(0), count, {e});
+      w.store(w.i32(0), used, {e});
+    });
+    w.loop(zero, groups, [&](Value group) {
+      const Value chunk = w.mul(group, perGroup);
+      w.loop(begin, end, [&](Value e) { w.store(w.load(used, {e}), first, {group, e}); });
+      w.loop(zero, perGroup, [&](Value part) {
+        const Value here = w.add(chunk, part), before = w.max(w.sub(here, w.index(1)), zero), isFirst = w.eq(part, zero);
+        w.loop(begin, end, [&](Value e) {
+          Value sum = w.add(w.load(base, {before, e}), w.load(kept, {before, e}));
+          w.store(w.select(isFirst, w.i32(0), sum), base, {here, e});
+          add(count, {e}, w.load(wanted, {here, e}));
+        });
+      });
+      const Value last = w.sub(w.add(chunk, perGroup), w.index(1));
+      w.loop(begin, end, [&](Value e) {
+        Value all = w.add(w.load(base, {last, e}), w.load(kept, {last, e}));
+        add(used, {e}, fitting(all));
       });
     });
   }
 
-  void run() {
-    w.loop(zero, experts, [&](Value e) { w.store(w.i32(0), count, {e}); });
-    w.loop(zero, w.dim(taken, 0), [&](Value i) { w.store(w.i32(0), taken, {i}); });
-    if (served)
-      w.loop(zero, w.dim(served, 0), [&](Value t) { w.store(w.flag(false), served, {t}); });
-    findOrder();
-    claim();
-    place();
-    finish();
+  /// offset[e]: the kept ones of the experts before, each rounded up to blocks.
+  void offsets(Value used, Value offset) {
+    const Value padTo = w.i32(op.getPadTo());
+    w.store(w.i32(0), offset, {w.index(0)});
+    w.loop(w.index(0), experts(), [&](Value e) {
+      Value rounded = w.mul(w.divUp(w.load(used, {e}), padTo), padTo);
+      w.store(w.add(w.load(offset, {e}), rounded), offset, {w.add(e, w.index(1))});
+    });
+  }
+
+  /// Numbers of a chunk become slots where they fit.
+  void place(Value chunk, Value expert, Value number, Value base, Value first, Value offset, Value slot, Value keep) {
+    const Value group = w.div(chunk, perGroup);
+    forEachIn(chunk, [&](Value n) {
+      Value here = w.load(number, {n}), has = w.ge(here, w.i32(0));
+      w.store(w.i32(-1), slot, {n});
+      w.store(w.flag(false), keep, {n});
+      w.when(has, [&]() {
+        Value e = w.toIndex(w.load(expert, {n}));
+        Value inGroup = w.toIndex(w.add(w.load(base, {chunk, e}), here));
+        w.when(capacity ? w.lt(inGroup, capacity) : w.flag(true), [&]() {
+          Value begin;
+          if (op.getLayout() == SlotLayout::Padded)
+            begin = w.mul(w.add(w.mul(e, groups), group), capacity);
+          else
+            begin = w.toIndex(w.add(w.load(offset, {e}), w.load(first, {group, e})));
+          w.store(w.toI32(w.add(begin, inGroup)), slot, {n});
+          w.store(w.flag(true), keep, {n});
+        });
+      });
+    });
   }
 };
 
@@ -164,17 +142,18 @@ LogicalResult Routing::lower(SlotsOp op) {
   if (failed(requireLengths(op, {op.getToken(), op.getExpert(), op.getRank(), op.getValid(), op.getPriority()})))
     return failure();
   const ListFacts facts = lists.lookup(op.getToken());
-  const bool needsTokens = op.getCapacity() || op.getGroupSize() || op.getFit() == SlotFit::First;
-  if (needsTokens && !facts.tokens)
+  const bool first = op.getFit() == SlotFit::First, grouped = op.isGrouped();
+  if ((op.getCapacity() || grouped || first) && !facts.tokens)
     return op.emitError() << describeOp(op) << ": expected assignments of moe.select or moe.assign, which say the number of tokens that "
                           << (op.getCapacity() ? "the capacity" : "the grouping") << " needs";
   const Value length = size(op.getToken(), 0), experts = constant(op.getExperts()), one = constant(1);
-  LoopWriter w(builder, op.getLoc());
-  Value groupTokens = facts.tokens, groups = one, groupSize, limit;
-  if (op.getGroupSize()) {
-    groupSize = constant(*op.getGroupSize());
-    groupTokens = w.min(facts.tokens, groupSize);
-    groups = w.divUp(facts.tokens, groupSize);
+  SlotGroups groups{{}, one, facts.tokens, facts.choices};
+  Value groupTokens = facts.tokens, limit;
+  if (grouped) {
+    const TokenGroups stated = groupsOfTokens(builder, op.getLoc(), facts.tokens, op.getGroupSize(), op.getGroupsOf());
+    groups.size = stated.size;
+    groups.count = stated.count;
+    groupTokens = stated.tokens;
   }
   if (std::optional<CapacityAttr> rule = op.getCapacity()) {
     if (!facts.choices && (rule->getBase() == CapacityBase::Assignments || rule->getTimesK()))
@@ -182,34 +161,83 @@ LogicalResult Routing::lower(SlotsOp op) {
     limit = capacity(*rule, groupTokens, facts.choices ? facts.choices : one, experts);
   }
 
+  // The order, sorted unless tokens with K choices each say it.
+  Value sorted, starts;
+  if (!facts.choices || op.getPriority()) {
+    sorted = sortAssignments(op, groups);
+    starts = grouped && !facts.choices ? findGroups(op, groups, sorted) : Value();
+  }
+  const Value perGroup = first ? one : chunksOfGroup(length, groups.count, op.getExperts());
+  const Value chunks = multiply(groups.count, perGroup);
+  const Values common = {limit, groups.size, groups.count, perGroup, facts.tokens, facts.choices, sorted, starts, op.getToken()};
+  auto counterOf = [&](Body &body, size_t at) {
+    ArrayRef<Value> ins = ArrayRef(body.ins).drop_front(at);
+    PlaceOrder order{body.w, op.getOrder(), body.w.dim(ins[8], 0), ins[4], ins[5], ins[1], ins[6], ins[7]};
+    return SlotCounter{body.w, op, order, ins[2], ins[3], ins[0]};
+  };
+  auto inputs = [&](ArrayRef<Value> own) {
+    Values all(own);
+    llvm::append_range(all, common);
+    return all;
+  };
+
   const Type i32 = builder.getI32Type(), i1 = builder.getI1Type();
-  SmallVector<Out> outs = {{{length}, i32}, {{length}, i1}, {{experts}, i32}, {{constant(op.getExperts() + 1)}, i32},
-                           {{length}, i32}, {{length}, i32}, {{multiply(groups, experts)}, i32}};
-  const bool first = op.getFit() == SlotFit::First;
-  if (first)
-    outs.push_back({{facts.tokens}, i1});
-  const Values inputs = {op.getToken(), op.getExpert(), op.getRank(),  op.getValid(), op.getPriority(),
-                         limit,         groupSize,      groups,        facts.choices};
-  Values results = routine(op, Value(), inputs, outs, [&](Body &body) {
-    SlotWalk walk{body.w,       op,           body.ins[0],  body.ins[1],  body.ins[2],  body.ins[3],  body.ins[4],  body.ins[5],
-                  body.ins[6],  body.ins[7],  body.ins[8],  body.outs[0], body.outs[1], body.outs[2], body.outs[3], body.outs[4],
-                  body.outs[5], body.outs[6], first ? body.outs[7] : Value(), {}, {}, {}};
-    walk.length = body.w.dim(body.ins[0], 0);
-    walk.experts = body.w.index(op.getExperts());
-    walk.zero = body.w.index(0);
-    walk.run();
+  SmallVector<Out> counters = {{{length}, i32}, {{chunks, experts}, i32}};
+  if (first) {
+    counters.push_back({{chunks, experts}, i32});
+    counters.push_back({{facts.tokens}, i1});
+  }
+  const Values counted = routine(op, chunks, inputs({op.getExpert(), op.getValid()}), counters, [&](Body &body) {
+    SlotCounter counter = counterOf(body, 2);
+    const Value wanted = first ? body.outs[2] : Value(), served = first ? body.outs[3] : Value();
+    body.w.loop(body.begin, body.end, [&](Value chunk) {
+      counter.count(chunk, body.ins.back(), body.ins[0], body.ins[1], body.outs[0], body.outs[1], wanted, served);
+    });
+  });
+  const Value number = counted[0], kept = counted[1], wanted = first ? counted[2] : kept;
+  // Sums over the few chunks of one group are thread 0's, together with the offsets: one barrier less. Those of many groups are split by experts.
+  const Out offsets = {{constant(op.getExperts() + 1)}, i32};
+  SmallVector<Out> sums = {{{chunks, experts}, i32}, {{groups.count, experts}, i32}, {{experts}, i32}, {{experts}, i32}};
+  if (!grouped)
+    sums.push_back(offsets);
+  const Values summed = routine(op, grouped ? experts : Value(), inputs({kept, wanted}), sums, [&](Body &body) {
+    SlotCounter counter = counterOf(body, 2);
+    const Value begin = grouped ? body.begin : body.w.index(0), end = grouped ? body.end : counter.experts();
+    counter.sum(begin, end, body.ins[0], body.ins[1], body.outs[0], body.outs[1], body.outs[2], body.outs[3]);
+    if (!grouped)
+      counter.offsets(body.outs[3], body.outs[4]);
+  });
+  const Value offset = !grouped ? summed[4] : routine(op, Value(), inputs({summed[3]}), {offsets}, [&](Body &body) {
+    counterOf(body, 1).offsets(body.ins[0], body.outs[0]);
+  })[0];
+  const Values placed = routine(op, chunks, inputs({op.getExpert(), number, summed[0], summed[1], offset}), {{{length}, i32}, {{length}, i1}},
+                                [&](Body &body) {
+    SlotCounter counter = counterOf(body, 5);
+    body.w.loop(body.begin, body.end, [&](Value chunk) {
+      counter.place(chunk, body.ins[0], body.ins[1], body.ins[2], body.ins[3], body.ins[4], body.outs[0], body.outs[1]);
+    });
   });
 
-  SlotFacts &known = slots[results[0]];
+  SlotFacts &known = slots[placed[0]];
   if (op.getLayout() == SlotLayout::Padded)
-    known.capacity = multiply(groups, limit);
+    known.capacity = multiply(groups.count, limit);
   else
     known.rows = addTo(length, multiply(experts, constant(op.getPadTo() - 1)));
-  for (auto [result, value] : llvm::zip(op.getResults(), results))
+  for (auto [result, value] : llvm::zip(op.getResults(), Values{placed[0], placed[1], summed[2], offset}))
     if (failed(replace(result, value)))
       return failure();
   op.erase();
   return success();
+}
+
+Value Routing::chunksOfGroup(Value length, Value groups, int64_t experts) {
+  const Location loc = length.getLoc();
+  auto atLeastOne = [&](Value x) { return builder.createOrFold<arith::MaxSIOp>(loc, x, constant(1)); };
+  const Value some = atLeastOne(groups);
+  const Value filled = builder.createOrFold<arith::DivSIOp>(loc, builder.createOrFold<arith::DivSIOp>(loc, length, some),
+                                                            constant(std::max(leastInChunk, 4 * experts)));
+  const Value wanted = builder.createOrFold<arith::CeilDivUIOp>(loc, constant(mostChunks), some);
+  return atLeastOne(builder.createOrFold<arith::MinSIOp>(loc, filled, wanted));
 }
 
 } // namespace moe

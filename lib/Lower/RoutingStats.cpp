@@ -2,6 +2,8 @@
 // over threads. Sums run in the order of the tokens and of the list, whatever the number of threads.
 #include "Routing.h"
 
+#include "moe/IR/Sizes.h"
+
 using namespace mlir;
 
 namespace moe {
@@ -91,9 +93,10 @@ LogicalResult Routing::lower(StatsOp op) {
   if (op.getTokenValid() && failed(requireEqual(op, tokens, size(op.getTokenValid(), 0), "the tokens of scores and the length of token_valid")))
     return failure();
   Value groupSize, groups = constant(1);
-  if (op.getGroupSize()) {
-    groupSize = constant(*op.getGroupSize());
-    groups = builder.createOrFold<arith::CeilDivUIOp>(op.getLoc(), tokens, groupSize);
+  if (op.isGrouped()) {
+    const TokenGroups stated = groupsOfTokens(builder, op.getLoc(), tokens, op.getGroupSize(), op.getGroupsOf());
+    groupSize = stated.size;
+    groups = stated.count;
   }
   const Type f32 = builder.getF32Type();
   const Value tokenValid = op.getTokenValid();
@@ -116,7 +119,7 @@ LogicalResult Routing::lower(StatsOp op) {
     statistics.average();
   });
   for (auto [result, value] : llvm::zip_first(op.getResults(), results)) {
-    if (!op.getGroupSize())
+    if (!op.isGrouped())
       value = tensor::CollapseShapeOp::create(builder, op.getLoc(), value, SmallVector<ReassociationIndices>{{0, 1}});
     if (failed(replace(result, value)))
       return failure();

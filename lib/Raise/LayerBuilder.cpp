@@ -166,8 +166,9 @@ Assignments LayerBuilder::route(OpBuilder &builder, Location loc, Value logits, 
   types.push_back(RankedTensorType::get({rows, 2}, builder.getF32Type()));
   const FloatAttr jitter = routing.jitter ? builder.getF64FloatAttr(*routing.jitter) : FloatAttr();
   auto select = SelectOp::create(builder, loc, TypeRange(types), score.getChoice(), /*ids=*/Value(), /*table=*/Value(), /*valid=*/Value(),
-                                 jitter ? SelectMode::SparseMixer : SelectMode::TopK, static_cast<uint64_t>(k), SelectSide::Token,
-                                 /*threshold=*/FloatAttr(), jitter, /*epsilon=*/FloatAttr(), routing.groups, CapacityAttr());
+                                 /*groups_of=*/Value(), jitter ? SelectMode::SparseMixer : SelectMode::TopK, static_cast<uint64_t>(k),
+                                 SelectSide::Token, /*threshold=*/FloatAttr(), jitter, /*epsilon=*/FloatAttr(), routing.groups, CapacityAttr(),
+                                 /*group_size=*/IntegerAttr());
   Assignments list = makeAssignments(select);
   auto weightsType = RankedTensorType::get(tensorType(list.token).getShape(), builder.getF32Type());
   const bool readsLogits = routing.source == WeightSource::SoftmaxSelected && routing.function != ScoreFunction::Identity;
@@ -250,8 +251,9 @@ Value LayerBuilder::experts(OpBuilder &builder, Location loc, Value x, Assignmen
   auto vector = [](int64_t size, Type element) { return RankedTensorType::get({size}, element); };
   auto slotOp = SlotsOp::create(builder, loc,
                                 TypeRange{vector(slots, i32), vector(slots, builder.getI1Type()), vector(expertCount, i32), vector(expertCount + 1, i32)},
-                                list.token, list.expert, list.rank, list.valid, /*priority=*/Value(), static_cast<uint64_t>(expertCount),
-                                SlotOrder::TokenMajor, CapacityAttr(), /*pad_to=*/uint64_t(1), SlotFit::PerRank, SlotLayout::Ragged, IntegerAttr());
+                                list.token, list.expert, list.rank, list.valid, /*priority=*/Value(), /*groups_of=*/Value(),
+                                static_cast<uint64_t>(expertCount), SlotOrder::TokenMajor, CapacityAttr(), /*pad_to=*/uint64_t(1),
+                                SlotFit::PerRank, SlotLayout::Ragged, /*group_size=*/IntegerAttr());
   auto rowsType = RankedTensorType::get({slots, hidden}, xType.getElementType());
   Value rows = DispatchOp::create(builder, loc, rowsType, x, list.token, list.expert, slotOp.getSlot(), slotOp.getKeep(), slotOp.getOffset(),
                                   /*weights=*/Value(), SlotLayout::Ragged);

@@ -24,7 +24,7 @@ func.func @group_size(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index,
   %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64, group_size = 16 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
   %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
   %y = moe.experts %rows, %off gate(%w1 : tensor<8x96x64xf32>) down(%w2 : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: moe.slots has a group_size}}
+  // expected-remark @below {{the layer is not fused: moe.slots has groups of tokens}}
   %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
   return %out : tensor<?x64xf32>
 }

@@ -145,6 +145,14 @@ func.func @stats_c4(%z: tensor<?x8xf32>, %t: tensor<?xi32>, %e: tensor<?xi32>, %
 
 // -----
 
+func.func @stats_c4_both(%z: tensor<?x8xf32>, %t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v: tensor<?xi1>, %n: index) {
+  // expected-error @below {{expected group_size or groups_of, got both}}
+  %a:2 = moe.stats %z, %t, %e, %r, %v groups_of(%n) {group_size = 4 : i64} : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?x8xf32>, tensor<?x8xf32>
+  return
+}
+
+// -----
+
 func.func @all_to_all_c1(%x: tensor<?x64xf32>, %s: tensor<4xi32>) {
   // expected-error @below {{expected both send and receive or neither, got only send}}
   %a = moe.all_to_all %x group("ep") send(%s : tensor<4xi32>) : tensor<?x64xf32> -> tensor<?x64xf32>

@@ -27,11 +27,13 @@ func.func @combine(%x: tensor<?x64xf32>, %t: tensor<?xi32>, %e: tensor<?xi32>, %
 }
 
 // CHECK-LABEL: func.func @stats(
-func.func @stats(%z: tensor<?x8xf32>, %t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v: tensor<?xi1>, %keep: tensor<?xi1>) {
+func.func @stats(%z: tensor<?x8xf32>, %t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v: tensor<?xi1>, %keep: tensor<?xi1>, %n: index) {
   // CHECK: moe.stats %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}} : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<8xf32>, tensor<8xf32>
   %a0:2 = moe.stats %z, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<8xf32>, tensor<8xf32>
   // CHECK: moe.stats %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}} token_valid(%{{[^ ,:)]+}} : tensor<?xi1>) {group_size = 64 : i64, norm = #moe<stats_norm assignments>, source = #moe<stats_source all>} : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?x8xf32>, tensor<?x8xf32>
   %a1:2 = moe.stats %z, %t, %e, %r, %v token_valid(%keep : tensor<?xi1>) {group_size = 64 : i64, norm = #moe<stats_norm assignments>, source = #moe<stats_source all>} : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?x8xf32>, tensor<?x8xf32>
+  // CHECK: moe.stats %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}} groups_of(%{{[^ ,:)]+}}) : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?x8xf32>, tensor<?x8xf32>
+  %a2:2 = moe.stats %z, %t, %e, %r, %v groups_of(%n) : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?x8xf32>, tensor<?x8xf32>
   return
 }
 

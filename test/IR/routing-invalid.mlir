@@ -265,6 +265,38 @@ func.func @select_c10(%n: tensor<5xi1>, %y: tensor<6x8xf32>) {
 
 // -----
 
+func.func @select_c11(%z: tensor<?x8xf32>) {
+  // expected-error @below {{expected group_size >= 1, got 0}}
+  %a:5 = moe.select balanced_exact %z : tensor<?x8xf32> {group_size = 0 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  return
+}
+
+// -----
+
+func.func @select_c11_both(%z: tensor<?x8xf32>, %n: index) {
+  // expected-error @below {{expected group_size or groups_of, got both}}
+  %a:5 = moe.select balanced_exact %z : tensor<?x8xf32> groups_of(%n) {group_size = 4 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  return
+}
+
+// -----
+
+func.func @select_c12(%z: tensor<?x8xf32>) {
+  // expected-error @below {{expected groups of tokens only for balanced modes and side expert, got top_k and side token}}
+  %a:5 = moe.select top_k %z : tensor<?x8xf32> {k = 2 : i64, group_size = 4 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  return
+}
+
+// -----
+
+func.func @select_c12_value(%z: tensor<?x8xf32>, %n: index) {
+  // expected-error @below {{expected groups of tokens only for balanced modes and side expert, got all and side token}}
+  %a:5 = moe.select all %z : tensor<?x8xf32> groups_of(%n) -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  return
+}
+
+// -----
+
 func.func @assign_c1(%i: tensor<6x2xi64>) {
   // expected-error @below {{expected the lists of length 12 (sizes of indices), got 10}}
   %a:4 = moe.assign %i : tensor<6x2xi64> -> tensor<10xi32>, tensor<10xi32>, tensor<10xi32>, tensor<10xi1>
@@ -444,5 +476,13 @@ func.func @slots_c5_order(%t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32
 func.func @slots_c6(%t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v: tensor<?xi1>) {
   // expected-error @below {{expected group_size >= 1, got 0}}
   %a:4 = moe.slots %t, %e, %r, %v {experts = 8 : i64, group_size = 0 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  return
+}
+
+// -----
+
+func.func @slots_c6_both(%t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v: tensor<?xi1>, %n: index) {
+  // expected-error @below {{expected group_size or groups_of, got both}}
+  %a:4 = moe.slots %t, %e, %r, %v groups_of(%n) {experts = 8 : i64, group_size = 4 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
   return
 }

@@ -65,6 +65,17 @@ func.func @select(%z: tensor<?x8xf32>, %v: tensor<?xi1>, %i: tensor<?xi32>, %l: 
   return
 }
 
+// CHECK-LABEL: func.func @select_groups(
+func.func @select_groups(%z: tensor<?x8xf32>, %v: tensor<?xi1>, %n: index) {
+  // CHECK: moe.select balanced_exact %{{[^ ,:)]+}} : tensor<?x8xf32> {group_size = 64 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  %a0:5 = moe.select balanced_exact %z : tensor<?x8xf32> {group_size = 64 : i64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  // CHECK: moe.select balanced_auction %{{[^ ,:)]+}} : tensor<?x8xf32> valid(%{{[^ ,:)]+}} : tensor<?xi1>) groups_of(%{{[^ ,:)]+}}) {epsilon = 6.250000e-02 : f64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  %a1:5 = moe.select balanced_auction %z : tensor<?x8xf32> valid(%v : tensor<?xi1>) groups_of(%n) {epsilon = 6.250000e-02 : f64} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  // CHECK: moe.select top_k %{{[^ ,:)]+}} : tensor<?x8xf32> groups_of(%{{[^ ,:)]+}}) {capacity = #moe.capacity<base = tokens, numerator = 5, denominator = 4, rounding = ceil>, side = #moe<select_side expert>} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  %a2:5 = moe.select top_k %z : tensor<?x8xf32> groups_of(%n) {capacity = #moe.capacity<base = tokens, numerator = 5, denominator = 4, rounding = ceil>, side = #moe<select_side expert>} -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?x2xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @assign(
 func.func @assign(%i: tensor<?x2xi64>, %j: tensor<6x2xi32>) {
   // CHECK: moe.assign %{{[^ ,:)]+}} : tensor<?x2xi64> -> tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>
@@ -103,7 +114,7 @@ func.func @weigh(%z: tensor<?x8xf32>, %t: tensor<?xi32>, %e: tensor<?xi32>, %r: 
 }
 
 // CHECK-LABEL: func.func @slots(
-func.func @slots(%t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v: tensor<?xi1>, %w: tensor<?xf32>) {
+func.func @slots(%t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v: tensor<?xi1>, %w: tensor<?xf32>, %n: index) {
   // CHECK: moe.slots %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}} {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
   %a0:4 = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
   // CHECK: moe.slots %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}} {experts = 8 : i64, order = #moe<slot_order rank_major>, pad_to = 128 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
@@ -114,5 +125,7 @@ func.func @slots(%t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v: te
   %a3:4 = moe.slots %t, %e, %r, %v {capacity = #moe.capacity<base = tokens, numerator = 5, denominator = 4, rounding = floor>, experts = 8 : i64, fit = #moe<slot_fit first>, group_size = 64 : i64, order = #moe<slot_order rank_major>} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
   // CHECK: moe.slots %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}} priority(%{{[^ ,:)]+}} : tensor<?xf32>) {experts = 8 : i64, order = #moe<slot_order per_expert>} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
   %a4:4 = moe.slots %t, %e, %r, %v priority(%w : tensor<?xf32>) {experts = 8 : i64, order = #moe<slot_order per_expert>} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  // CHECK: moe.slots %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}}, %{{[^ ,:)]+}} priority(%{{[^ ,:)]+}} : tensor<?xf32>) groups_of(%{{[^ ,:)]+}}) {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  %a5:4 = moe.slots %t, %e, %r, %v priority(%w : tensor<?xf32>) groups_of(%n) {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
   return
 }

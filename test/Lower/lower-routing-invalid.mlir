@@ -21,6 +21,18 @@ func.func @main(%x: tensor<?x4xf32>, %t: tensor<?xi32>, %keep: tensor<?xi1>, %of
 
 // -----
 
+// So do groups, of a list that nobody has made.
+func.func @main(%t: tensor<?xi32>, %v: tensor<?xi1>, %x: tensor<?x4xf32>) -> tensor<?xi32> attributes {moe.entry} {
+  %c0 = arith.constant 0 : index
+  %S = tensor.dim %x, %c0 : tensor<?x4xf32>
+  // expected-error @below {{op 'moe.slots': expected assignments of moe.select or moe.assign, which say the number of tokens that the grouping needs}}
+  %slot, %keep, %count, %offset = moe.slots %t, %t, %t, %v groups_of(%S) {experts = 8 : i64}
+      : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  return %slot : tensor<?xi32>
+}
+
+// -----
+
 // Every thread runs the entry from its first op to its last: nothing of a layer may be in a loop.
 func.func @main(%z: tensor<?x8xf32>, %n: index) -> tensor<?x8xf32> attributes {moe.entry} {
   %c0 = arith.constant 0 : index

@@ -1,6 +1,6 @@
 // System: BASE layers, communication: shuffle, two exchanges, groups
 // Paper: Lewis et al. 2021, BASE Layers, arXiv 2103.16716, sections 3.1 and 3.2
-// Ops: all_to_all of shuffled tokens, score sigmoid, choice on logits, select balanced_exact of 3 in each of 2 groups or top_k 1, weigh gather,
+// Ops: all_to_all of shuffled tokens, score sigmoid, choice on logits, select balanced_exact of 3 with groups_of a worker's tokens or top_k 1, weigh gather,
 //   slots dropless, all_to_all of rows around experts relu, and both ways back
 //
 // Two workers' tokens are shuffled and exchanged, each worker solves the assignment of what it then has, rows go to their experts and back, and
@@ -90,9 +90,11 @@ func.func private @greedy(%h: !rows) -> !rows {
   return %y : !rows
 }
 
-func.func private @balanced(%h: !rows) -> (!rows, !list) {
+// In groups of the `worker` tokens that each worker has.
+func.func private @balanced(%h: !rows, %worker: index) -> (!rows, !list) {
   %scores, %choice = call @affinities(%h) : (!rows) -> (!scores, !scores)
-  %token, %expert, %rank, %valid, %kth = moe.select balanced_exact %choice : !scores -> !list, !list, !list, !mask, tensor<?x2xf32>
+  %token, %expert, %rank, %valid, %kth = moe.select balanced_exact %choice : !scores groups_of(%worker)
+      -> !list, !list, !list, !mask, tensor<?x2xf32>
   %y = call @mix(%h, %scores, %token, %expert, %rank, %valid) : (!rows, !scores, !list, !list, !list, !mask) -> !rows
   return %y, %expert : !rows, !list
 }
@@ -101,9 +103,7 @@ func.func @main(%x: tensor<2x?x24xf32> {moe.name = "x", moe.dims = ["2", "tokens
                 %order: tensor<2x?xi32> {moe.name = "order", moe.dims = ["2", "tokens"]},
                 %inverse: tensor<2x?xi32> {moe.name = "inverse", moe.dims = ["2", "tokens"]})
     -> (!rows {moe.name = "plain", moe.dims = ["?", "24"]}, !rows {moe.name = "greedy", moe.dims = ["?", "24"]},
-        !rows {moe.name = "balanced", moe.dims = ["?", "24"]}, !list {moe.name = "chosen0", moe.dims = ["tokens"]},
-        !list {moe.name = "chosen1", moe.dims = ["tokens"]}) {
-  %c0 = arith.constant 0 : index
+        !rows {moe.name = "balanced", moe.dims = ["?", "24"]}, !list {moe.name = "chosen", moe.dims = ["?"]}) {
   %c1 = arith.constant 1 : index
   %S = tensor.dim %x, %c1 : tensor<2x?x24xf32>
   %flat = tensor.collapse_shape %x [[0, 1], [2]] : tensor<2x?x24xf32> into !rows
@@ -117,15 +117,8 @@ func.func @main(%x: tensor<2x?x24xf32> {moe.name = "x", moe.dims = ["2", "tokens
   %greedy_back = moe.all_to_all %greedy_there group("workers") : !rows -> !rows
   %greedy = call @move(%greedy_back, %home) : (!rows, !list) -> !rows
 
-  %h0 = tensor.extract_slice %h[0, 0] [%S, 24] [1, 1] : !rows to !rows
-  %h1 = tensor.extract_slice %h[%S, 0] [%S, 24] [1, 1] : !rows to !rows
-  %y0, %chosen0 = call @balanced(%h0) : (!rows) -> (!rows, !list)
-  %y1, %chosen1 = call @balanced(%h1) : (!rows) -> (!rows, !list)
-  %T = tensor.dim %flat, %c0 : !rows
-  %empty = tensor.empty(%T) : !rows
-  %half = tensor.insert_slice %y0 into %empty[0, 0] [%S, 24] [1, 1] : !rows into !rows
-  %both = tensor.insert_slice %y1 into %half[%S, 0] [%S, 24] [1, 1] : !rows into !rows
-  %balanced_back = moe.all_to_all %both group("workers") : !rows -> !rows
+  %balanced_there, %chosen = call @balanced(%h, %S) : (!rows, index) -> (!rows, !list)
+  %balanced_back = moe.all_to_all %balanced_there group("workers") : !rows -> !rows
   %balanced = call @move(%balanced_back, %home) : (!rows, !list) -> !rows
-  return %plain, %greedy, %balanced, %chosen0, %chosen1 : !rows, !rows, !rows, !list, !list
+  return %plain, %greedy, %balanced, %chosen : !rows, !rows, !rows, !list
 }

@@ -1,10 +1,10 @@
 // System: Hierarchical mixture of experts
 // Paper: Jordan, Jacobs 1994, Neural Computation 6(2); Shazeer et al. 2017, arXiv 1701.06538, appendix B
-// Ops: per group: score softmax, select all of 3, weigh gather, slots dropless, experts relu; the primary softmax mixes the groups. Flat:
-//   score identity of the product gates, select all of 6
+// Ops: per group: score softmax, select all of 3, weigh gather, slots dropless, experts relu; the primary softmax mixes the groups. Experts
+//   with a region that is such a chain, select all or top_k 1 of 2. Flat: score identity of the product gates, select all of 6
 //
-// An expert of the primary mixture is a mixture. `nested` computes that, `flat` one mixture with the products of the gates: they are
-// equal.
+// An expert of the primary mixture is a mixture. `nested` computes that, `experts` as moe.experts of regions that are mixtures, `flat` one
+// mixture with the products of the gates: they are equal. `sparse` has only the best of the primary experts.
 //
 // RUN: rm -rf %t && mkdir -p %t && cd %t
 // RUN: %python %S/Inputs/check.py weights %s
@@ -33,10 +33,39 @@ moe.weight @down1 : tensor<3x20x9xf32> source(#moe.file<"down1.bin", offset = 0,
 moe.weight @up : tensor<6x9x20xf32> source(#moe.file<"up.bin", offset = 0, length = 4320>)
 moe.weight @down : tensor<6x20x9xf32> source(#moe.file<"down.bin", offset = 0, length = 4320>)
 
+moe.weight @secondary_of : tensor<2x3x20xf32> source(#moe.file<"secondary_of.bin", offset = 0, length = 480>)
+moe.weight @up_of : tensor<2x3x9x20xf32> source(#moe.file<"up_of.bin", offset = 0, length = 4320>)
+moe.weight @down_of : tensor<2x3x20x9xf32> source(#moe.file<"down_of.bin", offset = 0, length = 4320>)
+
+// A mixture of 3 experts.
+func.func private @mixture(%x: tensor<?x20xf32>, %gating: tensor<3x20xf32>, %up: tensor<3x9x20xf32>, %down: tensor<3x20x9xf32>) -> tensor<?x20xf32> {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %T = tensor.dim %x, %c0 : tensor<?x20xf32>
+  %empty = tensor.empty(%T) : tensor<?x3xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x3xf32>) -> tensor<?x3xf32>
+  %logits = linalg.matmul indexing_maps = [#rows, #weight, #product] ins(%x, %gating : tensor<?x20xf32>, tensor<3x20xf32>)
+      outs(%init : tensor<?x3xf32>) -> tensor<?x3xf32>
+  %scores, %choice = moe.score softmax %logits : tensor<?x3xf32> -> tensor<?x3xf32>, tensor<?x3xf32>
+  %token, %expert, %rank, %valid, %kth = moe.select all %choice : tensor<?x3xf32> -> !list, !list, !list, !mask, tensor<?x2xf32>
+  %w = moe.weigh gather %scores, %token, %expert, %rank, %valid : tensor<?x3xf32>, !list, !list, !list, !mask -> tensor<?xf32>
+  %slot, %keep, %count, %offset = moe.slots %token, %expert, %rank, %valid {experts = 3 : i64}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<3xi32>, tensor<4xi32>
+  %rows = moe.dispatch ragged %x, %token, %expert, %slot, %keep, %offset
+      : tensor<?x20xf32>, !list, !list, !list, !mask, tensor<4xi32> -> tensor<?x20xf32>
+  %y = moe.experts %rows, %offset gate(%up : tensor<3x9x20xf32>) down(%down : tensor<3x20x9xf32>) {ffn = #moe.ffn<activation = relu>}
+      : tensor<?x20xf32>, tensor<4xi32> -> tensor<?x20xf32>
+  %mixed = moe.combine %y, %token, %expert, %slot, %keep, %w tokens(%T)
+      : tensor<?x20xf32>, !list, !list, !list, !mask, tensor<?xf32> -> tensor<?x20xf32>
+  return %mixed : tensor<?x20xf32>
+}
+
 func.func @main(%x: tensor<?x20xf32> {moe.name = "x", moe.dims = ["tokens", "20"]})
     -> (tensor<?x20xf32> {moe.name = "nested", moe.dims = ["tokens", "20"]},
         tensor<?x20xf32> {moe.name = "flat", moe.dims = ["tokens", "20"]},
-        tensor<?x6xf32> {moe.name = "gates", moe.dims = ["tokens", "6"]}) {
+        tensor<?x6xf32> {moe.name = "gates", moe.dims = ["tokens", "6"]},
+        tensor<?x20xf32> {moe.name = "experts", moe.dims = ["tokens", "20"]},
+        tensor<?x20xf32> {moe.name = "sparse", moe.dims = ["tokens", "20"]}) {
   %c0 = arith.constant 0 : index
   %zero = arith.constant 0.0 : f32
   %primary = moe.weight_ref @primary : tensor<2x20xf32>
@@ -127,5 +156,44 @@ func.func @main(%x: tensor<?x20xf32> {moe.name = "x", moe.dims = ["tokens", "20"
       {ffn = #moe.ffn<activation = relu>} : tensor<?x20xf32>, tensor<7xi32> -> tensor<?x20xf32>
   %flat = moe.combine %f_y, %f_token, %f_expert, %f_slot, %f_keep, %f_w tokens(%T)
       : tensor<?x20xf32>, !list, !list, !list, !mask, tensor<?xf32> -> tensor<?x20xf32>
-  return %nested, %flat, %gates : tensor<?x20xf32>, tensor<?x20xf32>, tensor<?x6xf32>
+
+  %secondary_of = moe.weight_ref @secondary_of : tensor<2x3x20xf32>
+  %up_of = moe.weight_ref @up_of : tensor<2x3x9x20xf32>
+  %down_of = moe.weight_ref @down_of : tensor<2x3x20x9xf32>
+  %experts_token, %experts_expert, %experts_rank, %experts_valid, %experts_kth = moe.select all %primary_gates_choice : tensor<?x2xf32>
+      -> !list, !list, !list, !mask, tensor<?x2xf32>
+  %experts_w = moe.weigh gather %primary_gates, %experts_token, %experts_expert, %experts_rank, %experts_valid
+      : tensor<?x2xf32>, !list, !list, !list, !mask -> tensor<?xf32>
+  %experts_slot, %experts_keep, %experts_count, %experts_offset = moe.slots %experts_token, %experts_expert, %experts_rank, %experts_valid {experts = 2 : i64}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<2xi32>, tensor<3xi32>
+  %experts_rows = moe.dispatch ragged %x, %experts_token, %experts_expert, %experts_slot, %experts_keep, %experts_offset
+      : tensor<?x20xf32>, !list, !list, !list, !mask, tensor<3xi32> -> tensor<?x20xf32>
+  %experts_y = moe.experts %experts_rows, %experts_offset parameters(%secondary_of, %up_of, %down_of : tensor<2x3x20xf32>, tensor<2x3x9x20xf32>, tensor<2x3x20x9xf32>)
+      : tensor<?x20xf32>, tensor<3xi32> -> tensor<?x20xf32> {
+  ^bb0(%mine: tensor<?x20xf32>, %my_gates: tensor<3x20xf32>, %my_up: tensor<3x9x20xf32>, %my_down: tensor<3x20x9xf32>):
+    %mixed = func.call @mixture(%mine, %my_gates, %my_up, %my_down)
+        : (tensor<?x20xf32>, tensor<3x20xf32>, tensor<3x9x20xf32>, tensor<3x20x9xf32>) -> tensor<?x20xf32>
+    moe.yield %mixed : tensor<?x20xf32>
+  }
+  %experts = moe.combine %experts_y, %experts_token, %experts_expert, %experts_slot, %experts_keep, %experts_w tokens(%T)
+      : tensor<?x20xf32>, !list, !list, !list, !mask, tensor<?xf32> -> tensor<?x20xf32>
+  %sparse_token, %sparse_expert, %sparse_rank, %sparse_valid, %sparse_kth = moe.select top_k %primary_gates_choice : tensor<?x2xf32> {k = 1 : i64}
+      -> !list, !list, !list, !mask, tensor<?x2xf32>
+  %sparse_w = moe.weigh gather %primary_gates, %sparse_token, %sparse_expert, %sparse_rank, %sparse_valid
+      : tensor<?x2xf32>, !list, !list, !list, !mask -> tensor<?xf32>
+  %sparse_slot, %sparse_keep, %sparse_count, %sparse_offset = moe.slots %sparse_token, %sparse_expert, %sparse_rank, %sparse_valid {experts = 2 : i64}
+      : !list, !list, !list, !mask -> !list, !mask, tensor<2xi32>, tensor<3xi32>
+  %sparse_rows = moe.dispatch ragged %x, %sparse_token, %sparse_expert, %sparse_slot, %sparse_keep, %sparse_offset
+      : tensor<?x20xf32>, !list, !list, !list, !mask, tensor<3xi32> -> tensor<?x20xf32>
+  %sparse_y = moe.experts %sparse_rows, %sparse_offset parameters(%secondary_of, %up_of, %down_of : tensor<2x3x20xf32>, tensor<2x3x9x20xf32>, tensor<2x3x20x9xf32>)
+      : tensor<?x20xf32>, tensor<3xi32> -> tensor<?x20xf32> {
+  ^bb0(%mine: tensor<?x20xf32>, %my_gates: tensor<3x20xf32>, %my_up: tensor<3x9x20xf32>, %my_down: tensor<3x20x9xf32>):
+    %mixed = func.call @mixture(%mine, %my_gates, %my_up, %my_down)
+        : (tensor<?x20xf32>, tensor<3x20xf32>, tensor<3x9x20xf32>, tensor<3x20x9xf32>) -> tensor<?x20xf32>
+    moe.yield %mixed : tensor<?x20xf32>
+  }
+  %sparse = moe.combine %sparse_y, %sparse_token, %sparse_expert, %sparse_slot, %sparse_keep, %sparse_w tokens(%T)
+      : tensor<?x20xf32>, !list, !list, !list, !mask, tensor<?xf32> -> tensor<?x20xf32>
+  return %nested, %flat, %gates, %experts, %sparse
+      : tensor<?x20xf32>, tensor<?x20xf32>, tensor<?x6xf32>, tensor<?x20xf32>, tensor<?x20xf32>
 }

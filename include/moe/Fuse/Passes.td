@@ -4,6 +4,19 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FuseSimplifyRouting : Pass<"moe-fuse-simplify-routing", "::mlir::func::FuncOp"> {
+  let summary = "canonicalises routing ops, so that more routers are ones that moe.route_permute computes";
+  let description = [{
+    The canonicalisations of `moe.filter`, `moe.select`, `moe.weigh` and `moe.combine` (the same in real
+    arithmetic, in fewer or cheaper steps), and no others: softmax, top-k and
+    division by the sum become top-k and a softmax over the K selected, which
+    takes K exponentials instead of E; a norm of power 1 becomes a sum; the best E of E
+    experts become all; a filter that drops nothing, and rows that come back as
+    they went, are gone. Order and counts of the ops that are left stay as they
+    are. Layers are taken as they were written if this pass is left out.
+  }];
+}
+
 def FuseRoutePermute : Pass<"moe-fuse-route-permute", "::mlir::func::FuncOp"> {
   let summary = "a dropless layer becomes moe.route_permute and two moe.grouped_matmul";
   let description = [{

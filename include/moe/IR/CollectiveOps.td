@@ -4,7 +4,7 @@
 
 include "moe/IR/MoeOpBase.td"
 
-def Moe_AllToAllOp : Moe_Op<"all_to_all", [AttrSizedOperandSegments]> {
+def Moe_AllToAllOp : Moe_Op<"all_to_all", [AttrSizedOperandSegments, Moe_ReifiesSizes]> {
   let summary = "sends blocks of rows to every rank of a group and receives theirs";
   let description = [{
     Without counts the buffer is split evenly along `split_dim`. With counts,

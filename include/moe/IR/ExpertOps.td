@@ -84,7 +84,7 @@ def Moe_YieldOp : Moe_Op<"yield", [Pure, Terminator, HasParent<"ExpertsOp">]> {
   let assemblyFormat = "$result attr-dict `:` type($result)";
 }
 
-def Moe_DequantOp : Moe_Op<"dequant", [Pure, AttrSizedOperandSegments]> {
+def Moe_DequantOp : Moe_Op<"dequant", [Pure, AttrSizedOperandSegments, Moe_ReifiesSizes]> {
   let summary = "a quantised weight as a float tensor; may stay fused into its consumer";
   let description = [{
     An element is `scale · (code - zero)`, in f32, for the formats of integers,

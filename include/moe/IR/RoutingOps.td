@@ -105,6 +105,15 @@ def Moe_SelectOp : Moe_Op<"select", [Pure, AttrSizedOperandSegments, Moe_Reifies
     others; an id that is no row of the table gives nothing valid (raise makes it an
     error of the run, unless `valid` is given).
 
+    `group_size` (a number) or `groups_of` (a value) splits the tokens into groups of
+    that many, the last one may have fewer; each is chosen from as if it were all:
+    balanced modes give every expert its share of each group, on side expert each
+    expert takes the C best tokens of each group, C being the capacity of
+    min(group_size, T) tokens. The list has the groups one after the other, N =
+    G·E·C on side expert. A value below 1 counts as 1; it must be a function of the
+    sizes of the inputs. Balanced modes need each step's outcome for the next: one
+    thread does a group, as many groups run at once as there are threads.
+
     balanced_auction gives experts as many tokens, by the auction of BASE layers
     (Lewis et al. 2021, as fairseq runs it), in f32. In each round an expert that is
     to get n tokens bids on the n of greatest value - choice less what was paid
@@ -133,6 +142,8 @@ def Moe_SelectOp : Moe_Op<"select", [Pure, AttrSizedOperandSegments, Moe_Reifies
     - select-c8: the four lists have one length; T·k (T·E for all) on side token.
     - select-c9: `kth` is T×2.
     - select-c10: `valid` has length T.
+    - select-c11: `group_size` is at least 1, and not given along with `groups_of`.
+    - select-c12: groups of tokens need a balanced mode or side expert.
 
     Lifespan: created by raise or written by hand, gone after fuse.
 
@@ -144,17 +155,22 @@ def Moe_SelectOp : Moe_Op<"select", [Pure, AttrSizedOperandSegments, Moe_Reifies
   }];
   let arguments = (ins Optional<Moe_F32Matrix>:$choice,
     Optional<Moe_I32Vector>:$ids, Optional<2DTensorOf<[I32]>>:$table,
-    Optional<Moe_I1Vector>:$valid,
+    Optional<Moe_I1Vector>:$valid, Optional<Index>:$groups_of,
     Moe_SelectModeAttr:$mode, DefaultValuedAttr<I64Attr, "1">:$k,
     DefaultValuedAttr<Moe_SelectSideAttr, "::moe::SelectSide::Token">:$side,
     OptionalAttr<F64Attr>:$threshold, OptionalAttr<F64Attr>:$jitter,
     OptionalAttr<F64Attr>:$epsilon, OptionalAttr<Moe_GroupsAttr>:$groups,
-    OptionalAttr<Moe_CapacityAttr>:$capacity);
+    OptionalAttr<Moe_CapacityAttr>:$capacity, OptionalAttr<I64Attr>:$group_size);
   let results = (outs Moe_I32Vector:$token, Moe_I32Vector:$expert,
     Moe_I32Vector:$rank, Moe_I1Vector:$valid_out, Moe_F32Matrix:$kth);
   let assemblyFormat = [{
     $mode ($choice^ `:` type($choice))? (`ids` `(` $ids^ `:` type($ids) `)`)? (`table` `(` $table^ `:` type($table) `)`)?
-    (`valid` `(` $valid^ `:` type($valid) `)`)? attr-dict `->` type($token) `,` type($expert) `,` type($rank) `,` type($valid_out) `,` type($kth)
+    (`valid` `(` $valid^ `:` type($valid) `)`)? (`groups_of` `(` $groups_of^ `)`)? attr-dict
+    `->` type($token) `,` type($expert) `,` type($rank) `,` type($valid_out) `,` type($kth)
+  }];
+  let extraClassDeclaration = [{
+    /// Are the tokens in groups?
+    bool isGrouped() { return getGroupsOf() || getGroupSize(); }
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
@@ -263,7 +279,7 @@ def Moe_WeighOp : Moe_Op<"weigh", [Pure, Moe_ReifiesSizes]> {
   let hasCanonicalizer = 1;
 }
 
-def Moe_SlotsOp : Moe_Op<"slots", [Pure, Moe_ReifiesSizes]> {
+def Moe_SlotsOp : Moe_Op<"slots", [Pure, AttrSizedOperandSegments, Moe_ReifiesSizes]> {
   let summary = "gives assignments their slots: who fits, where, and how many per expert";
   let description = [{
     Valid assignments, sorted by `order` and `priority`, are numbered within
@@ -271,9 +287,11 @@ def Moe_SlotsOp : Moe_Op<"slots", [Pure, Moe_ReifiesSizes]> {
     capacity means dropless. `offset` (E+1) counts kept assignments, each
     expert rounded up to `pad_to`. Slot of a kept assignment: offset[e] +
     number (ragged), or e·C + number (padded). `count` is before the drop.
-    With `group_size`, each group of that many tokens is placed by itself, with
-    the capacity of min(group_size, T) tokens; an expert's slots are then those of
-    its groups one after the other, G·C where padded. With fit first, a token has
+    With `group_size` (a number) or `groups_of` (a value, for a size that is known
+    when the model runs: one sequence each), each group of that many tokens is
+    placed by itself, with the capacity of min(group_size, T) tokens; an expert's
+    slots are then those of its groups one after the other, G·C where padded. A
+    value below 1 counts as 1; it must be a function of the sizes of the inputs. With fit first, a token has
     one slot at most: its first choice in the order that fits. `slot` is -1 where
     an assignment is not kept.
     Orders: rank_major by (rank, priority down, token), token_major by
@@ -286,7 +304,7 @@ def Moe_SlotsOp : Moe_Op<"slots", [Pure, Moe_ReifiesSizes]> {
     - slots-c3: the padded layout needs a `capacity`.
     - slots-c4: `pad_to` is at least 1.
     - slots-c5: fit first needs a `capacity` and order rank_major.
-    - slots-c6: `group_size` is at least 1.
+    - slots-c6: `group_size` is at least 1, and not given along with `groups_of`.
 
     Lifespan: created by raise or written by hand, gone after fuse.
 
@@ -297,7 +315,7 @@ def Moe_SlotsOp : Moe_Op<"slots", [Pure, Moe_ReifiesSizes]> {
     ```
   }];
   let arguments = (ins Moe_I32Vector:$token, Moe_I32Vector:$expert, Moe_I32Vector:$rank, Moe_I1Vector:$valid,
-    Optional<Moe_F32Vector>:$priority,
+    Optional<Moe_F32Vector>:$priority, Optional<Index>:$groups_of,
     I64Attr:$experts,
     DefaultValuedAttr<Moe_SlotOrderAttr, "::moe::SlotOrder::TokenMajor">:$order,
     OptionalAttr<Moe_CapacityAttr>:$capacity,
@@ -307,8 +325,12 @@ def Moe_SlotsOp : Moe_Op<"slots", [Pure, Moe_ReifiesSizes]> {
     OptionalAttr<I64Attr>:$group_size);
   let results = (outs Moe_I32Vector:$slot, Moe_I1Vector:$keep, Moe_I32Vector:$count, Moe_I32Vector:$offset);
   let assemblyFormat = [{
-    $token `,` $expert `,` $rank `,` $valid (`priority` `(` $priority^ `:` type($priority) `)`)? attr-dict
-    `:` type($token) `,` type($expert) `,` type($rank) `,` type($valid) `->` type($slot) `,` type($keep) `,` type($count) `,` type($offset)
+    $token `,` $expert `,` $rank `,` $valid (`priority` `(` $priority^ `:` type($priority) `)`)?
+    (`groups_of` `(` $groups_of^ `)`)? attr-dict `:` type($token) `,` type($expert) `,` type($rank) `,` type($valid) `->` type($slot) `,` type($keep) `,` type($count) `,` type($offset)
+  }];
+  let extraClassDeclaration = [{
+    /// Are the tokens in groups?
+    bool isGrouped() { return getGroupsOf() || getGroupSize(); }
   }];
   let hasVerifier = 1;
 }

@@ -113,4 +113,5 @@ def main():
     print(f"{number} cases")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -29,7 +29,9 @@ func.func @main(%x: tensor<?x{H}x{element}> {{moe.name = "x", moe.dims = ["token
         tensor<{O}xi32> {{moe.name = "offset", moe.dims = ["{O}"]}},
         tensor<?xf32> {{moe.name = "weight", moe.dims = ["?"]}}) {{
   %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
   %T = tensor.dim %x, %c0 : tensor<?x{H}x{element}>
+  %half = arith.ceildivui %T, %c2 : index
 {wide}
   %gate_up = moe.weight_ref @gate_up : tensor<{E}x{G}x{H}x{element}>
   %down = moe.weight_ref @down : tensor<{E}x{H}x{I}x{element}>
@@ -77,9 +79,12 @@ PADDED = ROUTER + """  %{p}_slot, %{p}_keep, %{p}_count, %{p}_offset = moe.slots
       : tensor<{E}x?x{H}xf32>, !list, !list, !list, !mask, tensor<?xf32> -> tensor<?x{H}xf32>
 """
 
-# With one of the capacities; the rows come back as they went, in their own type until they are summed.
-CAPPED = ROUTER + """  %{p}_slot, %{p}_keep, %{p}_count, %{p}_offset = moe.slots %{p}_token, %{p}_expert, %{p}_rank, %{p}_valid
-      {{experts = {E} : i64, order = #moe<slot_order rank_major>,
+#: Tokens of a group: all, a number, half of them.
+GROUPS = {"all": ("", ""), "five": ("", ", group_size = 5 : i64"), "halves": (" groups_of(%half)", "")}
+
+# With one of the capacities, orders and groups; the rows come back as they went, in their own type until they are summed.
+CAPPED = ROUTER + """  %{p}_slot, %{p}_keep, %{p}_count, %{p}_offset = moe.slots %{p}_token, %{p}_expert, %{p}_rank, %{p}_valid{priority}{groups_of}
+      {{experts = {E} : i64, order = #moe<slot_order {order}>{group_size},
        capacity = #moe.capacity<base = assignments, {capacity}>}}
       : !list, !list, !list, !mask -> !list, !mask, tensor<{E}xi32>, tensor<{O}xi32>
   %{p}_rows = moe.dispatch ragged %x, %{p}_token, %{p}_expert, %{p}_slot, %{p}_keep, %{p}_offset
@@ -94,11 +99,13 @@ IDENTITY = "gate(%eye : tensor<{E}x{H}x{H}xf32>) down(%eye : tensor<{E}x{H}x{H}x
 
 
 def layer_text(shape):
-    """MLIR of the layer; `shape` has experts, k, hidden, intermediate, router, element and capacity."""
+    """MLIR of the layer; `shape` has experts, k, hidden, intermediate, router, element, capacity, order, priority and groups."""
     e, h, i = shape.experts, shape.hidden, shape.intermediate
     function, source, norm = SCORES[shape.router]
     sizes = {"E": e, "H": h, "I": i, "G": 2 * i, "O": e + 1, "k": shape.k, "element": shape.element, "x": "%x" if shape.element == "f32" else "%wide",
              "capacity": CAPACITIES[shape.capacity].format(triple=3 * e)}
+    sizes |= {"order": shape.order, "priority": " priority(%d_w : tensor<?xf32>)" if shape.priority else "",
+              "groups_of": GROUPS[shape.groups][0], "group_size": GROUPS[shape.groups][1]}
     width = 4 if shape.element == "f32" else 2
     parts = (("a", CHAIN, SWIGLU), ("b", CHAIN, IDENTITY), ("c", PADDED, SWIGLU), ("d", CAPPED, ""))
     chains = "".join(text.format(p=p, function=function, source=source, norm=norm, ffn=ffn.format(**sizes), **sizes) for p, text, ffn in parts)

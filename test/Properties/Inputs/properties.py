@@ -20,7 +20,7 @@ import moe_opt
 from layer_text import layer_text
 from oracle import dense, sigmoid, softmax, swiglu, top_k
 
-KINDS = ["normal", "ties", "equal", "one expert", "unused expert", "masked experts", "NaN", "infinite", "no token", "one token"]
+KINDS = ["normal", "ties", "equal", "one expert", "unused expert", "masked experts", "NaN", "infinite", "no token", "one token", "many tokens"]
 
 
 @dataclasses.dataclass
@@ -34,25 +34,33 @@ class Shape:
     router: str
     element: str = "f32"  #: of tokens and experts
     capacity: str = "mean"
+    order: str = "rank_major"  #: of the assignments that claim slots
+    priority: bool = False  #: by weight
+    groups: str = "all"
     most_tokens: int = 70
 
     def __str__(self):
         return (f"{self.experts} experts, top {self.k}, hidden {self.hidden}, intermediate {self.intermediate}, {self.router}, {self.element}, "
-                f"capacity {self.capacity}")
+                f"capacity {self.capacity}, {self.order}{', by weight' if self.priority else ''}, groups of {self.groups}")
 
     def dtype(self):
         import ml_dtypes
 
         return np.dtype({"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}[self.element])
 
+    def group_size(self, tokens):
+        return max({"all": tokens, "five": 5, "halves": -(-tokens // 2)}[self.groups], 1)
+
     def slots(self, tokens):
-        """The capacity of an expert."""
-        assignments = tokens * self.k
+        """The capacity of an expert in each group."""
+        assignments = min(tokens, self.group_size(tokens)) * self.k
         return {"mean": -(-assignments // self.experts), "one": 1, "ample": 3 * assignments}[self.capacity]
 
 
-EDGES = [Shape(1, 1, 5, 3, "softmax", capacity="one"), Shape(7, 7, 19, 13, "selected", "bf16", capacity="ample"),
-         Shape(2048, 8, 5, 3, "sigmoid", "f16", most_tokens=5), Shape(4, 4, 9, 6, "raw", "f16", capacity="one")]
+#: One expert, all experts, very many of them; capacities of one and of more than all. Each in each type.
+EDGES = [shape for element in ("f32", "f16", "bf16")
+         for shape in (Shape(1, 1, 5, 3, "softmax", element, "one"), Shape(7, 7, 19, 13, "selected", element, "ample", "per_expert", True),
+                       Shape(2048, 8, 5, 3, "sigmoid", element, most_tokens=5), Shape(4, 4, 9, 6, "raw", element, "one", "token_major", groups="halves"))]
 
 
 def shapes(random, count):
@@ -62,7 +70,8 @@ def shapes(random, count):
         experts = int(random.choice([2, 3, 4, 8, 16, 33]))
         yield Shape(experts, int(random.integers(1, min(experts, 5) + 1)), int(random.integers(1, 50)), int(random.integers(1, 40)),
                     str(random.choice(["softmax", "raw", "sigmoid", "selected"])), str(random.choice(["f32", "f16", "bf16"])),
-                    str(random.choice(["mean", "one", "ample"])))
+                    str(random.choice(["mean", "one", "ample"])), str(random.choice(["rank_major", "token_major", "per_expert"])),
+                    bool(random.integers(2)), str(random.choice(["all", "five", "halves"])))
 
 
 class Layer:
@@ -135,6 +144,10 @@ def properties(layer, kind, x, logits, random):
     first = layer.one.run({"x": x, "logits": logits})
     third = layer.three.run({"x": x, "logits": logits})
     yield "3 threads give the bits of 1", all(first[name].tobytes() == third[name].tobytes() for name in first)
+    for name, holds in capacity_properties(layer, first, x):
+        yield name, holds
+    if kind == "many tokens":  # That was for the slots: there are chunks enough for all threads.
+        return
 
     good = has_answer(layer, logits)
     weights = layer.routing(logits[good])
@@ -146,8 +159,6 @@ def properties(layer, kind, x, logits, random):
         yield "with weights that sum to one they give x", close(first["identity"][good], wide)
 
     yield "padded rows give what ragged ones give", close(first["padded"][good], first["routed"][good])
-    for name, holds in capacity_properties(layer, first, x):
-        yield name, holds
 
     # Where the logits have no answer, the result is that token's alone: it may be NaN, others have their bits.
     sane = layer.one.run({"x": x, "logits": np.where(good[:, None], logits, np.float32(0))})
@@ -161,8 +172,19 @@ def properties(layer, kind, x, logits, random):
         yield "permuting experts changes nothing", close(moved["routed"][good], first["routed"][good])
 
 
+def claims(shape, weights, tokens):
+    """The (token, rank) pairs in the order in which they claim slots."""
+    def falling(pair):
+        weight = weights[pair] if shape.priority else 0
+        return (bool(np.isnan(weight)), 0 if np.isnan(weight) else -float(weight))
+
+    key = {"rank_major": lambda p: (p[1], falling(p), p[0]), "token_major": lambda p: (falling(p), p[0], p[1]),
+           "per_expert": lambda p: (falling(p), p[0], p[1])}[shape.order]
+    return sorted(((token, rank) for token in range(tokens) for rank in range(shape.k)), key=key)
+
+
 def capacity_properties(layer, outputs, x):
-    """Of the chain with a capacity, first choices first."""
+    """Of the chain with a capacity, an order and groups."""
     experts, k = layer.shape.experts, layer.shape.k
     capacity = layer.shape.slots(len(x))
     keep, expert = outputs["keep"].reshape(-1, k), outputs["expert"].reshape(-1, k)
@@ -172,13 +194,15 @@ def capacity_properties(layer, outputs, x):
         return
     yield "counts are those of the choices", (outputs["count"] == np.bincount(expert.ravel(), minlength=experts)).all()
     kept = np.bincount(expert[keep], minlength=experts)
-    yield "each expert keeps as many as fit", (kept == np.minimum(outputs["count"], capacity)).all()
+    size = layer.shape.group_size(len(x))
+    fits = sum(np.minimum(np.bincount(expert[begin : begin + size].ravel(), minlength=experts), capacity) for begin in range(0, len(x), size))
+    yield "each expert keeps as many as fit", (kept == fits).all()
     yield "offsets are the sums of the kept", (np.diff(outputs["offset"]) == kept).all()
-    used, first = np.zeros(experts, int), np.zeros_like(keep)
-    for rank in range(k):
-        for token in range(len(x)):
-            first[token, rank] = used[expert[token, rank]] < capacity
-            used[expert[token, rank]] += 1
+    used, first = {}, np.zeros_like(keep)
+    for token, rank in claims(layer.shape, outputs["weight"].reshape(-1, k), len(x)):
+        place = (token // size, expert[token, rank])
+        used[place] = used.get(place, 0) + 1
+        first[token, rank] = used[place] <= capacity
     yield "those that come first are kept", (first == keep).all()
     yield "slots for all keep all", layer.shape.capacity != "ample" or keep.all()
     weights = (outputs["weight"].reshape(-1, k) * keep).sum(1)
@@ -190,7 +214,8 @@ def check(layer, cases, seed, where):
     for case in range(cases):
         random = np.random.default_rng([seed, case])
         kind = KINDS[case % len(KINDS)]
-        tokens = {"no token": 0, "one token": 1}.get(kind, int(random.integers(1, layer.shape.most_tokens)))
+        many = 3000 if layer.shape.experts <= 64 else layer.shape.most_tokens
+        tokens = {"no token": 0, "one token": 1, "many tokens": many}.get(kind, int(random.integers(1, layer.shape.most_tokens)))
         x = random.standard_normal((tokens, layer.shape.hidden)).astype(layer.shape.dtype())
         logits = make_logits(kind, tokens, layer.shape.experts, random)
         for name, holds in properties(layer, kind, x, logits, random):
@@ -201,8 +226,8 @@ def check(layer, cases, seed, where):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--models", type=int, default=5)
-    parser.add_argument("--cases", type=int, default=50)
+    parser.add_argument("--models", type=int, default=14)
+    parser.add_argument("--cases", type=int, default=22)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     random = np.random.default_rng(options.seed)

@@ -155,8 +155,8 @@ def accept_exchange(got, i, w):
     if got["greedy"].tobytes() != got["plain"].tobytes():
         return "the greedy result differs once it has been shuffled and exchanged"
     affinity = i["x"].reshape(-1, 24)[i["order"].ravel()] @ w["centroids"].T
-    for group, rows in enumerate(np.split(affinity, 2)):
-        problem = accept_balanced(0.0)({"chosen": got[f"chosen{group}"]}, {"affinity": rows}, w)
+    for group, (chosen, rows) in enumerate(zip(np.split(got["chosen"], 2), np.split(affinity, 2))):
+        problem = accept_balanced(0.0)({"chosen": chosen}, {"affinity": rows}, w)
         if problem:
             return f"group {group}: {problem}"
     return None
@@ -174,8 +174,8 @@ def base_layers_exchange(i, w, got):
 
     greedy = mixed([top_k(row, 1)[0] for row in affinity])
     chosen = np.empty(len(x), int)
-    chosen[order] = np.concatenate([got["chosen0"], got["chosen1"]])
-    return {"plain": greedy, "greedy": greedy, "balanced": mixed(chosen), "chosen0": got["chosen0"], "chosen1": got["chosen1"]}
+    chosen[order] = got["chosen"]
+    return {"plain": greedy, "greedy": greedy, "balanced": mixed(chosen), "chosen": got["chosen"]}
 
 
 @system("dense-to-sparse", inputs={"gumbel": lambda random, shape, _: random.gumbel(size=shape)},

@@ -38,13 +38,16 @@ def product_gates(x, primary, secondary):
     return np.concatenate([outer[:, [g]] * softmax(x @ s.T) for g, s in enumerate(secondary)], axis=1)
 
 
-@system("hierarchical-moe", weights={name: both_groups for name in ("up", "down")})
+@system("hierarchical-moe", weights={name: both_groups for name in ("up", "down")} |
+                                    {name: stacked_groups for name in ("secondary_of", "up_of", "down_of")})
 def hierarchical(i, w):
     x, gates = i["x"], product_gates(i["x"], w["primary"], [w["secondary0"], w["secondary1"]])
     outer = softmax(x @ w["primary"].T)
     groups = [dense(x, softmax(x @ w[f"secondary{g}"].T), mlp(w[f"up{g}"], w[f"down{g}"], relu)) for g in (0, 1)]
     flat = dense(x, gates, mlp(w["up"], w["down"], relu))
-    return {"nested": outer[:, [0]] * groups[0] + outer[:, [1]] * groups[1], "flat": flat, "gates": gates}
+    nested = outer[:, [0]] * groups[0] + outer[:, [1]] * groups[1]
+    best = [top_k(row, 1)[0] for row in outer]
+    return {"nested": nested, "flat": flat, "gates": gates, "experts": nested, "sparse": per_token(x, lambda t: outer[t, best[t]] * groups[best[t]][t])}
 
 
 @system("deepspeed-moe")

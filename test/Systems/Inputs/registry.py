@@ -56,6 +56,12 @@ def both_groups(name, random, dims, earlier):
     return np.concatenate([earlier[name + "0"], earlier[name + "1"]])
 
 
+def stacked_groups(name, random, dims, earlier):
+    """The weights of group 0 and those of group 1, of NAME_of."""
+    stem = name.removesuffix("_of")
+    return np.stack([earlier[stem + "0"], earlier[stem + "1"]])
+
+
 def per_token(x, row):
     """The rows row(0), row(1), ...; none for no token."""
     return np.array([row(t) for t in range(len(x))]).reshape(x.shape)
