@@ -144,7 +144,9 @@ int64_t MatmulEmitter::tilesFor(int64_t rows) const {
   const int64_t tiles = b.isa.tilesFor(static_cast<int>(rows));
   if (widensPairs())
     return std::min(tiles, widenedTilesFor(b.isa, rows));
-  return spec.blocks && b.isa.vectorRegisters <= 16 ? std::min<int64_t>(tiles, rows == 1 ? 2 : 1) : tiles;
+  if (!spec.blocks || b.isa.vectorRegisters > 16)
+    return tiles;
+  return std::min<int64_t>(tiles, rows == 1 && !spec.blocks.isTernary() ? 2 : 1);
 }
 
 int64_t MatmulEmitter::passRows() const {
@@ -154,6 +156,7 @@ int64_t MatmulEmitter::passRows() const {
     return IntegerSums::mostRows(b.isa);
   if (!spec.blocks)
     return b.isa.f32Tile.rows;
+  const PanelCode code = spec.blocks.getCode();
   if (b.isa.vectorRegisters <= 16)
     return std::min(b.isa.f32Tile.rows, spec.blocks.getCode() == PanelCode::E4m3 ? 3 : 4);
   return std::min(b.isa.f32Tile.rows, spec.blocks.getCode() == PanelCode::E4m3 ? 10 : 12);
