@@ -79,7 +79,7 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
 
   /// The precision of the activations of `op`, whose first product has these rows and whose products have these weights (null: absent): the one
   /// asked for, f32 with a remark where no kernel takes the weights in that. Left to us, int8 where the model allows it, bf16 where rows and
-  /// weights are that, which loses nothing, else f32.
+  /// weights are that, which loses nothing (experts would round what is between their products), else f32.
   StringRef precisionFor(Operation *op, Value rows, ArrayRef<Value> weights) {
     auto keepsFloat = [&](StringRef why) {
       op->emitRemark() << describeOp(op) << " keeps activations in f32: " << why;
@@ -96,7 +96,7 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
     if (allWeights(allowsInt8) && llvm::any_of(weights, isIntegers))
       return "int8";
     const bool isBfloat16 = holdBfloat16(rows) && allWeights([](Value weight) { return !isQuantised(weight) && getElementTypeOrSelf(weight).isBF16(); });
-    return isBfloat16 ? StringRef("bf16") : StringRef("f32");
+    return isBfloat16 && !isa<ExpertsOp>(op) ? StringRef("bf16") : StringRef("f32");
   }
 
   static bool isQuantised(Value weight) { return weight && weight.getDefiningOp<DequantOp>(); }

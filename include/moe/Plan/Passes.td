@@ -15,8 +15,9 @@ def PlanSingleMachine : Pass<"moe-plan-single-machine", "::mlir::ModuleOp"> {
 
     `activations` is the precision that kernels read rows in. auto follows the
     graph: int8 where the weights are integers and the model allows it
-    (accuracy_level 4), bf16 where both rows and weights are bf16, else f32 (no
-    kernel multiplies in f16: rows of it are widened once, which costs little
+    (accuracy_level 4), bf16 where both rows and weights are bf16 (not for
+    experts, which would round what is between their products), else f32 (no kernel
+    multiplies in f16: rows of it are widened once, which costs little
     beside their product). Products of routers stay f32 whatever is asked, and so
     do, in bf16, those with quantised weights (a remark says so). What cannot be
     obeyed is an error that names the layer.
