@@ -1,27 +1,46 @@
 // Rounding of rows to the precision of a plan.
 #include "Activations.h"
+#include "moe/IR/Layers.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 
+// Kernels on rows of f32 read no others.
 Type moe::activationElement(PlanAttr plan, Type element) {
-  return plan && plan.getActivations() == "bf16" ? BFloat16Type::get(element.getContext()) : element;
+  if (!plan)
+    return element;
+  return plan.getActivations() == "bf16" ? Type(BFloat16Type::get(element.getContext())) : Type(Float32Type::get(element.getContext()));
 }
 
 Value moe::roundActivations(OpBuilder &builder, Location loc, Value rows, PlanAttr plan) {
-  const auto type = cast<RankedTensorType>(rows.getType());
-  const Type element = activationElement(plan, type.getElementType());
-  if (element == type.getElementType())
-    return rows;
-  const Value out = tensor::EmptyOp::create(builder, loc, tensor::getMixedSizes(builder, loc, rows), element);
+  const Type element = activationElement(plan, getElementTypeOrSelf(rows));
+  if (element.isBF16()) {
+    auto collapse = rows.getDefiningOp<tensor::CollapseShapeOp>();
+    if (Value narrow = bfloat16Behind(collapse ? collapse.getSrc() : rows))
+      return collapse ? tensor::CollapseShapeOp::create(builder, loc, narrow, collapse.getReassociationIndices()).getResult() : narrow;
+  }
+  return convertElements(builder, loc, rows, element);
+}
+
+Value moe::convertElements(OpBuilder &builder, Location loc, Value values, Type element) {
+  const auto type = cast<RankedTensorType>(values.getType());
+  const Type from = type.getElementType();
+  if (element == from)
+    return values;
+  // One step: f16 to bf16 goes through f32, which holds both.
+  const unsigned fromBits = from.getIntOrFloatBitWidth(), toBits = element.getIntOrFloatBitWidth();
+  if (fromBits == toBits)
+    return convertElements(builder, loc, convertElements(builder, loc, values, builder.getF32Type()), element);
+  const Value out = tensor::EmptyOp::create(builder, loc, tensor::getMixedSizes(builder, loc, values), element);
   const SmallVector<AffineMap> maps(2, builder.getMultiDimIdentityMap(type.getRank()));
   const SmallVector<utils::IteratorType> loops(type.getRank(), utils::IteratorType::parallel);
-  return linalg::GenericOp::create(builder, loc, out.getType(), rows, out, maps, loops,
-                                   [element](OpBuilder &body, Location place, ValueRange arguments) {
-                                     Value rounded = arith::TruncFOp::create(body, place, element, arguments[0]);
-                                     linalg::YieldOp::create(body, place, rounded);
+  return linalg::GenericOp::create(builder, loc, out.getType(), values, out, maps, loops,
+                                   [&](OpBuilder &body, Location place, ValueRange arguments) {
+                                     Value converted = toBits < fromBits ? arith::TruncFOp::create(body, place, element, arguments[0]).getResult()
+                                                                         : arith::ExtFOp::create(body, place, element, arguments[0]).getResult();
+                                     linalg::YieldOp::create(body, place, converted);
                                    })
       .getResult(0);
 }

@@ -9,8 +9,12 @@ namespace moe {
 /// The element type of rows for a product with this plan (null: none) that have `element` in the graph.
 mlir::Type activationElement(PlanAttr plan, mlir::Type element);
 
-/// `rows` as a product with this plan reads them: rounded to the element type of its activations.
+/// `rows` as a product with this plan reads them: rounded or widened to the element type of its activations; rows of bf16 that were widened, as
+/// they were before.
 mlir::Value roundActivations(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value rows, PlanAttr plan);
+
+/// `values` rounded or widened to `element`, by a loop where they are not of that type.
+mlir::Value convertElements(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value values, mlir::Type element);
 
 } // namespace moe
 

@@ -1,5 +1,5 @@
 // A dequantised weight that no kernel reads (a table that rows are gathered from, a product that no kernel can do) is computed in a loop like
-// any elementwise op. Before: products have become kernels. After: a moe.dequant is left only where grouped_matmuls read it.
+// any elementwise op; one of ternary_dict is decoded by package. Before: products have become kernels. After: a moe.dequant is left only where grouped_matmuls read it.
 #include "moe/Fuse/Passes.h"
 #include "moe/IR/Layers.h"
 #include "moe/IR/Quantization.h"
@@ -30,6 +30,41 @@ SmallVector<char> packedBytes(DenseElementsAttr dense) {
       bytes[i * width / 8] |= static_cast<char>((element[0] & ((1 << width) - 1)) << (i * width % 8));
   }
   return bytes;
+}
+
+/// A weight of the numbers that the strings of a dictionary stand for: package decodes them, since where a number's code lies is data. An error
+/// where a part is not stored.
+FailureOr<Value> storedNumbers(DequantOp op, SymbolTable &symbols, OpBuilder &builder) {
+  SmallVector<Attribute> from;
+  WeightOp first;
+  for (Value part : op->getOperands()) {
+    auto reference = part.getDefiningOp<WeightRefOp>();
+    auto weight = reference ? symbols.lookup<WeightOp>(reference.getWeight()) : WeightOp();
+    if (!weight || !weight.getSource())
+      return op.emitError() << describeOp(op) << ": dequantising a weight that is computed is not supported yet; expected a moe.weight_ref", failure();
+    first = first ? first : weight;
+    from.push_back(reference.getWeightAttr());
+  }
+  MLIRContext *context = op.getContext();
+  auto wanted = cast<RankedTensorType>(op.getType());
+  const RankedTensorType type = wanted.clone(builder.getF32Type());
+  OpBuilder detached(context);
+  auto numbers = WeightOp::create(detached, first.getLoc(), StringAttr::get(context, first.getSymName() + ".numbers"), StringAttr(), TypeAttr::get(type),
+                                  Attribute(), PackingFamilyAttr::get(context, PackingFamily::Plain), builder.getArrayAttr(from), WeightOrderAttr(),
+                                  GateLayoutAttr(), IntegerAttr(), IntegerAttr(), op.getFormatAttr(), TypeAttr::get(type), BlocksAttr());
+  const StringAttr name = symbols.insert(numbers, std::next(first->getIterator()));
+  Value value = WeightRefOp::create(builder, op.getLoc(), type, FlatSymbolRefAttr::get(name));
+  if (type == wanted)
+    return value;
+  Value empty = tensor::EmptyOp::create(builder, op.getLoc(), wanted.getShape(), wanted.getElementType());
+  const SmallVector<AffineMap> maps(2, builder.getMultiDimIdentityMap(wanted.getRank()));
+  const SmallVector<utils::IteratorType> loops(wanted.getRank(), utils::IteratorType::parallel);
+  return linalg::GenericOp::create(builder, op.getLoc(), TypeRange{wanted}, ValueRange{value}, ValueRange{empty}, maps, loops,
+                                   [&](OpBuilder &b, Location loc, ValueRange arguments) {
+                                     Value narrow = arith::TruncFOp::create(b, loc, wanted.getElementType(), arguments[0]);
+                                     linalg::YieldOp::create(b, loc, narrow);
+                                   })
+      ->getResult(0);
 }
 
 /// Writes the loop of one dequantisation.
@@ -145,7 +180,7 @@ Value DequantExpander::value(OpBuilder &b) {
 
 FailureOr<Value> DequantExpander::expand() {
   if (op.getFormat().getFormat() == QuantFormat::TernaryDict)
-    return op.emitError() << describeOp(op) << ": a loop over weights of format ternary_dict is not supported yet", failure();
+    return storedNumbers(op, symbols, builder);
   auto typeOf = [](Value value) { return value ? cast<RankedTensorType>(value.getType()) : RankedTensorType(); };
   const FailureOr<QuantLayout> read = QuantLayout::get(
       {op.getFormat(), typeOf(op.getPayload()), typeOf(op.getScales()), typeOf(op.getZeros()), op.getType()}, [&]() { return op.emitOpError(); });

@@ -31,7 +31,10 @@ public:
     // The first product rounds what the second reads; the result is what the graph had.
     Value hidden = product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), plan,
                            activationElement(plan, type.getElementType()));
-    Value result = product(hidden, offset, op.getDown(), op.getDownBias(), Value(), Value(), FfnAttr(), secondPlan(), type.getElementType());
+    // Kernels write f32 and bf16.
+    const Type element = type.getElementType(), written = element.isF16() ? Type(builder.getF32Type()) : element;
+    Value result = product(hidden, offset, op.getDown(), op.getDownBias(), Value(), Value(), FfnAttr(), secondPlan(), written);
+    result = convertElements(builder, loc, result, element);
     if (padded)
       result = expand(result);
     const Type wanted = op.getResult().getType();

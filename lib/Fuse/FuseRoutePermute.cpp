@@ -69,13 +69,14 @@ private:
     auto resultType = chain.combine.getResult().getType();
     const int64_t columns = op.getDown().getType().getDimSize(op.getOrder() == WeightOrder::OutIn ? 1 : 2);
     const int64_t rows = resultType.getDimSize(0);
-    const Value out = empty(loc, {rows, columns}, resultType.getElementType(),
+    // Sums over the experts of a token are f32, rounded once.
+    const Value out = empty(loc, {rows, columns}, builder.getF32Type(),
                             ShapedType::isDynamic(rows) ? Value(chain.combine.getTokens()) : Value());
     auto product = GroupedMatmulOp::create(builder, loc, out.getType(), hidden, /*rows=*/Value(), route.getResults()[2], op.getDown(),
                                            op.getDownBias(), /*up=*/Value(), /*up_bias=*/Value(), route.getResults()[0],
                                            route.getResults()[1], out, /*ffn=*/FfnAttr(), op.getOrder(), PackingFamily::Plain,
                                            /*columns=*/IntegerAttr(), op.getOriginAttr(), secondPlan(), /*blocks=*/BlocksAttr());
-    const Value result = product.getResults()[0];
+    const Value result = convertElements(builder, loc, product.getResults()[0], resultType.getElementType());
     return result.getType() == resultType ? result : tensor::CastOp::create(builder, loc, resultType, result).getResult();
   }
 

@@ -1,6 +1,9 @@
 // Questions that several stages ask about an op. No stage may include another; what they share about the dialect is here.
 #include "moe/IR/Layers.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
 using namespace mlir;
 
 std::string moe::layerName(Operation *op) {
@@ -15,6 +18,32 @@ std::string moe::describeOp(Operation *op) {
   std::string text = ("op '" + op->getName().getStringRef() + "'").str();
   const std::string name = layerName(op);
   return name.empty() ? text : text + " of layer '" + name + "'";
+}
+
+Value moe::bfloat16Behind(Value rows) {
+  if (getElementTypeOrSelf(rows).isBF16())
+    return rows;
+  auto loop = rows.getDefiningOp<linalg::GenericOp>();
+  if (!loop || loop.getNumDpsInputs() != 1 || loop.getNumDpsInits() != 1 || !getElementTypeOrSelf(rows).isF32() || !linalg::isElementwise(loop) ||
+      !llvm::all_of(loop.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
+    return {};
+  const Value source = loop.getDpsInputs()[0];
+  Block *body = loop.getBody();
+  auto wide = dyn_cast<arith::ExtFOp>(body->front());
+  const bool onlyWidens = wide && wide.getIn() == body->getArgument(0) && body->getTerminator()->getOperand(0) == wide.getResult();
+  return onlyWidens && getElementTypeOrSelf(source).isBF16() ? source : Value();
+}
+
+bool moe::holdBfloat16(Value rows) {
+  while (Operation *op = rows.getDefiningOp()) {
+    if (auto dispatch = dyn_cast<DispatchOp>(op))
+      rows = dispatch.getX();
+    else if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp>(op))
+      rows = op->getOperand(0);
+    else
+      break;
+  }
+  return static_cast<bool>(bfloat16Behind(rows));
 }
 
 /// A stored weight, or what is dequantised from stored parts.

@@ -290,17 +290,21 @@ int64_t BlocksAttr::bits() const {
     return 8;
   case PanelCode::Int2:
     return 2;
+  case PanelCode::Ternary:
+    return 0;
   default:
     return 4;
   }
 }
 
-int64_t BlocksAttr::scaleBytes() const { return panelColumns * getScale().getIntOrFloatBitWidth() / 8; }
+int64_t BlocksAttr::scaleBytes() const { return (isTernary() ? 2 : 1) * panelColumns * getScale().getIntOrFloatBitWidth() / 8; }
 int64_t BlocksAttr::zeroBytes() const { return getZero() ? panelColumns * getZero().getIntOrFloatBitWidth() / 8 : 0; }
 
 int64_t BlocksAttr::filledGroup() const { return static_cast<int64_t>(llvm::alignTo(getGroup(), 4 * 8 / bits())); }
 
 int64_t BlocksAttr::codeBytes() const {
+  if (isTernary())
+    return (getGroup() + ternaryPerByte - 1) / ternaryPerByte * panelColumns;
   if (getQuads())
     return filledGroup() * panelColumns * bits() / 8;
   // Two values of k share the 16 bytes of 2-bit codes.

@@ -63,10 +63,11 @@ static LogicalResult verifySource(WeightOp op, Attribute source, RankedTensorTyp
 static LogicalResult verifyPacked(WeightOp op, RankedTensorType type) {
   // weight-c6
   const PackingFamily packing = *op.getPacking();
-  if (packing == PackingFamily::Plain)
+  const bool plain = packing == PackingFamily::Plain;
+  if (plain && !op.getQuant())
     return op.getFrom()->size() == 1 ? success() : op.emitOpError("expected 1 weight in from (plain), got ") << op.getFrom()->size();
-  const GateLayout gate = *op.getGate();
-  if ((packing == PackingFamily::GateUp16) != (gate != GateLayout::None))
+  const GateLayout gate = plain ? GateLayout::None : *op.getGate();
+  if (!plain && (packing == PackingFamily::GateUp16) != (gate != GateLayout::None))
     return op.emitOpError("expected packing panel32 with gate none or gate_up16 with another, got ")
            << stringifyPackingFamily(packing) << " and " << stringifyGateLayout(gate);
   const size_t sources = gate == GateLayout::Separate ? 2 : 1, named = op.getFrom()->size();
@@ -81,6 +82,8 @@ static LogicalResult verifyPacked(WeightOp op, RankedTensorType type) {
   if (!op.getQuant() && named != sources)
     return op.emitOpError("expected ") << sources << " weights in from (gate " << stringifyGateLayout(gate) << "), got "
                                        << op.getFrom()->size();
+  if (plain)
+    return success();
   // weight-c7
   if (op.getBlocks()) {
     if (type.getRank() != 3 || !type.getElementType().isInteger(8))
@@ -110,11 +113,13 @@ LogicalResult WeightOp::verify() {
       failed(exactlyWhere(*this, "gate", getGate().has_value(), panels, "where it is packed in panels")))
     return failure();
   // weight-c10
-  if (getQuant().has_value() != getValues().has_value() || (getQuant() && !panels))
-    return emitOpError("expected dequant, with a type, only where it is packed in panels");
+  if (getQuant().has_value() != getValues().has_value() || (getQuant() && !getPacking()))
+    return emitOpError("expected dequant, with a type, only where it is packed");
+  if (getQuant() && !panels && !type.getElementType().isF32())
+    return emitOpError("expected a type of f32 (plain, dequantised), got ") << type;
   // weight-c11
-  if (getBlocks() && !getQuant())
-    return emitOpError("expected blocks only with dequant");
+  if (getBlocks() && (!getQuant() || !panels))
+    return emitOpError("expected blocks only with dequant, where it is packed in panels");
   if (failed(getSource() ? verifySource(*this, *getSource(), type) : verifyPacked(*this, type)))
     return failure();
   // weight-c8

@@ -81,8 +81,13 @@ PanelCode panelCode(QuantFormat format) {
 
 /// The blocks that a kernel reads the dequantised weight `op` in, `quads` for products of integers; null where package decodes it instead.
 BlocksAttr blocksOf(DequantOp op, WeightOrder order, bool quads) {
-  if (op.getFormat().getFormat() == QuantFormat::TernaryDict)
-    return {};
+  if (op.getFormat().getFormat() == QuantFormat::TernaryDict) {
+    // A row of digits has to be a column of panels.
+    const int64_t depth = op.getType().getShape().back();
+    return order == WeightOrder::OutIn && depth > 0
+               ? BlocksAttr::get(op.getContext(), PanelCode::Ternary, depth, cast<ShapedType>(op.getScales().getType()).getElementType(), Type(), false)
+               : BlocksAttr();
+  }
   auto typeOf = [](Value value) { return value ? cast<RankedTensorType>(value.getType()) : RankedTensorType(); };
   FailureOr<QuantLayout> layout =
       QuantLayout::get({op.getFormat(), typeOf(op.getPayload()), typeOf(op.getScales()), typeOf(op.getZeros()), typeOf(op.getResult())},

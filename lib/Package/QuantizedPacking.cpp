@@ -34,6 +34,7 @@ public:
 
 private:
   bool writeFloats(int64_t e, int64_t p);
+  void fillTernary(const QuantizedSource &source, int64_t e, int64_t row, int64_t c, int64_t k0, int64_t count, uint8_t *block);
   bool writeBlocks(int64_t e, int64_t p);
   void fillColumn(const QuantizedSource &source, int64_t e, int64_t column, int64_t c, int64_t k0, int64_t count, uint8_t *block);
   void storeScale(const QuantizedSource &source, int64_t scale, uint8_t *to);
@@ -91,8 +92,25 @@ bool PanelWriter::writeBlocks(int64_t e, int64_t p) {
   return true;
 }
 
+/// The two numbers of one column, which is a row of the source, and its digits.
+void PanelWriter::fillTernary(const QuantizedSource &source, int64_t e, int64_t row, int64_t c, int64_t k0, int64_t count, uint8_t *block) {
+  constexpr int64_t perByte = BlocksAttr::ternaryPerByte;
+  const int64_t numbers = blocks.scaleBytes() / 2;
+  storeScale(source, source.lowIndex(e, row), block + c * numbers / panelWidth);
+  storeScale(source, source.highIndex(e, row), block + numbers + c * numbers / panelWidth);
+  uint8_t *codes = block + blocks.scaleBytes();
+  for (int64_t k = 0; k < count; k += perByte) {
+    unsigned number = 0;
+    for (int64_t i = k; i < k + perByte; ++i)
+      number = number * 3 + (i < count ? source.digit(e, row, k0 + i) : 0);
+    codes[k / perByte * panelWidth + c] = static_cast<uint8_t>((number * 256 + 242) / 243);
+  }
+}
+
 /// Scale, zero point and codes of one column of a block.
 void PanelWriter::fillColumn(const QuantizedSource &source, int64_t e, int64_t column, int64_t c, int64_t k0, int64_t count, uint8_t *block) {
+  if (blocks.isTernary())
+    return fillTernary(source, e, column, c, k0, count, block);
   const auto [row, inRow] = rowColumn(column, k0);
   const int64_t scale = source.layout().scaleIndex(e, row, inRow);
   storeScale(source, scale, block + c * blocks.scaleBytes() / panelWidth);
@@ -176,12 +194,14 @@ static LogicalResult checkBlocks(WeightOp op, const PanelPlan &plan, ArrayRef<Qu
   const BlocksAttr blocks = op.getBlocksAttr();
   for (const QuantizedSource &source : sources) {
     const QuantLayout &layout = source.layout();
-    const int64_t group = std::min(outIn ? layout.groupColumns : layout.groupRows, plan.depth);
+    const bool ternary = layout.format == QuantFormat::TernaryDict;
+    // The two values of a ternary row hold for all of it.
+    const int64_t group = ternary && outIn ? plan.depth : std::min(outIn ? layout.groupColumns : layout.groupRows, plan.depth);
     const bool hasZeros = layout.zeros != QuantLayout::Zeros::None;
     const bool floats = layout.zeros == QuantLayout::Zeros::Floats;
     const Type scale = source.scaleType(), kept = blocks.getScale();
     const bool fits = kept == scale || kept.isF32() || (kept.isBF16() && scale.getIntOrFloatBitWidth() == 8);
-    if (!fits || blocks.bits() != layout.bits || blocks.getGroup() != group || static_cast<bool>(blocks.getZero()) != hasZeros ||
+    if (!fits || blocks.bits() != layout.bits || ternary != blocks.isTernary() || blocks.getGroup() != group || static_cast<bool>(blocks.getZero()) != hasZeros ||
         (hasZeros && blocks.getZero().isF32() != floats))
       return packingError(op) << "its blocks " << blocks << " do not fit " << *op.getQuant() << " with groups of " << group;
   }
@@ -199,10 +219,30 @@ static LogicalResult checkFloats(WeightOp op, ArrayRef<QuantizedSource> sources)
   return success();
 }
 
+/// Writes the values as f32, in the order that they have.
+static bool writePlain(const QuantizedSource &source, ByteSink sink) {
+  const QuantLayout &layout = source.layout();
+  std::vector<float> line(layout.columns);
+  for (int64_t outer = 0; outer < layout.outers; ++outer)
+    for (int64_t row = 0; row < layout.rows; ++row) {
+      for (int64_t column = 0; column < layout.columns; ++column)
+        line[column] = source.value(outer, row, column);
+      if (!sink(ArrayRef(reinterpret_cast<const uint8_t *>(line.data()), line.size() * sizeof(float))))
+        return false;
+    }
+  return true;
+}
+
 LogicalResult packQuantized(WeightOp op, ArrayRef<WeightData> parts, ByteSink sink) {
   FailureOr<std::vector<QuantizedSource>> sources = openSources(op, parts);
   if (failed(sources))
     return failure();
+  if (op.getPacking().value_or(PackingFamily::Plain) == PackingFamily::Plain) {
+    const auto type = cast<RankedTensorType>(op.getType()), values = cast<RankedTensorType>(*op.getValues());
+    if (!type.getElementType().isF32() || type.getShape() != values.getShape())
+      return packingError(op) << "expected f32 of the sizes of " << values << ", found " << type;
+    return success(writePlain(sources->front(), sink));
+  }
   const SmallVector<RankedTensorType> types(sources->size(), cast<RankedTensorType>(*op.getValues()));
   const FailureOr<PanelPlan> plan = planPanels(op, types);
   if (failed(plan))

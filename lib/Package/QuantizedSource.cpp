@@ -94,9 +94,8 @@ float QuantizedSource::zero(int64_t scaleIndex) const {
 
 float QuantizedSource::value(int64_t outer, int64_t row, int64_t column) const {
   if (digits) {
-    const int64_t line = outer * place.rows + row;
-    const uint8_t digit = (*digits)[line * place.columns + column];
-    return digit == 0 ? 0.0f : scale(2 * line + digit - 1);
+    const unsigned number = digit(outer, row, column);
+    return number == 0 ? 0.0f : scale(number == 1 ? lowIndex(outer, row) : highIndex(outer, row));
   }
   const int64_t scaleIndex = place.scaleIndex(outer, row, column);
   return scale(scaleIndex) * (number(code(outer, row, column)) - zero(scaleIndex));

@@ -24,6 +24,10 @@ public:
   unsigned code(int64_t outer, int64_t row, int64_t column) const {
     return codeAt(parts[0].bytes, place.codeIndex(outer, row, column));
   }
+  /// ternary_dict: the digit of an element, and the numbers of its row's lo and hi among the scales.
+  unsigned digit(int64_t outer, int64_t row, int64_t column) const { return (*digits)[line(outer, row) * place.columns + column]; }
+  int64_t lowIndex(int64_t outer, int64_t row) const { return 2 * line(outer, row); }
+  int64_t highIndex(int64_t outer, int64_t row) const { return 2 * line(outer, row) + 1; }
   float scale(int64_t scaleIndex) const;
   mlir::Type scaleType() const { return parts[1].type.getElementType(); }
   /// The scale as stored in two bytes; only for scales of f16 and bf16.
@@ -36,6 +40,8 @@ public:
   float number(unsigned code) const;
 
 private:
+  /// ternary_dict: digits and scales of a row of the payload.
+  int64_t line(int64_t outer, int64_t row) const { return outer * place.rows + row; }
   unsigned codeAt(llvm::ArrayRef<uint8_t> bytes, int64_t index) const {
     const int64_t bit = index * place.bits;
     return bytes[bit / 8] >> (bit % 8) & ((1u << place.bits) - 1);

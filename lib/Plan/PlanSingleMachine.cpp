@@ -63,10 +63,8 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
       op.setPlanAttr(PlanAttr::get(&getContext(), PackingFamily::Plain, "f32"));
       return success();
     }
-    if (failed(checkElement(op, op.getRows().getType().getElementType())))
-      return failure();
     const PackingFamily packing = op.getFfn()->isGated() ? PackingFamily::GateUp16 : PackingFamily::Panel32;
-    op.setPlanAttr(PlanAttr::get(&getContext(), packing, precisionFor(op, {op.getGate(), op.getUp(), op.getDown()})));
+    op.setPlanAttr(PlanAttr::get(&getContext(), packing, precisionFor(op, op.getRows(), {op.getGate(), op.getUp(), op.getDown()})));
     return success();
   }
 
@@ -74,20 +72,15 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
     const Value weight = storedWeightOf(op);
     if (!weight)
       return success();
-    const StringRef precision = routerProducts.contains(op) ? StringRef("f32") : precisionFor(op, weight);
+    const StringRef precision = routerProducts.contains(op) ? StringRef("f32") : precisionFor(op, op.getInputs()[0], weight);
     op->setAttr(planAttrName, PlanAttr::get(&getContext(), PackingFamily::Panel32, precision));
     return success();
   }
 
-  LogicalResult checkElement(Operation *op, Type element) {
-    if (element.isF32())
-      return success();
-    return op->emitError() << describeOp(op) << ": activations of type " << element << " are not supported yet; expected f32";
-  }
-
-  /// The precision of the activations of `op`, whose products have these weights (null: absent): the one asked for, f32 with a remark where
-  /// no kernel takes the weights in that.
-  StringRef precisionFor(Operation *op, ArrayRef<Value> weights) {
+  /// The precision of the activations of `op`, whose first product has these rows and whose products have these weights (null: absent): the one
+  /// asked for, f32 with a remark where no kernel takes the weights in that. Left to us, int8 where the model allows it, bf16 where rows and
+  /// weights are that, which loses nothing (experts would round what is between their products), else f32.
+  StringRef precisionFor(Operation *op, Value rows, ArrayRef<Value> weights) {
     auto keepsFloat = [&](StringRef why) {
       op->emitRemark() << describeOp(op) << " keeps activations in f32: " << why;
       return StringRef("f32");
@@ -97,8 +90,13 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
                                                  : keepsFloat("its weights are quantised; bf16 kernels take those of f32, f16 or bf16");
     if (activations == "int8") // A product of the op whose own weight is no integers is left in f32 by lower.
       return llvm::any_of(weights, isIntegers) ? StringRef("int8") : keepsFloat("its weights are not quantised to integers, which int8 kernels take");
-    const bool allowed = activations == "auto" && llvm::all_of(weights, [](Value weight) { return !weight || allowsInt8(weight); });
-    return allowed && llvm::any_of(weights, isIntegers) ? StringRef("int8") : StringRef("f32");
+    if (activations != "auto")
+      return "f32";
+    const auto allWeights = [&](auto condition) { return llvm::all_of(weights, [&](Value weight) { return !weight || condition(weight); }); };
+    if (allWeights(allowsInt8) && llvm::any_of(weights, isIntegers))
+      return "int8";
+    const bool isBfloat16 = holdBfloat16(rows) && allWeights([](Value weight) { return !isQuantised(weight) && getElementTypeOrSelf(weight).isBF16(); });
+    return isBfloat16 && !isa<ExpertsOp>(op) ? StringRef("bf16") : StringRef("f32");
   }
 
   static bool isQuantised(Value weight) { return weight && weight.getDefiningOp<DequantOp>(); }

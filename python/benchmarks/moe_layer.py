@@ -8,7 +8,7 @@ bandwidth and peak are measured between rounds, since they move on shared machin
 half, the ratio to each peer, the share of the roofline (over active experts: max of weight bytes / bandwidth and flops / peak of the arithmetic that
 the format is computed in), and each side's largest error against float64, relative to the largest result. `--json` writes all of it.
 
-Peers: ONNX Runtime's com.microsoft.MoE (f32) and QMoE (int4, blocks of 32); PyTorch, rows grouped by expert, F.linear per expert (f32, bf16).
+Peers: ONNX Runtime's com.microsoft.MoE (f32) and QMoE (int4, blocks of 32; int8, a scale for each output channel); PyTorch, rows grouped by expert, F.linear per expert (f32, bf16).
 A peer that is not installed is left out, and said so.
 """
 
@@ -43,6 +43,9 @@ class Layer:
         if format == "int4":
             self.codes = [rng.integers(0, 256, (e, n, k // 2), dtype=np.uint8) for e, n, k in shapes]
             self.scales = [rng.uniform(0.002, 0.01, (e, n, k // BLOCK)).astype(np.float32) for e, n, k in shapes]
+        elif format == "int8":
+            self.codes = [rng.integers(0, 256, (e, n, k), dtype=np.uint8) for e, n, k in shapes]
+            self.scales = [rng.uniform(0.0001, 0.0005, (e, n)).astype(np.float32) for e, n, _ in shapes]
         else:
             self.dense = [rng.standard_normal(shape, dtype=np.float32) / np.float32(np.sqrt(shape[2])) for shape in shapes]
             if format == "bf16":
@@ -52,15 +55,17 @@ class Layer:
 
     def expert(self, which, e):
         """The f32 matrix of one expert."""
-        if self.format != "int4":
+        if self.format not in ("int4", "int8"):
             return self.dense[which][e]
         codes = self.codes[which][e]
+        if self.format == "int8":
+            return (codes.astype(np.float32) - 128) * self.scales[which][e][:, None]
         values = np.stack([codes & 15, codes >> 4], -1).reshape(codes.shape[0], -1).astype(np.float32) - 8
         return values * np.repeat(self.scales[which][e], BLOCK, 1)
 
     def bytes_per_expert(self):
         elements = 3 * self.hidden * self.intermediate
-        return elements * {"f32": 4, "bf16": 2, "int4": 0.5 + 4 / BLOCK}[self.format]
+        return elements * {"f32": 4, "bf16": 2, "int8": 1, "int4": 0.5 + 4 / BLOCK}[self.format]
 
     def model(self, folder, activations):
         """The ONNX model in `folder`, weights in a file beside it; returns its path. A quantised one allows rows of int8 where these are asked for."""
@@ -76,11 +81,12 @@ class Layer:
 
         attributes = dict(k=self.k, activation_type="swiglu", swiglu_fusion=1, activation_alpha=1.0, activation_beta=0.0, normalize_routing_weights=1)
         kind = TensorProto.BFLOAT16 if self.format == "bf16" else TensorProto.FLOAT
-        if self.format == "int4":
+        if self.format in ("int4", "int8"):
+            stored = dict(expert_weight_bits=4, block_size=BLOCK) if self.format == "int4" else dict(expert_weight_bits=8)
             initializers = [initializer("q1", self.codes[0], TensorProto.UINT8), initializer("s1", self.scales[0], TensorProto.FLOAT),
                             initializer("q2", self.codes[1], TensorProto.UINT8), initializer("s2", self.scales[1], TensorProto.FLOAT)]
-            nodes = [helper.make_node("QMoE", ["x", "logits", "q1", "s1", "", "q2", "s2"], ["y"], domain="com.microsoft", expert_weight_bits=4,
-                                      block_size=BLOCK, accuracy_level=4 if activations == "int8" else 0, **attributes)]
+            nodes = [helper.make_node("QMoE", ["x", "logits", "q1", "s1", "", "q2", "s2"], ["y"], domain="com.microsoft",
+                                      accuracy_level=4 if activations == "int8" else 0, **stored, **attributes)]
         else:
             weights = self.stored if self.format == "bf16" else self.dense
             initializers = [initializer(f"w{i + 1}", weight, kind) for i, weight in enumerate(weights)]
@@ -125,8 +131,8 @@ def onnx_runtime(layer, folder, threads, activations):
 
 
 def pytorch(layer, folder, threads, activations):
-    if layer.format == "int4":
-        raise NotImplementedError("it has no grouped int4 product for CPUs")
+    if layer.format in ("int4", "int8"):
+        raise NotImplementedError("it has no grouped product with integers for CPUs")
     import torch
     torch.set_num_threads(threads)
     dtype = torch.bfloat16 if layer.format == "bf16" else torch.float32
@@ -154,7 +160,8 @@ def measure_machine(program, threads):
 def roofline(layer, order, machine, activations):
     """Seconds: over active experts the greater of reading its weights and computing its rows."""
     bandwidth, f32, bf16, int8 = machine
-    peak = {"bf16": bf16, "int4": int8 if activations == "int8" else 0}.get(layer.format, 0) or f32
+    integers = int8 if activations == "int8" else 0
+    peak = {"bf16": bf16, "int4": integers, "int8": integers}.get(layer.format, 0) or f32
     _, rows = np.unique(order, return_counts=True)
     return sum(max(layer.bytes_per_expert() / bandwidth, 6 * n * layer.hidden * layer.intermediate / peak) for n in rows)
 
@@ -199,7 +206,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layer", action="append", help="E,K,H,I (repeatable; 64,8,2048,1024)")
     parser.add_argument("--tokens", default="1,16,512")
-    parser.add_argument("--format", default="f32", help="f32, bf16 and int4, joined by commas")
+    parser.add_argument("--format", default="f32", help="f32, bf16, int8 and int4, joined by commas")
     parser.add_argument("--activations", default="auto", help="as moe-compile's; with int8 nodes that ONNX Runtime gets say accuracy level 4")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=20)

@@ -120,6 +120,28 @@ func.func @bf16(%x: tensor<?x64xf32>, %T: index) -> tensor<?x96xf32> {
   return %0 : tensor<?x96xf32>
 }
 
+// Rows of bf16 that were widened are read as they were, behind a reshape too.
+// CHECK-LABEL: func.func @widened(
+// CHECK-SAME: %[[X:[^:]+]]: tensor<2x?x64xbf16>
+// CHECK: %[[R:.*]] = tensor.collapse_shape %[[X]] {{.*}} into tensor<?x64xbf16>
+// CHECK: moe.grouped_matmul %[[R]] {{.*}} : tensor<?x64xbf16> -> tensor<?x96xf32>
+func.func @widened(%x: tensor<2x?x64xbf16>, %e: tensor<2x?x64xf32>, %T: index) -> tensor<?x96xf32> {
+  %w = moe.weight_ref @w : tensor<64x96xf32>
+  %zero = arith.constant 0.0 : f32
+  %wide = linalg.generic {indexing_maps = [affine_map<(a, b, c) -> (a, b, c)>, affine_map<(a, b, c) -> (a, b, c)>],
+      iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<2x?x64xbf16>) outs(%e : tensor<2x?x64xf32>) {
+    ^bb0(%a: bf16, %o: f32):
+      %r = arith.extf %a : bf16 to f32
+      linalg.yield %r : f32
+  } -> tensor<2x?x64xf32>
+  %rows = tensor.collapse_shape %wide [[0, 1], [2]] : tensor<2x?x64xf32> into tensor<?x64xf32>
+  %o = tensor.empty(%T) : tensor<?x96xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%o : tensor<?x96xf32>) -> tensor<?x96xf32>
+  %0 = linalg.matmul {moe.plan = #moe.plan<packing = panel32, activations = "bf16">}
+    ins(%rows, %w : tensor<?x64xf32>, tensor<64x96xf32>) outs(%f : tensor<?x96xf32>) -> tensor<?x96xf32>
+  return %0 : tensor<?x96xf32>
+}
+
 // DOC: --moe-fuse-dense-products --canonicalize
 moe.weight @up : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 49152, length = 24576>)
 // CHECK-LABEL: func.func @product_and_bias(

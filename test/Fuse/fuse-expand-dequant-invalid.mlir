@@ -25,7 +25,7 @@ func.func @computed(%q: tensor<4x8xi8>, %s: tensor<4xf32>) -> tensor<4x8xf32> {
 // -----
 
 func.func @strings(%q: tensor<?xi16>, %s: tensor<4x2xf32>, %z: tensor<5xi32>, %b: tensor<131072xi32>) -> tensor<4x8xf32> {
-  // expected-error @+1 {{a loop over weights of format ternary_dict is not supported yet}}
+  // expected-error @+1 {{dequantising a weight that is computed is not supported yet; expected a moe.weight_ref}}
   %w = moe.dequant %q scales(%s : tensor<4x2xf32>) zeros(%z : tensor<5xi32>) codebook(%b : tensor<131072xi32>) <format = ternary_dict> : tensor<?xi16> -> tensor<4x8xf32>
   return %w : tensor<4x8xf32>
 }

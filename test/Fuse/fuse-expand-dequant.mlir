@@ -1,5 +1,6 @@
 // RUN: moe-opt %s --moe-fuse-expand-dequant | FileCheck %s
-// The example of the pass, and codes below a byte with packed zero points and scales that are powers of two.
+// The example of the pass, and codes below a byte with packed zero points and scales that are powers of two. Strings of a dictionary are decoded by
+// package, into a weight of their numbers.
 
 // CHECK: moe.weight @q.flat : tensor<32xi8> source(#moe.file<"model.onnx", offset = 0, length = 32>)
 // CHECK: moe.weight @s.flat : tensor<4xf32> source(#moe.file<"model.onnx", offset = 32, length = 16>)
@@ -41,4 +42,22 @@ func.func @main() -> (tensor<4x8xf32>, tensor<2x64xf32>, tensor<4x8xf16>) {
   // CHECK-NOT: moe.dequant
   %u = moe.dequant %i4 scales(%s : tensor<4xf32>) zeros(%z : tensor<4xui4>) <format = int4_group> : tensor<4x8xui4> -> tensor<4x8xf16>
   return %w, %v, %u : tensor<4x8xf32>, tensor<2x64xf32>, tensor<4x8xf16>
+}
+
+// CHECK: moe.weight @c.numbers : tensor<3x8xf32> packed(plain) from([@c, @r, @f, @d]) dequant(<format = ternary_dict>, tensor<3x8xf32>)
+// CHECK-LABEL: func.func @strings
+// CHECK: %[[N:.*]] = moe.weight_ref @c.numbers : tensor<3x8xf32>
+// CHECK: return %[[N]]
+moe.weight @c : tensor<5xui16> source(#moe.file<"model.onnx", offset = 0, length = 10>)
+moe.weight @r : tensor<3x2xbf16> source(#moe.file<"model.onnx", offset = 10, length = 12>)
+moe.weight @f : tensor<4xi32> source(#moe.file<"model.onnx", offset = 64, length = 16>)
+moe.weight @d : tensor<18xui32> source(#moe.file<"model.onnx", offset = 128, length = 72>)
+func.func @strings() -> tensor<3x8xf32> {
+  %c = moe.weight_ref @c : tensor<5xui16>
+  %r = moe.weight_ref @r : tensor<3x2xbf16>
+  %f = moe.weight_ref @f : tensor<4xi32>
+  %d = moe.weight_ref @d : tensor<18xui32>
+  %w = moe.dequant %c scales(%r : tensor<3x2xbf16>) zeros(%f : tensor<4xi32>) codebook(%d : tensor<18xui32>) <format = ternary_dict>
+      : tensor<5xui16> -> tensor<3x8xf32>
+  return %w : tensor<3x8xf32>
 }

@@ -49,3 +49,32 @@ func.func @bf16(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64xf3
     {ffn = #moe.ffn<activation = silu, gate = halves>, plan = #moe.plan<packing = gate_up16, activations = "bf16">} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }
+
+// -----
+
+// Rows of bf16 are read as they are.
+// CHECK-LABEL: func.func @bf16_rows(
+// CHECK-SAME: %[[X:[^:]+]]: tensor<?x64xbf16>
+// CHECK-NOT: linalg.generic
+// CHECK: moe.grouped_matmul %[[X]] {{.*}} : tensor<?x64xbf16> -> tensor<?x48xbf16>
+// CHECK: %[[Y:.*]] = moe.grouped_matmul {{.*}} : tensor<?x48xbf16> -> tensor<?x64xbf16>
+// CHECK: return %[[Y]]
+func.func @bf16_rows(%x: tensor<?x64xbf16>, %off: tensor<9xi32>, %g: tensor<8x96x64xbf16>, %d: tensor<8x64x48xbf16>) -> tensor<?x64xbf16> {
+  %0 = moe.experts %x, %off gate(%g : tensor<8x96x64xbf16>) down(%d : tensor<8x64x48xbf16>)
+    {ffn = #moe.ffn<activation = silu, gate = halves>, plan = #moe.plan<packing = gate_up16, activations = "bf16">} : tensor<?x64xbf16>, tensor<9xi32> -> tensor<?x64xbf16>
+  return %0 : tensor<?x64xbf16>
+}
+
+// -----
+
+// No kernel reads f16: the rows are widened once, the result is rounded.
+// CHECK-LABEL: func.func @f16_rows(
+// CHECK: arith.extf %{{.*}} : f16 to f32
+// CHECK: moe.grouped_matmul {{.*}} : tensor<?x64xf32> -> tensor<?x48xf32>
+// CHECK: moe.grouped_matmul {{.*}} : tensor<?x48xf32> -> tensor<?x64xf32>
+// CHECK: arith.truncf %{{.*}} : f32 to f16
+func.func @f16_rows(%x: tensor<?x64xf16>, %off: tensor<9xi32>, %g: tensor<8x96x64xf16>, %d: tensor<8x64x48xf16>) -> tensor<?x64xf16> {
+  %0 = moe.experts %x, %off gate(%g : tensor<8x96x64xf16>) down(%d : tensor<8x64x48xf16>)
+    {ffn = #moe.ffn<activation = silu, gate = halves>, plan = #moe.plan<packing = gate_up16, activations = "f32">} : tensor<?x64xf16>, tensor<9xi32> -> tensor<?x64xf16>
+  return %0 : tensor<?x64xf16>
+}

@@ -192,8 +192,22 @@ moe.weight @w : tensor<1x2x96x32xf32> packed(panel32) from([@q, @q, @q]) order(o
 // -----
 
 // weight-c10
-// expected-error @below {{expected dequant, with a type, only where it is packed in panels}}
+// expected-error @below {{expected dequant, with a type, only where it is packed}}
 moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>) dequant(<format = int8_channel>, tensor<64x96xf32>)
+
+// -----
+
+moe.weight @q : tensor<64x96xi8> source(#moe.file<"m.onnx", offset = 0, length = 6144>)
+// weight-c10
+// expected-error @below {{expected a type of f32 (plain, dequantised), got 'tensor<64x96xf16>'}}
+moe.weight @w : tensor<64x96xf16> packed(plain) from([@q, @q]) dequant(<format = int8_channel>, tensor<64x96xf16>)
+
+// -----
+
+moe.weight @q : tensor<64x96xi8> source(#moe.file<"m.onnx", offset = 0, length = 6144>)
+// weight-c6
+// expected-error @below {{expected 2 or 3 weights in from (gate none, dequantised), got 1}}
+moe.weight @w : tensor<64x96xf32> packed(plain) from([@q]) dequant(<format = int8_channel>, tensor<64x96xf32>)
 
 // -----
 
@@ -208,7 +222,7 @@ moe.weight @w : tensor<1x2x96x32xf32> packed(panel32) from([@q, @s]) order(out_i
 
 moe.weight @v : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
 // weight-c11
-// expected-error @below {{expected blocks only with dequant}}
+// expected-error @below {{expected blocks only with dequant, where it is packed in panels}}
 moe.weight @w : tensor<1x2x96xi8> packed(panel32) from([@v]) order(out_in) gate(none) blocks(<code = int4, group = 32, scale = f32>)
 
 // -----

@@ -155,16 +155,18 @@ func.func @by_row(%x: tensor<?x64xf32>, %y: tensor<?x20xf32>) -> tensor<?x20xf32
 
 // -----
 
-// Kernels read no strings of a dictionary: package decodes them, two values of a row that are bf16 into bf16.
+// Package takes the strings of a dictionary apart: kernels read digits, five in a byte, and the two values of a column. Where the rows of digits
+// do not go along k, package decodes, two values that are bf16 into bf16.
 
-// CHECK-DAG: moe.weight @c.panels : tensor<1x1x8x32xbf16> packed(panel32) from([@c, @r, @f, @d]) order(out_in) gate(none) dequant(<format = ternary_dict>, tensor<3x8xf32>) section
-// CHECK-DAG: moe.weight @c.panels_0 : tensor<1x1x8x32xf32> packed(panel32) from([@c, @w, @f, @d]) order(out_in) gate(none) dequant(<format = ternary_dict>, tensor<3x8xf32>) section
+// CHECK-DAG: moe.weight @c.panels : tensor<1x1x192xi8> packed(panel32) from([@c, @r, @f, @d]) order(out_in) gate(none) dequant(<format = ternary_dict>, tensor<3x8xf32>) blocks(<code = ternary, group = 8, scale = bf16>) section
+// CHECK-DAG: moe.weight @c.panels_0 : tensor<1x1x320xi8> packed(panel32) from([@c, @w, @f, @d]) order(out_in) gate(none) dequant(<format = ternary_dict>, tensor<3x8xf32>) blocks(<code = ternary, group = 8, scale = f32>) section
+// CHECK-DAG: moe.weight @c.panels_{{[1-9]}} : tensor<1x1x3x32xbf16> packed(panel32) from([@c, @r, @f, @d]) order(in_out) gate(none) dequant(<format = ternary_dict>, tensor<3x8xf32>) section
 moe.weight @c : tensor<5xui16> source(#moe.file<"m.onnx", offset = 0, length = 10>)
 moe.weight @r : tensor<3x2xbf16> source(#moe.file<"m.onnx", offset = 10, length = 12>)
 moe.weight @w : tensor<3x2xf32> source(#moe.file<"m.onnx", offset = 10, length = 24>)
 moe.weight @f : tensor<4xi32> source(#moe.file<"m.onnx", offset = 64, length = 16>)
 moe.weight @d : tensor<18xui32> source(#moe.file<"m.onnx", offset = 128, length = 72>)
-func.func @strings(%x: tensor<?x8xf32>, %y: tensor<?x3xf32>) -> (tensor<?x3xf32>, tensor<?x3xf32>) {
+func.func @strings(%x: tensor<?x8xf32>, %y: tensor<?x3xf32>, %z: tensor<?x8xf32>) -> (tensor<?x3xf32>, tensor<?x3xf32>, tensor<?x8xf32>) {
   %c = moe.weight_ref @c : tensor<5xui16>
   %r = moe.weight_ref @r : tensor<3x2xbf16>
   %w = moe.weight_ref @w : tensor<3x2xf32>
@@ -178,7 +180,9 @@ func.func @strings(%x: tensor<?x8xf32>, %y: tensor<?x3xf32>) -> (tensor<?x3xf32>
     {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x8xf32> -> tensor<?x3xf32>
   %1 = moe.grouped_matmul %x weight(%b : tensor<3x8xf32>) outs(%y : tensor<?x3xf32>)
     {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x8xf32> -> tensor<?x3xf32>
-  return %0, %1 : tensor<?x3xf32>, tensor<?x3xf32>
+  %2 = moe.grouped_matmul %y weight(%a : tensor<3x8xf32>) outs(%z : tensor<?x8xf32>)
+    {order = #moe<weight_order in_out>, plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x3xf32> -> tensor<?x8xf32>
+  return %0, %1, %2 : tensor<?x3xf32>, tensor<?x3xf32>, tensor<?x8xf32>
 }
 
 // -----

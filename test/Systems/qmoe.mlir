@@ -3,14 +3,21 @@
 // Ops: score softmax, select top_k 1 of 2, weigh gather, slots dropless, dequant ternary_dict, experts relu
 //
 // 88.5% of the weights are zero, and each takes 0.88 bits with all that belongs to it. `output` decodes and multiplies, `dense` multiplies with the same
-// weights as bf16: they have the same bits. `decoded` is a small weight of odd width, as it comes out of a product with the unit matrix. The
-// dictionary is the published one, by its hash. Kernels do not read codes: the compiler decodes them when it packs weights, so what is below
-// one bit are the model's files.
+// weights as bf16: they have the same bits. `decoded` is a small weight of odd width, as it comes out of a product with the unit matrix, `numbers`
+// the same weight where no kernel reads it. The dictionary is the published one, by its hash. What is below one bit are the model's files: the
+// compiler takes the strings apart, and kernels decode panels of digits, 1.67 bits for each weight with all that belongs to it.
 //
 // RUN: rm -rf %t && mkdir -p %t && cd %t
 // RUN: %python %S/Inputs/check.py weights %s
-// RUN: moe-compile %s -o model --quiet
+// RUN: moe-compile %s -o model --quiet --dump-stages-to=stages
+// RUN: FileCheck %s --input-file=stages/6-lower.mlir
 // RUN: %python %S/Inputs/check.py run %s
+
+// 54784 bytes for 262144 weights of each expert. The strings themselves are not in the artifact: no section has them.
+// CHECK-DAG: moe.weight @up_codes.panels : tensor<2x16x3424xi8> packed(panel32) {{.*}} blocks(<code = ternary, group = 512, scale = bf16>) section
+// CHECK-DAG: moe.weight @down_codes.panels : tensor<2x16x3424xi8> packed(panel32) {{.*}} blocks(<code = ternary, group = 512, scale = bf16>) section
+// CHECK-DAG: moe.weight @odd_codes.numbers : tensor<11x37xf32> packed(plain) {{.*}} dequant({{.*}}) section
+// CHECK-NOT: moe.weight @up_codes : {{.*}} section
 
 !list = tensor<?xi32>
 !mask = tensor<?xi1>
@@ -37,7 +44,7 @@ moe.weight @odd_range : tensor<11x2xbf16> source(#moe.file<"odd_range.bin", offs
 func.func @main(%x: !rows {moe.name = "x", moe.dims = ["tokens", "512"]},
                 %unit: tensor<37x37xf32> {moe.name = "unit", moe.dims = ["37", "37"]})
     -> (!rows {moe.name = "output", moe.dims = ["tokens", "512"]}, !rows {moe.name = "dense", moe.dims = ["tokens", "512"]},
-        tensor<37x11xf32> {moe.name = "decoded", moe.dims = ["37", "11"]}) {
+        tensor<37x11xf32> {moe.name = "decoded", moe.dims = ["37", "11"]}, tensor<11x37xf32> {moe.name = "numbers", moe.dims = ["11", "37"]}) {
   %c0 = arith.constant 0 : index
   %zero = arith.constant 0.0 : f32
   %codebook = moe.weight_ref @codebook : tensor<131072xui32>
@@ -84,5 +91,5 @@ func.func @main(%x: !rows {moe.name = "x", moe.dims = ["tokens", "512"]},
   %decoded_init = linalg.fill ins(%zero : f32) outs(%decoded_empty : tensor<37x11xf32>) -> tensor<37x11xf32>
   %decoded = linalg.matmul indexing_maps = [#rows, #weight, #product] ins(%unit, %odd : tensor<37x37xf32>, tensor<11x37xf32>)
       outs(%decoded_init : tensor<37x11xf32>) -> tensor<37x11xf32>
-  return %output, %dense, %decoded : !rows, !rows, tensor<37x11xf32>
+  return %output, %dense, %decoded, %odd : !rows, !rows, tensor<37x11xf32>, tensor<11x37xf32>
 }

@@ -134,8 +134,9 @@ def Moe_DequantOp : Moe_Op<"dequant", [Pure, AttrSizedOperandSegments, Moe_Reifi
     - quant-c3: axis is -1 or -2.
 
     Lifespan: created by raise or written by hand. Those that a grouped_matmul
-    reads are gone when lower has packed the weights, others after fuse. Kernels
-    read ternary_dict decoded, as bf16 or f32: package decodes it.
+    reads are gone when lower has packed the weights, others after fuse. Package
+    takes the strings of ternary_dict apart: kernels read the digits, what else
+    reads the weight its numbers.
 
     Example:
     ```mlir

@@ -23,6 +23,12 @@ std::string describeOp(mlir::Operation *op);
 /// `moe.weight_ref` of f32, f16 or bf16 or a `moe.dequant` of weights. Null otherwise.
 mlir::Value storedWeightOf(mlir::linalg::MatmulOp matmul);
 
+/// The rows of bf16 behind `rows`, where those are bf16 or hold the same numbers as f32 (a loop that only widens); null otherwise.
+mlir::Value bfloat16Behind(mlir::Value rows);
+
+/// Are `rows` such rows, maybe reshaped or moved by a `moe.dispatch`?
+bool holdBfloat16(mlir::Value rows);
+
 } // namespace moe
 
 #endif // MOE_IR_LAYERS_H

@@ -188,7 +188,9 @@ def Moe_PanelCode : Moe_Enum<"PanelCode", "what a code in a panel of blocks stan
   // The floats and the table of moe.dequant.
   I32EnumAttrCase<"E2m1", 3, "e2m1">,
   I32EnumAttrCase<"Nf4", 4, "nf4">,
-  I32EnumAttrCase<"E4m3", 5, "e4m3">]>;
+  I32EnumAttrCase<"E4m3", 5, "e4m3">,
+  // 0, lo or hi of the column, in digits of base 3.
+  I32EnumAttrCase<"Ternary", 6, "ternary">]>;
 
 class Moe_Attr<string name, string attrMnemonic>
     : AttrDef<Moe_Dialect, name> { let mnemonic = attrMnemonic; }
@@ -290,10 +292,16 @@ def Moe_BlocksAttr : Moe_Attr<"Blocks", "blocks"> {
     `group` values of k, at the byte of column c of the panel:
     - 8 bits: `32·k + c`;
     - 4 bits: `16·k + c mod 16`, the low half for c < 16;
-    - 2 bits: `16·(k / 2) + c mod 16`, bits `4·(k mod 2) + 2·(c / 16)` on.
+    - 2 bits: `16·(k / 2) + c mod 16`, bits `4·(k mod 2) + 2·(c / 16)` on;
+    - ternary: `32·(k / 5) + c`, digit `k mod 5` of the byte.
 
     The last block has the size of the others; its codes past K are 0. An
     element is `scale · (code - zero)`, in f32, as in `moe.dequant`.
+
+    A ternary block has two numbers for each column instead of a scale, 32 lo
+    and then 32 hi: an element is 0, lo or hi, as its digit 0, 1 or 2 says. A byte
+    holds five digits as the fraction `⌈v·256 / 243⌉ / 256`, v their number in base
+    3, the first one above: digit i is `⌊3·(byte·3^i mod 256) / 256⌋`.
 
     With `quads`, for products of integers (rows of int8, `x` of
     `moe.grouped_matmul`), four neighbours along k lie together, all codes are
@@ -322,8 +330,11 @@ def Moe_BlocksAttr : Moe_Attr<"Blocks", "blocks"> {
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Bits of a code.
+    /// Bits of a code; 0 for ternary, five of which share a byte.
     int64_t bits() const;
+    /// Values of k in a byte of ternary codes.
+    static constexpr int64_t ternaryPerByte = 5;
+    bool isTernary() const { return getCode() == PanelCode::Ternary; }
     /// Bytes of the scales, of the zero points and of the codes of one block.
     int64_t scaleBytes() const;
     int64_t zeroBytes() const;

@@ -26,8 +26,8 @@ def Moe_WeightOp : Moe_Op<"weight",
     - weight-c5: `from` is given exactly where it is packed, `order` and `gate`
       exactly where it is packed in panels (not plain: that only converts).
     - weight-c6: packing panel32 has gate none, gate_up16 another; `from` names
-      two weights for separate, else one; with `dequant`, two or three for each,
-      four where it is ternary_dict.
+      two weights for separate, else one, plain one; with `dequant`, two or three
+      for each, four where it is ternary_dict.
     - weight-c7: a type packed in panels is E×P×K×32 of f32, f16 or bf16, or
       E×P×⌈K/2⌉×32×2 of bf16, with `blocks` E×P×B of i8, B the bytes of a panel.
     - weight-c8: `section` and `offset` are both given or neither; not negative,
@@ -35,12 +35,14 @@ def Moe_WeightOp : Moe_Op<"weight",
     - weight-c9: `from` names weights with a source: for panels, of floats and
       rank 2 (E is 1) or 3, whose E, K and number of panels are those of the
       packed type; for plain, of its sizes.
-    - weight-c10: `dequant` is given only where it is packed in panels; the parts
-      fit each other and the type of the values (dequant-c4 to dequant-c7 of
+    - weight-c10: `dequant` is given only where it is packed, plain only as f32;
+      the parts fit each other and the type of the values (dequant-c4 to dequant-c7 of
       `moe.dequant`), which weight-c9 speaks of then.
     - weight-c11: `blocks` is given only with `dequant`.
 
-    Lifespan: created by import (sources) and lower (packed), read by package.
+    Lifespan: created by import (sources), fuse (plain, what is read as numbers
+    though it is stored as strings of a dictionary) and lower (packed), read by
+    package.
 
     Example:
     ```mlir

@@ -13,10 +13,14 @@ def PlanSingleMachine : Pass<"moe-plan-single-machine", "::mlir::ModuleOp"> {
     gate_up16 where the ffn is gated, else panel32; the second product is always
     panel32. Experts with a region are no kernel: plain.
 
-    `activations` is the precision that kernels read rows in; auto follows the
-    graph's dtype, which may be f32 only for now. Products of routers stay f32
-    whatever is asked, and so do, in bf16, those with quantised weights (a
-    remark says so). What cannot be obeyed is an error that names the layer.
+    `activations` is the precision that kernels read rows in. auto follows the
+    graph: int8 where the weights are integers and the model allows it
+    (accuracy_level 4), bf16 where both rows and weights are bf16 (not for
+    experts, which would round what is between their products), else f32 (no kernel
+    multiplies in f16: rows of it are widened once, which costs little
+    beside their product). Products of routers stay f32 whatever is asked, and so
+    do, in bf16, those with quantised weights (a remark says so). What cannot be
+    obeyed is an error that names the layer.
   }];
   let options = [Option<"activations", "activations", "std::string", "\"auto\"",
                         "precision of activations: auto, f32, bf16 or int8">];

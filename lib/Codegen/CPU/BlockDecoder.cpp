@@ -70,6 +70,8 @@ BlockDecoder::Block BlockDecoder::block(Value number) {
     if (blocks.getCode() == PanelCode::E4m3)
       scale = b.mulf(scale, b.splat(256.0));
     block.scales.push_back(scale);
+    if (blocks.isTernary())
+      block.highs.push_back(loadWidened(b, blocks.getScale(), b.at(start, blocks.getScale(), b.add(place.column, b.i64(panelColumns)))));
     if (!blocks.getZero())
       continue;
     Value zero = b.at(b.at(start, i8, blocks.scaleBytes()), blocks.getZero(), place.column);
@@ -81,6 +83,10 @@ BlockDecoder::Block BlockDecoder::block(Value number) {
 SmallVector<Value> BlockDecoder::weights(const Block &block, Value k) {
   SmallVector<Value> weights;
   for (const auto &[index, place] : llvm::enumerate(places)) {
+    if (blocks.isTernary()) {
+      weights.push_back(ternary(block.codes[index / 2], place, k, block.scales[index], block.highs[index]));
+      continue;
+    }
     Value value = number(block.codes[index / 2], place, k);
     if (!block.zeros.empty())
       value = b.subf(value, block.zeros[index]);
@@ -155,6 +161,23 @@ Value BlockDecoder::lookUp(Value index, ArrayRef<float> table) {
     values = chosen;
   }
   return values.front();
+}
+
+// A byte is the number of five digits as a fraction of 256: times 3^i, what is left of it says by its third what digit i is. In the upper byte of
+// lanes what goes over is gone, and LLVM does not take the lanes apart to compare bytes.
+Value BlockDecoder::ternary(Value codes, const Place &place, Value k, Value low, Value high) {
+  constexpr int64_t perByte = BlocksAttr::ternaryPerByte;
+  // 3^0 to 3^4, a byte each.
+  constexpr int64_t powers = 0x511b090301;
+  Value line = b.div(k, b.i64(perByte)), digit = b.sub(k, b.mul(line, b.i64(perByte)));
+  Value bytes = extended(loadBytes(b.at(codes, b.getI8Type(), b.add(b.mul(line, b.i64(panelColumns)), place.column))), /*isSigned=*/false);
+  Value shifted = arith::ShRUIOp::create(b, b.i64(powers), b.mul(digit, b.i64(8)));
+  Value power = arith::AndIOp::create(b, arith::TruncIOp::create(b, b.getI32Type(), shifted), b.i32(255));
+  Value rest = b.mul(shiftLeft(b, bytes, 24), b.broadcast(power));
+  const auto isAbove = [&](int64_t third) {
+    return b.compare(arith::CmpIPredicate::ugt, rest, b.splatInt((third * 256 / 3 + 1) * (int64_t(1) << 24) - 1));
+  };
+  return b.select(isAbove(2), high, b.select(isAbove(1), low, b.splat(0.0)));
 }
 
 // e4m3 is f16 with one bit less of exponent: shifted into place, an f16 that is 2^-8 of the number, subnormal ones included.

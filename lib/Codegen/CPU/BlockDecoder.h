@@ -19,6 +19,8 @@ public:
   /// What is the same for a whole block: where its codes are, and two vectors of scales and zero points for each tile.
   struct Block {
     llvm::SmallVector<mlir::Value> codes, scales, zeros;
+    /// Of ternary blocks, whose scales are the lo.
+    llvm::SmallVector<mlir::Value> highs;
   };
   /// Block number `number` of each panel.
   Block block(mlir::Value number);
@@ -35,6 +37,7 @@ private:
   mlir::Value smallCode(mlir::Value codes, const Place &place, mlir::Value k);
   mlir::Value lookUp(mlir::Value index, llvm::ArrayRef<float> table);
   mlir::Value e4m3(mlir::Value bytes);
+  mlir::Value ternary(mlir::Value codes, const Place &place, mlir::Value k, mlir::Value low, mlir::Value high);
   mlir::Value loadBytes(mlir::Value pointer) { return b.load(mlir::VectorType::get({b.lanes()}, b.getI8Type()), pointer); }
   mlir::Value extended(mlir::Value bytes, bool isSigned);
   mlir::Value shiftRight(mlir::Value vector, mlir::Value bits);

@@ -8,26 +8,31 @@ namespace moe {
 
 /// Bytes of a line, and values of k in a quad.
 static constexpr int64_t lineBytes = 4 * panelColumns, quadDepth = 4;
-/// Bytes from the codes in use to those asked for, and of a cache line.
-static constexpr int64_t prefetchBytes = 6144, cacheLineBytes = 64;
+static constexpr int64_t cacheLineBytes = 64;
 
 IntegerSums::IntegerSums(KernelBuilder &builder, const MatmulSpec &spec, const TileGeometry &geometry, const KernelArguments &arguments,
                          ArrayRef<Value> rows)
-    : b(builder), spec(spec), blocks(spec.blocks), arguments(arguments), rows(rows), kind(dotOf(builder.isa)) {
+    : b(builder), spec(spec), blocks(spec.blocks), arguments(arguments), rows(rows), kind(dotOf(builder.isa, spec.blocks)) {
   columns[0] = arguments.tileColumn;
   columns[1] = b.add(arguments.tileColumn, b.i64(geometry.secondVector));
 }
 
-IntegerSums::Dot IntegerSums::dotOf(const IsaVersion &isa) {
+// Products of bytes as sums of two in i16 saturate, but not those of codes of four bits: the sums of a part, of 16 products, are at most
+// 16 · 15 · 127, below 2^15.
+IntegerSums::Dot IntegerSums::dotOf(const IsaVersion &isa, BlocksAttr blocks) {
+  const bool isSmall = blocks.bits() <= 4;
   if (isa.f32Lanes == 16)
-    return isa.has("avx512vnni") ? Dot::Vnni : isa.has("avx512bw") ? Dot::Pairs : Dot::Lanes;
-  return isa.f32Lanes == 8 && isa.has("avxvnni") ? Dot::Vnni : Dot::Pairs;
+    return isa.has("avx512vnni") ? Dot::Vnni : !isa.has("avx512bw") ? Dot::Lanes : isSmall ? Dot::Bytes : Dot::Pairs;
+  if (isa.f32Lanes == 8 && isa.has("avxvnni"))
+    return Dot::Vnni;
+  return isa.f32Lanes == 8 && isSmall ? Dot::Bytes : Dot::Pairs;
 }
 
 // Each row takes two sums of f32 and two of i32; the others are for codes. By hand the codes take four times as many.
-int64_t IntegerSums::mostRows(const IsaVersion &isa) {
-  const Dot kind = dotOf(isa);
-  return isa.vectorRegisters <= 16 ? 2 : kind == Dot::Vnni ? 6 : 4;
+// A trip of the sums of f32 to the stack after each part would make room for twice the rows, but cost more than that brings.
+int64_t IntegerSums::mostRows(const IsaVersion &isa, BlocksAttr blocks) {
+  const Dot kind = dotOf(isa, blocks);
+  return isa.vectorRegisters <= 16 ? 2 : kind == Dot::Vnni || kind == Dot::Bytes ? 6 : 4;
 }
 
 SmallVector<Value> IntegerSums::emit() {
@@ -47,6 +52,8 @@ SmallVector<Value> IntegerSums::emit() {
       });
     if (linesLeft > 0)
       next = part(here, at(here.codes, whole * linesPerPart * lineBytes), b.i64(whole), linesLeft, next);
+    for (size_t index = 0; isOneBlock() && index < next.size(); ++index)
+      next[index] = b.mulf(next[index], here.scales[index % 2]);
     return next;
   });
 }
@@ -56,6 +63,7 @@ IntegerSums::Block IntegerSums::block(Value number) {
   const Type i8 = b.getI8Type();
   Value start = b.at(arguments.weight, i8, b.mul(number, b.i64(blocks.blockBytes())));
   block.codes = at(start, blocks.scaleBytes() + blocks.zeroBytes());
+  block.offset = b.mul(number, b.i64(blocks.blockBytes()));
   block.rowOffset = b.mul(number, b.i64(blocks.rowBlockBytes()));
   for (Value column : columns) {
     block.scales.push_back(loadWidened(b, blocks.getScale(), b.at(start, blocks.getScale(), column)));
@@ -74,7 +82,7 @@ IntegerSums::Block IntegerSums::block(Value number) {
 
 // Part `number` of a block, which has so many lines of codes.
 IntegerSums::Values IntegerSums::part(const Block &block, Value codes, Value number, int64_t lines, ValueRange sums) {
-  prefetch(codes, lines * lineBytes);
+  prefetch(b.add(block.offset, b.mul(number, b.i64(BlocksAttr::partDepth * blocks.bits() / 32 * lineBytes))), lines);
   const Values products = integers(block, codes, number, lines);
   Value scaleOffset = b.add(block.rowOffset, b.mul(number, b.i64(4))), sumOffset = b.add(scaleOffset, b.i64(4 * blocks.partCount()));
   Values next;
@@ -90,12 +98,12 @@ IntegerSums::Values IntegerSums::part(const Block &block, Value codes, Value num
 }
 
 // scale · scale of the row · (product - zero · sum of the row's codes); what is subtracted is exact where zero points are integers, and part of
-// the product already where there are none.
+// the product already where there are none. Where there is one block, its scale comes last.
 Value IntegerSums::scaled(Value product, Value rowSum, Value rowScale, const Block &block, size_t vector, Value into) {
   Value value = arith::SIToFPOp::create(b, b.f32Vector(), product);
   if (rowSum)
     value = b.subf(value, b.mulf(block.zeros[vector], rowSum));
-  return b.fma(b.mulf(rowScale, block.scales[vector]), value, into);
+  return b.fma(isOneBlock() ? rowScale : b.mulf(rowScale, block.scales[vector]), value, into);
 }
 
 IntegerSums::Values IntegerSums::integers(const Block &block, Value codes, Value number, int64_t lines) {
@@ -103,34 +111,69 @@ IntegerSums::Values IntegerSums::integers(const Block &block, Value codes, Value
   const int64_t perByte = 8 / blocks.bits();
   Value sumOffset = b.add(block.rowOffset, b.add(b.mul(number, b.i64(4)), b.i64(4 * blocks.partCount())));
   Value codeOffset = b.add(block.rowOffset, b.add(b.mul(number, b.i64(BlocksAttr::partDepth)), b.i64(8 * blocks.partCount())));
-  Values sums, quads;
-  for (Value row : rows) {
-    Value start = blocks.getZero() ? b.splatInt(0) : b.broadcast(b.load(b.getI32Type(), b.at(row, i8, sumOffset)));
-    sums.append(2, start);
+  const auto start = [&](Value row) {
+    return blocks.getZero() ? b.splatInt(0) : b.broadcast(b.load(b.getI32Type(), b.at(row, i8, sumOffset)));
+  };
+  Values quads;
+  for (Value row : rows)
     quads.push_back(b.at(row, i8, codeOffset));
+  if (kind != Dot::Bytes) {
+    Values sums;
+    for (Value row : rows)
+      sums.append(2, start(row));
+    for (int64_t line = 0; line < lines; ++line)
+      addLine(at(codes, line * lineBytes), quads, line * perByte * quadDepth, sums);
+    return sums;
   }
-  for (int64_t line = 0; line < lines; ++line) {
-    Values loaded;
-    for (Value column : columns)
-      loaded.push_back(b.load(bytes(), b.at(at(codes, line * lineBytes), b.getI32Type(), column)));
-    for (int64_t above = 0; above < perByte; ++above) {
-      const Quad weights[2] = {weightQuad(loaded[0], above), weightQuad(loaded[1], above)};
-      for (size_t row = 0; row < rows.size(); ++row) {
-        const Quad x = rowQuad(at(quads[row], (line * perByte + above) * quadDepth));
-        for (size_t vector = 0; vector < 2; ++vector)
-          sums[2 * row + vector] = dot(sums[2 * row + vector], weights[vector], x);
-      }
-    }
+  // Sums of i16 start from zero: what the row brings may be greater. A loop, or LLVM would go row by row and keep all codes meanwhile.
+  const auto type = VectorType::get({2 * b.lanes()}, b.getI16Type());
+  const Values zeros(2 * rows.size(), arith::ConstantOp::create(b, DenseElementsAttr::get(type, static_cast<int16_t>(0))));
+  Values sums = b.forLoop(b.i64(0), b.hidden(lines), b.i64(1), zeros, [&](Value line, ValueRange carried) {
+    Values next(carried), places;
+    for (Value row : quads)
+      places.push_back(b.at(row, i8, b.mul(line, b.i64(perByte * quadDepth))));
+    addLine(b.at(codes, i8, b.mul(line, b.i64(lineBytes))), places, 0, next);
+    return next;
+  });
+  for (const auto &[index, row] : llvm::enumerate(rows)) {
+    Value first = start(row);
+    for (Value &sum : MutableArrayRef(sums).slice(2 * index, 2))
+      sum = addedPairs(first, sum);
   }
   return sums;
 }
 
-// One request per cache line of codes; narrower vectors read too little of a panel at once for that.
-void IntegerSums::prefetch(Value start, int64_t count) {
-  if (b.lanes() != 16)
+// The products of one line with the codes `offset` bytes behind `quads`.
+void IntegerSums::addLine(Value line, ArrayRef<Value> quads, int64_t offset, Values &sums) {
+  Values loaded;
+  for (Value column : columns)
+    loaded.push_back(b.load(bytes(), b.at(line, b.getI32Type(), column)));
+  for (int64_t above = 0; above < 8 / blocks.bits(); ++above) {
+    const Quad weights[2] = {weightQuad(loaded[0], above), weightQuad(loaded[1], above)};
+    for (size_t row = 0; row < rows.size(); ++row) {
+      const Quad x = rowQuad(at(quads[row], offset + above * quadDepth));
+      for (size_t vector = 0; vector < 2; ++vector)
+        sums[2 * row + vector] = dot(sums[2 * row + vector], weights[vector], x);
+    }
+  }
+}
+
+// One request per cache line that the tile reads of the codes `offset` bytes into the panel; narrower vectors read too little at once for that.
+void IntegerSums::prefetch(Value offset, int64_t lines) {
+  if (b.lanes() < 8)
     return;
-  for (int64_t byte = 0; byte < count; byte += cacheLineBytes)
-    LLVM::Prefetch::create(b, at(start, prefetchBytes + byte), /*rw=*/0, /*hint=*/3, /*cache=*/1);
+  const int64_t perLine = b.lanes() == 16 || spec.gateUp ? 2 : 1;
+  // Kernels for few rows are never one of several passes, and have no time for more than constants.
+  const bool isSingle = 2 * static_cast<int64_t>(rows.size()) < mostRows(b.isa, blocks);
+  Value step = isSingle ? b.i64(cacheLineBytes) : arguments.aheadStep;
+  Value place = b.at(arguments.ahead, b.getI8Type(), isSingle ? offset : Value(arith::ShRUIOp::create(b, b.mul(offset, step), b.i64(6))));
+  if (b.lanes() == 8)
+    place = b.at(place, b.getI32Type(), spec.gateUp ? b.i64(0) : columns[0]);
+  step = b.mul(step, b.i64(2 / perLine));
+  for (int64_t number = 0; number < perLine * lines; ++number) {
+    LLVM::Prefetch::create(b, place, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+    place = b.at(place, b.getI8Type(), step);
+  }
 }
 
 Value IntegerSums::bitcast(Value vector, Type element) {
@@ -161,7 +204,7 @@ IntegerSums::Quad IntegerSums::weightQuad(Value line, int64_t above) {
   Value codes = line;
   if (bits < 8) // There is no shift of bytes; what comes from the neighbour is masked away.
     codes = onBytes(above ? bitcast(shifted(line, i16, above * bits, /*isSigned=*/false), i8) : line, (1 << bits) - 1);
-  if (kind == Dot::Vnni)
+  if (kind == Dot::Vnni || kind == Dot::Bytes)
     return {codes};
   if (kind == Dot::Pairs)
     return {shifted(shifted(codes, i16, -8, false), i16, 8, /*isSigned=*/false), shifted(codes, i16, 8, /*isSigned=*/false)};
@@ -174,7 +217,7 @@ IntegerSums::Quad IntegerSums::weightQuad(Value line, int64_t above) {
 IntegerSums::Quad IntegerSums::rowQuad(Value pointer) {
   const Type i8 = b.getI8Type(), i16 = b.getI16Type(), i32 = b.getI32Type();
   Value codes = b.broadcast(b.load(i32, pointer));
-  if (kind == Dot::Vnni)
+  if (kind == Dot::Vnni || kind == Dot::Bytes)
     return {bitcast(codes, i8)};
   if (kind == Dot::Pairs)
     return {shifted(shifted(codes, i16, -8, false), i16, 8, /*isSigned=*/true), shifted(codes, i16, 8, /*isSigned=*/true)};
@@ -184,19 +227,32 @@ IntegerSums::Quad IntegerSums::rowQuad(Value pointer) {
   return quad;
 }
 
+Value IntegerSums::call(StringRef name, Type type, ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(name), operands).getResult(0);
+}
+
+// `sum` of i32 and the sums of two neighbours of i16.
+Value IntegerSums::addedPairs(Value sum, Value pairs) {
+  Value ones = arith::ConstantOp::create(b, DenseElementsAttr::get(cast<VectorType>(pairs.getType()), static_cast<int16_t>(1)));
+  return b.add(sum, call(b.lanes() == 16 ? "llvm.x86.avx512.pmaddw.d.512" : "llvm.x86.avx2.pmadd.wd", b.i32Vector(), {pairs, ones}));
+}
+
+// `sum` is of i16 where products go through such sums.
 Value IntegerSums::dot(Value sum, const Quad &weight, const Quad &row) {
-  const auto call = [&](StringRef name, ValueRange operands) {
-    return LLVM::CallIntrinsicOp::create(b, b.i32Vector(), b.getStringAttr(name), operands).getResult(0);
-  };
   if (kind == Dot::Vnni)
-    return call(b.lanes() == 16 ? "llvm.x86.avx512.vpdpbusd.512" : "llvm.x86.avx512.vpdpbusd.256", {sum, weight[0], row[0]});
+    return call(b.lanes() == 16 ? "llvm.x86.avx512.vpdpbusd.512" : "llvm.x86.avx512.vpdpbusd.256", b.i32Vector(), {sum, weight[0], row[0]});
+  if (kind == Dot::Bytes) {
+    const auto type = VectorType::get({2 * b.lanes()}, b.getI16Type());
+    Value pairs = call(b.lanes() == 16 ? "llvm.x86.avx512.pmaddubs.w.512" : "llvm.x86.avx2.pmadd.ub.sw", type, {weight[0], row[0]});
+    return b.add(sum, pairs);
+  }
   for (const auto &[w, x] : llvm::zip_equal(weight, row)) {
     if (kind == Dot::Lanes) {
       sum = b.add(sum, b.mul(w, x));
       continue;
     }
     const StringRef name = b.lanes() == 16 ? "llvm.x86.avx512.pmaddw.d.512" : b.lanes() == 8 ? "llvm.x86.avx2.pmadd.wd" : "llvm.x86.sse2.pmadd.wd";
-    sum = b.add(sum, call(name, {w, x}));
+    sum = b.add(sum, call(name, b.i32Vector(), {w, x}));
   }
   return sum;
 }

@@ -17,31 +17,36 @@ public:
   llvm::SmallVector<mlir::Value> emit();
 
   /// Rows that a kernel has registers for.
-  static int64_t mostRows(const IsaVersion &isa);
+  static int64_t mostRows(const IsaVersion &isa, BlocksAttr blocks);
 
 private:
   using Value = mlir::Value;
   using Values = llvm::SmallVector<mlir::Value>;
 
-  /// How four products of bytes get into an i32: one instruction, pairs of i16, or by hand.
-  enum class Dot { Vnni, Pairs, Lanes };
-  /// A block: where it starts in the panel and in the rows, its scales and zero points (f32, per vector).
+  /// How four products of bytes get into an i32: one instruction, through sums of i16, pairs of i16, or by hand.
+  enum class Dot { Vnni, Bytes, Pairs, Lanes };
+  /// A block: its codes, how far into the panel they are, where it starts in the rows, its scales and zero points (f32, per vector).
   struct Block {
-    Value codes, rowOffset;
+    Value codes, offset, rowOffset;
     Values scales, zeros;
   };
   /// Four codes of each column, ready for the dot; of a row: the same four in all lanes.
   using Quad = llvm::SmallVector<mlir::Value, 4>;
 
-  static Dot dotOf(const IsaVersion &isa);
+  static Dot dotOf(const IsaVersion &isa, BlocksAttr blocks);
   Block block(Value number);
   Values part(const Block &block, Value codes, Value number, int64_t lines, mlir::ValueRange sums);
   Values integers(const Block &block, Value codes, Value number, int64_t lines);
+  void addLine(Value line, llvm::ArrayRef<Value> quads, int64_t offset, Values &sums);
   Quad weightQuad(Value line, int64_t above);
   Quad rowQuad(Value pointer);
   Value dot(Value sum, const Quad &weight, const Quad &row);
+  Value addedPairs(Value sum, Value pairs);
+  Value call(llvm::StringRef name, mlir::Type type, mlir::ValueRange operands);
   Value scaled(Value sum, Value rowSum, Value rowScale, const Block &block, size_t vector, Value into);
-  void prefetch(Value start, int64_t count);
+  /// One block has all of k.
+  bool isOneBlock() const { return spec.k == blocks.rowBlockBytes(); }
+  void prefetch(Value offset, int64_t lines);
 
   Value onBytes(Value vector, int64_t mask);
   Value shifted(Value vector, mlir::Type element, int64_t bits, bool isSigned);

@@ -144,19 +144,22 @@ int64_t MatmulEmitter::tilesFor(int64_t rows) const {
   const int64_t tiles = b.isa.tilesFor(static_cast<int>(rows));
   if (widensPairs())
     return std::min(tiles, widenedTilesFor(b.isa, rows));
-  return spec.blocks && b.isa.vectorRegisters <= 16 ? std::min<int64_t>(tiles, rows == 1 ? 2 : 1) : tiles;
+  if (!spec.blocks || b.isa.vectorRegisters > 16)
+    return tiles;
+  return std::min<int64_t>(tiles, rows == 1 && !spec.blocks.isTernary() ? 2 : 1);
 }
 
 int64_t MatmulEmitter::passRows() const {
   if (widensPairs())
     return widenedPassRows(b.isa);
   if (spec.multipliesIntegers())
-    return IntegerSums::mostRows(b.isa);
+    return IntegerSums::mostRows(b.isa, spec.blocks);
   if (!spec.blocks)
     return b.isa.f32Tile.rows;
+  const PanelCode code = spec.blocks.getCode();
   if (b.isa.vectorRegisters <= 16)
-    return std::min(b.isa.f32Tile.rows, spec.blocks.getCode() == PanelCode::E4m3 ? 3 : 4);
-  return std::min(b.isa.f32Tile.rows, spec.blocks.getCode() == PanelCode::E4m3 ? 10 : 12);
+    return std::min(b.isa.f32Tile.rows, code == PanelCode::Ternary ? 2 : code == PanelCode::E4m3 ? 3 : 4);
+  return std::min(b.isa.f32Tile.rows, code == PanelCode::Ternary || code == PanelCode::E4m3 ? 10 : 12);
 }
 
 // Few rows have kernels of their own, with more columns; they always are a single block.
@@ -187,7 +190,7 @@ void MatmulEmitter::emitFewRows(const Expert &expert, Units units, int64_t rows)
   const auto panels = [&](Value from, Value to, int64_t panelStep, int64_t tilesPerCall) {
     b.forLoop(from, to, b.i64(panelStep), {}, [&](Value panel, ValueRange) {
       for (int64_t tile = 0; tile < perPanel; tile += tilesPerCall)
-        callKernel(rows, tilesPerCall, {expert.number, panel, b.i64(tile)}, expert.firstSlot);
+        callKernel(rows, tilesPerCall, {expert.number, panel, b.i64(tile)}, {b.i64(0), b.i64(1)}, expert.firstSlot);
       return SmallVector<Value>();
     });
   };
@@ -209,7 +212,7 @@ void MatmulEmitter::emitRowPasses(Place place, Value firstSlot, Value rows) {
   b.forLoop(b.i64(0), passes, b.i64(1), {b.i64(0)}, [&](Value pass, ValueRange done) -> SmallVector<Value> {
     Value now = b.ceilDiv(b.sub(rows, done[0]), b.sub(passes, pass));
     Value slot = b.add(firstSlot, done[0]);
-    b.switchUpTo(now, height, [&](int64_t rowsNow) { callKernel(rowsNow, 1, place, slot); });
+    b.switchUpTo(now, height, [&](int64_t rowsNow) { callKernel(rowsNow, 1, place, {pass, passes}, slot); });
     return {b.add(done[0], now)};
   });
 }
@@ -217,10 +220,11 @@ void MatmulEmitter::emitRowPasses(Place place, Value firstSlot, Value rows) {
 func::FuncOp MatmulEmitter::kernel(int64_t rows, int64_t tiles) {
   const std::string key = llvm::formatv("matmul kernel {0} {1} {2}", spec.kernelKey(), rows, tiles);
   const std::string name = llvm::formatv("moe_kernel_{0}_{1}x{2}", spec.precision(), rows, tiles * 2 * b.lanes());
-  return kernels.get(key, name, [&](StringRef free) { return MatmulKernel(b, spec, rows, tiles).emit(kernels.module, free); });
+  return kernels.get(key, name, [&](StringRef free) { return MatmulKernel(b, spec, rows, tiles, passRows()).emit(kernels.module, free); });
 }
 
-void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Value slot) {
+// A single pass asks for weights a little ahead of those it reads. Of several, each asks for its part of the panel behind this one.
+void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Pass pass, Value slot) {
   const TileGeometry geometry(b.isa, spec.gateUp);
   const Type i32 = b.getI32Type();
   Value column = b.add(b.mul(place.panel, b.i64(spec.panelResultColumns())), b.mul(place.tile, b.i64(geometry.tileStep)));
@@ -236,6 +240,10 @@ void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Value s
   call.weight = b.at(arguments.weight, b.getI8Type(), b.mul(panel, b.i64(spec.panelBytes())));
   if (!spec.blocks)
     call.weight = b.at(call.weight, spec.laneType(), call.tileColumn);
+  Value isSingle = b.compare(arith::CmpIPredicate::eq, pass.count, b.i64(1));
+  Value behind = b.add(b.i64(spec.panelBytes()), b.div(b.mul(pass.number, b.i64(spec.panelBytes())), pass.count));
+  call.ahead = b.at(call.weight, b.getI8Type(), b.select(isSingle, b.i64(MatmulKernel::prefetchBytes), behind));
+  call.aheadStep = b.ceilDiv(b.i64(64), pass.count);
   call.out = spec.combine ? arguments.out : b.at(arguments.out, spec.outElement, b.mul(slot, arguments.outStride));
   call.out = b.at(call.out, spec.outElement, column);
   call.bias = spec.hasGateBias ? biasPlace(arguments.bias, spec.bias == BiasForm::Interleaved ? 2 : 1) : arguments.bias;

@@ -42,6 +42,10 @@ private:
   struct Units {
     mlir::Value from, to;
   };
+  // The passes over the rows of a panel: which one it is, and how many.
+  struct Pass {
+    mlir::Value number, count;
+  };
   // A place in the work: expert, panel and tile in the panel.
   struct Place {
     mlir::Value expert, panel;
@@ -61,7 +65,7 @@ private:
   bool widensPairs() const { return spec.pairs && !hasPairProduct(b.isa); }
   void emitFewRows(const Expert &expert, Units units, int64_t rows);
   void emitRowPasses(Place place, mlir::Value firstSlot, mlir::Value rows);
-  void callKernel(int64_t rows, int64_t tiles, Place place, mlir::Value slot);
+  void callKernel(int64_t rows, int64_t tiles, Place place, Pass pass, mlir::Value slot);
   mlir::func::FuncOp kernel(int64_t rows, int64_t tiles);
 
   KernelModule &kernels;

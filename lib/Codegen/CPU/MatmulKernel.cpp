@@ -9,8 +9,6 @@
 using namespace mlir;
 namespace moe {
 
-// Bytes from the weights in use to those asked for. Helps where an expert has some rows but its weights come from memory.
-static constexpr int64_t prefetchBytes = 6144;
 static constexpr int64_t cacheLineBytes = 64;
 
 func::FuncOp MatmulKernel::emit(ModuleOp module, StringRef name) {
@@ -51,19 +49,22 @@ SmallVector<Value> MatmulKernel::tilePointers() {
   return pointers;
 }
 
-void MatmulKernel::prefetch(Value weight) {
+// What comes later than step `step` of the weights. Helps where an expert has some rows but its weights come from memory.
+void MatmulKernel::prefetch(Value step) {
   // A tile reads whole lines of the panel or none of its business; kernels for few rows read as many streams as the hardware
   // prefetcher follows by itself.
   const int64_t elementBytes = spec.laneType().getIntOrFloatBitWidth() / 8, tileBytes = 2 * b.lanes() * elementBytes;
   if (tiles > 1 || tileBytes < cacheLineBytes)
     return;
-  const auto line = [&](int64_t bytes) {
-    LLVM::Prefetch::create(b, b.at(weight, b.getI8Type(), prefetchBytes + bytes), /*rw=*/0, /*hint=*/3, /*cache=*/1);
-  };
-  line(0);
   // The second vector is in a line of its own if it is 16 or more columns away.
-  if (geometry.secondVector * elementBytes >= cacheLineBytes)
-    line(geometry.secondVector * elementBytes);
+  const int64_t lines = geometry.secondVector * elementBytes >= cacheLineBytes ? 2 : 1;
+  const int64_t stepLines = panelColumns * elementBytes / cacheLineBytes;
+  Value aheadStep = isOnePass() ? b.i64(cacheLineBytes) : arguments.aheadStep;
+  Value place = b.at(arguments.ahead, b.getI8Type(), b.mul(step, b.mul(aheadStep, b.i64(stepLines))));
+  for (int64_t line = 0; line < lines; ++line) {
+    LLVM::Prefetch::create(b, place, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+    place = b.at(place, b.getI8Type(), aheadStep);
+  }
 }
 
 // Sums in the order [row][tile][vector]. K is not unrolled: that makes LLVM's scheduler spill.
@@ -77,7 +78,7 @@ SmallVector<Value> MatmulKernel::sumOverK() {
       Value tile = b.at(weight, spec.weightElement, offset);
       vectors.push_back(loadWidened(b, spec.weightElement, tile));
       vectors.push_back(loadWidened(b, spec.weightElement, b.at(tile, spec.weightElement, geometry.secondVector)));
-      prefetch(tile);
+      prefetch(k);
     }
     return multiplyAdd(sums, x, k, vectors);
   });
@@ -103,7 +104,7 @@ SmallVector<Value> MatmulKernel::sumOverPairs() {
       Value tile = b.at(weight, spec.laneType(), offset);
       vectors.push_back(b.load(b.i32Vector(), tile));
       vectors.push_back(b.load(b.i32Vector(), b.at(tile, spec.laneType(), geometry.secondVector)));
-      prefetch(tile);
+      prefetch(pair);
     }
     for (Value row : x)
       values.push_back(loadPair(b, b.at(row, b.getI32Type(), pair), isHalf));
@@ -116,6 +117,17 @@ SmallVector<Value> MatmulKernel::sumOverPairs() {
   return spec.k % 2 ? step(sums, pairs, /*isHalf=*/true) : sums;
 }
 
+// Codes for one value of k are less than a cache line, but one request for each costs little beside decoding.
+void MatmulKernel::prefetchBlocks(Value offset) {
+  if (b.lanes() < 8)
+    return;
+  if (!isOnePass())
+    offset = arith::ShRUIOp::create(b, b.mul(offset, arguments.aheadStep), b.i64(6));
+  Value place = b.at(arguments.ahead, b.getI8Type(), offset);
+  for (int64_t panel = 0; panel < std::max<int64_t>(tiles / geometry.tilesPerPanel, 1); ++panel)
+    LLVM::Prefetch::create(b, b.at(place, b.getI8Type(), panel * spec.panelBytes()), /*rw=*/0, /*hint=*/3, /*cache=*/1);
+}
+
 // The same sums where scales hold for a group of k.
 SmallVector<Value> MatmulKernel::sumOverBlocks() {
   const SmallVector<Value> x = rowPointers();
@@ -125,7 +137,9 @@ SmallVector<Value> MatmulKernel::sumOverBlocks() {
   return b.forLoop(zero, b.ceilDiv(arguments.k, group), one, zeros, [&](Value number, ValueRange sums) {
     const BlockDecoder::Block block = decoder.block(number);
     Value start = b.mul(number, group), count = b.min(b.sub(arguments.k, start), group);
+    Value offset = b.mul(number, b.i64(spec.blocks.blockBytes()));
     return b.forLoop(zero, count, one, sums, [&](Value k, ValueRange inner) {
+      prefetchBlocks(b.add(offset, b.div(b.mul(k, b.i64(spec.blocks.codeBytes())), group)));
       const SmallVector<Value> weights = decoder.weights(block, k);
       return multiplyAdd(inner, x, b.add(start, k), weights);
     });

@@ -18,17 +18,21 @@ struct KernelArguments {
   /// Result, row 0 of the result where `combine` rows are given.
   mlir::Value out;
   mlir::Value bias, upBias, combineRows, combineWeights;
+  /// Where to ask memory for weights that come later.
+  mlir::Value ahead;
   /// Length of the sums; distance of rows of x and of the result in elements; result columns from the tile's first one on.
   mlir::Value k, xStride, outStride, columns;
   /// First column of the tile in its panel.
   mlir::Value tileColumn;
+  /// Bytes of `ahead` for 64 bytes of weights read: 64, or less where several passes over the weights share what comes later.
+  mlir::Value aheadStep;
 
-  static constexpr int pointers = 8, integers = 5;
+  static constexpr int pointers = 9, integers = 6;
   llvm::SmallVector<mlir::Value> list() const {
-    return {x, index, weight, out, bias, upBias, combineRows, combineWeights, k, xStride, outStride, columns, tileColumn};
+    return {x, index, weight, out, bias, upBias, combineRows, combineWeights, ahead, k, xStride, outStride, columns, tileColumn, aheadStep};
   }
   static KernelArguments fromList(mlir::ValueRange v) {
-    return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[12]};
+    return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[12], v[13], v[14]};
   }
 };
 
@@ -44,8 +48,12 @@ struct TileGeometry {
 
 class MatmulKernel {
 public:
-  MatmulKernel(KernelBuilder &builder, const MatmulSpec &spec, int64_t rows, int64_t tiles)
-      : b(builder), spec(spec), geometry(builder.isa, spec.gateUp), rows(rows), tiles(tiles) {}
+  /// Of kernels for up to `mostRows` rows, that for `rows`.
+  MatmulKernel(KernelBuilder &builder, const MatmulSpec &spec, int64_t rows, int64_t tiles, int64_t mostRows)
+      : b(builder), spec(spec), geometry(builder.isa, spec.gateUp), rows(rows), tiles(tiles), mostRows(mostRows) {}
+
+  /// Bytes from the weights in use to those asked for where one pass reads them.
+  static constexpr int64_t prefetchBytes = 6144;
 
   /// Emits the function `name` at the end of `module`.
   mlir::func::FuncOp emit(mlir::ModuleOp module, llvm::StringRef name);
@@ -58,12 +66,15 @@ private:
   llvm::SmallVector<mlir::Value> sumOverBlocks();
   llvm::SmallVector<mlir::Value> multiplyAdd(mlir::ValueRange sums, llvm::ArrayRef<mlir::Value> x, mlir::Value k,
                                              llvm::ArrayRef<mlir::Value> weights);
-  void prefetch(mlir::Value weight);
+  /// Passes have balanced heights: a lower kernel than half the highest is never one of several, and asks for what is next by constants.
+  bool isOnePass() const { return 2 * rows < mostRows; }
+  void prefetch(mlir::Value step);
+  void prefetchBlocks(mlir::Value offset);
 
   KernelBuilder &b;
   const MatmulSpec &spec;
   const TileGeometry geometry;
-  const int64_t rows, tiles;
+  const int64_t rows, tiles, mostRows;
   KernelArguments arguments;
 };
 

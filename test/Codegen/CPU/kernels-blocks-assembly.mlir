@@ -10,7 +10,9 @@
 // RUN: %{lower} %t/e4m3.mlir | %{assemble} -o %t.e.s && FileCheck %s --check-prefixes=E4M3,CLEAN --input-file=%t.e.s
 // RUN: %{lower} %t/bf16.mlir | %{assemble} -o %t.b.s && FileCheck %s --check-prefixes=BF16,CLEAN --input-file=%t.b.s
 // RUN: %{lower} %t/f16.mlir | %{assemble} -o %t.f.s && FileCheck %s --check-prefixes=F16,CLEAN --input-file=%t.f.s
+// RUN: %{lower} %t/ternary.mlir | %{assemble} -o %t.t.s && FileCheck %s --check-prefixes=TERNARY,CLEAN --input-file=%t.t.s
 // REDEFINE: %{features} = +avx2,+fma,+f16c
+// RUN: %{lower} %t/ternary.mlir | %{assemble} -o %t.t2.s && FileCheck %s --check-prefixes=CLEAN --input-file=%t.t2.s
 // RUN: %{lower} %t/int4.mlir | %{assemble} -o %t.42.s && FileCheck %s --check-prefixes=YMM,CLEAN --input-file=%t.42.s
 
 // 16 bytes make two vectors; the zero point is folded into the table.
@@ -43,6 +45,13 @@
 // F16-COUNT-24: vfmadd{{[0-9]+}}ps {{.*}}, %zmm
 // F16: retq
 
+// One byte has five digits: two comparisons and two selections of 0, lo and hi for a vector.
+// TERNARY-LABEL: moe_kernel_f32_8x32:
+// TERNARY-COUNT-4: vpcmp{{.*}}zmm
+// TERNARY-COUNT-16: vfmadd{{[0-9]+}}ps {{.*}}, %zmm
+// TERNARY-NOT: vfmadd
+// TERNARY: retq
+
 // YMM-LABEL: moe_kernel_f32_4x16:
 // YMM: vpmovzxbd {{.*}}, %ymm
 // YMM: vcvtdq2ps %ymm
@@ -52,6 +61,12 @@
 // CLEAN-NOT: {{[xyz]mm[0-9]+.*\(%rsp|\(%rsp.*[xyz]mm}}
 // CLEAN-NOT: __
 
+//--- ternary.mlir
+func.func @dense(%x: memref<?x1024xf32>, %w: memref<1x3x6688xi8>, %out: memref<?x96xf32>) {
+  moe.grouped_matmul %x weight(%w : memref<1x3x6688xi8>) outs(%out : memref<?x96xf32>)
+      {packing = #moe<packing_family panel32>, columns = 96 : i64, blocks = #moe.blocks<code = ternary, group = 1024, scale = bf16>} : memref<?x1024xf32>
+  return
+}
 //--- int4.mlir
 func.func @dense(%x: memref<?x1024xf32>, %w: memref<1x3x20480xi8>, %out: memref<?x96xf32>) {
   moe.grouped_matmul %x weight(%w : memref<1x3x20480xi8>) outs(%out : memref<?x96xf32>)

@@ -1,5 +1,5 @@
 // The machine code of kernels on rows of int8: the dot of bytes where the ISA has it, with the four codes of a row broadcast from memory, else
-// that of pairs of 16 bits; no vector on the stack, no call.
+// that of bytes through sums of 16 bits where four bits cannot make them overflow, or that of pairs of 16 bits; no vector on the stack, no call.
 // DEFINE: %{features} =
 // DEFINE: %{lower} = moe-opt --moe-cpu-emit-kernels=features=%{features} --moe-cpu-thread-argument --convert-scf-to-cf --convert-vector-to-llvm --expand-strided-metadata --finalize-memref-to-llvm --convert-arith-to-llvm --convert-math-to-llvm --convert-index-to-llvm --convert-cf-to-llvm --convert-func-to-llvm --reconcile-unrealized-casts
 // DEFINE: %{assemble} = mlir-translate --mlir-to-llvmir | opt -O3 -mtriple=x86_64-linux-gnu | llc -O3 -relocation-model=pic
@@ -9,6 +9,7 @@
 // RUN: %{lower} %t/int8.mlir | %{assemble} -o %t.8.s && FileCheck %s --check-prefixes=VNNI,CLEAN --input-file=%t.8.s
 // REDEFINE: %{features} = +avx2,+fma,+f16c
 // RUN: %{lower} %t/int8.mlir | %{assemble} -o %t.82.s && FileCheck %s --check-prefixes=YMM --input-file=%t.82.s
+// RUN: %{lower} %t/int4.mlir | %{assemble} -o %t.42.s && FileCheck %s --check-prefixes=BYTES --input-file=%t.42.s
 
 // A part of 32 values of k is 8 quads, of two vectors.
 // VNNI-LABEL: moe_kernel_int8_1x32:
@@ -21,6 +22,17 @@
 // VNNI-COUNT-96: vpdpbusd {{.*}}, %zmm
 // VNNI-NOT: vpdpbusd
 // VNNI: retq
+
+// BYTES-LABEL: moe_kernel_int8_1x16:
+// BYTES-NOT: {{ymm[0-9]+.*\(%rsp|\(%rsp.*ymm}}
+// BYTES: retq
+// BYTES-LABEL: moe_kernel_int8_2x16:
+// One line of codes has two quads, for two vectors and two rows.
+// BYTES-COUNT-8: vpmaddubsw {{.*}}, %ymm
+// BYTES-NOT: vpmaddubsw
+// BYTES: retq
+// In the loop over the lines nothing is on the stack: of one row no vector ever, of two one between two parts.
+// BYTES-NOT: __
 
 // CLEAN-NOT: {{[xyz]mm[0-9]+.*\(%rsp|\(%rsp.*[xyz]mm}}
 // CLEAN-NOT: __

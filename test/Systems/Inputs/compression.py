@@ -76,12 +76,12 @@ def accept_same_bits(got, i, w):
     return None if got["output"].tobytes() == got["dense"].tobytes() else "the dictionary does not give the bits of the dequantised weights"
 
 
-@system("qmoe", tokens=(0, 1, 2, 13), weights=QMOE_WEIGHTS, accept=accept_same_bits, tolerances={"decoded": 0.0},
+@system("qmoe", tokens=(0, 1, 2, 13), weights=QMOE_WEIGHTS, accept=accept_same_bits, tolerances={"decoded": 0.0, "numbers": 0.0},
         inputs={"unit": lambda random, shape, _: np.eye(shape[0])})
 def qmoe(i, w, got):
     scores = softmax(i["x"] @ w["router"].T)
     y = mixture(i["x"], route(scores, scores, 1), mlp(dequantised("up"), dequantised("down"), relu))
-    return {"output": y, "dense": y, "decoded": dequantised("odd").T}
+    return {"output": y, "dense": y, "decoded": dequantised("odd").T, "numbers": dequantised("odd")}
 
 
 # Chinese-Mixtral -----------------------------------------------------------------------------------------------------------------------------

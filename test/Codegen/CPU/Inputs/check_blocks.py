@@ -47,10 +47,12 @@ class Case:
         self.gated = gate != "none"
         self.per_panel = 16 if self.gated else 32
         self.panels = -(-columns // self.per_panel)
-        self.bits = {"int8": 8, "e4m3": 8, "int2": 2}.get(code, 4)
+        self.bits = {"int8": 8, "e4m3": 8, "int2": 2, "ternary": 0}.get(code, 4)
 
     def panel_bytes(self):
         codes = -(-self.group // 2) * 16 if self.bits == 2 else self.group * 4 * self.bits
+        if self.code == "ternary":
+            return -(-self.k // self.group) * (64 * len(narrow(self.scale, 0)) + -(-self.group // 5) * 32)
         zero = {None: 0, "i8": 32, "f32": 128}[self.zero]
         return -(-self.k // self.group) * (32 * len(narrow(self.scale, 0)) + zero + codes)
 
@@ -99,11 +101,24 @@ class Case:
             values.append(line)
         return data + bytes(codes), values
 
+    def ternary_block(self, rng, count):
+        """Two numbers for each column, then five digits in a byte."""
+        limits = [[narrow(self.scale, rng.uniform(*span)) for _ in range(32)] for span in ((-1, 0), (0, 1))]
+        digits = [[rng.randrange(3) for _ in range(32)] for _ in range(count)]
+        codes = bytearray(-(-self.group // 5) * 32)
+        for first in range(0, count, 5):
+            for c in range(32):
+                number = sum(3 ** (4 - i) * line[c] for i, line in enumerate(digits[first:first + 5]))
+                codes[first // 5 * 32 + c] = -(-number * 256 // 243)
+        values = [[0.0 if digit == 0 else widen(self.scale, limits[digit - 1][c]) for c, digit in enumerate(line)] for line in digits]
+        return b"".join(limits[0] + limits[1]) + bytes(codes), values
+
     def panel(self, rng):
         data, values = b"", []
         for first in range(0, self.k, self.group if self.code else self.k):
             if self.code:
-                block, lines = self.block(rng, min(self.group, self.k - first))
+                make = self.ternary_block if self.code == "ternary" else self.block
+                block, lines = make(rng, min(self.group, self.k - first))
             else:
                 raw = [[narrow(self.scale, rng.uniform(-1, 1)) for _ in range(32)] for _ in range(self.k)]
                 raw[0][:3] = [narrow(self.scale, 0.0), narrow(self.scale, 3e-7 if self.scale == "f16" else 1e-39), narrow(self.scale, -6e4)]
@@ -116,10 +131,11 @@ class Case:
 CASES = [Case(f"{code}_{group}", 70, code, group, scale, zero) for code, group, scale, zero in [
     ("int8", 45, "f32", None), ("int8", 16, "f16", "i8"), ("int8", 9, "bf16", "f32"), ("int4", 32, "f32", None), ("int4", 16, "f16", "i8"),
     ("int4", 45, "bf16", "f32"), ("int2", 32, "f32", None), ("int2", 9, "f16", "i8"), ("int2", 16, "bf16", "f32"), ("e2m1", 32, "bf16", None),
-    ("nf4", 16, "f32", None), ("e4m3", 45, "f32", None)]]
+    ("nf4", 16, "f32", None), ("e4m3", 45, "f32", None), ("ternary", 45, "bf16", None), ("ternary", 22, "f16", None), ("ternary", 50, "f32", None)]]
 CASES += [Case("gate_int4", 23, "int4", 32, "f16", "i8", "interleaved"), Case("gate_int2", 32, "int2", 9, "f32", None, "halves"),
           Case("gate_int8", 17, "int8", 45, "f32", None, "separate"), Case("gate_e2m1", 40, "e2m1", 32, "bf16", None, "halves"),
           Case("gate_nf4", 16, "nf4", 16, "f32", None, "interleaved"), Case("gate_e4m3", 16, "e4m3", 16, "f32", None, "interleaved"),
+          Case("gate_ternary", 23, "ternary", 45, "bf16", None, "separate"), Case("wide_ternary", 300, "ternary", 7, "f32", None, k=7),
           Case("wide_int4", 300, "int4", 32, "f32", None), Case("panels_f16", 70, None, 0, "f16"), Case("panels_bf16", 70, None, 0, "bf16"),
           Case("gate_f16", 23, None, 0, "f16", None, "halves"), Case("gate_bf16", 23, None, 0, "bf16", None, "interleaved")]
 
