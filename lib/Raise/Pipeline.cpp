@@ -16,6 +16,7 @@ void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &option
   pm.addPass(createRaiseUnrolledExperts({options.remarks}));
   pm.addPass(createRaiseMaskedExperts({options.remarks}));
   pm.addPass(createRaiseTiledExperts({options.remarks}));
+  pm.addPass(createRaisePaddedExperts({options.remarks}));
   pm.addPass(createRaiseRouter({options.remarks}));
   pm.addPass(createRaiseCheckRows());
   pm.addPass(createRaiseOnnx());
