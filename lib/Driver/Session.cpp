@@ -137,6 +137,8 @@ LogicalResult Session::checkOptions() {
     if (first > last + 1)
       return fail("--compile-from=" + options.compileFrom + " is after --compile-to=" + table[last].name.str());
   }
+  if (options.requireRaised && !options.stages.raise.experts)
+    return fail("--require-raised and --raise-experts=false exclude each other");
   if (options.output.empty())
     return fail("expected an output: -o <folder>, or -o <file> with --emit or --compile-to");
   return success();

@@ -9,9 +9,11 @@ using namespace mlir;
 
 namespace moe {
 
-// More terms than this are not worth comparing: the expression then stays as it is written. The rows of a layer's experts, each of a size that depends
-// on data, are a sum with a term for each expert.
-static constexpr size_t maximumTerms = 4096;
+// A product of more terms than this is not worth comparing: the expression then stays as it is written.
+static constexpr size_t maximumTerms = 512;
+// A sum may be longer: the rows of a layer's experts, each of a size that depends on data, are a sum with a term for each expert. What bounds time and
+// memory are the terms of all long sums together, so that a chain of nodes that each make the sum before longer cannot use more than its share.
+static constexpr size_t maximumLongTerms = size_t(1) << 24;
 
 /// An order of expressions that does not depend on where they lie in memory.
 static int compare(AffineExpr lhs, AffineExpr rhs) {
@@ -56,9 +58,8 @@ AffineExpr DimAlgebra::extremum(AffineExpr lhs, AffineExpr rhs, SymbolKind kind)
     return isMinimum ? lhs : rhs;
   if (compare(lhs, rhs) > 0)
     std::swap(lhs, rhs);
-  for (auto [position, symbol] : llvm::enumerate(allSymbols))
-    if (symbol.kind == kind && symbol.lhs == lhs && symbol.rhs == rhs)
-      return getAffineSymbolExpr(position, context);
+  if (auto known = extrema[isMinimum].find({lhs, rhs}); known != extrema[isMinimum].end())
+    return getAffineSymbolExpr(known->second, context);
   DimSymbol symbol;
   symbol.kind = kind;
   symbol.lhs = lhs;
@@ -66,6 +67,7 @@ AffineExpr DimAlgebra::extremum(AffineExpr lhs, AffineExpr rhs, SymbolKind kind)
   symbol.name = std::string(isMinimum ? "min(" : "max(") + text(lhs) + ", " + text(rhs) + ")";
   bool left = nonNegative(lhs), right = nonNegative(rhs);
   symbol.isSize = isMinimum ? left && right : left || right;
+  extrema[isMinimum][{lhs, rhs}] = allSymbols.size();
   return addSymbol(std::move(symbol));
 }
 
@@ -75,10 +77,12 @@ bool DimAlgebra::add(Polynomial &into, const Monomial &monomial, int64_t coeffic
     return false;
   if (place->second == 0)
     into.erase(place);
-  return into.size() <= maximumTerms;
+  return true;
 }
 
 bool DimAlgebra::multiply(const Polynomial &lhs, const Polynomial &rhs, Polynomial &result) {
+  if (lhs.size() > 1 && rhs.size() > 1 && lhs.size() * rhs.size() > maximumTerms)
+    return false;
   for (const auto &[leftFactors, leftCoefficient] : lhs)
     for (const auto &[rightFactors, rightCoefficient] : rhs) {
       Monomial factors(leftFactors);
@@ -107,6 +111,8 @@ bool DimAlgebra::divide(Polynomial numerator, const Polynomial &denominator, Pol
         return false;
       left.erase(place);
     }
+    if (denominator.size() > 1 && (quotient.size() + 1) * denominator.size() > maximumTerms)
+      return false;
     Polynomial term, product;
     term[left] = coefficient / leadCoefficient;
     if (!add(quotient, left, term[left]) || !multiply(term, denominator, product))
@@ -123,6 +129,8 @@ bool DimAlgebra::divide(Polynomial numerator, const Polynomial &denominator, Pol
 bool DimAlgebra::toPolynomial(AffineExpr expression, Polynomial &result) {
   if (auto number = dyn_cast<AffineConstantExpr>(expression))
     return number.getValue() == 0 || add(result, {}, number.getValue());
+  if (result.size() > maximumTerms && ++longTerms > maximumLongTerms)
+    return false;
   if (isa<AffineSymbolExpr>(expression)) {
     AffineExpr value = normaliseSymbol(expression);
     return value == expression ? add(result, {value}, 1) : toPolynomial(value, result);
@@ -182,19 +190,33 @@ bool DimAlgebra::divisionPolynomial(AffineBinaryOpExpr expression, Polynomial &r
 }
 
 AffineExpr DimAlgebra::fromPolynomial(const Polynomial &polynomial) const {
-  AffineExpr sum;
+  SmallVector<AffineExpr> terms;
+  int64_t number = 0;
   // Greatest terms first, the constant last, as people write them.
   for (auto term = polynomial.rbegin(); term != polynomial.rend(); ++term) {
+    if (term->first.empty()) {
+      number = term->second;
+      continue;
+    }
     AffineExpr product;
     for (AffineExpr factor : term->first)
       product = product ? product * factor : factor;
-    if (!product)
-      product = constant(term->second);
-    else if (term->second != 1)
-      product = product * term->second;
-    sum = sum ? sum + product : product;
+    terms.push_back(term->second == 1 ? product : product * term->second);
   }
-  return sum ? sum : constant(0);
+  return terms.empty() ? constant(number) : sum(terms) + number;
+}
+
+AffineExpr DimAlgebra::sum(ArrayRef<AffineExpr> terms) const {
+  // MLIR looks through all of the left operand of each `+`, which would be quadratic for a sum that is built from left to right.
+  constexpr size_t shortSum = 8;
+  if (terms.size() > shortSum) {
+    const size_t half = terms.size() / 2;
+    return sum(terms.take_front(half)) + sum(terms.drop_front(half));
+  }
+  AffineExpr result = terms.empty() ? constant(0) : terms.front();
+  for (AffineExpr term : terms.drop_front(terms.empty() ? 0 : 1))
+    result = result + term;
+  return result;
 }
 
 AffineExpr DimAlgebra::normaliseSymbol(AffineExpr expression) {
@@ -203,9 +225,10 @@ AffineExpr DimAlgebra::normaliseSymbol(AffineExpr expression) {
     return place->second;
   if (position >= allSymbols.size())
     return expression;
-  DimSymbol symbol = allSymbols[position];
-  if (symbol.kind != SymbolKind::Minimum && symbol.kind != SymbolKind::Maximum)
+  if (SymbolKind kind = allSymbols[position].kind; kind != SymbolKind::Minimum && kind != SymbolKind::Maximum)
     return expression;
+  // A copy: what follows may make symbols.
+  DimSymbol symbol = allSymbols[position];
   // What was learnt since may have decided which of the two it is.
   AffineExpr lhs = normalise(symbol.lhs), rhs = normalise(symbol.rhs);
   if (lhs == symbol.lhs && rhs == symbol.rhs)
@@ -221,7 +244,26 @@ AffineExpr DimAlgebra::normalise(AffineExpr expression) {
   Polynomial polynomial;
   AffineExpr result = toPolynomial(expression, polynomial) ? fromPolynomial(polynomial) : expression;
   normalForms[expression] = result;
+  forEachSymbol(expression, [&](unsigned symbol) { dependents[symbol].push_back(expression); });
   return result;
+}
+
+/// Every symbol that the expression's form may depend on, once: also those of its minima and maxima, and of what replaced a symbol.
+void DimAlgebra::forEachSymbol(AffineExpr expression, llvm::function_ref<void(unsigned)> visit) const {
+  DenseSet<unsigned> seen;
+  SmallVector<AffineExpr> worklist = {expression};
+  while (!worklist.empty())
+    worklist.pop_back_val().walk([&](AffineExpr part) {
+      auto leaf = dyn_cast<AffineSymbolExpr>(part);
+      if (!leaf || leaf.getPosition() >= allSymbols.size() || !seen.insert(leaf.getPosition()).second)
+        return;
+      visit(leaf.getPosition());
+      const DimSymbol &symbol = allSymbols[leaf.getPosition()];
+      if (symbol.lhs)
+        worklist.append({symbol.lhs, symbol.rhs});
+      if (auto place = replaced.find(leaf.getPosition()); place != replaced.end())
+        worklist.push_back(place->second);
+    });
 }
 
 /// A minimum or maximum in the expression whose operands have none; null where there is none.
@@ -240,10 +282,24 @@ AffineExpr DimAlgebra::innermostExtremum(AffineExpr expression) const {
   return found;
 }
 
-bool DimAlgebra::equalByCases(AffineExpr lhs, AffineExpr rhs) const {
+bool DimAlgebra::equalByCases(AffineExpr lhs, AffineExpr rhs) {
+  AffineExpr difference = normalise(lhs - rhs);
+  if (!innermostExtremum(difference))
+    return difference == constant(0);
   // A copy: what a case assumes and the symbols it makes must not stay.
-  DimAlgebra scratch(*this);
-  return scratch.isZeroByCases(scratch.normalise(lhs - rhs), /*depth=*/4);
+  DimAlgebra scratch = copyForCase();
+  return scratch.isZeroByCases(difference, /*depth=*/4);
+}
+
+/// A copy without the forms that can be computed again, which are as many as the graph is large.
+DimAlgebra DimAlgebra::copyForCase() const {
+  DimAlgebra copy(context);
+  copy.allSymbols = allSymbols;
+  copy.replaced = replaced;
+  copy.replacedBy = replacedBy;
+  copy.longTerms = longTerms;
+  llvm::copy(extrema, copy.extrema);
+  return copy;
 }
 
 /// Splits the range of a size s where a minimum or maximum of s and a small number changes its form: s = 0, 1, … below the number, and s = the number
@@ -276,7 +332,7 @@ bool DimAlgebra::isZeroByCases(AffineExpr expression, int depth) {
   if (!size || threshold < 0 || threshold > mostCases || !allSymbols[cast<AffineSymbolExpr>(size).getPosition()].isSize)
     return false;
   for (int64_t value = 0; value <= threshold; ++value) {
-    DimAlgebra one(*this);
+    DimAlgebra one = copyForCase();
     AffineExpr replacement = constant(value);
     if (value == threshold) {
       DimSymbol rest;
@@ -328,9 +384,10 @@ bool DimAlgebra::nonNegative(AffineExpr expression, int depth) {
     if (factors.size() != 1 || !isa<AffineSymbolExpr>(factors[0]))
       continue;
     auto leaf = cast<AffineSymbolExpr>(factors[0]);
-    DimSymbol symbol = allSymbols[leaf.getPosition()];
-    if (symbol.kind != (coefficient < 0 ? SymbolKind::Minimum : SymbolKind::Maximum))
+    if (allSymbols[leaf.getPosition()].kind != (coefficient < 0 ? SymbolKind::Minimum : SymbolKind::Maximum))
       continue;
+    // A copy: what follows may make symbols.
+    DimSymbol symbol = allSymbols[leaf.getPosition()];
     for (AffineExpr operand : {symbol.lhs, symbol.rhs})
       if (nonNegative(expression + (operand - leaf) * coefficient, depth - 1))
         return true;
@@ -430,11 +487,20 @@ bool DimAlgebra::assume(AffineExpr &lhs, AffineExpr &rhs) {
 }
 
 void DimAlgebra::replace(unsigned position, AffineExpr value) {
-  normalForms.clear();
+  // Only what depends on the symbol has another form from here on. Of the symbols replaced before, these are the ones whose value mentions it.
+  SmallVector<AffineExpr> changed = std::move(dependents[position]);
+  dependents.erase(position);
+  for (AffineExpr expression : changed)
+    normalForms.erase(expression);
   replaced[position] = value;
-  for (auto &[other, expression] : replaced)
-    expression = normalise(expression);
-  normalForms.clear();
+  SmallVector<unsigned> mentioning = std::move(replacedBy[position]);
+  replacedBy.erase(position);
+  mentioning.push_back(position);
+  for (unsigned other : mentioning) {
+    AffineExpr form = normalise(replaced[other]);
+    replaced[other] = form;
+    forEachSymbol(form, [&](unsigned symbol) { replacedBy[symbol].push_back(other); });
+  }
 }
 
 bool DimAlgebra::dependsOnData(AffineExpr expression) const {

@@ -19,10 +19,12 @@ public:
   mlir::AffineExpr minimum(mlir::AffineExpr lhs, mlir::AffineExpr rhs) { return extremum(lhs, rhs, SymbolKind::Minimum); }
   mlir::AffineExpr maximum(mlir::AffineExpr lhs, mlir::AffineExpr rhs) { return extremum(lhs, rhs, SymbolKind::Maximum); }
 
+  /// The sum of many terms, as a balanced tree: in time that is linear but for a logarithm.
+  mlir::AffineExpr sum(llvm::ArrayRef<mlir::AffineExpr> terms) const;
   mlir::AffineExpr normalise(mlir::AffineExpr expression);
   bool equal(mlir::AffineExpr lhs, mlir::AffineExpr rhs) { return normalise(lhs) == normalise(rhs); }
   /// Equal, though their forms differ: proven by going through the cases of their minima and maxima. Slower; for what `equal` denies.
-  bool equalByCases(mlir::AffineExpr lhs, mlir::AffineExpr rhs) const;
+  bool equalByCases(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
   /// Their difference is a constant other than zero, or never zero.
   bool different(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
   /// Never negative, as far as the signs of its terms and the bounds of up to `depth` minima and maxima tell.
@@ -60,6 +62,8 @@ private:
   bool nonNegativeFactor(mlir::AffineExpr factor);
   void removeCommonFactors(Polynomial &polynomial);
   void replace(unsigned position, mlir::AffineExpr value);
+  void forEachSymbol(mlir::AffineExpr expression, llvm::function_ref<void(unsigned)> visit) const;
+  DimAlgebra copyForCase() const;
   mlir::AffineExpr innermostExtremum(mlir::AffineExpr expression) const;
   bool isZeroByCases(mlir::AffineExpr expression, int depth);
   bool mentions(mlir::AffineExpr expression, unsigned symbol) const;
@@ -68,7 +72,15 @@ private:
   mlir::MLIRContext *context;
   llvm::SmallVector<DimSymbol> allSymbols;
   llvm::DenseMap<unsigned, mlir::AffineExpr> replaced;
+  /// By symbol: the symbols that were replaced by expressions with it.
+  llvm::DenseMap<unsigned, llvm::SmallVector<unsigned>> replacedBy;
   llvm::DenseMap<mlir::AffineExpr, mlir::AffineExpr> normalForms;
+  /// By symbol: the expressions in `normalForms` that depend on it.
+  llvm::DenseMap<unsigned, llvm::SmallVector<mlir::AffineExpr>> dependents;
+  /// The symbols of maxima (0) and minima (1), by their operands.
+  llvm::DenseMap<std::pair<mlir::AffineExpr, mlir::AffineExpr>, unsigned> extrema[2];
+  /// Terms of long sums that were looked at so far.
+  size_t longTerms = 0;
 };
 
 } // namespace moe

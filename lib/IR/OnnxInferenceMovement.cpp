@@ -50,6 +50,7 @@ static LogicalResult inferConcat(OnnxNode &node) {
   FailureOr<int64_t> axis = node.axis("axis", 1, dims.size());
   if (failed(axis))
     return failure();
+  Dims parts = {dims[*axis]};
   for (unsigned i = 1; i < node.inputs(); ++i) {
     if (!node.has(i))
       return node.error() << "input " << i << " is required, but the node does not have it";
@@ -58,11 +59,12 @@ static LogicalResult inferConcat(OnnxNode &node) {
     Dims other = node.dims(i);
     for (auto [position, dim] : llvm::enumerate(other)) {
       if (static_cast<int64_t>(position) == *axis)
-        dims[position] = dims[position] + dim;
+        parts.push_back(dim);
       else if (failed(node.requireEqual(dims[position], dim, "dim " + Twine(position) + " of input " + Twine(i))))
         return failure();
     }
   }
+  dims[*axis] = node.algebra.sum(parts);
   return node.set(0, node.element(0), dims, dims.size() == 1 ? concatContent(node) : std::nullopt);
 }
 
@@ -84,17 +86,14 @@ static FailureOr<Dims> splitSizes(OnnxNode &node, AffineExpr total) {
       given->push_back(node.number(size));
   }
   if (given) {
-    AffineExpr sum = node.number(0);
-    for (AffineExpr &size : *given) {
+    for (AffineExpr &size : *given)
       if (node.algebra.dependsOnData(size) && !node.algebra.nonNegative(size))
         size = node.freshSize("split");
-      sum = sum + size;
-    }
     if (given->size() != node.outputs()) {
       node.error() << "expected one split size per output, found " << given->size() << " sizes and " << node.outputs() << " outputs";
       return failure();
     }
-    if (failed(node.requireEqual(sum, total, "sum of the split sizes")))
+    if (failed(node.requireEqual(node.algebra.sum(*given), total, "sum of the split sizes")))
       return failure();
     return *given;
   }

@@ -202,6 +202,11 @@ static LogicalResult inferSqueeze(OnnxNode &node) {
         dims.push_back(dim);
     } else if (!llvm::is_contained(**axes, static_cast<int64_t>(position))) {
       dims.push_back(dim);
+    } else if (std::optional<int64_t> size = node.algebra.constantValue(dim); size && *size != 1) {
+      return node.error() << "squeezed dim " << position << ": expected the size 1, found " << *size << " in dims " << node.text(source)
+                          << "; PyTorch's squeeze(dim) leaves such a dim alone, and its exporter writes a Squeeze all the same, which no runtime can "
+                             "run: take the squeeze out of the model's code before exporting it (transformers: export with "
+                             "experts_implementation=\"batched_mm\" or \"grouped_mm\", which have no such loop)";
     } else if (failed(node.requireEqual(dim, node.number(1), "squeezed dim " + Twine(position)))) {
       return failure();
     }

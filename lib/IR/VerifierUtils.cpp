@@ -121,9 +121,9 @@ LogicalResult verify::router(Operation *op, RouterAttr router, int64_t experts) 
 
 LogicalResult verify::origin(Operation *op, OriginAttr origin) {
   // origin-c1
-  if (!origin || llvm::is_contained({"fused", "grouped", "batched", "unrolled", "tiled", "masked", "gathered", "mlir"}, origin.getForm()))
+  if (!origin || llvm::is_contained({"fused", "grouped", "batched", "unrolled", "tiled", "masked", "gathered", "padded", "soft", "mlir"}, origin.getForm()))
     return success();
-  return op->emitOpError("expected a form of fused, grouped, batched, unrolled, tiled, masked, gathered or mlir, got '")
+  return op->emitOpError("expected a form of fused, grouped, batched, unrolled, tiled, masked, gathered, padded, soft or mlir, got '")
          << origin.getForm() << "'";
 }
 

@@ -43,8 +43,12 @@ int64_t expertsPerToken(SelectOp select, int64_t experts) {
 /// Fills experts, top k and the router from the slots that feed `op`.
 void describeRouting(ExpertsOp op, MoeLayerInfo &layer) {
   auto slots = op.getOffset().getDefiningOp<SlotsOp>();
-  if (!slots)
+  if (!slots) {
+    // Slots that products filled: nobody chose.
+    if (auto origin = op.getOrigin(); origin && (origin->getForm() == "soft" || origin->getForm() == "padded"))
+      layer.router = origin->getForm() == "soft" ? "soft" : "given";
     return;
+  }
   layer.experts = slots.getExperts();
   Operation *list = slots.getToken().getDefiningOp();
   if (auto assign = dyn_cast_or_null<AssignOp>(list)) {

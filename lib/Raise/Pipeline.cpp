@@ -11,11 +11,14 @@ void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &option
   pm.addPass(createRaiseInlineExperts());
   pm.addPass(createRaiseQuantizedWeights());
   pm.addPass(createRaiseFusedExperts());
-  pm.addPass(createRaiseBatchedExperts({options.remarks}));
-  pm.addPass(createRaiseGroupedExperts({options.remarks}));
-  pm.addPass(createRaiseUnrolledExperts({options.remarks}));
-  pm.addPass(createRaiseMaskedExperts({options.remarks}));
-  pm.addPass(createRaiseTiledExperts({options.remarks}));
+  if (options.experts) {
+    pm.addPass(createRaiseBatchedExperts({options.remarks}));
+    pm.addPass(createRaiseGroupedExperts({options.remarks}));
+    pm.addPass(createRaiseUnrolledExperts({options.remarks}));
+    pm.addPass(createRaiseMaskedExperts({options.remarks}));
+    pm.addPass(createRaiseTiledExperts({options.remarks}));
+    pm.addPass(createRaisePaddedExperts({options.remarks}));
+  }
   pm.addPass(createRaiseRouter({options.remarks}));
   pm.addPass(createRaiseCheckRows());
   pm.addPass(createRaiseOnnx());

@@ -2,6 +2,7 @@
 //
 // Correct as ordinary ops, but E/K times the work. The map multiplies the results, or (Llama 4) the rows on the way in: then a token that has not
 // chosen an expert reaches it as a row of zeros, which must come out as zeros: no biases.
+#include "AllExpertsMatcher.h"
 #include "RoutedLayer.h"
 #include "moe/Raise/Passes.h"
 
@@ -14,63 +15,20 @@ namespace moe {
 namespace raise {
 namespace {
 
-class TiledMatcher : public RoutedMatcher {
+class TiledMatcher : public AllExpertsMatcher {
 public:
-  using RoutedMatcher::RoutedMatcher;
+  using AllExpertsMatcher::AllExpertsMatcher;
 
   std::optional<RoutedLayer> match(OnnxOp sum);
-  bool isCandidate() const { return sawProduct; }
-
-protected:
-  std::optional<RoutedProduct> matchProduct(Value value) override;
-  bool isBias(Value addend) override;
-  bool takeBias(OnnxOp add, unsigned side, RoutedProduct &product) override;
 
 private:
   Value peelExpands(Value value);
   Value matchTiled(Value rows, int64_t experts, int64_t hidden);
   Value matchTransposedMap(Value value, int64_t experts);
   std::optional<RoutedLayer> finish(OnnxOp sum, RoutedFfn ffn, Value rows, Value map, bool scalesInput);
-
-  bool sawProduct = false;
 };
 
 } // namespace
-
-//===-- Products ---------------------------------------------------------===//
-
-std::optional<RoutedProduct> TiledMatcher::matchProduct(Value value) {
-  OnnxOp product = definedBy(value, "MatMul");
-  if (!product)
-    return miss(value.getDefiningOp(), "no batched product with the matrices of all experts");
-  Value rows = product.getInputs()[0];
-  bool transposed = true;
-  Value weight = storedMatrix(product.getInputs()[1], transposed);
-  if (!weight || !tensorType(rows) || tensorType(rows).getRank() != 3)
-    return miss(product, "no batched product with a stored tensor of one matrix per expert");
-  sawProduct = true;
-  RoutedProduct result{rows, weight, {}, transposed ? WeightOrder::InOut : WeightOrder::OutIn, staticDim(weight, 0),
-                       staticDim(weight, transposed ? 1 : 2), staticDim(weight, transposed ? 2 : 1)};
-  // One copy of the tokens for all experts is as good as one for each.
-  if (staticDim(rows, -1) != result.in || (staticDim(rows, 0) != result.experts && staticDim(rows, 0) != 1) || result.experts <= 1)
-    return miss(product, "the rows are not one set of tokens per expert");
-  return result;
-}
-
-bool TiledMatcher::isBias(Value addend) { return static_cast<bool>(storedTensor(peel(addend, Views | FloatCasts))); }
-
-/// [E, 1, out] added to [E, T, out].
-bool TiledMatcher::takeBias(OnnxOp add, unsigned side, RoutedProduct &product) {
-  RankedTensorType type = tensorType(add.getInputs()[side]);
-  Value stored = storedTensor(peel(add.getInputs()[side], Views));
-  if (!stored || type.getRank() != 3 || type.getDimSize(0) != product.experts || type.getDimSize(1) != 1 || type.getDimSize(2) != product.out ||
-      tensorType(add.getInputs()[1 - side]).getRank() != 3) {
-    miss(add, "the bias is not a stored tensor of one vector per expert, as long as the product's rows");
-    return false;
-  }
-  product.bias = stored;
-  return true;
-}
 
 //===-- Tokens and map ---------------------------------------------------===//
 

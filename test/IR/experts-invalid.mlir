@@ -194,7 +194,7 @@ func.func @ffn_c3(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64x
 // -----
 
 func.func @origin_c1(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64xf32>, %d: tensor<8x64x96xf32>) {
-  // expected-error @below {{expected a form of fused, grouped, batched, unrolled, tiled, masked, gathered or mlir, got 'scattered'}}
+  // expected-error @below {{expected a form of fused, grouped, batched, unrolled, tiled, masked, gathered, padded, soft or mlir, got 'scattered'}}
   %a = moe.experts %x, %off gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>, origin = #moe.origin<"layer", "scattered">} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   return
 }

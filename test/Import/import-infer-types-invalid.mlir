@@ -83,3 +83,13 @@ func.func @index_out_of_range(%x: tensor<2xf32>) -> tensor<f32> {
   %y = moe.onnx "Gather"(%x, %i) version 13 {} : (tensor<2xf32>, tensor<i64>) -> tensor<f32>
   return %y : tensor<f32>
 }
+
+// -----
+
+// What the exporter makes of PyTorch's squeeze(0) on two choices per token, which is nothing there.
+func.func @squeezed_choices(%mask: tensor<2x?xf32>) -> tensor<?xf32> {
+  %axis = arith.constant dense<0> : tensor<1xi64>
+  // expected-error @+1 {{squeezed dim 0: expected the size 1, found 2 in dims [2, argument 0.dim1]; PyTorch's squeeze(dim) leaves such a dim alone, and its exporter writes a Squeeze all the same}}
+  %y = moe.onnx "Squeeze"(%mask, %axis) version 13 {} : (tensor<2x?xf32>, tensor<1xi64>) -> tensor<?xf32>
+  return %y : tensor<?xf32>
+}

@@ -39,6 +39,7 @@ cl::opt<std::string> raiseReport("raise-report", cl::desc("Write which nodes bec
                                  cl::value_desc("file"), cl::cat(category));
 cl::opt<bool> requireRaised("require-raised", cl::desc("Fail where something that looks like an MoE layer is left as ordinary ops, or none is found"),
                             cl::cat(category));
+cl::opt<bool> raiseExperts("raise-experts", cl::desc("Look for MoE layers; =false compiles them as ordinary nodes"), cl::init(true), cl::cat(category));
 cl::opt<std::string> emitKind("emit", cl::desc("Write this instead of an artifact: mlir (the module after the last stage), llvm (LLVM IR), asm, "
                                                "obj (an object file)"), cl::value_desc("kind"), cl::cat(category));
 cl::opt<bool> allowLinks("allow-links", cl::desc("Let external data be a symbolic link that lies in the model's folder"), cl::cat(category));
@@ -123,6 +124,7 @@ int main(int argc, char **argv) {
   options.dumpStagesTo = dumpStagesTo;
   options.raiseReport = raiseReport;
   options.requireRaised = requireRaised;
+  options.stages.raise.experts = raiseExperts;
   options.import.allowLinks = allowLinks;
   options.stages.plan.activations = activations;
   options.workerMemoryMiB = workerMemory;

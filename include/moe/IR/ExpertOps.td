@@ -37,7 +37,7 @@ def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments, Moe_Reifi
     - ffn-c2: up_offset and limit need a gate.
     - ffn-c3: alpha and up_offset are finite, limit is positive.
     - origin-c1: the form of `origin` is fused, grouped, batched, unrolled, tiled,
-      masked, gathered or mlir.
+      masked, gathered, padded, soft or mlir.
 
     Lifespan: created by raise or written by hand, gone after fuse.
 

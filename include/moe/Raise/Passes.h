@@ -17,6 +17,9 @@ namespace moe {
 struct RaiseOptions {
   /// The recognisers say by remarks what looked like an MoE layer or a router and was left as it is, and why.
   bool remarks = false;
+  /// MoE layers are looked for among ordinary nodes. Off, such layers are compiled as the ops that they are written in; fused nodes and layers of
+  /// hand-written files, which are MoE layers by name, still become what they say.
+  bool experts = true;
 };
 
 /// Appends the stage's passes; the last one is the stage's verify pass.

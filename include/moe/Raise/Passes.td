@@ -115,6 +115,17 @@ def RaiseTiledExperts : Moe_MatchingPass<"moe-raise-tiled-experts"> {
   }];
 }
 
+def RaisePaddedExperts : Moe_MatchingPass<"moe-raise-padded-experts"> {
+  let summary = "batched experts on slots that a dispatch filled become moe.experts with padded rows";
+  let description = [{
+    Capacity forms (Switch, GShard, V-MoE: a one-hot dispatch times the tokens) and
+    Soft MoE (form `soft`: a Softmax times the tokens): two batched products with
+    one matrix per expert on rows E×C×H, C static. Dispatch and combine are
+    products and stay so. Rows that no product of two computed tensors made are
+    left: a batched MLP is not yet an MoE layer.
+  }];
+}
+
 def RaiseRouter : Moe_MatchingPass<"moe-raise-router"> {
   let summary = "the ops that made ids and weights become moe.score, moe.select and moe.weigh";
   let description = [{

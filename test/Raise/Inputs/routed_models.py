@@ -298,6 +298,39 @@ def gathered_by_others(seed):
     return w.model(output, 3)
 
 
+SLOTS = 3
+
+
+def on_slots(w, slots):
+    """The experts, on [E, SLOTS, H]."""
+    inner = w.node("Add", w.node("MatMul", slots, w.weight(EXPERTS, HIDDEN, INNER)), w.weight(EXPERTS, 1, INNER))
+    return w.node("Add", w.node("MatMul", w.node("Relu", inner), w.weight(EXPERTS, INNER, HIDDEN)), w.weight(EXPERTS, 1, HIDDEN))
+
+
+def soft(seed):
+    """Soft MoE (Puigcerver et al. 2023, section 2.1), as torch.onnx.export writes it."""
+    w = Writer(seed)
+    logits = w.node("MatMul", "x", w.weight(HIDDEN, EXPERTS * SLOTS))
+    dispatch = w.node("Transpose", w.node("Softmax", logits, axis=0), perm=[1, 0])
+    y = on_slots(w, w.node("Reshape", w.node("MatMul", dispatch, "x"), w.ints(EXPERTS, SLOTS, HIDDEN)))
+    return w.model(w.node("MatMul", w.node("Softmax", logits, axis=1), w.node("Reshape", y, w.ints(EXPERTS * SLOTS, HIDDEN))), 2)
+
+
+def vision(seed):
+    """V-MoE (Riquelme et al. 2021, section 2): first choices claim slots before second ones; what finds none is dropped."""
+    w = Writer(seed)
+    ids, weights = topk_softmax(w, "x")
+    by_rank = w.node("Unsqueeze", w.node("Reshape", w.node("Transpose", ids, perm=[1, 0]), w.ints(-1)), w.ints(-1))
+    hot = w.node("Cast", w.node("Equal", by_rank, w.ints(*range(EXPERTS))), to=TensorProto.INT64)
+    place = w.node("Sub", w.node("Mul", w.node("CumSum", hot, w.array(0, np.int64)), hot), w.ints(1))
+    slot = w.node("Cast", w.node("Equal", w.node("Unsqueeze", place, w.ints(-1)), w.ints(*range(SLOTS))), to=TensorProto.FLOAT)
+    slot = w.node("Reshape", slot, w.ints(K, -1, EXPERTS, SLOTS))
+    factors = w.node("Reshape", w.node("Transpose", weights, perm=[1, 0]), w.ints(K, -1, 1, 1))
+    combine = w.node("ReduceSum", w.node("Mul", slot, factors), w.ints(0), keepdims=0)
+    rows = w.node("Einsum", w.node("ReduceSum", slot, w.ints(0), keepdims=0), "x", equation="tec,th->ech")
+    return w.model(w.node("Einsum", combine, on_slots(w, rows), equation="tec,ech->th"), 2)
+
+
 def traced_loop(hit, seed=0):
     """A Python loop over the experts that tokens chose, as the TorchScript exporter traces it with an input that chose `hit` of them. Broken."""
     w = Writer(seed)

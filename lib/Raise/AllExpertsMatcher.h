@@ -1,0 +1,32 @@
+//===- AllExpertsMatcher.h - one batched product with all experts' matrices ---*- C++ -*-===//
+// [E, R, in] times [E, in, out]: the rows of each expert lie side by side in one tensor, whatever they are: all tokens (form E), or an expert's slots.
+#ifndef MOE_LIB_RAISE_ALLEXPERTSMATCHER_H
+#define MOE_LIB_RAISE_ALLEXPERTSMATCHER_H
+
+#include "RoutedFfn.h"
+
+namespace moe::raise {
+
+class AllExpertsMatcher : public RoutedMatcher {
+public:
+  using RoutedMatcher::RoutedMatcher;
+
+  /// Did the match get as far as a product with a stored tensor of one matrix per expert?
+  bool isCandidate() const { return sawProduct; }
+
+  /// A stored tensor.
+  bool isBias(mlir::Value addend) override;
+
+protected:
+  /// The rows have E, or 1 for all experts, as first dim.
+  std::optional<RoutedProduct> matchProduct(mlir::Value value) override;
+  /// [E, 1, out] added to [E, R, out].
+  bool takeBias(OnnxOp add, unsigned side, RoutedProduct &product) override;
+
+private:
+  bool sawProduct = false;
+};
+
+} // namespace moe::raise
+
+#endif // MOE_LIB_RAISE_ALLEXPERTSMATCHER_H

@@ -1,0 +1,56 @@
+// RUN: moe-opt %s -split-input-file --moe-raise-padded-experts=remarks=true | FileCheck %s
+// The example of the pass: Soft MoE. Every slot is a mixture of all tokens; the two mixtures stay products.
+
+// CHECK: %[[SLOTS:.*]] = moe.onnx "Reshape"
+// CHECK: %[[OFFSET:.*]] = arith.constant dense<[0, 3, 6]> : tensor<3xi32>
+// CHECK: %[[Y:.*]] = moe.experts %[[SLOTS]], %[[OFFSET]] gate({{.*}} tensor<2x8x16xf32>) gate_bias({{.*}} tensor<2x16xf32>) down(
+// CHECK-SAME: activation = relu{{.*}}in_out{{.*}}"soft"{{.*}} -> tensor<2x3x8xf32>
+// CHECK: moe.onnx "Reshape"(%[[Y]]
+// DOC: --moe-raise-padded-experts
+moe.weight @phi : tensor<8x6xf32> source(#moe.file<"model.onnx", offset = 0, length = 192>)
+moe.weight @w1 : tensor<2x8x16xf32> source(#moe.file<"model.onnx", offset = 192, length = 1024>)
+moe.weight @b1 : tensor<2x1x16xf32> source(#moe.file<"model.onnx", offset = 1216, length = 128>)
+moe.weight @w2 : tensor<2x16x8xf32> source(#moe.file<"model.onnx", offset = 1344, length = 1024>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<[2, 3, 8]> : tensor<3xi64>
+  %c1 = arith.constant dense<[6, 8]> : tensor<2xi64>
+  %phi = moe.weight_ref @phi : tensor<8x6xf32>
+  %w1 = moe.weight_ref @w1 : tensor<2x8x16xf32>
+  %b1 = moe.weight_ref @b1 : tensor<2x1x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<2x16x8xf32>
+  %logits = moe.onnx "MatMul"(%x, %phi) version 13 {} : (tensor<?x8xf32>, tensor<8x6xf32>) -> tensor<?x6xf32>
+  %dispatch = moe.onnx "Softmax"(%logits) version 13 {axis = 0 : i64} : (tensor<?x6xf32>) -> tensor<?x6xf32>
+  %dispatchT = moe.onnx "Transpose"(%dispatch) version 13 {perm = array<i64: 1, 0>} : (tensor<?x6xf32>) -> tensor<6x?xf32>
+  %mixed = moe.onnx "MatMul"(%dispatchT, %x) version 13 {} : (tensor<6x?xf32>, tensor<?x8xf32>) -> tensor<6x8xf32>
+  %slots = moe.onnx "Reshape"(%mixed, %c0) version 14 {} : (tensor<6x8xf32>, tensor<3xi64>) -> tensor<2x3x8xf32>
+  %h = moe.onnx "MatMul"(%slots, %w1) version 13 {} : (tensor<2x3x8xf32>, tensor<2x8x16xf32>) -> tensor<2x3x16xf32>
+  %hb = moe.onnx "Add"(%h, %b1) version 14 {} : (tensor<2x3x16xf32>, tensor<2x1x16xf32>) -> tensor<2x3x16xf32>
+  %a = moe.onnx "Relu"(%hb) version 14 {} : (tensor<2x3x16xf32>) -> tensor<2x3x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<2x3x16xf32>, tensor<2x16x8xf32>) -> tensor<2x3x8xf32>
+  %flat = moe.onnx "Reshape"(%y, %c1) version 14 {} : (tensor<2x3x8xf32>, tensor<2xi64>) -> tensor<6x8xf32>
+  %combine = moe.onnx "Softmax"(%logits) version 13 {axis = 1 : i64} : (tensor<?x6xf32>) -> tensor<?x6xf32>
+  %out = moe.onnx "MatMul"(%combine, %flat) version 13 {} : (tensor<?x6xf32>, tensor<6x8xf32>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
+// A dispatch of zeros and ones, as V-MoE's einsum writes it; the bias after the second product is read with it.
+
+// CHECK: %[[ROWS:.*]] = moe.onnx "Einsum"
+// CHECK: moe.experts %[[ROWS]], {{.*}} down_bias({{.*}} tensor<2x8xf32>) {{.*}}"padded"
+// CHECK-NOT: "Add"
+moe.weight @w1 : tensor<2x8x16xf32> source(#moe.file<"model.onnx", offset = 192, length = 1024>)
+moe.weight @w2 : tensor<2x16x8xf32> source(#moe.file<"model.onnx", offset = 1344, length = 1024>)
+moe.weight @b2 : tensor<2x1x8xf32> source(#moe.file<"model.onnx", offset = 2368, length = 64>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %dispatch: tensor<?x2x3xf32> {moe.dims = ["tokens", "2", "3"]}) -> tensor<2x3x8xf32> {
+  %w1 = moe.weight_ref @w1 : tensor<2x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<2x16x8xf32>
+  %b2 = moe.weight_ref @b2 : tensor<2x1x8xf32>
+  %rows = moe.onnx "Einsum"(%dispatch, %x) version 12 {equation = "tec,th->ech"} : (tensor<?x2x3xf32>, tensor<?x8xf32>) -> tensor<2x3x8xf32>
+  %h = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<2x3x8xf32>, tensor<2x8x16xf32>) -> tensor<2x3x16xf32>
+  %a = moe.onnx "Relu"(%h) version 14 {} : (tensor<2x3x16xf32>) -> tensor<2x3x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<2x3x16xf32>, tensor<2x16x8xf32>) -> tensor<2x3x8xf32>
+  %out = moe.onnx "Add"(%y, %b2) version 14 {} : (tensor<2x3x8xf32>, tensor<2x1x8xf32>) -> tensor<2x3x8xf32>
+  return %out : tensor<2x3x8xf32>
+}
