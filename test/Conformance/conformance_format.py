@@ -5,15 +5,15 @@ import os
 import lit.Test
 import lit.formats
 import lit.util
+from compile import read_list
 
 
 class ConformanceFormat(lit.formats.TestFormat):
     def getTestsInDirectory(self, suite, path_in_suite, lit_config, local_config):
-        with open(os.path.join(suite.getSourcePath(path_in_suite), "models.txt")) as stream:
-            lines = [words for words in (line.split("#")[0].split() for line in stream) if words]
+        lines = read_list(os.path.join(suite.getSourcePath(path_in_suite), "models.txt"))
         for words in lines[:: local_config.moe_settings["every"]]:
             test = lit.Test.Test(suite, path_in_suite + (words[0] + ".onnx-model",), local_config)
-            test.words = words
+            test.words = [str(word) for word in words]
             yield test
 
     def execute(self, test, lit_config):
