@@ -503,19 +503,26 @@ void DimAlgebra::replace(unsigned position, AffineExpr value) {
   }
 }
 
-bool DimAlgebra::dependsOnData(AffineExpr expression) const {
+bool DimAlgebra::anySymbol(AffineExpr expression, llvm::function_ref<bool(const DimSymbol &)> test) const {
   bool found = false;
   expression.walk([&](AffineExpr part) {
     auto leaf = dyn_cast<AffineSymbolExpr>(part);
-    if (!leaf || leaf.getPosition() >= allSymbols.size())
+    if (!leaf || found || leaf.getPosition() >= allSymbols.size())
       return;
     const DimSymbol &symbol = allSymbols[leaf.getPosition()];
-    if (symbol.kind == SymbolKind::Data)
-      found = true;
-    else if (symbol.kind != SymbolKind::Argument)
-      found |= dependsOnData(symbol.lhs) || dependsOnData(symbol.rhs);
+    found = test(symbol) || (symbol.lhs && (anySymbol(symbol.lhs, test) || anySymbol(symbol.rhs, test)));
   });
   return found;
+}
+
+bool DimAlgebra::dependsOnData(AffineExpr expression) const {
+  return anySymbol(expression, [](const DimSymbol &symbol) {
+    return symbol.kind == SymbolKind::Data || (symbol.kind == SymbolKind::Element && !isa<BlockArgument>(symbol.tensor));
+  });
+}
+
+bool DimAlgebra::usesElements(AffineExpr expression) const {
+  return anySymbol(expression, [](const DimSymbol &symbol) { return symbol.kind == SymbolKind::Element; });
 }
 
 std::string DimAlgebra::text(AffineExpr expression) const {

@@ -40,6 +40,9 @@ public:
   bool assume(mlir::AffineExpr &lhs, mlir::AffineExpr &rhs);
 
   bool dependsOnData(mlir::AffineExpr expression) const;
+  bool usesElements(mlir::AffineExpr expression) const;
+  /// Does `test` hold for a symbol of the expression, or of the minimum or maximum that one stands for?
+  bool anySymbol(mlir::AffineExpr expression, llvm::function_ref<bool(const DimSymbol &)> test) const;
   std::string text(mlir::AffineExpr expression) const;
   llvm::ArrayRef<DimSymbol> symbols() const { return allSymbols; }
 

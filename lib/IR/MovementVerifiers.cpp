@@ -1,4 +1,4 @@
-// Verifiers of the ops that move rows or count them: dispatch, combine, stats, all_to_all. The labels are those of the constraints in the
+// Verifiers of the ops that move rows or count them: dispatch, compact, combine, stats, all_to_all. The labels are those of the constraints in the
 // .td files of these families.
 #include "VerifierUtils.h"
 
@@ -33,6 +33,11 @@ LogicalResult DispatchOp::verify() {
   if (offsets < 2)
     return emitOpError("expected offset of length >= 2 (experts + 1), got ") << offsets;
   return padded ? size(*this, "rows", rows, 0, offsets - 1, "experts") : success();
+}
+
+LogicalResult CompactOp::verify() {
+  // compact-c1
+  return oneLength(*this, {{"flags", getFlags().getType()}, {"position", getPosition().getType()}});
 }
 
 LogicalResult CombineOp::verify() {

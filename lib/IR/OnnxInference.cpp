@@ -40,7 +40,34 @@ bool OnnxInference::provablyEqual(AffineExpr lhs, AffineExpr rhs) { return algeb
 bool OnnxInference::provablyNonNegative(AffineExpr expression) { return algebra->nonNegative(expression); }
 AffineExpr OnnxInference::normalise(AffineExpr expression) { return algebra->normalise(expression); }
 bool OnnxInference::dependsOnData(AffineExpr expression) const { return algebra->dependsOnData(expression); }
+bool OnnxInference::usesElements(AffineExpr expression) const { return algebra->usesElements(expression); }
+void OnnxInference::forEachElementTensor(AffineExpr expression, llvm::function_ref<void(Value)> visit) const {
+  algebra->anySymbol(expression, [&](const DimSymbol &symbol) {
+    if (symbol.kind == SymbolKind::Element)
+      visit(symbol.tensor);
+    return false;
+  });
+}
 std::string OnnxInference::text(AffineExpr expression) const { return algebra->text(expression); }
+
+/// Element `position` of `tensor` as a number that may be negative.
+static AffineExpr elementSymbol(DimAlgebra &algebra, Value tensor, int64_t position, StringRef name, LocationAttr origin = {}) {
+  DimSymbol symbol;
+  symbol.kind = SymbolKind::Element;
+  symbol.tensor = tensor;
+  symbol.dim = position;
+  symbol.isSize = false;
+  symbol.origin = origin;
+  symbol.name = (name + "[" + Twine(position) + "]").str();
+  return algebra.addSymbol(std::move(symbol));
+}
+
+/// Is it like the inputs that give sizes, axes and positions in models: a scalar or a short list of int32 or int64? Ids are matrices.
+static bool mayDecideSizes(RankedTensorType type) {
+  constexpr int64_t mostElements = 16;
+  return type.hasStaticShape() && type.getRank() <= 1 && type.getNumElements() <= mostElements &&
+         (type.getElementType().isSignlessInteger(32) || type.getElementType().isSignlessInteger(64));
+}
 
 void OnnxInference::addEntryArguments(func::FuncOp entry) {
   llvm::StringMap<AffineExpr> named;
@@ -76,6 +103,11 @@ void OnnxInference::addEntryArguments(func::FuncOp entry) {
       if (!name.empty())
         named[name] = expression;
       facts.dims.push_back(expression);
+    }
+    if (mayDecideSizes(type)) {
+      facts.content.emplace();
+      for (int64_t position = 0, count = type.getNumElements(); position < count; ++position)
+        facts.content->push_back(elementSymbol(*algebra, argument, position, argumentName ? argumentName.str() : "argument " + std::to_string(argument.getArgNumber())));
     }
     valueFacts[argument] = std::move(facts);
   }
@@ -203,7 +235,7 @@ std::optional<Dims> OnnxNode::contentOrSymbols(unsigned i) {
   }
   Dims symbols;
   for (int64_t position = 0; position < count; ++position)
-    symbols.push_back(freshNumber("value"));
+    symbols.push_back(elementSymbol(algebra, op.getInputs()[i], position, "value#" + std::to_string(algebra.symbols().size()), op.getLoc()));
   // Kept, so that the same value means the same numbers everywhere.
   inference.valueFacts[op.getInputs()[i]].content = symbols;
   return symbols;
@@ -313,6 +345,25 @@ AffineExpr OnnxNode::product(ArrayRef<AffineExpr> sizes) {
   for (AffineExpr size : sizes)
     result = algebra.normalise(result * size);
   return result;
+}
+
+void OnnxNode::requireNotNegative(AffineExpr value) {
+  AffineExpr least = algebra.minimum(value, number(0));
+  if (least != number(0))
+    inference.dimConditions.push_back({least, number(0), op.getLoc()});
+}
+
+AffineExpr OnnxNode::sizeFrom(AffineExpr value, StringRef what) {
+  value = algebra.normalise(value);
+  if (!algebra.usesElements(value) && !algebra.dependsOnData(value))
+    return value;
+  if (algebra.nonNegative(value))
+    return value;
+  if (!algebra.usesElements(value))
+    return freshSize(what);
+  if (!algebra.dependsOnData(value))
+    requireNotNegative(value);
+  return algebra.maximum(value, number(0));
 }
 
 LogicalResult OnnxNode::requireEqual(AffineExpr lhs, AffineExpr rhs, const Twine &what) {

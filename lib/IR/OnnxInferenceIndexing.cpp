@@ -118,6 +118,22 @@ static LogicalResult inferTensorScatter(OnnxNode &node) {
   return node.set(0, node.element(0), cache);
 }
 
+static LogicalResult inferCompress(OnnxNode &node) {
+  if (failed(node.requireRank(1, 1, 1, "condition")))
+    return failure();
+  if (!node.element(1).isInteger(1))
+    return node.error() << "expected a condition of bool, found " << node.element(1);
+  AffineExpr size = node.freshSize("compress");
+  if (!node.attribute("axis"))
+    return node.set(0, node.element(0), {size});
+  Dims dims = node.dims(0);
+  FailureOr<int64_t> axis = node.axis("axis", 0, dims.size());
+  if (failed(axis))
+    return failure();
+  dims[*axis] = size;
+  return node.set(0, node.element(0), dims);
+}
+
 static LogicalResult inferNonZero(OnnxNode &node) {
   int64_t rank = node.rank(0);
   Type i64 = IntegerType::get(node.op.getContext(), 64);
@@ -162,8 +178,7 @@ static LogicalResult inferOneHot(OnnxNode &node) {
     size = node.number(*real);
   if (std::optional<int64_t> known = size ? node.algebra.constantValue(size) : std::nullopt; known && *known < 0)
     return node.error() << "expected a depth of 0 or more, found " << *known;
-  if (!size || (node.algebra.dependsOnData(size) && !node.algebra.nonNegative(size)))
-    size = node.freshSize("depth");
+  size = size ? node.sizeFrom(size, "depth") : node.freshSize("depth");
   dims.insert(dims.begin() + *axis, size);
   return node.set(0, node.element(2), dims);
 }
@@ -176,6 +191,7 @@ void addIndexingRules(OnnxRuleTable &table) {
   table["Scatter"] = {inferScatterElements, 3, 3, 1, 9};
   table["ScatterND"] = {inferScatterND, 3, 3, 1, 11};
   table["TensorScatter"] = {inferTensorScatter, 2, 3, 1, 24};
+  table["Compress"] = {inferCompress, 2, 2, 1, 9};
   table["NonZero"] = {inferNonZero, 1, 1, 1, 9};
   table["OneHot"] = {inferOneHot, 3, 3, 1, 9};
 }

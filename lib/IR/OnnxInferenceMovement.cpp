@@ -86,9 +86,11 @@ static FailureOr<Dims> splitSizes(OnnxNode &node, AffineExpr total) {
       given->push_back(node.number(size));
   }
   if (given) {
-    for (AffineExpr &size : *given)
-      if (node.algebra.dependsOnData(size) && !node.algebra.nonNegative(size))
-        size = node.freshSize("split");
+    for (AffineExpr &size : *given) {
+      size = node.sizeFrom(size, "split");
+      if (node.algebra.dependsOnData(size))
+        size = node.algebra.minimum(size, total);
+    }
     if (given->size() != node.outputs()) {
       node.error() << "expected one split size per output, found " << given->size() << " sizes and " << node.outputs() << " outputs";
       return failure();
@@ -160,6 +162,8 @@ static AffineExpr slicePosition(OnnxNode &node, AffineExpr given, AffineExpr siz
   }
   if (algebra.nonNegative(given * -1 - 1))
     given = size + given;
+  else if (node.mayBeNegative(given))
+    given = given + size * node.isNegative(given);
   else if (!algebra.nonNegative(given))
     return nullptr;
   return algebra.maximum(low, algebra.minimum(given, high));
@@ -278,8 +282,7 @@ static LogicalResult inferTile(OnnxNode &node) {
   if (!repeats || repeats->size() != dims.size())
     return node.error() << "expected one repeat per dim of the input " << node.text(dims) << ", found dims " << node.text(node.dims(1));
   for (auto [dim, repeat] : llvm::zip(dims, *repeats)) {
-    bool isData = node.algebra.dependsOnData(repeat) && !node.algebra.nonNegative(repeat);
-    dim = isData ? node.freshSize("tile") : dim * repeat;
+    dim = dim * node.sizeFrom(repeat, "tile");
   }
   std::optional<Dims> content = node.content(0);
   std::optional<int64_t> count = node.algebra.constantValue(node.product(dims));

@@ -24,10 +24,10 @@ public:
   /// A copy: facts move when others are added.
   Dims dims(unsigned i) { return facts(i).dims; }
   int64_t rank(unsigned i) { return facts(i).dims.size(); }
-  /// The elements of a small integer input, where known.
+  /// The elements of a small integer input, where known: numbers, sizes, and elements of tensors.
   std::optional<Dims> content(unsigned i) { return has(i) ? facts(i).content : std::nullopt; }
-  /// The elements of a small integer input; those of one that is not known become symbols that depend on data. Nothing where its size is not static
-  /// or too large.
+  /// The elements of a small integer input; those of one that is not known become symbols of kind Element. Nothing where its size is not static or
+  /// too large.
   std::optional<Dims> contentOrSymbols(unsigned i);
   /// The elements of an input that must be constants.
   std::optional<llvm::SmallVector<int64_t>> constants(unsigned i);
@@ -62,6 +62,17 @@ public:
   /// A number that depends on data and may be negative.
   mlir::AffineExpr freshNumber(llvm::StringRef what) { return fresh(what, false); }
   mlir::AffineExpr product(llvm::ArrayRef<mlir::AffineExpr> sizes);
+  /// The size that a number given as data stands for: itself where it cannot be negative. Known on entry, a negative one is refused there; where it
+  /// depends on data it counts as 0.
+  mlir::AffineExpr sizeFrom(mlir::AffineExpr number, llvm::StringRef what);
+  /// Is the number an element, so that its sign is known at run time only?
+  bool mayBeNegative(mlir::AffineExpr number) { return algebra.usesElements(number) && !algebra.nonNegative(number); }
+  /// 1 where the number is negative, else 0.
+  mlir::AffineExpr isNegative(mlir::AffineExpr value) { return algebra.maximum(number(0), algebra.minimum(number(1), value * -1)); }
+  /// 1 where the number is 0, else 0.
+  mlir::AffineExpr isZero(mlir::AffineExpr value) { return number(1) - algebra.minimum(number(1), algebra.maximum(value, value * -1)); }
+  /// Takes `number` for not negative: recorded as a condition.
+  void requireNotNegative(mlir::AffineExpr number);
   /// Takes two sizes as equal: proven, or recorded as a condition. An error where they cannot be. `what` says whose sizes they are.
   mlir::LogicalResult requireEqual(mlir::AffineExpr lhs, mlir::AffineExpr rhs, const llvm::Twine &what);
   /// ONNX's multidirectional broadcasting.

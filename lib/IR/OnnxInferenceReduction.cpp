@@ -89,8 +89,12 @@ static LogicalResult inferTopK(OnnxNode &node) {
   // An axis that is shorter at run time has no K elements.
   if (known && !size && failed(node.requireEqual(node.algebra.minimum(dims[*axis], count), count, "K, which is at most the size of its axis")))
     return failure();
-  if (node.algebra.dependsOnData(count) && !node.algebra.nonNegative(count))
-    count = node.freshSize("k");
+  if (!known && !node.algebra.dependsOnData(count))
+    node.requireNotNegative(dims[*axis] - count);
+  count = node.sizeFrom(count, "k");
+  // Memory is planned for the whole axis where K is computed.
+  if (node.algebra.dependsOnData(count))
+    count = node.algebra.minimum(count, dims[*axis]);
   dims[*axis] = count;
   if (failed(node.set(0, node.element(0), dims)))
     return failure();

@@ -50,6 +50,8 @@ static LogicalResult inferConstantOfShape(OnnxNode &node) {
   FailureOr<Dims> dims = sizesFrom(node, 0, "shape");
   if (failed(dims))
     return failure();
+  for (AffineExpr &size : *dims)
+    size = node.sizeFrom(size, "shape");
   Type element = Float32Type::get(node.op.getContext());
   AffineExpr number;
   if (auto value = dyn_cast_or_null<DenseElementsAttr>(node.attribute("value"))) {
@@ -95,6 +97,11 @@ static LogicalResult inferRange(OnnxNode &node) {
     if (std::optional<Dims> content = node.contentOrSymbols(i); content && content->size() == 1)
       given.push_back((*content)[0]);
   std::optional<int64_t> delta = given.size() == 3 ? node.algebra.constantValue(given[2]) : std::nullopt;
+  if (!delta && given.size() == 3 && !node.algebra.dependsOnData(given[0] + given[1] + given[2])) {
+    // Rounded up for a delta of either sign; one of 0 is refused on entry.
+    node.inference.requireAtEntry(node.isZero(given[2]), node.number(0), node.op.getLoc());
+    return node.set(0, element, {node.algebra.maximum((given[1] - given[0]).ceilDiv(given[2]), node.number(0))});
+  }
   if (!delta)
     return node.set(0, element, {node.freshSize("range")});
   if (*delta == 0)
@@ -117,6 +124,29 @@ static LogicalResult inferRange(OnnxNode &node) {
 
 //===-- Reshape ----------------------------------------------------------===//
 
+/// Reshape to numbers that are known on entry only: each may be a size, the 0 that copies the input's dim, or the -1 that is inferred.
+static LogicalResult inferReshapeOnEntry(OnnxNode &node, ArrayRef<AffineExpr> target) {
+  Dims source = node.dims(0), factors, dims;
+  DimAlgebra &algebra = node.algebra;
+  AffineExpr zero = node.number(0), total = node.product(source), wildcards = zero;
+  const bool allowZero = node.integer("allowzero", 0) != 0;
+  // Each maximum is a symbol, so that products of them stay products of few symbols.
+  for (auto [position, element] : llvm::enumerate(target)) {
+    AffineExpr size = element;
+    if (!allowZero && position < source.size())
+      size = size + node.isZero(element) * source[position];
+    node.requireNotNegative(element + 1);
+    wildcards = wildcards + node.isNegative(element);
+    factors.push_back(algebra.maximum(size + node.isNegative(element) * 2, zero));
+  }
+  node.requireNotNegative(node.number(1) - wildcards);
+  AffineExpr inferred = algebra.maximum(total.floorDiv(node.product(factors)), zero);
+  for (auto [element, factor] : llvm::zip(target, factors))
+    dims.push_back(algebra.maximum(factor + node.isNegative(element) * (inferred - 1), zero));
+  node.inference.requireAtEntry(total, node.product(dims), node.op.getLoc());
+  return node.set(0, node.element(0), dims);
+}
+
 /// Dim of a reshape whose element is not a constant. It is a size unless it may be the -1 that asks for inference, which only data can be.
 static AffineExpr reshapeDim(OnnxNode &node, AffineExpr element) {
   if (node.algebra.nonNegative(element) || !node.algebra.dependsOnData(element))
@@ -128,6 +158,9 @@ static LogicalResult inferReshape(OnnxNode &node) {
   FailureOr<Dims> target = sizesFrom(node, 1, "shape");
   if (failed(target))
     return failure();
+  if (llvm::any_of(*target, [&](AffineExpr element) { return node.mayBeNegative(element); }) &&
+      llvm::none_of(*target, [&](AffineExpr element) { return node.algebra.dependsOnData(element); }))
+    return inferReshapeOnEntry(node, *target);
   Dims source = node.dims(0), dims;
   bool allowZero = node.integer("allowzero", 0) != 0;
   int inferred = -1;
@@ -242,11 +275,19 @@ static LogicalResult inferExpand(OnnxNode &node) {
   size_t ahead = target->size() > source.size() ? target->size() - source.size() : 0;
   size_t skip = source.size() > target->size() ? source.size() - target->size() : 0;
   for (auto [position, size] : llvm::enumerate(*target)) {
-    if (node.algebra.nonNegative(size) || !node.algebra.dependsOnData(size))
+    if (node.algebra.nonNegative(size) || !node.algebra.usesElements(size))
       continue;
     bool isNew = position < ahead;
     AffineExpr dim = isNew ? node.number(1) : source[position - ahead + skip];
     std::optional<int64_t> known = node.algebra.constantValue(dim);
+    if (!node.algebra.dependsOnData(size)) {
+      // Beside a dim of the input that is not 1, it is that dim or 1.
+      const bool keepsDim = known && *known != 1;
+      if (keepsDim)
+        node.inference.requireAtEntry((size - 1) * (size - dim), node.number(0), node.op.getLoc());
+      size = keepsDim ? dim : node.sizeFrom(size, "expand");
+      continue;
+    }
     size = known && *known != 1 ? dim : node.freshSize("expand");
     if (!known)
       source[position - ahead + skip] = node.number(1);

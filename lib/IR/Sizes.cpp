@@ -252,6 +252,11 @@ LogicalResult LayerOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShaped
   return success();
 }
 
+LogicalResult CompactOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  shapes = {SizeWriter{builder, getLoc()}.sizesOf(getFlags()), {}};
+  return success();
+}
+
 LogicalResult CombineOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
   SizeWriter w{builder, getLoc()};
   shapes = {{getTokens(), w.sizeOf(getRows(), getRows().getType().getRank() - 1)}};

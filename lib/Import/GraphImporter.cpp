@@ -229,7 +229,7 @@ ArrayAttr GraphImporter::resultDims(Value value, const wire::ValueInfo &declared
   const bool isDeclared = declared.type.kind == wire::Type::Kind::Tensor && declared.type.dims.size() == dims.size();
   for (auto [position, dim] : llvm::enumerate(dims)) {
     AffineExpr canonical = inference.normalise(dim);
-    if (!inference.dependsOnData(canonical) && isNamed(canonical)) {
+    if (!inference.dependsOnData(canonical) && !inference.usesElements(canonical) && isNamed(canonical)) {
       texts.push_back(inference.text(canonical));
       continue;
     }

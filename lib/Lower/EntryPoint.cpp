@@ -1,6 +1,9 @@
 // See EntryPoint.h.
 #include "EntryPoint.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
 using namespace mlir;
 
 namespace moe {
@@ -31,5 +34,38 @@ static func::FuncOp findMarked(ModuleOp module, StringRef attribute) {
 func::FuncOp findEntry(ModuleOp module) { return findMarked(module, "moe.entry"); }
 
 func::FuncOp findShapes(ModuleOp module) { return findMarked(module, "moe.shapes"); }
+
+bool mayDecideSizes(ShapedType type) {
+  constexpr int64_t mostElements = 64;
+  Type element = type.getElementType();
+  return type.hasStaticShape() && type.getNumElements() <= mostElements &&
+         (element.isSignlessInteger(32) || element.isSignlessInteger(64) || isa<Float32Type, Float64Type>(element));
+}
+
+/// Where the elements of an argument begin among those of all; room is taken behind the others where it has none.
+static int64_t valuesAt(func::FuncOp entry, unsigned argument) {
+  constexpr StringLiteral attribute = "moe.values_at";
+  if (auto known = entry.getArgAttrOfType<IntegerAttr>(argument, attribute))
+    return known.getInt();
+  int64_t taken = 0;
+  for (auto [other, type] : llvm::enumerate(entry.getArgumentTypes()))
+    if (entry.getArgAttr(other, attribute))
+      taken += cast<ShapedType>(type).getNumElements();
+  entry.setArgAttr(argument, attribute, Builder(entry.getContext()).getI64IntegerAttr(taken));
+  return taken;
+}
+
+Value loadInputElement(OpBuilder &builder, func::FuncOp entry, unsigned argument, int64_t element, Value inputDims, int64_t numDims) {
+  Location loc = entry.getLoc();
+  Type type = cast<ShapedType>(entry.getArgumentTypes()[argument]).getElementType();
+  Value position = arith::ConstantIndexOp::create(builder, loc, numDims + valuesAt(entry, argument) + element);
+  Value word = memref::LoadOp::create(builder, loc, inputDims, position);
+  if (type.isInteger(64))
+    return word;
+  if (type.isInteger(32))
+    return arith::TruncIOp::create(builder, loc, type, word);
+  Value real = arith::BitcastOp::create(builder, loc, builder.getF64Type(), word);
+  return type.isF64() ? real : arith::TruncFOp::create(builder, loc, type, real);
+}
 
 } // namespace moe

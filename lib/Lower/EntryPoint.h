@@ -4,6 +4,7 @@
 #define MOE_LIB_LOWER_ENTRYPOINT_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace moe {
@@ -13,6 +14,15 @@ mlir::func::FuncOp findEntry(mlir::ModuleOp module);
 
 /// The one function with attribute `moe.shapes`; null after a diagnostic where there is none.
 mlir::func::FuncOp findShapes(mlir::ModuleOp module);
+
+/// May sizes be computed from the elements of an argument of this type? They are few, and numbers.
+bool mayDecideSizes(mlir::ShapedType type);
+
+/// An element of argument `argument` as @moe_shapes has it: the runtime puts the elements of such arguments behind the dims of all inputs, integers as
+/// they are and floats as the bits of an f64. Takes room for the argument's elements where it has none yet (attribute `moe.values_at`). `inputDims`
+/// is the array of both, `numDims` the number of the dims.
+mlir::Value loadInputElement(mlir::OpBuilder &builder, mlir::func::FuncOp entry, unsigned argument, int64_t element, mlir::Value inputDims,
+                             int64_t numDims);
 
 } // namespace moe
 

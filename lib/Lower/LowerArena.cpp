@@ -3,7 +3,8 @@
 // barriers placed, and sizes that are functions of the input dims.
 #include "EntryPoint.h"
 #include "MemoryRoots.h"
-#include "ShapeResolver.h"
+#include "SizeBounds.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/Transforms/CSE.h"
 #include "moe/IR/MoeDialect.h"
@@ -75,7 +76,28 @@ private:
 
   SmallVector<Buffer> buffers;
   SmallVector<Slot> slots;
+  bool usesElements = false; ///< Do elements of inputs decide sizes?
 };
+
+/// Marks the arith.minsi of a size that depends on data and its bound.
+constexpr StringLiteral boundAttribute = "moe.bound";
+
+/// The size that depends on data, kept below its bound; null where it has none.
+Value boundedSize(SizeBounds &bounds, memref::AllocOp alloc, Value size) {
+  Value bound = bounds.upper(size);
+  if (!bound)
+    return {};
+  OpBuilder builder(alloc);
+  auto kept = arith::MinSIOp::create(builder, alloc.getLoc(), size, bound);
+  kept->setAttr(boundAttribute, builder.getUnitAttr());
+  return kept;
+}
+
+/// What memory is planned for: the bound of a size that depends on data.
+Value plannedSize(Value size) {
+  auto kept = size.getDefiningOp<arith::MinSIOp>();
+  return kept && kept->hasAttr(boundAttribute) ? kept.getRhs() : size;
+}
 
 FailureOr<SymbolicBytes> bytesOf(memref::AllocOp alloc) {
   SymbolicBytes bytes;
@@ -91,7 +113,8 @@ FailureOr<SymbolicBytes> bytesOf(memref::AllocOp alloc) {
       alloc.emitOpError() << "has type " << type << ", which has more bytes than fit in 64 bits";
       return failure();
     }
-  bytes.dims.assign(alloc.getDynamicSizes().begin(), alloc.getDynamicSizes().end());
+  for (Value size : alloc.getDynamicSizes())
+    bytes.dims.push_back(plannedSize(size));
   return bytes;
 }
 
@@ -106,15 +129,24 @@ LogicalResult LowerArena::checkArguments(func::FuncOp entry) {
 LogicalResult LowerArena::hoistSizes(func::FuncOp entry) {
   Block &body = entry.getBody().front();
   OpBuilder builder(&body, body.begin());
-  ShapeResolver resolver(builder, [&](BlockArgument argument, int64_t dim) -> Value {
-    return memref::DimOp::create(builder, argument.getLoc(), argument, dim);
-  });
+  ShapeResolver resolver(
+      builder, [&](BlockArgument argument, int64_t dim) -> Value { return memref::DimOp::create(builder, argument.getLoc(), argument, dim); },
+      [&](BlockArgument argument, int64_t element) -> Value {
+        usesElements = true;
+        SmallVector<int64_t> position = delinearize(element, computeStrides(cast<MemRefType>(argument.getType()).getShape()));
+        SmallVector<Value> indices =
+            llvm::map_to_vector(position, [&](int64_t index) -> Value { return arith::ConstantIndexOp::create(builder, argument.getLoc(), index); });
+        return memref::LoadOp::create(builder, argument.getLoc(), argument, indices);
+      });
+  SizeBounds bounds(builder, resolver);
   SmallVector<memref::AllocOp> allocs(body.getOps<memref::AllocOp>());
   for (memref::AllocOp alloc : allocs)
     for (OpOperand &operand : alloc.getDynamicSizesMutable()) {
       Value size = resolver.scalar(operand.get());
+      if (!size)
+        size = boundedSize(bounds, alloc, operand.get());
       if (!size) {
-        InFlightDiagnostic error = alloc.emitOpError("has a size that depends on data, expected a function of the input dims");
+        InFlightDiagnostic error = alloc.emitOpError("has a size that depends on data and has no bound, expected a function of the input dims");
         if (resolver.failedAt)
           error.attachNote(resolver.failedAt->getLoc()) << "decided here, by '" << resolver.failedAt->getName() << "'";
         return error;
@@ -214,12 +246,25 @@ BlockArgument LowerArena::addArena(func::FuncOp entry) {
   return entry.getArgument(number);
 }
 
+/// lhs * rhs, or a number of bytes that no machine has where that does not fit: sizes that inputs give as elements may be anything.
+Value saturatedProduct(OpBuilder &builder, Location loc, Value lhs, Value rhs) {
+  constexpr int64_t tooMany = int64_t(1) << 56;
+  auto wide = [&](Value value) -> Value { return arith::IndexCastOp::create(builder, loc, builder.getI64Type(), value); };
+  auto product = arith::MulSIExtendedOp::create(builder, loc, wide(lhs), wide(rhs));
+  Value zero = arith::ConstantIntOp::create(builder, loc, 0, 64), limit = arith::ConstantIntOp::create(builder, loc, tooMany, 64);
+  Value isLow = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, product.getHigh(), zero);
+  Value isSmall = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, product.getLow(), limit);
+  Value fits = arith::AndIOp::create(builder, loc, isLow, isSmall);
+  Value bytes = arith::SelectOp::create(builder, loc, fits, product.getLow(), limit);
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), bytes);
+}
+
 Value LowerArena::slotBytes(OpBuilder &builder, Location loc, const Slot &slot) {
   Value greatest;
   for (const SymbolicBytes &size : slot.sizes) {
     Value bytes = arith::ConstantIndexOp::create(builder, loc, size.factor);
     for (Value dim : size.dims)
-      bytes = arith::MulIOp::create(builder, loc, bytes, dim);
+      bytes = usesElements ? saturatedProduct(builder, loc, bytes, dim) : arith::MulIOp::create(builder, loc, bytes, dim).getResult();
     greatest = greatest ? arith::MaxSIOp::create(builder, loc, greatest, bytes) : bytes;
   }
   Value slack = arith::ConstantIndexOp::create(builder, loc, alignment - 1);
@@ -265,7 +310,11 @@ LogicalResult LowerArena::returnBytes(func::FuncOp entry, func::FuncOp shapes, V
   SmallVector<std::pair<bool, int64_t>> places;
   int64_t counts[2] = {0, 0};
   for (BlockArgument argument : entry.getArguments()) {
-    bool isOutput = entry.getArgAttr(argument.getArgNumber(), "moe.output") != nullptr;
+    const bool isOutput = entry.getArgAttr(argument.getArgNumber(), "moe.output") != nullptr;
+    if (!isOutput && !entry.getArgAttr(argument.getArgNumber(), "moe.input")) { // the arena, and the dims that a run finds out
+      places.emplace_back(false, 0);
+      continue;
+    }
     places.emplace_back(isOutput, counts[isOutput]);
     counts[isOutput] += cast<MemRefType>(argument.getType()).getRank();
   }
@@ -274,6 +323,8 @@ LogicalResult LowerArena::returnBytes(func::FuncOp entry, func::FuncOp shapes, V
     Value position = arith::ConstantIndexOp::create(builder, loc, first + dim);
     Value size = memref::LoadOp::create(builder, loc, shapes.getArgument(isOutput), position);
     return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), size);
+  }, [&](BlockArgument argument, int64_t element) {
+    return loadInputElement(builder, entry, argument.getArgNumber(), element, shapes.getArgument(0), counts[0]);
   });
   Value total = resolver.scalar(bytes);
   if (!total) {

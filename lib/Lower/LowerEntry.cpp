@@ -1,6 +1,8 @@
 // Gives the entry its final signature: memrefs of inputs, then of outputs. The body stays on tensors, read from the inputs and materialised
 // in the outputs, for bufferization to follow. Expects the entry on ranked tensors, without tensor arguments in other functions.
 #include "EntryPoint.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Lower/Passes.h"
@@ -78,6 +80,30 @@ void materialise(OpBuilder &builder, Location loc, Value value, Value destinatio
   op.setWritable(true);
 }
 
+/// The buffer that a caller gives has room for the bounds of the dims that depend on data: the value lies dense at its start. Notes the dims in `sizes`,
+/// from `position` on.
+Value denseStart(OpBuilder &builder, Location loc, Value value, Value buffer, ArrayRef<int64_t> dataDims, Value sizes, int64_t &position) {
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<OpFoldResult> dims, strides(type.getRank());
+  OpFoldResult stride = builder.getIndexAttr(1);
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    dims.push_back(type.isDynamicDim(dim) ? OpFoldResult(builder.createOrFold<tensor::DimOp>(loc, value, dim))
+                                          : OpFoldResult(builder.getIndexAttr(type.getDimSize(dim))));
+  SmallVector<int64_t> staticStrides(type.getRank());
+  for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+    strides[dim] = stride;
+    staticStrides[dim] = getConstantIntValue(stride).value_or(ShapedType::kDynamic);
+    stride = affine::makeComposedFoldedAffineApply(builder, loc, builder.getAffineSymbolExpr(0) * builder.getAffineSymbolExpr(1), {stride, dims[dim]});
+  }
+  for (int64_t dim : dataDims) {
+    Value size = arith::IndexCastOp::create(builder, loc, builder.getI64Type(), getValueOrCreateConstantIndexOp(builder, loc, dims[dim]));
+    memref::StoreOp::create(builder, loc, size, sizes, ValueRange(arith::ConstantIndexOp::create(builder, loc, position++)));
+  }
+  auto layout = StridedLayoutAttr::get(builder.getContext(), 0, staticStrides);
+  auto dense = MemRefType::get(type.getShape(), type.getElementType(), layout);
+  return memref::ReinterpretCastOp::create(builder, loc, dense, buffer, OpFoldResult(builder.getIndexAttr(0)), dims, strides);
+}
+
 struct LowerEntry : impl::LowerEntryBase<LowerEntry> {
   using Base::Base;
 
@@ -136,8 +162,24 @@ void LowerEntry::rewrite(func::FuncOp entry) {
     argument.replaceAllUsesExcept(read.getResult(), read);
   }
   builder.setInsertionPoint(ret);
-  for (auto [i, type] : llvm::enumerate(outputs))
-    materialise(builder, ret.getLoc(), ret.getOperand(i), body.addArgument(type, ret.getLoc()));
+  SmallVector<Value> buffers;
+  for (MemRefType type : outputs)
+    buffers.push_back(body.addArgument(type, ret.getLoc()));
+  // Behind the outputs, the dims that only the run finds out.
+  int64_t foundDims = 0, position = 0;
+  for (unsigned i = 0; i < outputs.size(); ++i)
+    if (auto dims = entry.getResultAttrOfType<DenseI64ArrayAttr>(i, "moe.data_dims"))
+      foundDims += dims.size();
+  Value sizes;
+  if (foundDims) {
+    sizes = body.addArgument(MemRefType::get({foundDims}, builder.getI64Type()), ret.getLoc());
+    argAttrs.push_back(builder.getDictionaryAttr(builder.getNamedAttr("moe.sizes", builder.getUnitAttr())));
+  }
+  for (auto [i, buffer] : llvm::enumerate(buffers)) {
+    if (auto dims = entry.getResultAttrOfType<DenseI64ArrayAttr>(i, "moe.data_dims"))
+      buffer = denseStart(builder, ret.getLoc(), ret.getOperand(i), buffer, dims.asArrayRef(), sizes, position);
+    materialise(builder, ret.getLoc(), ret.getOperand(i), buffer);
+  }
   ret.getOperandsMutable().clear();
 
   SmallVector<Type> types(body.getArgumentTypes());

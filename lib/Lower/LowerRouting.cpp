@@ -16,7 +16,7 @@ namespace moe {
 namespace {
 
 bool isRouting(Operation *op) {
-  return isa<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CombineOp, StatsOp, NoiseOp>(op);
+  return isa<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CompactOp, CombineOp, StatsOp, NoiseOp>(op);
 }
 
 struct LowerRouting : impl::LowerRoutingBase<LowerRouting> {
@@ -38,7 +38,7 @@ struct LowerRouting : impl::LowerRoutingBase<LowerRouting> {
     for (Operation &op : llvm::make_early_inc_range(entry.getBody().front())) {
       LogicalResult result =
           TypeSwitch<Operation *, LogicalResult>(&op)
-              .Case<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CombineOp, StatsOp, NoiseOp>(
+              .Case<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CompactOp, CombineOp, StatsOp, NoiseOp>(
                   [&](auto routingOp) { return routing.lower(routingOp); })
               .Default(success());
       if (failed(result))

@@ -1,7 +1,9 @@
-// Builds @moe_shapes: output dims, and the conditions on the input dims, as functions of the dims of the inputs. In the entry every size is
-// recomputed from the same dims at its start, so that buffers can be planned before anything runs. Expects the entry on ranked tensors.
+// Builds @moe_shapes: output dims, and the conditions on the input dims, as functions of the dims of the inputs and of elements of small inputs. In
+// the entry every size is recomputed from the same at its start, so that buffers can be planned before anything runs. Expects the entry on ranked
+// tensors.
 #include "EntryPoint.h"
-#include "ShapeResolver.h"
+#include "SizeBounds.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Lower/Passes.h"
 
@@ -32,8 +34,9 @@ struct LowerShapes : impl::LowerShapesBase<LowerShapes> {
     if (!entry || failed(checkTypes(entry)))
       return signalPassFailure();
     findSymbols(entry);
-    if (failed(buildShapes(entry)) || failed(resolveEntry(entry)))
+    if (failed(buildShapes(entry)))
       return signalPassFailure();
+    resolveEntry(entry);
   }
 
 private:
@@ -41,8 +44,8 @@ private:
   void findSymbols(func::FuncOp entry);
   LogicalResult buildShapes(func::FuncOp entry);
   void buildInputChecks(func::FuncOp entry, OpBuilder &builder, llvm::function_ref<Value(Place)> load);
-  LogicalResult resolveEntry(func::FuncOp entry);
-  LogicalResult resolveOperands(Operation *op, ShapeResolver &resolver, MutableOperandRange sizes);
+  void resolveEntry(func::FuncOp entry);
+  void resolveOperands(ShapeResolver &resolver, MutableOperandRange sizes);
   LogicalResult dependsOnData(Operation *op, const ShapeResolver &resolver, const Twine &what);
   void require(OpBuilder &builder, Location loc, Value lhs, Value rhs, const Twine &message);
   Place representative(BlockArgument argument, int64_t dim) {
@@ -109,7 +112,7 @@ void LowerShapes::buildInputChecks(func::FuncOp entry, OpBuilder &builder, llvm:
 }
 
 LogicalResult LowerShapes::dependsOnData(Operation *op, const ShapeResolver &resolver, const Twine &what) {
-  InFlightDiagnostic error = op->emitError() << what << " depends on data, expected a function of the input dims";
+  InFlightDiagnostic error = op->emitError() << what << " depends on data and has no bound, expected a function of the input dims";
   if (resolver.failedAt && resolver.failedAt != op)
     error.attachNote(resolver.failedAt->getLoc()) << "decided here, by '" << resolver.failedAt->getName() << "'";
   return error;
@@ -142,7 +145,11 @@ LogicalResult LowerShapes::buildShapes(func::FuncOp entry) {
     return value;
   };
   buildInputChecks(entry, builder, load);
-  ShapeResolver resolver(builder, [&](BlockArgument argument, int64_t dim) { return load(representative(argument, dim)); });
+  ShapeResolver resolver(
+      builder, [&](BlockArgument argument, int64_t dim) { return load(representative(argument, dim)); },
+      [&](BlockArgument argument, int64_t element) {
+        return loadInputElement(builder, entry, argument.getArgNumber(), element, body->getArgument(0), count);
+      });
   for (auto op : entry.getOps<RequireEqualOp>()) {
     Value lhs = resolver.scalar(op.getLhs()), rhs = lhs ? resolver.scalar(op.getRhs()) : Value();
     if (!rhs)
@@ -151,16 +158,25 @@ LogicalResult LowerShapes::buildShapes(func::FuncOp entry) {
   }
 
   Operation *ret = entry.getBody().front().getTerminator();
+  SizeBounds bounds(builder, resolver);
   int64_t position = 0;
-  for (auto [number, result] : llvm::enumerate(ret->getOperands()))
+  for (auto [number, result] : llvm::enumerate(ret->getOperands())) {
+    SmallVector<int64_t> dataDims;
     for (int64_t dim = 0, rank = cast<RankedTensorType>(result.getType()).getRank(); dim < rank; ++dim, ++position) {
       Value size = resolver.dim(result, dim);
+      if (!size) {
+        size = bounds.upperDim(result, dim);
+        dataDims.push_back(dim);
+      }
       if (!size)
         return dependsOnData(ret, resolver, "dim " + Twine(dim) + " of output " + Twine(number));
       Value value = arith::IndexCastOp::create(builder, loc, builder.getI64Type(), size);
       memref::StoreOp::create(builder, loc, value, body->getArgument(1),
                               ValueRange(arith::ConstantIndexOp::create(builder, loc, position)));
     }
+    if (!dataDims.empty())
+      entry.setResultAttr(number, "moe.data_dims", builder.getDenseI64ArrayAttr(dataDims));
+  }
 
   // The first failed check is the answer, so the last one is selected first.
   Value answer = arith::ConstantIntOp::create(builder, loc, 0, 64);
@@ -174,17 +190,20 @@ LogicalResult LowerShapes::buildShapes(func::FuncOp entry) {
   return success();
 }
 
-LogicalResult LowerShapes::resolveOperands(Operation *op, ShapeResolver &resolver, MutableOperandRange sizes) {
-  for (OpOperand &size : sizes) {
-    Value value = resolver.scalar(size.get());
-    if (!value)
-      return dependsOnData(op, resolver, "a size");
-    size.set(value);
-  }
-  return success();
+void LowerShapes::resolveOperands(ShapeResolver &resolver, MutableOperandRange sizes) {
+  // What depends on data stays where it is computed: moe-lower-arena asks for its bound.
+  for (OpOperand &size : sizes)
+    if (Value value = resolver.scalar(size.get()))
+      size.set(value);
 }
 
-LogicalResult LowerShapes::resolveEntry(func::FuncOp entry) {
+/// The position of element `element`, in row-major order, of a value of static shape.
+SmallVector<Value> elementIndices(OpBuilder &builder, Value shaped, int64_t element) {
+  SmallVector<int64_t> position = delinearize(element, computeStrides(cast<ShapedType>(shaped.getType()).getShape()));
+  return llvm::map_to_vector(position, [&](int64_t index) -> Value { return arith::ConstantIndexOp::create(builder, shaped.getLoc(), index); });
+}
+
+void LowerShapes::resolveEntry(func::FuncOp entry) {
   OpBuilder builder(entry.getBody());
   // Everything new goes before the first old op, in order.
   Operation *firstOld = &entry.getBody().front().front();
@@ -195,40 +214,37 @@ LogicalResult LowerShapes::resolveEntry(func::FuncOp entry) {
     auto op = tensor::DimOp::create(builder, argument.getLoc(), entry.getArgument(place.first), place.second);
     made.insert(op);
     return op;
+  }, [&](BlockArgument argument, int64_t element) -> Value {
+    return tensor::ExtractOp::create(builder, argument.getLoc(), argument, elementIndices(builder, argument, element));
   });
   SmallVector<Operation *> ops, dead;
   entry.walk([&](Operation *op) { ops.push_back(op); });
   for (Operation *op : ops) {
     if (made.contains(op))
       continue;
-    LogicalResult result = success();
     if (auto dim = dyn_cast<tensor::DimOp>(op)) {
-      Value size = resolver.scalar(dim.getResult());
-      if (!size)
-        return dependsOnData(op, resolver, "a size");
-      dim.replaceAllUsesWith(size);
-      dead.push_back(op);
+      if (Value size = resolver.scalar(dim.getResult())) {
+        dim.replaceAllUsesWith(size);
+        dead.push_back(op);
+      }
     } else if (auto empty = dyn_cast<tensor::EmptyOp>(op)) {
-      result = resolveOperands(op, resolver, empty.getDynamicSizesMutable());
+      resolveOperands(resolver, empty.getDynamicSizesMutable());
     } else if (auto generate = dyn_cast<tensor::GenerateOp>(op)) {
-      result = resolveOperands(op, resolver, generate.getDynamicExtentsMutable());
+      resolveOperands(resolver, generate.getDynamicExtentsMutable());
     } else if (auto splat = dyn_cast<tensor::SplatOp>(op)) {
-      result = resolveOperands(op, resolver, splat.getDynamicSizesMutable());
+      resolveOperands(resolver, splat.getDynamicSizesMutable());
     } else if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
-      result = resolveOperands(op, resolver, expand.getOutputShapeMutable());
+      resolveOperands(resolver, expand.getOutputShapeMutable());
     } else if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
-      result = resolveOperands(op, resolver, slice.getSizesMutable());
+      resolveOperands(resolver, slice.getSizesMutable());
     } else if (auto slice = dyn_cast<tensor::InsertSliceOp>(op)) {
-      result = resolveOperands(op, resolver, slice.getSizesMutable());
+      resolveOperands(resolver, slice.getSizesMutable());
     } else if (isa<RequireEqualOp>(op)) {
       dead.push_back(op);
     }
-    if (failed(result))
-      return failure();
   }
   for (Operation *op : dead)
     op->erase();
-  return success();
 }
 
 } // namespace

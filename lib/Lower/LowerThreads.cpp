@@ -4,6 +4,7 @@
 #include "EntryPoint.h"
 #include "LoopPlan.h"
 #include "MemoryRoots.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Lower/Passes.h"
 
@@ -243,7 +244,8 @@ LogicalResult LowerThreads::collectUses(Operation *op, SmallVectorImpl<MemoryUse
       addUse(uses, effect.getValue(), isa<MemoryEffects::Write>(effect.getEffect()), owner);
     return success();
   }
-  if (isa<memref::AllocOp, func::ReturnOp>(op) || (isMemoryEffectFree(op) && op->getNumRegions() == 0))
+  // Every thread computes the condition from sizes that all have, so that all stop or none.
+  if (isa<memref::AllocOp, func::ReturnOp, cf::AssertOp>(op) || (isMemoryEffectFree(op) && op->getNumRegions() == 0))
     return success();
   return op->emitOpError("is not supported at the top level of the entry: expected linalg, moe kernels and ops without side effects");
 }

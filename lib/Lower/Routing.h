@@ -44,6 +44,7 @@ public:
   mlir::LogicalResult lower(WeighOp op);
   mlir::LogicalResult lower(SlotsOp op);
   mlir::LogicalResult lower(DispatchOp op);
+  mlir::LogicalResult lower(CompactOp op);
   mlir::LogicalResult lower(CombineOp op);
   mlir::LogicalResult lower(StatsOp op);
   mlir::LogicalResult lower(NoiseOp op);

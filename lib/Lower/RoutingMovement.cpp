@@ -248,4 +248,26 @@ LogicalResult Routing::lower(CombineOp op) {
   return success();
 }
 
+/// Thread 0 goes through the flags: what comes of it is a size, which all threads wait for anyway.
+LogicalResult Routing::lower(CompactOp op) {
+  builder.setInsertionPoint(op);
+  const Type i64 = builder.getI64Type();
+  Values results = routine(op, Value(), {op.getFlags()}, {{{size(op.getFlags(), 0)}, i64}, {{}, i64}}, [&](Body &body) {
+    LoopWriter &w = body.w;
+    const Value flags = body.ins[0], position = body.outs[0], zero = w.index(0), count = w.dim(flags, 0);
+    const Value found = w.loop(zero, count, {zero}, [&](Value at, ValueRange carried) -> Values {
+      // Written even where the flag is false: the place is taken by the next that is true.
+      w.store(arith::IndexCastOp::create(w.builder, w.loc, i64, at), position, {carried[0]});
+      return {w.add(carried[0], w.select(w.load(flags, {at}), w.index(1), zero))};
+    })[0];
+    w.loop(found, count, [&](Value at) { w.store(w.i64(0), position, {at}); });
+    w.store(arith::IndexCastOp::create(w.builder, w.loc, i64, found), body.outs[1], {});
+  });
+  for (auto [result, value] : llvm::zip_first(op.getResults(), results))
+    if (failed(replace(result, value)))
+      return failure();
+  op.erase();
+  return success();
+}
+
 } // namespace moe

@@ -1,6 +1,7 @@
 // See ShapeResolver.h. Recursion follows def-use chains that may be as long as the model is deep; results are memoised, and chains of
 // destination style ops are walked in a loop.
 #include "ShapeResolver.h"
+#include "EntryPoint.h"
 
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 
@@ -49,10 +50,9 @@ Value ShapeResolver::dim(Value shaped, int64_t dim) {
   if (found != dims.end())
     return found->second;
   Value value = computeDim(shaped, dim);
-  if (value) {
-    dims[{shaped, dim}] = value;
+  dims[{shaped, dim}] = value;
+  if (value)
     scalars[value] = value;
-  }
   return value;
 }
 
@@ -125,7 +125,7 @@ Value ShapeResolver::dimOfView(Operation *op, int64_t dim) {
 Value ShapeResolver::element(Value tensor, ArrayRef<Value> indices) {
   while (auto cast = tensor.getDefiningOp<tensor::CastOp>())
     tensor = cast.getSource();
-  auto type = cast<RankedTensorType>(tensor.getType());
+  auto type = cast<ShapedType>(tensor.getType());
   SmallVector<uint64_t> position;
   int64_t linear = 0;
   for (auto [dim, index] : llvm::enumerate(indices)) {
@@ -137,6 +137,8 @@ Value ShapeResolver::element(Value tensor, ArrayRef<Value> indices) {
   }
   if (auto elements = tensor.getDefiningOp<tensor::FromElementsOp>())
     return scalar(elements.getElements()[linear]);
+  if (auto argument = dyn_cast<BlockArgument>(tensor))
+    return isa<FunctionOpInterface>(argument.getOwner()->getParentOp()) && mayDecideSizes(type) ? elementLeaf(argument, linear) : Value();
   DenseElementsAttr dense;
   if (!matchPattern(tensor, m_Constant(&dense)) || !isa<IntegerType, IndexType>(type.getElementType()))
     return {};
@@ -149,10 +151,9 @@ Value ShapeResolver::scalar(Value value) {
     return found->second;
   Value result = computeScalar(value);
   // The answer is its own answer: where it has become an operand of the program, it is not computed again.
-  if (result) {
+  if (result)
     scalars[result] = result;
-    scalars[value] = result;
-  }
+  scalars[value] = result;
   return result;
 }
 
@@ -169,8 +170,12 @@ Value ShapeResolver::computeScalar(Value value) {
     SmallVector<Value> indices(extract.getIndices());
     if (Value result = element(extract.getTensor(), indices))
       return result;
+  } else if (auto load = dyn_cast<memref::LoadOp>(op); load && isa<BlockArgument>(load.getMemRef())) {
+    SmallVector<Value> indices(load.getIndices());
+    if (Value result = element(load.getMemRef(), indices))
+      return result;
   } else if (op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
-             (isa_and_nonnull<arith::ArithDialect, affine::AffineDialect>(op->getDialect()))) {
+             (isa_and_nonnull<arith::ArithDialect, affine::AffineDialect, math::MathDialect>(op->getDialect()))) {
     IRMapping mapping;
     for (Value operand : op->getOperands()) {
       Value mapped = scalar(operand);

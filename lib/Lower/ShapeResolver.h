@@ -1,6 +1,6 @@
 //===- ShapeResolver.h - sizes as functions of the entry's dims -*- C++ -*-===//
-// Follows a size back through tensor programs to the dims of the entry's arguments and writes the arithmetic anew at another place. The
-// shape function and the entry both compute every size this way, so that neither depends on data.
+// Follows a size back through tensor programs to the dims of the entry's arguments, and to elements of those that give sizes, and writes the
+// arithmetic anew at another place. The shape function and the entry both compute every size this way, so that nothing computed decides one.
 #ifndef MOE_LIB_LOWER_SHAPERESOLVER_H
 #define MOE_LIB_LOWER_SHAPERESOLVER_H
 
@@ -17,7 +17,11 @@ public:
   /// Gives the value of dim `dim` of entry argument `argument`, built with the resolver's builder.
   using LeafFn = std::function<mlir::Value(mlir::BlockArgument argument, int64_t dim)>;
 
-  ShapeResolver(mlir::OpBuilder &builder, LeafFn leaf) : builder(builder), leaf(std::move(leaf)) {}
+  /// Gives element `element`, in row-major order, of entry argument `argument`, of its own type. See mayDecideSizes.
+  using ElementFn = std::function<mlir::Value(mlir::BlockArgument argument, int64_t element)>;
+
+  ShapeResolver(mlir::OpBuilder &builder, LeafFn leaf, ElementFn elementLeaf)
+      : builder(builder), leaf(std::move(leaf)), elementLeaf(std::move(elementLeaf)) {}
 
   /// Size of dimension `dim` of a ranked tensor or memref, as an index value. Null where it depends on data; `failedAt` then names the op.
   mlir::Value dim(mlir::Value shaped, int64_t dim);
@@ -41,8 +45,9 @@ private:
 
   mlir::OpBuilder &builder;
   LeafFn leaf;
+  ElementFn elementLeaf;
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> dims;
-  llvm::DenseMap<mlir::Value, mlir::Value> scalars;
+  llvm::DenseMap<mlir::Value, mlir::Value> scalars; ///< Null where it depends on data.
 };
 
 } // namespace moe

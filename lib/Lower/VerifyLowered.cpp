@@ -1,6 +1,7 @@
 // What the lower stage leaves behind (docs/Stages.md): two functions, no tensors, no linalg, no allocation, barriers where every thread
 // passes.
 #include "EntryPoint.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Lower/Passes.h"
 
@@ -19,7 +20,7 @@ bool isAllowed(Operation *op) {
     return false;
   if (isa<MoeDialect>(op->getDialect()))
     return isa<WeightOp, WeightRefOp, RoutePermuteOp, GroupedMatmulOp, BarrierOp, FaultOp, ThreadIdOp, NumThreadsOp>(op);
-  return isa<ModuleOp, func::FuncOp, func::ReturnOp>(op) ||
+  return isa<ModuleOp, func::FuncOp, func::ReturnOp, cf::AssertOp>(op) ||
          isa_and_nonnull<arith::ArithDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>(
              op->getDialect());
 }
@@ -42,7 +43,7 @@ struct VerifyLowered : impl::VerifyLoweredBase<VerifyLowered> {
           return WalkResult::interrupt();
         }
       // A kernel holds barriers inside: all threads must reach it, as they must a barrier.
-      if (isa<BarrierOp, RoutePermuteOp, GroupedMatmulOp>(op) && op->getParentOp() != entry) {
+      if (isa<BarrierOp, RoutePermuteOp, GroupedMatmulOp, cf::AssertOp>(op) && op->getParentOp() != entry) {
         op->emitOpError("is nested or outside of the entry, expected it where every thread passes");
         return WalkResult::interrupt();
       }

@@ -236,6 +236,19 @@ FailureOr<ModelDescription> describeModel(ModuleOp lowered) {
       if (tensor.dataType == 0)
         return entry.emitOpError("has no argument that is ") << (list == &model.inputs ? "input " : "output ") << index, failure();
   describePairs(entry, model);
+  for (unsigned i = 0; i < entry.getNumArguments(); ++i)
+    if (auto position = entry.getArgAttrOfType<IntegerAttr>(i, "moe.values_at"))
+      model.sizeInputs.push_back({static_cast<uint32_t>(entry.getArgAttrOfType<IntegerAttr>(i, "moe.input").getInt()), position.getInt()});
+  uint32_t place = 0;
+  for (unsigned i = 0; i < entry.getNumArguments(); ++i) {
+    if (!entry.getArgAttr(i, "moe.output"))
+      continue;
+    if (auto dims = entry.getArgAttrOfType<DenseI64ArrayAttr>(i, "moe.data_dims"))
+      for (int64_t dim : dims.asArrayRef())
+        model.foundDims.push_back(place + dim);
+    place += cast<MemRefType>(entry.getArgumentTypes()[i]).getRank();
+  }
+  llvm::sort(model.sizeInputs, [](const SizeInputDescription &a, const SizeInputDescription &b) { return a.position < b.position; });
   for (auto [name, list] : {std::pair("moe.checks", &model.checks), std::pair("moe.faults", &model.faults)})
     if (auto messages = lowered->getAttrOfType<ArrayAttr>(name))
       for (auto message : messages.getAsRange<StringAttr>())

@@ -77,6 +77,8 @@ bool writeModelInfo(const ModelDescription &model, std::vector<uint8_t> &bytes, 
     writer.number(pair.output);
     writer.number(pair.axis);
   });
+  writer.list<SizeInputDescription>(model.sizeInputs, [&](const SizeInputDescription &input) { writer.number(input.input); });
+  writer.list<uint32_t>(model.foundDims, [&](const uint32_t &place) { writer.number(place); });
   for (const std::vector<std::string> *messages : {&model.checks, &model.faults})
     writer.list<std::string>(*messages, [&](const std::string &message) { writer.string(message); });
   uint32_t id = 0;

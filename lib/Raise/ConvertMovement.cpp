@@ -68,11 +68,13 @@ static LogicalResult convertSplit(NodeConverter &node) {
 //===-- Slice -------------------------------------------------------------===//
 
 /// Is the size at least 0 whatever the input dims are?
-static bool isNonNegative(AffineExpr size) {
+static bool isNonNegative(NodeConverter &node, AffineExpr size) {
+  if (node.t.inference.usesElements(size))
+    return false;
   if (auto constant = dyn_cast<AffineConstantExpr>(size))
     return constant.getValue() >= 0;
   auto binary = dyn_cast<AffineBinaryOpExpr>(size);
-  return !binary || (isNonNegative(binary.getLHS()) && isNonNegative(binary.getRHS()));
+  return !binary || (isNonNegative(node, binary.getLHS()) && isNonNegative(node, binary.getRHS()));
 }
 
 /// The first index that a slice with `start` reads of a dim, as ONNX clamps it. Where that is beyond the last element the slice is empty and
@@ -91,11 +93,11 @@ static OpFoldResult firstIndex(NodeConverter &node, AffineExpr start, AffineExpr
     int64_t last = constantDim.getValue() - (step > 0 ? 0 : 1);
     return t.builder.getIndexAttr(std::max<int64_t>(0, std::min(cast<AffineConstantExpr>(counted).getValue(), last)));
   }
-  if (isNonNegative(counted) && step > 0)
+  if (isNonNegative(node, counted) && step > 0)
     return t.sizes.getFold(counted);
   Value zero = t.indexConstant(0), value = t.indexOf(counted);
   OpBuilder &b = t.builder;
-  if (!constant && !isNonNegative(counted)) {
+  if (!constant && !isNonNegative(node, counted)) {
     Value fromEnd = arith::AddIOp::create(b, t.loc, value, t.indexOf(dim));
     Value isNegative = arith::CmpIOp::create(b, t.loc, arith::CmpIPredicate::slt, value, zero);
     value = arith::SelectOp::create(b, t.loc, isNegative, fromEnd, value);

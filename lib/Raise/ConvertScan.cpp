@@ -130,6 +130,14 @@ LogicalResult convertOneHot(NodeConverter &node) {
   if (failed(axis))
     return failure();
   TensorBuilder &t = node.t;
+  if (!t.sizes.isKnown(dims[*axis])) {
+    // A depth of another type than the integers that give sizes.
+    FailureOr<Value> depth = node.onlyElement(1);
+    if (failed(depth))
+      return failure();
+    Value size = arith::IndexCastOp::create(t.builder, t.loc, t.builder.getIndexType(), convertScalar(t.builder, t.loc, *depth, t.builder.getI64Type()));
+    t.sizes.define(dims[*axis], arith::MaxSIOp::create(t.builder, t.loc, size, t.indexConstant(0)), Value());
+  }
   AffineMap map = t.builder.getMultiDimIdentityMap(dims.size()).dropResult(*axis);
   Type i64 = t.builder.getI64Type();
   Value depth = t.sizeAs(dims[*axis], i64), zero = t.indexConstant(0), one = t.indexConstant(1);
@@ -150,5 +158,5 @@ LogicalResult convertOneHot(NodeConverter &node) {
 void moe::addScanConversions(ConversionTable &table) {
   table.add("CumSum", convertCumSum);
   table.add("TopK", convertTopK, "", /*shapeOnlyInputs=*/1u << 1);
-  table.add("OneHot", convertOneHot, "", /*shapeOnlyInputs=*/1u << 1);
+  table.add("OneHot", convertOneHot);
 }

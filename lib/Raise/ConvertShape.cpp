@@ -3,6 +3,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using moe::NodeConverter;
@@ -25,8 +27,18 @@ static LogicalResult convertExpand(NodeConverter &node) {
   return x ? node.finish(node.t.broadcast(x, node.resultDims())) : failure();
 }
 
-/// Its contents are the dims of the input; a node that comes here has dims that inference could not express.
-static LogicalResult convertShape(NodeConverter &node) { return node.error() << "needs a size that depends on data"; }
+/// Its contents are the dims of the input; a node that comes here has some that depend on data.
+static LogicalResult convertShape(NodeConverter &node) {
+  const moe::ValueFacts facts = node.t.inference.facts(node.op.getOutputs()[0]);
+  if (!facts.content || !llvm::all_of(*facts.content, [&](AffineExpr size) { return node.t.sizes.isKnown(size); }))
+    return node.error() << "needs a size that depends on data";
+  Type i64 = node.t.builder.getI64Type();
+  SmallVector<Value> elements;
+  for (AffineExpr size : *facts.content)
+    elements.push_back(node.t.sizeAs(size, i64));
+  auto tensor = tensor::FromElementsOp::create(node.t.builder, node.t.loc, node.t.type(facts.dims, i64), elements);
+  return node.finish({tensor, facts.dims});
+}
 
 static LogicalResult convertConstantOfShape(NodeConverter &node) {
   TypedAttr value;
@@ -43,9 +55,33 @@ static LogicalResult convertConstantOfShape(NodeConverter &node) {
   return node.finish(node.t.filled(node.resultDims(), scalar));
 }
 
-/// start + i·delta; the number of elements is inference's.
+/// Says how long a Range is whose operands are computed: max(⌈(limit − start) / delta⌉, 0), in f64 for floats as the schema counts.
+static LogicalResult defineLength(NodeConverter &node, AffineExpr length) {
+  SmallVector<Value> given;
+  for (unsigned i : {0u, 1u, 2u}) {
+    FailureOr<Value> operand = node.onlyElement(i);
+    if (failed(operand))
+      return failure();
+    given.push_back(*operand);
+  }
+  OpBuilder &b = node.t.builder;
+  Location loc = node.t.loc;
+  Type f64 = b.getF64Type();
+  // Integers of 2^53 and more are no lengths.
+  for (Value &value : given)
+    value = moe::convertScalar(b, loc, value, f64);
+  Value steps = arith::DivFOp::create(b, loc, arith::SubFOp::create(b, loc, given[1], given[0]), given[2]);
+  Value count = moe::convertScalar(b, loc, math::CeilOp::create(b, loc, steps), b.getI64Type());
+  count = arith::MaxSIOp::create(b, loc, arith::IndexCastOp::create(b, loc, b.getIndexType(), count), node.t.indexConstant(0));
+  node.t.sizes.define(length, count, Value());
+  return success();
+}
+
+/// start + i·delta; the number of elements is inference's, or computed where inference does not know it.
 static LogicalResult convertRange(NodeConverter &node) {
   Type type = node.resultElement();
+  if (AffineExpr length = node.resultDims()[0]; !node.t.sizes.isKnown(length) && failed(defineLength(node, length)))
+    return failure();
   auto start = node.contents(0), delta = node.contents(2);
   if (isa<IntegerType>(type) && start && delta) {
     Value first = node.t.indexOf(start->front()), step = node.t.indexOf(delta->front());

@@ -58,7 +58,7 @@ private:
       return {number(0, value.getContext()), number(1, value.getContext())};
     const ValueFacts facts = inference.facts(value);
     if (facts.content && !facts.content->empty() &&
-        llvm::none_of(*facts.content, [&](AffineExpr element) { return inference.dependsOnData(element); }))
+        llvm::none_of(*facts.content, [&](AffineExpr element) { return inference.dependsOnData(element) || inference.usesElements(element); }))
       return ofElements(*facts.content);
     DenseIntElementsAttr elements;
     if (matchPattern(value, m_Constant(&elements)))

@@ -16,11 +16,19 @@ bool moe::ConvertedValues::hasContents(Value value) const {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   const ValueFacts &facts = inference.facts(value);
   return facts.content && type && type.hasStaticShape() && isa<IntegerType>(type.getElementType()) &&
-         llvm::none_of(*facts.content, [&](AffineExpr element) { return sizes.dependsOnData(element); });
+         llvm::none_of(*facts.content, [&](AffineExpr element) { return sizes.dependsOnData(element) || inference.usesElements(element); });
 }
 
 bool moe::ConvertedValues::isMissing(Value value) const {
   return isa_and_nonnull<OnnxOp>(value.getDefiningOp()) && !values.contains(value) && !hasContents(value);
+}
+
+Value moe::ConvertedValues::find(Value value) const {
+  if (Value converted = values.lookup(value))
+    return converted;
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  const bool isTensor = type && !isa_and_nonnull<OnnxOp>(value.getDefiningOp()) && codeType(type.getElementType()) == type.getElementType();
+  return isTensor ? value : Value();
 }
 
 Value moe::ConvertedValues::materialise(Value value) {
@@ -135,6 +143,16 @@ SizedTensor moe::NodeConverter::input(unsigned i) {
   return mlir::failed(converted) ? SizedTensor() : *converted;
 }
 
+FailureOr<Value> moe::NodeConverter::onlyElement(unsigned i) {
+  SizedTensor operand = input(i);
+  if (!operand)
+    return failure();
+  if (!TensorBuilder::isOne(t.product(operand.dims)))
+    return error() << "expected one element in input " << i;
+  SmallVector<Value> first(operand.rank(), t.indexConstant(0));
+  return tensor::ExtractOp::create(t.builder, t.loc, operand.value, first).getResult();
+}
+
 FailureOr<SizedTensor> moe::NodeConverter::tensor(Value value) {
   FailureOr<SizedTensor> converted = values.get(value, op);
   if (mlir::failed(converted)) {
@@ -146,7 +164,7 @@ FailureOr<SizedTensor> moe::NodeConverter::tensor(Value value) {
 
 std::optional<SmallVector<AffineExpr>> moe::NodeConverter::contents(Value value) {
   const ValueFacts facts = values.inference.facts(value);
-  if (!facts.content || llvm::any_of(*facts.content, [&](AffineExpr element) { return values.sizes.dependsOnData(element); }))
+  if (!facts.content || !llvm::all_of(*facts.content, [&](AffineExpr element) { return values.sizes.isKnown(element); }))
     return std::nullopt;
   return facts.content;
 }
@@ -218,10 +236,12 @@ std::string moe::NodeConverter::describe(StringRef what) {
 LogicalResult moe::NodeConverter::requireWithin(Value origin, const SizedTensor &tensor, AffineExpr low, AffineExpr high, StringRef what) {
   if (isProvenWithin(values.inference, origin, low, high))
     return success();
+  // What the input dims decide is checked on entry; elements of inputs are data, though some of them decide sizes.
+  auto isData = [&](AffineExpr number) { return values.sizes.dependsOnData(number) || values.inference.usesElements(number); };
   const std::optional<SmallVector<AffineExpr>> elements = contents(origin);
-  if (!elements) {
+  if (!elements || llvm::any_of(*elements, isData)) {
     const NumberRange range = rangeOf(values.inference, origin);
-    if (range.isExact && !values.sizes.dependsOnData(range.least) && !values.sizes.dependsOnData(range.most))
+    if (range.isExact && !isData(range.least) && !isData(range.most))
       for (AffineExpr bound : {range.least, range.most})
         values.sizes.requireWithin(bound, low, high, t.loc, describe(what));
     else
@@ -279,6 +299,7 @@ const moe::ConversionTable &moe::ConversionTable::get() {
     addRotaryConversions(all);
     addGatherConversions(all);
     addGatherBlockQuantizedConversions(all);
+    addCompactConversions(all);
     addScanConversions(all);
     addQuantizeConversions(all);
     addConvolutionConversions(all);

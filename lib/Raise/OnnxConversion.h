@@ -22,6 +22,8 @@ public:
   /// `user` where the producer was not converted.
   mlir::FailureOr<SizedTensor> get(mlir::Value value, mlir::Operation *user);
   void set(mlir::Value value, mlir::Value converted) { values[value] = converted; }
+  /// The same without a message: null where the producer was not converted.
+  mlir::Value find(mlir::Value value) const;
   /// Is it the result of an ONNX node that is not converted and whose contents are not known?
   bool isMissing(mlir::Value value) const;
   /// Are the contents known, so that the producer need not be converted?
@@ -55,6 +57,8 @@ public:
   bool has(unsigned i);
   /// Input i; `failed()` turns true and the tensor is empty where it cannot be had.
   SizedTensor input(unsigned i);
+  /// The element of input i; fails with a message where it may have more or none.
+  mlir::FailureOr<mlir::Value> onlyElement(unsigned i);
   /// The tensor that stands for any ONNX value before this node.
   mlir::FailureOr<SizedTensor> tensor(mlir::Value value);
   bool failed() const { return hasFailed; }
@@ -154,6 +158,7 @@ void addGroupQueryAttentionConversions(ConversionTable &table);
 void addRotaryConversions(ConversionTable &table);
 void addGatherConversions(ConversionTable &table);
 void addGatherBlockQuantizedConversions(ConversionTable &table);
+void addCompactConversions(ConversionTable &table);
 void addScanConversions(ConversionTable &table);
 void addQuantizeConversions(ConversionTable &table);
 void addConvolutionConversions(ConversionTable &table);

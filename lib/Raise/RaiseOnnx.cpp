@@ -7,6 +7,7 @@
 #include "moe/Raise/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -57,9 +58,19 @@ llvm::DenseSet<Operation *> neededNodes(Block &body, const ConvertedValues &valu
     }
     if (!needed.contains(node))
       continue;
+    for (Value result : node.getOutputs()) {
+      // What decides the size of a result is needed, though the node itself may not read it.
+      const ValueFacts facts = values.inference.facts(result);
+      for (AffineExpr dim : facts.dims)
+        values.inference.forEachElementTensor(dim, need);
+    }
     uint32_t shapeOnly = ConversionTable::get().lookup(node).shapeOnlyInputs;
+    auto hasDataDims = [&](Value input) {
+      const ValueFacts facts = values.inference.facts(input);
+      return llvm::any_of(facts.dims, [&](AffineExpr dim) { return values.sizes.dependsOnData(dim); });
+    };
     for (auto [i, input] : llvm::enumerate(node.getInputs()))
-      if (i >= 32 || !(shapeOnly & (1u << i)))
+      if (i >= 32 || !(shapeOnly & (1u << i)) || hasDataDims(input))
         need(input);
   }
   return needed;
@@ -80,7 +91,10 @@ private:
 
 } // namespace
 
-/// Refuses what no conversion could handle: data-dependent sizes and element types without arithmetic.
+/// Does the conversion of the op itself say how long its result is?
+bool definesSizes(StringRef opType) { return llvm::is_contained<ArrayRef<StringRef>>({"NonZero", "Compress", "Range", "OneHot"}, opType); }
+
+/// Refuses what no conversion could handle: sizes that nothing gives and element types without arithmetic.
 static LogicalResult checkNode(OnnxOp op, ConvertedValues &values) {
   auto fail = [&]() { return op.emitError() << "node '" << nodeName(op.getLoc()) << "' (" << op.getOpType() << "): "; };
   auto isAllowed = [&](Type type) { return isComputable(type) || (isNarrow(type) && takesNarrow(op.getOpType())); };
@@ -90,7 +104,7 @@ static LogicalResult checkNode(OnnxOp op, ConvertedValues &values) {
       continue;
     SmallVector<AffineExpr> dims = values.inference.facts(result).dims;
     for (auto [i, dim] : llvm::enumerate(dims))
-      if (values.sizes.dependsOnData(dim))
+      if (!values.sizes.isKnown(dim) && !definesSizes(op.getOpType()))
         return fail() << "the size of dim " << i << " of the result depends on data (" << values.sizes.describe(dim) << ")";
     if (!isAllowed(type.getElementType()))
       return fail() << "results of element type " << type.getElementType() << " are not supported yet";
@@ -106,8 +120,11 @@ LogicalResult RaiseOnnx::convertNode(OnnxOp op, ConvertedValues &values) {
   if (!conversion.convert)
     return op.emitError() << "node '" << nodeName(op.getLoc()) << "': ONNX op '" << op.getOpType() << "' of domain '" << op.getDomain()
                           << "' (version " << op.getVersion() << ") is not supported yet";
+  values.sizes.setPlace(op);
   if (failed(checkNode(op, values)))
     return failure();
+  if (!values.sizes.emitDataConditions(op.getLoc()))
+    return op.emitError() << "node '" << nodeName(op.getLoc()) << "' (" << op.getOpType() << "): needs sizes that depend on data to be equal";
   NodeConverter node(op, values);
   if (failed(conversion.convert(node)))
     return failure();
@@ -149,7 +166,8 @@ LogicalResult RaiseOnnx::replaceUses(Block &body, ConvertedValues &values) {
     const ValueFacts facts = values.inference.facts(dim.getSource());
     if (!index || !isa_and_nonnull<OnnxOp>(dim.getSource().getDefiningOp()) || *index < 0 || *index >= static_cast<int64_t>(facts.dims.size()))
       continue;
-    if (values.sizes.dependsOnData(facts.dims[*index]))
+    values.sizes.setPlace(dim);
+    if (!values.sizes.isKnown(facts.dims[*index]))
       return dim.emitError() << "needs a size that depends on data: " << values.sizes.describe(facts.dims[*index]);
     dim.replaceAllUsesWith(values.sizes.get(facts.dims[*index]));
     dim.erase();
@@ -215,6 +233,7 @@ LogicalResult RaiseOnnx::raiseEntry(func::FuncOp entry) {
     return failure();
   SizeTable sizes(entry, inference);
   ConvertedValues values(sizes, inference);
+  sizes.tensorOf = [&](Value value) { return values.find(value); };
   sizes.emitConditions();
   dropProvenConditions(entry.getBody().front(), values);
   if (failed(convertNodes(entry.getBody().front(), values)))

@@ -3,7 +3,9 @@
 #include "SizeTable.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 
 #include "llvm/ADT/SmallString.h"
 
@@ -26,6 +28,45 @@ OpBuilder moe::SizeTable::entryBuilder() {
   else
     builder.setInsertionPointToStart(&entry.getBody().front());
   return builder;
+}
+
+OpBuilder moe::SizeTable::builderFor(AffineExpr size) { return place && dependsOnData(size) ? OpBuilder(place) : entryBuilder(); }
+
+void moe::SizeTable::placedFor(AffineExpr size, Operation *op) {
+  if (!place || !dependsOnData(size))
+    placed(op);
+}
+
+void moe::SizeTable::define(AffineExpr size, Value value, Value bound) {
+  if (AffineExpr whole = partsOf.lookup(size); whole && !bound)
+    bound = get(whole);
+  if (bound) {
+    OpBuilder builder(place);
+    Value zero = constant(0);
+    value = arith::MinSIOp::create(builder, value.getLoc(), arith::MaxSIOp::create(builder, value.getLoc(), value, zero), bound);
+  }
+  values[size] = value;
+}
+
+bool moe::SizeTable::isKnown(AffineExpr size) {
+  if (values.contains(size))
+    return true;
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(size)) {
+    const DimSymbol origin = inference.symbols()[symbol.getPosition()];
+    switch (origin.kind) {
+    case SymbolKind::Argument:
+      return true;
+    case SymbolKind::Element:
+      return isa<BlockArgument>(origin.tensor) || (tensorOf && tensorOf(origin.tensor));
+    case SymbolKind::Minimum:
+    case SymbolKind::Maximum:
+      return isKnown(origin.lhs) && isKnown(origin.rhs);
+    case SymbolKind::Data:
+      return false;
+    }
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(size);
+  return !binary || (isKnown(binary.getLHS()) && isKnown(binary.getRHS()));
 }
 
 Value moe::SizeTable::constant(int64_t value) {
@@ -58,13 +99,17 @@ Value moe::SizeTable::build(AffineExpr size) {
   if (auto symbol = dyn_cast<AffineSymbolExpr>(size)) {
     const DimSymbol &origin = inference.symbols()[symbol.getPosition()];
     if (origin.kind == SymbolKind::Minimum || origin.kind == SymbolKind::Maximum) {
-      Value lhs = get(origin.lhs), rhs = get(origin.rhs);
-      OpBuilder builder = entryBuilder();
-      Value result = origin.kind == SymbolKind::Minimum ? arith::MinSIOp::create(builder, entry.getLoc(), lhs, rhs).getResult()
-                                                        : arith::MaxSIOp::create(builder, entry.getLoc(), lhs, rhs).getResult();
-      placed(result.getDefiningOp());
+      const AffineExpr left = origin.lhs, right = origin.rhs;
+      const bool isMinimum = origin.kind == SymbolKind::Minimum;
+      Value lhs = get(left), rhs = get(right);
+      OpBuilder builder = builderFor(size);
+      Value result = isMinimum ? arith::MinSIOp::create(builder, entry.getLoc(), lhs, rhs).getResult()
+                               : arith::MaxSIOp::create(builder, entry.getLoc(), lhs, rhs).getResult();
+      placedFor(size, result.getDefiningOp());
       return result;
     }
+    if (origin.kind == SymbolKind::Element)
+      return buildElement(size, origin);
     assert(origin.kind == SymbolKind::Argument && "callers refuse sizes that depend on data");
     Value dim = constant(origin.dim);
     OpBuilder builder = entryBuilder();
@@ -75,6 +120,21 @@ Value moe::SizeTable::build(AffineExpr size) {
   return buildBinary(cast<AffineBinaryOpExpr>(size));
 }
 
+/// An element of an integer tensor: of an entry argument, or of what a node has made.
+Value moe::SizeTable::buildElement(AffineExpr size, DimSymbol symbol) {
+  Value tensor = isa<BlockArgument>(symbol.tensor) ? symbol.tensor : tensorOf(symbol.tensor);
+  assert(tensor && "callers refuse sizes that are not known");
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<Value> position;
+  for (int64_t index : delinearize(symbol.dim, computeStrides(type.getShape())))
+    position.push_back(constant(index));
+  OpBuilder builder = builderFor(size);
+  Value element = tensor::ExtractOp::create(builder, entry.getLoc(), tensor, position);
+  auto number = arith::IndexCastOp::create(builder, entry.getLoc(), builder.getIndexType(), element);
+  placedFor(size, number);
+  return number;
+}
+
 Value moe::SizeTable::buildBinary(AffineBinaryOpExpr size) {
   Value lhs = get(size.getLHS()), rhs = get(size.getRHS());
   Value zero, one;
@@ -82,7 +142,7 @@ Value moe::SizeTable::buildBinary(AffineBinaryOpExpr size) {
     zero = constant(0);
     one = constant(1);
   }
-  OpBuilder builder = entryBuilder();
+  OpBuilder builder = builderFor(size);
   Location loc = entry.getLoc();
   // A zero divisor (an empty input) must not trap.
   auto floorDivide = [&](Value numerator) -> Value {
@@ -124,7 +184,7 @@ Value moe::SizeTable::buildBinary(AffineBinaryOpExpr size) {
     break;
   }
   }
-  placed(result.getDefiningOp());
+  placedFor(size, result.getDefiningOp());
   return result;
 }
 
@@ -137,13 +197,17 @@ void moe::SizeTable::require(AffineExpr lhs, AffineExpr rhs, Location loc, const
 void moe::SizeTable::requireIndexable(AffineExpr size, AffineExpr count, Location loc) {
   if (auto known = dyn_cast<AffineConstantExpr>(size); known && known.getValue() > 0)
     return;
-  Value total = get(size), indices = get(count), one = get(getAffineConstantExpr(1, size.getContext()));
-  OpBuilder builder = entryBuilder();
+  const bool isData = dependsOnData(size) || dependsOnData(count);
+  Value total = get(size), indices = get(count), one = constant(1);
+  OpBuilder builder = isData ? OpBuilder(place) : entryBuilder();
   Value some = arith::MinSIOp::create(builder, loc, indices, one);
   Value reachable = arith::MinSIOp::create(builder, loc, some, total);
   auto node = loc->findInstanceOf<NameLoc>();
-  placed(RequireEqualOp::create(builder, loc, reachable, some,
-                                builder.getStringAttr((node ? node.getName().getValue() + ": " : StringRef()) + "indices into an empty dim")));
+  const std::string text = ((node ? node.getName().getValue() + ": " : StringRef()) + "indices into an empty dim").str();
+  if (isData)
+    stopUnlessEqual(reachable, some, loc, text);
+  else
+    placed(RequireEqualOp::create(builder, loc, reachable, some, builder.getStringAttr(text)));
 }
 
 void moe::SizeTable::requireWithin(AffineExpr number, AffineExpr low, AffineExpr high, Location loc, StringRef what) {
@@ -205,6 +269,74 @@ void moe::SizeTable::requireInputDims() {
   }
 }
 
+/// The terms of a sum, each with the sign in front of it. A factor other than -1 stays part of its term.
+static void takeTerms(AffineExpr sum, int64_t sign, SmallVectorImpl<std::pair<AffineExpr, int64_t>> &terms) {
+  SmallVector<std::pair<AffineExpr, int64_t>> open = {{sum, sign}};
+  while (!open.empty()) {
+    auto [part, factor] = open.pop_back_val();
+    auto binary = dyn_cast<AffineBinaryOpExpr>(part);
+    auto number = binary && part.getKind() == AffineExprKind::Mul ? dyn_cast<AffineConstantExpr>(binary.getRHS()) : AffineConstantExpr();
+    if (binary && part.getKind() == AffineExprKind::Add) {
+      open.push_back({binary.getLHS(), factor});
+      open.push_back({binary.getRHS(), factor});
+    } else if (number && number.getValue() == -1) {
+      open.push_back({binary.getLHS(), -factor});
+    } else {
+      terms.push_back({part, factor});
+    }
+  }
+}
+
+void moe::SizeTable::findDataConditions() {
+  for (const DimCondition &condition : inference.conditions()) {
+    if (!dependsOnData(condition.lhs) && !dependsOnData(condition.rhs))
+      continue;
+    dataConditions[condition.loc].push_back(condition);
+    // known + p - q = 0, where all of p depend on data (as do all of q): the other side bounds each of them, where one side has none.
+    SmallVector<std::pair<AffineExpr, int64_t>> terms;
+    takeTerms(condition.lhs, 1, terms);
+    takeTerms(condition.rhs, -1, terms);
+    for (int64_t side : {1, -1}) {
+      AffineExpr whole = getAffineConstantExpr(0, condition.lhs.getContext());
+      bool isSum = true;
+      for (auto [term, factor] : terms) {
+        if (!dependsOnData(term))
+          whole = whole + term * (-side * factor);
+        else
+          isSum &= factor == side && isa<AffineSymbolExpr>(term) && inference.symbols()[cast<AffineSymbolExpr>(term).getPosition()].isSize;
+      }
+      for (auto [term, factor] : terms)
+        if (isSum && dependsOnData(term))
+          partsOf.try_emplace(term, whole);
+    }
+  }
+}
+
+/// What is wrong is noted as any condition on data is; the assert behind it keeps the run from reading beyond a buffer.
+void moe::SizeTable::stopUnlessEqual(Value lhs, Value rhs, Location loc, const Twine &message) {
+  Value one = constant(1);
+  OpBuilder builder(place);
+  Type i64 = builder.getI64Type();
+  Value wide = arith::IndexCastOp::create(builder, loc, i64, lhs);
+  Value found = tensor::FromElementsOp::create(builder, loc, RankedTensorType::get({1}, i64), wide);
+  Value beyond = arith::AddIOp::create(builder, loc, rhs, one);
+  RequireRangeOp::create(builder, loc, found, rhs, beyond, builder.getStringAttr(message), IntegerAttr());
+  Value holds = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, lhs, rhs);
+  cf::AssertOp::create(builder, loc, holds, message.str());
+}
+
+bool moe::SizeTable::emitDataConditions(Location loc) {
+  for (const DimCondition &condition : dataConditions.lookup(loc)) {
+    if (condition.lhs == condition.rhs)
+      continue;
+    if (!isKnown(condition.lhs) || !isKnown(condition.rhs))
+      return false;
+    const std::string text = "node '" + nodeName(loc) + "' needs " + describe(condition.lhs) + " = " + describe(condition.rhs);
+    stopUnlessEqual(get(condition.lhs), get(condition.rhs), loc, text + "; the size");
+  }
+  return true;
+}
+
 namespace {
 /// `one` may be 1 where it differs from `other`; where `either`, `other` may be 1 as well.
 struct BroadcastSizes {
@@ -238,6 +370,7 @@ static BroadcastSizes broadcastSizes(moe::OnnxInference &inference, const moe::D
 
 void moe::SizeTable::emitConditions() {
   requireInputDims();
+  findDataConditions();
   llvm::DenseSet<std::pair<AffineExpr, AffineExpr>> seen;
   for (const DimCondition &condition : inference.conditions()) {
     if (condition.lhs == condition.rhs || dependsOnData(condition.lhs) || dependsOnData(condition.rhs))

@@ -1,6 +1,7 @@
 //===- SizeTable.h - symbolic sizes as index values at function entry -*- C++ -*-===//
-// The raise stage promises that every dynamic size is a function of the input dims. This table makes that so: it turns the AffineExprs of
-// OnnxInference into index arithmetic at the start of the entry function, each distinct expression once. Inference must have run.
+// The raise stage promises that every dynamic size is a function of the input dims and of elements of small inputs, or has a bound that is. This table
+// makes that so: it turns the AffineExprs of OnnxInference into index arithmetic at the start of the entry function, each distinct expression once;
+// those that depend on data, where they are first needed. Inference must have run.
 #ifndef MOE_LIB_RAISE_SIZETABLE_H
 #define MOE_LIB_RAISE_SIZETABLE_H
 
@@ -9,6 +10,8 @@
 #include "moe/IR/OnnxInference.h"
 
 #include "llvm/ADT/DenseMap.h"
+
+#include <functional>
 
 namespace moe {
 
@@ -29,13 +32,23 @@ class SizeTable {
 public:
   SizeTable(mlir::func::FuncOp entry, OnnxInference &inference) : entry(entry), inference(inference) {}
 
-  /// Does the size use a symbol that no input dim gives?
+  /// Sizes that depend on data are built before `op` from here on. Nodes are converted in their order, so that what one has built is there for the next.
+  void setPlace(mlir::Operation *op) { place = op; }
+  /// Gives the tensor that stands for a value, so that its elements can be read; null where there is none yet.
+  std::function<mlir::Value(mlir::Value)> tensorOf;
+  /// Says what a size that depends on data is. Kept between 0 and `bound`, where there is one: memory is planned for that. Null: what a condition says of
+  /// it, that sizes which add up to one known on entry are none of them greater.
+  void define(mlir::AffineExpr size, mlir::Value value, mlir::Value bound);
+  /// Can the size be built here: is every symbol known on entry, defined, or an element of a tensor that there is?
+  bool isKnown(mlir::AffineExpr size);
+
+  /// Does the size use a symbol that neither an input dim nor an element of an input gives?
   bool dependsOnData(mlir::AffineExpr size) const { return inference.dependsOnData(size); }
 
   /// The size in the model's own names, for messages: "past_seq + 1".
   std::string describe(mlir::AffineExpr size) const { return inference.text(size); }
 
-  /// The size as an index value that dominates the whole body. The size must not depend on data.
+  /// The size as an index value that dominates the rest of the body. The size must be known.
   mlir::Value get(mlir::AffineExpr size);
 
   /// The size as an attribute where it is constant, else as a value.
@@ -52,6 +65,9 @@ public:
   /// Emits a condition that `size` is not 0 where `count` indices into it are read: no index can be kept inside an empty dim.
   void requireIndexable(mlir::AffineExpr size, mlir::AffineExpr count, mlir::Location loc);
 
+  /// Emits that the run stops here where a condition of the node at `loc` on sizes that depend on data does not hold. False where such a size is not
+  /// known here.
+  bool emitDataConditions(mlir::Location loc);
   /// Emits the conditions that low <= number < high, but those that always hold. None of the three depends on data.
   void requireWithin(mlir::AffineExpr number, mlir::AffineExpr low, mlir::AffineExpr high, mlir::Location loc, llvm::StringRef what);
 
@@ -60,15 +76,23 @@ public:
 
 private:
   mlir::Value build(mlir::AffineExpr size);
+  mlir::Value buildElement(mlir::AffineExpr size, DimSymbol symbol);
   mlir::Value buildBinary(mlir::AffineBinaryOpExpr size);
   mlir::Value constant(int64_t value);
   void require(mlir::AffineExpr lhs, mlir::AffineExpr rhs, mlir::Location loc, const llvm::Twine &message);
   void requireInputDims();
+  void findDataConditions();
+  void stopUnlessEqual(mlir::Value lhs, mlir::Value rhs, mlir::Location loc, const llvm::Twine &message);
 
   mlir::func::FuncOp entry;
   OnnxInference &inference;
-  mlir::Operation *last = nullptr;
+  mlir::OpBuilder builderFor(mlir::AffineExpr size);
+  void placedFor(mlir::AffineExpr size, mlir::Operation *op);
+
+  mlir::Operation *last = nullptr, *place = nullptr;
   llvm::DenseMap<mlir::AffineExpr, mlir::Value> values;
+  llvm::DenseMap<mlir::Location, llvm::SmallVector<DimCondition, 1>> dataConditions;
+  llvm::DenseMap<mlir::AffineExpr, mlir::AffineExpr> partsOf; ///< A size that depends on data to one that it is a part of.
   llvm::DenseMap<mlir::Value, SizedTensor> origins;
 };
 

@@ -93,10 +93,10 @@ moe_status moe_model_output_shapes(const moe_model *model, const moe_tensor *inp
   const ModelInfo &info = model->info;
   if (num_outputs < 0 || uint32_t(num_outputs) != info.numOutputs || (num_outputs && !outputs))
     return fail(MOE_STATUS_BAD_ARGUMENT, "expected an array of %" PRIu32 " outputs, found %" PRId32, info.numOutputs, num_outputs);
-  int64_t *dims = allocateArray<int64_t>(size_t(info.numInputDims) + info.numOutputDims);
+  int64_t *dims = allocateArray<int64_t>(size_t(info.numInputDims) + info.numSizeElements + info.numOutputDims);
   if (!dims)
     return fail(MOE_STATUS_NO_MEMORY, "no memory to compute the shapes of the outputs");
-  int64_t *outDims = dims + info.numInputDims, arenaBytes = 0;
+  int64_t *outDims = dims + info.numInputDims + info.numSizeElements, arenaBytes = 0;
   moe_status status = model->computeShapes(inputs, num_inputs, dims, outDims, arenaBytes);
   for (int32_t i = 0; i < num_outputs && status == MOE_STATUS_OK; ++i) {
     moe_tensor &output = outputs[i];

@@ -41,6 +41,7 @@ moe_context::~moe_context() {
   free(extents);
   free(words);
   free(descriptors);
+  free(foundDims);
   model.release();
 }
 
@@ -50,18 +51,19 @@ static size_t descriptorWords(int32_t rank) { return 3 + 2 * size_t(rank); }
 moe_status moe_context::prepare() {
   const ModelInfo &info = model.info;
   const size_t tensors = size_t(info.numInputs) + info.numOutputs;
-  size_t wordCount = descriptorWords(1); // The arena.
+  size_t wordCount = 2 * descriptorWords(1); // The dims that a run finds out, and the arena.
   for (uint32_t i = 0; i < info.numInputs; ++i)
     wordCount += descriptorWords(info.inputs[i].rank);
   for (uint32_t i = 0; i < info.numOutputs; ++i)
     wordCount += descriptorWords(info.outputs[i].rank);
-  inDims = allocateArray<int64_t>(info.numInputDims);
+  inDims = allocateArray<int64_t>(size_t(info.numInputDims) + info.numSizeElements);
   outDims = allocateArray<int64_t>(info.numOutputDims);
   addresses = allocateArray<void *>(tensors);
   extents = allocateArray<Extent>(tensors);
   words = allocateArray<int64_t>(wordCount);
-  descriptors = allocateArray<void *>(tensors + 1);
-  if (!inDims || !outDims || !addresses || !extents || !words || !descriptors)
+  descriptors = allocateArray<void *>(tensors + 2);
+  foundDims = allocateArray<int64_t>(info.numFoundDims);
+  if (!inDims || !outDims || !foundDims || !addresses || !extents || !words || !descriptors)
     return fail(MOE_STATUS_NO_MEMORY, "no memory for a context");
   return MOE_STATUS_OK;
 }
@@ -93,6 +95,10 @@ void moe_context::writeDescriptors(const moe_tensor *inputs, const moe_tensor *o
     write(model.info.inputs[i], inputs[i]);
   for (uint32_t i = 0; i < model.info.numOutputs; ++i)
     write(model.info.outputs[i], outputs[i]);
+  if (const int64_t found = model.info.numFoundDims) {
+    descriptors[next++] = word;
+    word = writeDescriptor(word, foundDims, &found, nullptr, 1);
+  }
   descriptors[next] = word;
   const int64_t arenaBytes = arena.bytes();
   writeDescriptor(word, arena.data(), &arenaBytes, nullptr, 1);
@@ -142,6 +148,15 @@ void moe_context::runThread(void *argument, int64_t thread, int64_t threads, voi
     context.collect(found);
 }
 
+void moe_context::writeFoundDims(const moe_tensor *outputs) {
+  const ModelInfo &info = model.info;
+  uint32_t next = 0, place = 0;
+  for (uint32_t o = 0; o < info.numOutputs && next < info.numFoundDims; ++o)
+    for (int32_t d = 0; d < info.outputs[o].rank; ++d, ++place)
+      if (next < info.numFoundDims && info.foundDims[next] == place)
+        outputs[o].shape[d] = foundDims[next++];
+}
+
 moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {
   int64_t arenaBytes = 0;
   if (moe_status status = model.computeShapes(inputs, numInputs, inDims, outDims, arenaBytes))
@@ -155,7 +170,10 @@ moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, c
   writeDescriptors(inputs, outputs);
   fault = noFault;
   runTeam(threads, runThread, this);
-  return fault.number < 0 ? MOE_STATUS_OK : reportFault();
+  if (fault.number >= 0)
+    return reportFault();
+  writeFoundDims(outputs);
+  return MOE_STATUS_OK;
 }
 
 moe_status moe_context::run(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {

@@ -80,17 +80,25 @@ moe_status moe_model::computeShapes(const moe_tensor *inputs, int32_t numInputs,
                                     int64_t &arenaBytes) const {
   if (moe_status status = checkInputShapes(info, table, inputs, numInputs, inDims))
     return status;
+  if (moe_status status = readSizeElements(info, inputs, inDims + info.numInputDims))
+    return status;
   arenaBytes = program.shapes(inDims, outDims);
   if (arenaBytes < 0) {
     const uint64_t check = uint64_t(-1 - arenaBytes);
     return fail(MOE_STATUS_BAD_SHAPE, "%s", check < info.numChecks ? info.checks[check] : "the inputs' dims do not fit together");
   }
   const int64_t *dim = outDims;
-  for (uint32_t i = 0; i < info.numOutputs; ++i)
-    for (int32_t d = 0; d < info.outputs[i].rank; ++d, ++dim)
+  for (uint32_t i = 0; i < info.numOutputs; ++i) {
+    int64_t elements = 1;
+    for (int32_t d = 0; d < info.outputs[i].rank; ++d, ++dim) {
       if (*dim < 0)
         return fail(MOE_STATUS_BAD_SHAPE, "these inputs would give output '%s', dim %" PRId32 ", the size %" PRId64, info.outputs[i].name, d,
                     *dim);
+      if (*dim > 1 && elements > maxElements / *dim)
+        return fail(MOE_STATUS_NO_MEMORY, "these inputs would give output '%s' more than 2^48 elements", info.outputs[i].name);
+      elements *= *dim > 1 ? *dim : 1;
+    }
+  }
   return MOE_STATUS_OK;
 }
 

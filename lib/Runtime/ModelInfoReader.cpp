@@ -35,6 +35,8 @@ public:
     readTensors(info.inputs, info.numInputs, info.numInputDims);
     readTensors(info.outputs, info.numOutputs, info.numOutputDims);
     readPairs();
+    readSizeInputs();
+    readFoundDims();
     readMessages(info.checks, info.numChecks);
     readMessages(info.faults, info.numFaults);
     readSections();
@@ -218,6 +220,36 @@ private:
         return bad("the KV pair of '%s' and '%s' has different ranks or dtypes, or grows along dim %" PRIu32, past.name, present.name, axis);
       past.pair = int32_t(output), present.pair = int32_t(input);
       past.pair_axis = present.pair_axis = int32_t(axis);
+    }
+  }
+
+  void readSizeInputs() {
+    info.numSizeInputs = count(4);
+    info.sizeInputs = array<uint32_t>(info.numSizeInputs);
+    for (uint32_t i = 0; i < info.numSizeInputs && ok(); ++i) {
+      info.sizeInputs[i] = number<uint32_t>();
+      if (ok() && info.sizeInputs[i] >= info.numInputs)
+        return bad("sizes depend on input %" PRIu32 " of %" PRIu32, info.sizeInputs[i], info.numInputs);
+      if (!ok())
+        return;
+      const moe_tensor_info &input = info.inputs[info.sizeInputs[i]];
+      const bool isNumber = (input.dtype.code == MOE_INT || input.dtype.code == MOE_FLOAT) && (input.dtype.bits == 32 || input.dtype.bits == 64);
+      int64_t elements = isNumber ? 1 : -1;
+      for (int32_t d = 0; d < input.rank && elements >= 0; ++d)
+        elements = input.dims[d].size >= 0 && input.dims[d].size <= maxShapeElements ? elements * input.dims[d].size : -1;
+      if (elements < 0 || elements > maxShapeElements)
+        return bad("sizes depend on input '%s', expected at most %" PRIu32 " elements of int32, int64, float or double", input.name, maxShapeElements);
+      info.numSizeElements += uint32_t(elements);
+    }
+  }
+
+  void readFoundDims() {
+    info.numFoundDims = count(4);
+    info.foundDims = array<uint32_t>(info.numFoundDims);
+    for (uint32_t i = 0; i < info.numFoundDims && ok(); ++i) {
+      info.foundDims[i] = number<uint32_t>();
+      if (ok() && (info.foundDims[i] >= info.numOutputDims || (i && info.foundDims[i] <= info.foundDims[i - 1])))
+        return bad("a run finds out dim %" PRIu32 " of %" PRIu32 " of the outputs, expected them in order", info.foundDims[i], info.numOutputDims);
     }
   }
 

@@ -9,9 +9,6 @@
 
 namespace moe::runtime {
 
-/// Elements that a tensor may have at most, counting dims of size 0 as 1: its bytes and those of its copies stay far below 2^63.
-constexpr int64_t maxElements = int64_t(1) << 48;
-
 /// Input or output number `index`, for messages.
 struct Subject {
   const char *kind;
@@ -176,6 +173,34 @@ moe_status checkOutputShapes(const ModelInfo &info, const moe_tensor *outputs, i
       if (outputs[i].shape[d] != *dims)
         return fail(MOE_STATUS_BAD_SHAPE, "output '%s', %s: expected %" PRId64 " for these inputs, found %" PRId64, output.name,
                     dimName(output, d, dim), *dims, outputs[i].shape[d]);
+  }
+  return MOE_STATUS_OK;
+}
+
+moe_status readSizeElements(const ModelInfo &info, const moe_tensor *inputs, int64_t *words) {
+  for (uint32_t k = 0; k < info.numSizeInputs; ++k) {
+    const moe_tensor_info &expected = info.inputs[info.sizeInputs[k]];
+    const moe_tensor &input = inputs[info.sizeInputs[k]];
+    int64_t elements = 1;
+    for (int32_t d = 0; d < input.ndim; ++d)
+      elements *= input.shape[d];
+    if (elements && !input.data)
+      return fail(MOE_STATUS_BAD_ARGUMENT, "input '%s': data is null, but sizes depend on its elements", expected.name);
+    const char *data = static_cast<const char *>(input.data) + input.byte_offset;
+    for (int64_t i = 0; i < elements; ++i, ++words) {
+      if (expected.dtype.bits == 64) { // A double is its own bits.
+        memcpy(words, data + 8 * i, 8);
+      } else if (expected.dtype.code == MOE_INT) {
+        int32_t value;
+        memcpy(&value, data + 4 * i, 4);
+        *words = value;
+      } else {
+        float value;
+        memcpy(&value, data + 4 * i, 4);
+        const double wide = value;
+        memcpy(words, &wide, 8);
+      }
+    }
   }
   return MOE_STATUS_OK;
 }

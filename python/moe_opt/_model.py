@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import dataclasses
 import json
 import os
@@ -119,7 +120,8 @@ class Model:
         inputs: an array for each of the model's inputs, of its element type and with sizes that fit its dims: numpy's, or any with `__dlpack__`
             in the CPU's memory (torch, JAX). Dense row-major ones are read where they are; others are copied first.
         outputs: arrays that receive outputs, by name: writable, dense, and of the shapes that the inputs' sizes give. They must not share memory
-            with an input. Outputs that are not named are new arrays.
+            with an input. Outputs that are not named are new arrays. Where only the run finds out a size (how many elements are not zero), the array
+            has room for the most there may be, and what is returned is the part that was written.
 
         A KV cache (`TensorInfo.pair`) may be a part of a larger buffer, the last dim dense. If input and output begin at the same element with
         the same strides, as `buffer[:, :, :past]` and `buffer[:, :, :past + new]` do, the cache is updated in place: only what is new is written.
@@ -142,6 +144,10 @@ class Model:
                 tensor.data = results[info.name].ctypes.data
                 keep.append(_strided(tensor, results[info.name]))
             self._check(self._library.moe_context_run(self._context, tensors, len(arrays), raw, len(raw)))
+            for info, shape in zip(self.outputs, shapes):
+                found = tuple(shape[: len(info.dims)])
+                if found != sizes[info.name]:  # a size that depends on data: the elements lie dense at the start
+                    results[info.name] = results[info.name].reshape(-1)[: math.prod(found)].reshape(found)
         del keep
         return results
 
@@ -155,7 +161,10 @@ class Model:
             shape, array = shapes[info.name], given.get(info.name)
             what = f"output {info.name!r}"
             if array is None:
-                array = np.empty(shape, info.dtype)
+                try:
+                    array = np.empty(shape, info.dtype)
+                except (MemoryError, ValueError) as error:
+                    raise Error("no_memory", f"{what}: no memory for the shape {list(shape)}") from error
             elif not isinstance(array, np.ndarray):
                 raise Error("bad_argument", f"{what}: expected an array of numpy, found {type(array).__name__}")
             elif array.dtype != info.dtype:

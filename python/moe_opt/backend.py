@@ -3,8 +3,8 @@
     import moe_opt.backend
     outputs = moe_opt.backend.prepare(model).run([x, y])
 
-Code is compiled ahead of time, so a size must be a function of the inputs' sizes. Where the compiler refuses a model and it has inputs that may
-decide sizes (a `shape` of Reshape, say), `prepare` waits: `run` then compiles for the values that it is given, once for each.
+Code is compiled ahead of time. Where the compiler refuses a model since it must know the values of some inputs (the `axes` of Slice, say), `prepare`
+waits: `run` then compiles for the values that it is given, once for each.
 """
 
 from __future__ import annotations

@@ -138,3 +138,10 @@ func.func @routine(%T: index, %x: tensor<?xf32>, %e: tensor<?xf32>) -> tensor<?x
   }
   return %0 : tensor<?xf32>
 }
+
+// CHECK-LABEL: func.func @compact
+// CHECK: moe.compact
+func.func @compact(%flags: tensor<?xi1>) {
+  %position, %count = moe.compact %flags : tensor<?xi1> -> tensor<?xi64>, tensor<i64>
+  return
+}

@@ -1,4 +1,4 @@
-// One function per rule of dispatch, combine, stats and all_to_all, named by its label.
+// One function per rule of dispatch, compact, combine, stats and all_to_all, named by its label.
 // RUN: moe-opt %s --split-input-file --verify-diagnostics
 
 func.func @dispatch_c1(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %t: tensor<12xi32>, %v: tensor<12xi1>, %w: tensor<11xf32>) {
@@ -196,5 +196,13 @@ func.func @all_to_all_c4(%x: tensor<?x64xf32>) {
 func.func @all_to_all_c4_element(%x: tensor<?x64xf32>) {
   // expected-error @below {{expected a result of 'f32' (that of the buffer), got 'f16'}}
   %a = moe.all_to_all %x group("ep") : tensor<?x64xf32> -> tensor<?x64xf16>
+  return
+}
+
+// -----
+
+func.func @compact_c1(%flags: tensor<12xi1>) {
+  // expected-error @below {{expected position of length 12 (that of flags), got 11}}
+  %p, %n = moe.compact %flags : tensor<12xi1> -> tensor<11xi64>, tensor<i64>
   return
 }

@@ -1,4 +1,4 @@
-// Every op and attribute of dispatch, combine, stats and all_to_all is printed as it is read, in the short and in the generic form.
+// Every op and attribute of dispatch, compact, combine, stats and all_to_all is printed as it is read, in the short and in the generic form.
 // RUN: moe-opt %s | moe-opt | FileCheck %s
 // RUN: moe-opt %s --mlir-print-op-generic | moe-opt | FileCheck %s
 
@@ -44,4 +44,11 @@ func.func @all_to_all(%x: tensor<?x64xf32>, %n: tensor<4xi32>) {
   // CHECK: moe.all_to_all %{{[^ ,:)]+}} group("experts") send(%{{[^ ,:)]+}} : tensor<4xi32>) receive(%{{[^ ,:)]+}} : tensor<4xi32>) : tensor<?x64xf32> -> tensor<?x64xf32>
   %a1 = moe.all_to_all %x group("experts") send(%n : tensor<4xi32>) receive(%n : tensor<4xi32>) : tensor<?x64xf32> -> tensor<?x64xf32>
   return
+}
+
+// CHECK-LABEL: func.func @compact(
+func.func @compact(%flags: tensor<?xi1>) -> (tensor<?xi64>, tensor<i64>) {
+  // CHECK: %{{.*}}, %{{.*}} = moe.compact %{{.*}} : tensor<?xi1> -> tensor<?xi64>, tensor<i64>
+  %p, %n = moe.compact %flags : tensor<?xi1> -> tensor<?xi64>, tensor<i64>
+  return %p, %n : tensor<?xi64>, tensor<i64>
 }

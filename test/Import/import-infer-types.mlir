@@ -76,12 +76,14 @@ func.func @slices(%x: tensor<?x?xf32> {moe.dims = ["batch", "seq"]}) -> (tensor<
 
 // -----
 
-// Sizes that depend on data are symbols; the same values mean the same symbol.
+// Sizes that depend on data are symbols; elements of small inputs are, too, which entry knows.
 func.func @data(%x: tensor<?xf32> {moe.dims = ["n"]}, %k: tensor<1xi64> {moe.dims = ["1"]}) -> (tensor<f32>, tensor<f32>) {
-  // expected-remark @+1 {{dims [1, nonzero#1]}}
+  // expected-remark @+1 {{dims [1, nonzero#2]}}
   %i = moe.onnx "NonZero"(%x) version 13 {} : (tensor<?xf32>) -> tensor<f32>
-  // Both results.
-  // expected-remark @+1 {{dims [k#3]}}
+  // Both results, and what K may be.
+  // expected-remark @+3 {{dims [max(0, argument 1[0])]}}
+  // expected-remark @+2 {{takes min(n + -1*argument 1[0], 0) as equal to 0}}
+  // expected-remark @+1 {{takes min(0, argument 1[0]) as equal to 0}}
   %v, %j = moe.onnx "TopK"(%x, %k) version 11 {} : (tensor<?xf32>, tensor<1xi64>) -> (tensor<f32>, tensor<f32>)
   return %i, %v : tensor<f32>, tensor<f32>
 }
@@ -160,7 +162,7 @@ func.func @ranges(%x: tensor<?xf32> {moe.dims = ["n"]}, %to: tensor<i64>) -> ten
   %c = moe.onnx "Range"(%one, %zero, %one) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<f32>
   // expected-remark @+1 {{dims [4]}}
   %d = moe.onnx "Range"(%start, %limit, %delta) version 11 {} : (tensor<f32>, tensor<f32>, tensor<f32>) -> tensor<f32>
-  // expected-remark @+1 {{dims [range#2]}}
+  // expected-remark @+1 {{dims [max(0, argument 1[0])]}}
   %e = moe.onnx "Range"(%zero, %to, %one) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<f32>
   return %d : tensor<f32>
 }

@@ -1,10 +1,10 @@
 // RUN: moe-opt %s --moe-lower-arena --split-input-file --verify-diagnostics
 
-func.func @moe_entry(%n: memref<i64> {moe.input = 0 : i64}) attributes {moe.entry} {
+func.func @moe_entry(%n: memref<i16> {moe.input = 0 : i64}) attributes {moe.entry} {
   // expected-note @below {{decided here, by 'memref.load'}}
-  %v = memref.load %n[] : memref<i64>
-  %i = arith.index_cast %v : i64 to index
-  // expected-error @below {{has a size that depends on data, expected a function of the input dims}}
+  %v = memref.load %n[] : memref<i16>
+  %i = arith.index_cast %v : i16 to index
+  // expected-error @below {{has a size that depends on data and has no bound, expected a function of the input dims}}
   %a = memref.alloc(%i) : memref<?xf32>
   linalg.exp ins(%a : memref<?xf32>) outs(%a : memref<?xf32>)
   return

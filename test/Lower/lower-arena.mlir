@@ -88,3 +88,50 @@ func.func @moe_shapes(%in: memref<?xi64>, %out: memref<?xi64>) -> i64 attributes
   %zero = arith.constant 0 : i64
   return %zero : i64
 }
+
+// -----
+
+// A size that the entry computes has room for its bound, a dim of the input; the view is as long as the size.
+// CHECK-LABEL: func.func @moe_entry
+// CHECK-SAME: %[[X:[^ ]*]]: memref<?xf32>
+// CHECK: %[[N:.*]] = memref.dim %[[X]], %c0
+// CHECK: %[[FOUND:.*]] = arith.index_cast
+// CHECK: %[[SMALL:.*]] = arith.minsi %[[FOUND]], %[[N]] : index
+// CHECK: %[[KEPT:.*]] = arith.minsi %[[SMALL]], %[[N]] {moe.bound}
+// CHECK: memref.view %{{.*}}[%c0][%[[KEPT]]] : memref<?xi8> to memref<?xf32>
+func.func @moe_entry(%x: memref<?xf32> {moe.input = 0 : i64}, %count: memref<i16> {moe.input = 1 : i64}) attributes {moe.entry} {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  %v = memref.load %count[] : memref<i16>
+  %found = arith.index_cast %v : i16 to index
+  %small = arith.minsi %found, %n : index
+  %a = memref.alloc(%small) : memref<?xf32>
+  linalg.exp ins(%a : memref<?xf32>) outs(%a : memref<?xf32>)
+  return
+}
+func.func @moe_shapes(%in: memref<?xi64>, %out: memref<?xi64>) -> i64 attributes {moe.shapes} {
+  %zero = arith.constant 0 : i64
+  return %zero : i64
+}
+
+// -----
+
+// Elements of inputs may be anything: bytes that do not fit are more than any machine has, not few.
+// CHECK-LABEL: func.func @moe_shapes
+// CHECK: %[[WORD:.*]] = memref.load %{{.*}}[%c0] : memref<?xi64>
+// CHECK: %{{.*}}, %[[HIGH:.*]] = arith.mulsi_extended
+// CHECK: %[[NONE:.*]] = arith.cmpi eq, %[[HIGH]], %c0_i64
+// CHECK: %[[FEW:.*]] = arith.cmpi ult, %[[BYTES:.*]], %c72057594037927936_i64
+// CHECK: %[[FITS:.*]] = arith.andi %[[NONE]], %[[FEW]]
+// CHECK: arith.select %[[FITS]], %[[BYTES]], %c72057594037927936_i64
+func.func @moe_entry(%count: memref<i64> {moe.input = 0 : i64}) attributes {moe.entry} {
+  %v = memref.load %count[] : memref<i64>
+  %n = arith.index_cast %v : i64 to index
+  %a = memref.alloc(%n) : memref<?xf32>
+  linalg.exp ins(%a : memref<?xf32>) outs(%a : memref<?xf32>)
+  return
+}
+func.func @moe_shapes(%in: memref<?xi64>, %out: memref<?xi64>) -> i64 attributes {moe.shapes} {
+  %zero = arith.constant 0 : i64
+  return %zero : i64
+}

@@ -81,3 +81,52 @@ func.func @main(%x: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<2x?xf32>) attribu
   } : tensor<2x?xf32> to tensor<2x?xf32>
   return %flat, %pad : tensor<?xf32>, tensor<2x?xf32>
 }
+
+// -----
+
+// Elements of a small input decide a size: they lie behind the dims of all inputs.
+// CHECK-LABEL: func.func @main
+// CHECK-SAME: %[[S:[a-z0-9]*]]: tensor<2xi64> {moe.values_at = 0 : i64}
+// CHECK: %[[ROWS:.*]] = tensor.extract %[[S]][%c1]
+// CHECK: %[[N:.*]] = arith.index_cast %[[ROWS]]
+// CHECK: tensor.empty(%[[N]])
+// CHECK-LABEL: func.func @moe_shapes
+// CHECK-SAME: (%[[IN:.*]]: memref<?xi64>, %[[OUT:.*]]: memref<?xi64>)
+// Two dims, then element 1.
+// CHECK: %[[WORD:.*]] = memref.load %[[IN]][%c3]
+// CHECK: memref.store %[[WORD]], %[[OUT]][%c0]
+func.func @main(%x: tensor<?xf32>, %s: tensor<2xi64>) -> tensor<?xf32> attributes {moe.entry} {
+  %c1 = arith.constant 1 : index
+  %z = arith.constant 0.0 : f32
+  %rows = tensor.extract %s[%c1] : tensor<2xi64>
+  %n = arith.index_cast %rows : i64 to index
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %y = linalg.fill ins(%z : f32) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+  return %y : tensor<?xf32>
+}
+
+// -----
+
+// A size that the entry computes stays there; @moe_shapes gives its bound, the length of the input.
+// CHECK-LABEL: func.func @main
+// CHECK-SAME: -> (tensor<?xf32> {moe.data_dims = array<i64: 0>})
+// CHECK: %[[FOUND:.*]] = tensor.extract %{{.*}}[] : tensor<i64>
+// CHECK: %[[COUNT:.*]] = arith.index_cast %[[FOUND]]
+// CHECK: %[[KEPT:.*]] = arith.minsi %[[COUNT]], %{{.*}} : index
+// CHECK: tensor.empty(%[[KEPT]])
+// CHECK-LABEL: func.func @moe_shapes
+// CHECK: %[[LENGTH:.*]] = memref.load %{{.*}}[%c0]
+// CHECK: memref.store %[[LENGTH]], %{{.*}}[%c0]
+func.func @main(%flags: tensor<?xi1>, %count: tensor<i64>) -> tensor<?xf32> attributes {moe.entry} {
+  %c0 = arith.constant 0 : index
+  %z = arith.constant 0.0 : f32
+  %most = tensor.dim %flags, %c0 : tensor<?xi1>
+  %empty = tensor.empty() : tensor<i64>
+  %twice = linalg.add ins(%count, %count : tensor<i64>, tensor<i64>) outs(%empty : tensor<i64>) -> tensor<i64>
+  %found = tensor.extract %twice[] : tensor<i64>
+  %n = arith.index_cast %found : i64 to index
+  %kept = arith.minsi %n, %most : index
+  %e = tensor.empty(%kept) : tensor<?xf32>
+  %y = linalg.fill ins(%z : f32) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+  return %y : tensor<?xf32>
+}

@@ -9,10 +9,12 @@ func.func @no_conversion(%x: tensor<4xf32> {moe.name = "x", moe.dims = ["4"]})
 
 // -----
 
-func.func @size_from_data(%n: tensor<1xi64> {moe.name = "n", moe.dims = ["1"]})
+func.func @size_from_data(%n: tensor<1xf32> {moe.name = "n", moe.dims = ["1"]}, %x: tensor<4xf32> {moe.name = "x", moe.dims = ["4"]})
     -> (tensor<?xf32> {moe.name = "y", moe.dims = ["?"]}) attributes {moe.entry} {
-  // expected-error @below {{(ConstantOfShape): the size of dim 0 of the result depends on data}}
-  %0 = moe.onnx "ConstantOfShape"(%n) version 24 {} : (tensor<1xi64>) -> tensor<?xf32>
+  %s = moe.onnx "Cast"(%n) version 24 {to = 7 : i64} : (tensor<1xf32>) -> tensor<1xi64>
+  // A size, or the -1 that is inferred.
+  // expected-error @below {{(Reshape): the size of dim 0 of the result depends on data}}
+  %0 = moe.onnx "Reshape"(%x, %s) version 24 {} : (tensor<4xf32>, tensor<1xi64>) -> tensor<?xf32>
   return %0 : tensor<?xf32>
 }
 

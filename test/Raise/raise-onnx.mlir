@@ -135,3 +135,51 @@ func.func @broadcast_inputs(%x: tensor<?x4xf32> {moe.name = "x", moe.dims = ["a"
   %0 = moe.onnx "Add"(%x, %y) version 14 {} : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
   return %0 : tensor<?x4xf32>
 }
+
+// -----
+
+// How many elements are not zero is known where they have been counted, and is at most how many there are.
+// CHECK-LABEL: func.func @count
+// CHECK: %[[N:.*]] = tensor.dim %arg0, %c0
+// CHECK: %[[POSITION:.*]], %[[COUNT:.*]] = moe.compact %{{.*}} : tensor<?xi1> -> tensor<?xi64>, tensor<i64>
+// CHECK: %[[FOUND:.*]] = tensor.extract %[[COUNT]][] : tensor<i64>
+// CHECK: %[[SIZE:.*]] = arith.index_cast %[[FOUND]]
+// CHECK: %[[LEAST:.*]] = arith.maxsi %[[SIZE]], %c0
+// CHECK: %[[KEPT:.*]] = arith.minsi %[[LEAST]], %[[N]]
+// CHECK: tensor.empty(%[[KEPT]]) : tensor<1x?xi64>
+func.func @count(%x: tensor<?xf32> {moe.name = "x", moe.dims = ["n"]})
+    -> (tensor<1x?xi64> {moe.name = "y", moe.dims = ["1", "?"]}) attributes {moe.entry} {
+  %0 = moe.onnx "NonZero"(%x) version 13 {} : (tensor<?xf32>) -> tensor<1x?xi64>
+  return %0 : tensor<1x?xi64>
+}
+
+// -----
+
+// An element of a small input is known on entry.
+// CHECK-LABEL: func.func @from_an_input
+// CHECK: %[[ROWS:.*]] = tensor.extract %arg0[%c0] : tensor<1xi64>
+// CHECK: %[[N:.*]] = arith.index_cast %[[ROWS]]
+// CHECK: moe.require_equal %{{.*}}, %c0, "node '<unnamed>' needs min(0, n[0]) = 0"
+// CHECK: %[[SIZE:.*]] = arith.maxsi %{{.*}}, %{{.*}}
+// CHECK: tensor.empty(%[[SIZE]]) : tensor<?xf32>
+func.func @from_an_input(%n: tensor<1xi64> {moe.name = "n", moe.dims = ["1"]})
+    -> (tensor<?xf32> {moe.name = "y", moe.dims = ["?"]}) attributes {moe.entry} {
+  %0 = moe.onnx "ConstantOfShape"(%n) version 24 {} : (tensor<1xi64>) -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
+// Two sizes that depend on data and must be equal: the run says so and stops where they are not.
+// CHECK-LABEL: func.func @equal_counts
+// CHECK: moe.require_range %{{.*}}, %[[B:.*]], %{{.*}}, "node '<unnamed>' needs nonzero
+// CHECK: %[[HOLDS:.*]] = arith.cmpi eq, %{{.*}}, %[[B]]
+// CHECK: cf.assert %[[HOLDS]], "node '<unnamed>' needs nonzero
+// CHECK: arith.addi
+func.func @equal_counts(%x: tensor<?xf32> {moe.name = "x", moe.dims = ["n"]}, %y: tensor<?xf32> {moe.name = "y", moe.dims = ["m"]})
+    -> (tensor<1x?xi64> {moe.name = "z", moe.dims = ["1", "?"]}) attributes {moe.entry} {
+  %0 = moe.onnx "NonZero"(%x) version 13 {} : (tensor<?xf32>) -> tensor<1x?xi64>
+  %1 = moe.onnx "NonZero"(%y) version 13 {} : (tensor<?xf32>) -> tensor<1x?xi64>
+  %2 = moe.onnx "Add"(%0, %1) version 14 {} : (tensor<1x?xi64>, tensor<1x?xi64>) -> tensor<1x?xi64>
+  return %2 : tensor<1x?xi64>
+}

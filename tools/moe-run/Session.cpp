@@ -106,6 +106,9 @@ void Session::bind(std::vector<Array> arrays, bool inPlace) {
     outputData[i] = Array::zeros(outputInfos[i].dtype, outputData[i].shape, "output '" + std::string(outputInfos[i].name) + "'");
     outputViews[i] = outputData[i].view();
   }
+  outputShapes.clear();
+  for (const Array &output : outputData)
+    outputShapes.push_back(output.shape);
   strides.assign(inputInfos.size(), {});
   for (size_t i = 0; i < inputInfos.size() && inPlace; ++i)
     if (inputInfos[i].pair >= 0)
@@ -113,6 +116,21 @@ void Session::bind(std::vector<Array> arrays, bool inPlace) {
 }
 
 void Session::run() {
+  // A run may shorten an output whose size depends on data: each starts with room for the greatest. Shrinking keeps the memory where it is.
+  for (size_t i = 0; i < outputData.size(); ++i) {
+    if (outputData[i].shape == outputShapes[i])
+      continue;
+    outputData[i].shape = outputShapes[i];
+    outputData[i].bytes.resize(size_t(countElements(outputShapes[i], outputData[i].dtype, "output") * elementBytes(outputData[i].dtype)));
+    outputViews[i].shape = outputData[i].shape.data();
+  }
+  runOnce();
+  for (size_t i = 0; i < outputData.size(); ++i)
+    if (Array &output = outputData[i]; output.shape != outputShapes[i])
+      output.bytes.resize(size_t(countElements(output.shape, output.dtype, "output") * elementBytes(output.dtype)));
+}
+
+void Session::runOnce() {
   check(library.run(context, inputViews.data(), int32_t(inputViews.size()), outputViews.data(), int32_t(outputViews.size())));
 }
 

@@ -80,7 +80,10 @@ private:
   moe_model *model = nullptr;
   moe_context *context = nullptr;
   std::vector<moe_tensor_info> inputInfos, outputInfos;
+  void runOnce();
+
   std::vector<Array> inputData, outputData;
+  std::vector<std::vector<int64_t>> outputShapes; ///< As the input's shapes give them, which is the most that a run needs.
   std::vector<moe_tensor> inputViews, outputViews;
   std::vector<std::vector<int64_t>> strides; ///< Of past tensors that share a buffer.
 };

@@ -36,6 +36,29 @@ def Moe_DispatchOp : Moe_Op<"dispatch", [Pure, Moe_ReifiesSizes]> {
   let hasVerifier = 1;
 }
 
+def Moe_CompactOp : Moe_Op<"compact", [Pure, Moe_ReifiesSizes]> {
+  let summary = "the positions of what is true, in order, and how many there are";
+  let description = [{
+    `position` has the length of `flags`: its first `count` elements are the
+    positions of the true ones, ascending, the others are 0. ONNX's NonZero and
+    Compress are made of it: `count` is a size that depends on data.
+
+    Constraints:
+    - compact-c1: `position` has the length of `flags`.
+
+    Lifespan: created by raise or written by hand, gone after lower.
+
+    Example:
+    ```mlir
+    %position, %count = moe.compact %flags : tensor<?xi1> -> tensor<?xi64>, tensor<i64>
+    ```
+  }];
+  let arguments = (ins Moe_I1Vector:$flags);
+  let results = (outs 1DTensorOf<[I64]>:$position, 0DTensorOf<[I64]>:$count);
+  let assemblyFormat = "$flags attr-dict `:` type($flags) `->` type($position) `,` type($count)";
+  let hasVerifier = 1;
+}
+
 def Moe_CombineOp : Moe_Op<"combine", [Pure, Moe_ReifiesSizes]> {
   let summary = "weighted sum of expert outputs per token, in f32, in ascending expert id";
   let description = [{

@@ -3,8 +3,8 @@
 // dims as functions of the entry arguments' dims, and for small integer tensors (shape arithmetic) their contents too.
 //
 // A dim is an AffineExpr over symbols (products of symbols occur, so it may be semi-affine). `symbols()` says what symbol i is: a dim of an entry
-// argument, the minimum or maximum of two expressions, or a number that depends on data. Two input dims with the same name in `moe.dims` are
-// one symbol.
+// argument, an element of a small integer tensor, the minimum or maximum of two expressions, or a size that depends on data. Two input dims with
+// the same name in `moe.dims` are one symbol.
 #ifndef MOE_IR_ONNXINFERENCE_H
 #define MOE_IR_ONNXINFERENCE_H
 
@@ -41,6 +41,8 @@ mlir::Type onnxElementType(mlir::MLIRContext *context, int64_t dataType);
 enum class SymbolKind {
   /// Dim `dim` of the entry argument `argument`.
   Argument,
+  /// Element `dim`, in row-major order, of the integer tensor `tensor`; it may be negative. Known on entry where the tensor is an entry argument.
+  Element,
   /// A size or number that depends on data: it is not known on entry.
   Data,
   /// The lesser or the greater of `lhs` and `rhs`, which use only earlier symbols.
@@ -48,10 +50,11 @@ enum class SymbolKind {
   Maximum
 };
 
-/// One symbol of the expressions. `argument` is null unless the kind is Argument.
+/// One symbol of the expressions. `argument` is null unless the kind is Argument, `tensor` unless it is Element.
 struct DimSymbol {
   SymbolKind kind = SymbolKind::Argument;
   mlir::BlockArgument argument;
+  mlir::Value tensor;
   int64_t dim = 0;
   std::string name;
   mlir::AffineExpr lhs, rhs;
@@ -87,6 +90,9 @@ public:
   /// The facts of a value seen so far; valid until the next call of a method. A value that was not is given the facts of its type.
   const ValueFacts &facts(mlir::Value value);
 
+  /// Records a condition that entry checks, without taking it as given.
+  void requireAtEntry(mlir::AffineExpr lhs, mlir::AffineExpr rhs, mlir::Location loc) { dimConditions.push_back({normalise(lhs), normalise(rhs), loc}); }
+
   /// Says what is known of a value that no ONNX node makes (the result of a moe op); its dims are normalised by the caller.
   void setFacts(mlir::Value value, ValueFacts facts) { valueFacts[value] = std::move(facts); }
 
@@ -99,6 +105,10 @@ public:
   /// Does the expression have a symbol that depends on data, itself or inside a minimum or maximum? A condition may tie such a symbol to the inputs'
   /// dims: then the expression as `facts` gives it depends on data, and its normal form does not.
   bool dependsOnData(mlir::AffineExpr expression) const;
+  /// Does the expression use elements of a tensor, itself or inside a minimum or maximum?
+  bool usesElements(mlir::AffineExpr expression) const;
+  /// Calls `visit` for the tensors whose elements the expression uses.
+  void forEachElementTensor(mlir::AffineExpr expression, llvm::function_ref<void(mlir::Value)> visit) const;
   /// The expression for people: "2*batch*seq".
   std::string text(mlir::AffineExpr expression) const;
 

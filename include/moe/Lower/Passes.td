@@ -51,9 +51,13 @@ def LowerShapes : Pass<"moe-lower-shapes", "::mlir::ModuleOp"> {
   let description = [{
     `@moe_shapes` reads the dims of all inputs, writes those of all outputs and
     returns 0 (moe-lower-arena adds the bytes), or −1−k where check k fails.
+    Elements of small inputs that decide sizes lie behind the dims
+    (`moe.values_at` of the argument). A size that the entry computes (an
+    element of a tensor) stays there; an output's dim of that kind is listed
+    in `moe.data_dims` of the result, and `@moe_shapes` gives its bound.
     Checks are static dims, dims that share a symbol in `moe.dims`, and
-    `moe.require_equal`, which is gone then. In the entry every size is
-    computed first, from `tensor.dim` of its arguments.
+    `moe.require_equal`, which is gone then. In the entry every other size is
+    computed first, from its arguments.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
     "::mlir::tensor::TensorDialect"];
@@ -76,9 +80,13 @@ def LowerEntry : Pass<"moe-lower-entry", "::mlir::ModuleOp"> {
   let description = [{
     Inputs become `bufferization.to_tensor` of memrefs, outputs are
     materialised in memrefs. An output that joins an input and new rows is a KV
-    cache: both get strided layout, and `moe.past_of`, `moe.present_of`.
+    cache: both get strided layout, and `moe.past_of`, `moe.present_of`. Dims
+    that only a run finds out (`moe.data_dims`) are stored to one more argument
+    behind the outputs (`moe.sizes`); such an output lies dense at the start of
+    its buffer.
   }];
-  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect"];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def LowerBufferize : Pass<"moe-lower-bufferize", "::mlir::ModuleOp"> {
@@ -104,7 +112,8 @@ def LowerArena : Pass<"moe-lower-arena", "::mlir::ModuleOp"> {
   let summary = "allocations to views of one arena, its size to @moe_shapes";
   let description = [{
     Buffers whose lives lie in different epochs (between barriers) may share
-    bytes. Offsets are functions of the input dims and multiples of 64.
+    bytes. Offsets are functions of the input dims and multiples of 64. A size
+    that the entry computes is kept below its bound, and has room for that.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }

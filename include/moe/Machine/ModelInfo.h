@@ -14,6 +14,10 @@
 //     list tensor  inputs, in the order of the model's inputs
 //     list tensor  outputs, in the order of the model's outputs
 //     list pair    kv_pairs
+//     list u32     inputs whose elements moe_shapes reads, in the order in which they lie behind the input dims; of int32, int64, float or double
+//                  and of fixed dims, with 64 elements at most
+//     list u32     dims of outputs that only a run finds out, by their place among the dims of all outputs: moe_shapes gives their bounds, and an entry
+//                  writes what they are to the array of i64 behind the outputs (there is none where the list is empty)
 //     list string  checks: message k belongs to the answer −1−k of moe_shapes
 //     list string  faults: message k belongs to the fault of number k that a thread notes during a run (moe_rt_fault)
 //     list section weight sections, item i with id i (0 bytes if no weight has it); `MoeThread.sections` has one pointer per item
@@ -48,6 +52,9 @@ constexpr uint64_t sha256Bytes = 32;
 
 /// Multiple at which every section of model.weights starts, in bytes.
 constexpr uint64_t weightSectionAlignment = 4096;
+
+/// An input whose elements moe_shapes reads has no more of them.
+constexpr uint32_t maxShapeElements = 64;
 
 /// The size of a dim that is known at run time only.
 constexpr int64_t dynamicDim = -1;
@@ -126,7 +133,8 @@ constexpr uint32_t onnxDataTypeBits(uint32_t dtype) {
 extern "C" {
 struct MoeThread; // moe/Runtime/Kernel.h
 
-/// Runs the model on one of its threads. `descriptors` points to the memref descriptors of inputs, outputs and arena, in that order; a
+/// Runs the model on one of its threads. `descriptors` points to the memref descriptors of inputs, outputs, the dims that the run finds out (if any) and
+/// the arena, in that order; a
 /// descriptor is {void *allocated, void *aligned, int64_t offset, int64_t sizes[rank], int64_t strides[rank]}.
 typedef void (*MoeEntry)(void **descriptors, const struct MoeThread *thread);
 
@@ -134,7 +142,8 @@ typedef void (*MoeEntry)(void **descriptors, const struct MoeThread *thread);
 extern const unsigned char moe_model_info[];
 extern const uint64_t moe_model_info_size;
 extern const MoeEntry moe_entries[]; ///< One per ISA version, in the order of moe_model_info.
-/// Dims of all outputs, one after the other, from those of all inputs. Answers the arena's bytes, or −1−k where check k fails.
+/// Dims of all outputs, one after the other, from those of all inputs and, behind them, the elements of the inputs that moe_model_info lists, integers
+/// as they are and floats as the bits of a double. Answers the arena's bytes, or −1−k where check k fails.
 int64_t moe_shapes(const int64_t *inDims, int64_t *outDims);
 }
 

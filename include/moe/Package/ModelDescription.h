@@ -66,6 +66,12 @@ struct CachePairDescription {
   uint32_t input = 0, output = 0, axis = 0;
 };
 
+/// An input whose elements decide sizes, and where they begin among the elements of all such inputs.
+struct SizeInputDescription {
+  uint32_t input = 0;
+  int64_t position = 0;
+};
+
 /// A section of model.weights. Its place in the list is its id.
 struct SectionDescription {
   std::string packing;   ///< Layout of the weights in it: "plain", "panel32", ...; empty if it holds none.
@@ -100,6 +106,8 @@ struct ModelDescription {
   SourceDescription source;
   std::vector<TensorDescription> inputs, outputs;
   std::vector<CachePairDescription> cachePairs;
+  std::vector<SizeInputDescription> sizeInputs; ///< By position.
+  std::vector<uint32_t> foundDims; ///< Places among the dims of all outputs that a run finds out.
   std::vector<std::string> checks;
   std::vector<std::string> faults;
   WeightsDescription weights;

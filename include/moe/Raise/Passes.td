@@ -151,12 +151,13 @@ def RaiseOnnx : Pass<"moe-raise-onnx", "::mlir::ModuleOp"> {
     sizes are index arithmetic on the dims of the entry arguments; tensors that
     only computed shapes vanish, those whose contents follow from the input
     dims are built from index arithmetic where they are read. What inference had to take
-    as equal becomes `moe.require_equal`. Ops whose results nobody needs are
-    dropped. An op that has no conversion, or a size that depends on data, is an
-    error that names the node.
+    as equal becomes `moe.require_equal`. A size that depends on data (the count
+    of a NonZero) is computed where it is needed, and kept below its bound; a
+    condition on such sizes is a `cf.assert`. Ops whose results nobody needs are
+    dropped. An op that has no conversion is an error that names the node.
   }];
   let dependentDialects = ["::moe::MoeDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect",
-                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect"];
+                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::cf::ControlFlowDialect"];
 }
 
 def RaiseCheckRows : Pass<"moe-raise-check-rows", "::mlir::ModuleOp"> {

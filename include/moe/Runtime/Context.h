@@ -49,6 +49,8 @@ struct moe_context {
 private:
   moe_status runLocked(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs);
   void writeDescriptors(const moe_tensor *inputs, const moe_tensor *outputs);
+  /// Says in the outputs' shapes what the run has found out.
+  void writeFoundDims(const moe_tensor *outputs);
   static void runThread(void *context, int64_t thread, int64_t threads, void *barrier);
   /// Keeps the fault of a thread that has one, unless another thread's comes before it.
   void collect(const MoeFault &found);
@@ -58,12 +60,13 @@ private:
   std::atomic<bool> running{false};
   std::atomic_flag collecting = ATOMIC_FLAG_INIT; ///< Guards `fault`.
   MoeFault fault{};                         ///< Of the run.
-  int64_t *inDims = nullptr;                ///< Sizes of all inputs, one after the other.
+  int64_t *inDims = nullptr;                ///< Sizes of all inputs, one after the other, then elements that decide sizes.
   int64_t *outDims = nullptr;               ///< Sizes of all outputs.
   void **addresses = nullptr;               ///< First elements of inputs, then outputs.
   moe::runtime::Extent *extents = nullptr;  ///< As many.
   int64_t *words = nullptr;                 ///< All memref descriptors, one after the other.
-  void **descriptors = nullptr;             ///< Where each begins: inputs, outputs, arena.
+  void **descriptors = nullptr;             ///< Where each begins: inputs, outputs, found dims (if any), arena.
+  int64_t *foundDims = nullptr;             ///< Dims of outputs that the run finds out.
 };
 
 #endif // MOE_RUNTIME_CONTEXT_H

@@ -49,6 +49,8 @@ public:
   uint8_t weightsSha256[32] = {};
   moe_tensor_info *inputs = nullptr; ///< Pairs included.
   moe_tensor_info *outputs = nullptr;
+  uint32_t *sizeInputs = nullptr; ///< Inputs whose elements lie behind the input dims of moe_shapes, in order.
+  uint32_t *foundDims = nullptr;  ///< Places among the dims of all outputs that a run finds out, ascending.
   const char **checks = nullptr; ///< Messages of moe_shapes.
   const char **faults = nullptr; ///< Messages of moe_rt_fault.
   SectionInfo *sections = nullptr;
@@ -56,6 +58,7 @@ public:
   LayerInfo *layers = nullptr;
   uint32_t numInputs = 0, numOutputs = 0, numChecks = 0, numFaults = 0, numSections = 0, numVersions = 0, numLayers = 0;
   uint32_t numInputDims = 0, numOutputDims = 0; ///< Sums of the ranks.
+  uint32_t numSizeInputs = 0, numSizeElements = 0, numFoundDims = 0;
 
 private:
   friend class ModelInfoParser;

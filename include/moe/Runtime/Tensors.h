@@ -25,6 +25,9 @@ public:
   uint32_t *inputOf = nullptr;
 };
 
+/// Elements that a tensor may have at most, counting dims of size 0 as 1: its bytes and those of its copies stay far below 2^63.
+constexpr int64_t maxElements = int64_t(1) << 48;
+
 /// The memory from a tensor's first element to past its last.
 struct Extent {
   uintptr_t begin, end;
@@ -32,6 +35,9 @@ struct Extent {
 
 /// Checks that `inputs` have the model's number, ranks, dtypes and dims, and writes their dims to `dims` (numInputDims). Reads no data pointer.
 moe_status checkInputShapes(const ModelInfo &info, const DimTable &table, const moe_tensor *inputs, int32_t count, int64_t *dims);
+
+/// Writes the elements of the inputs that decide sizes to `words` (numSizeElements), as moe_shapes reads them. The shapes were checked.
+moe_status readSizeElements(const ModelInfo &info, const moe_tensor *inputs, int64_t *words);
 
 /// Checks that `outputs` have the model's number, ranks, dtypes and the sizes in `dims` (numOutputDims).
 moe_status checkOutputShapes(const ModelInfo &info, const moe_tensor *outputs, int32_t count, const int64_t *dims);

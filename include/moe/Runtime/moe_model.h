@@ -147,9 +147,10 @@ MOE_API moe_status moe_model_output(const moe_model *model, int32_t index, moe_t
 /** Name of the version in use ("avx512", "avx2", ...). */
 MOE_API const char *moe_model_isa(const moe_model *model);
 
-/** The outputs' shapes for inputs of given shapes. Reads ndim, dtype and shape of all `inputs` (data may be null). Fills `outputs[i]`: device,
+/** The outputs' shapes for inputs of given shapes. Reads ndim, dtype and shape of all `inputs`; data may be null, except of those whose elements decide
+ * sizes (a scalar that says how many, say). Fills `outputs[i]`: device,
  * ndim, dtype, strides = null, byte_offset = 0 and the sizes in outputs[i].shape, which the caller points to room for the output's rank.
- * data stays as it is. */
+ * data stays as it is. A size that only a run can find out (how many elements are not zero) is given as the greatest that it may be. */
 MOE_API moe_status moe_model_output_shapes(const moe_model *model, const moe_tensor *inputs, int32_t num_inputs, moe_tensor *outputs,
                                            int32_t num_outputs);
 
@@ -169,6 +170,8 @@ MOE_API int32_t moe_context_threads(const moe_context *context);
  * Tensors are contiguous row-major. The two of a KV pair (moe_tensor_info.pair) may have other non-negative strides as long as the last dim is
  * dense; elements of an output must not share memory. If both point to the same address with the same strides, the cache is updated in
  * place and only the new entries are written. Any other overlap of an output with an input or an output is an error.
+ * An output with a dim that only the run finds out takes a buffer of the shape that moe_model_output_shapes gives; its elements then lie dense at the
+ * start, and outputs[i].shape says how many there are.
  *
  * Values that the model cannot take (an index out of its range) are found while it runs: MOE_STATUS_BAD_ARGUMENT, and moe_last_error names the
  * node, the value and the range. Outputs then hold anything; of a KV pair updated in place, so do the new entries only. After other

@@ -100,6 +100,15 @@ private:
     return dims;
   }
 
+  /// Number of elements that lie behind the input dims.
+  static int64_t countElements(func::FuncOp entry) {
+    int64_t elements = 0;
+    for (unsigned i = 0; i < entry.getNumArguments(); ++i)
+      if (entry.getArgAttr(i, "moe.values_at"))
+        elements += cast<MemRefType>(entry.getArgumentTypes()[i]).getNumElements();
+    return elements;
+  }
+
   LogicalResult wrapShapes(func::FuncOp shapes, func::FuncOp entry) {
     MLIRContext *context = &getContext();
     Type pointer = LLVM::LLVMPointerType::get(context);
@@ -112,7 +121,7 @@ private:
     Location loc = shapes.getLoc();
     OpBuilder builder = OpBuilder::atBlockBegin(&wrapper->getBody().front());
     LLVMTypeConverter converter(context);
-    const int64_t dims[] = {countDims(entry, "moe.input"), countDims(entry, "moe.output")};
+    const int64_t dims[] = {countDims(entry, "moe.input") + countElements(entry), countDims(entry, "moe.output")};
     SmallVector<Value> operands;
     for (auto [argument, count] : llvm::zip(wrapper->getArguments(), dims)) {
       auto fixed = MemRefType::get({count}, number);

@@ -193,23 +193,42 @@ class SessionTest(unittest.TestCase):
 
 
 class BackendTest(unittest.TestCase):
+    def prepare(self, nodes, inputs, rank):
+        graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info(*value) for value in inputs],
+                                  [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * rank)])
+        return moe_opt.backend.prepare(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10))
+
     def test_sizes_from_values(self):
-        """A Reshape whose shape is an input is compiled for the shapes that it is given."""
-        graph = helper.make_graph([helper.make_node("Reshape", ["x", "shape"], ["y"])], "g",
-                                  [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3]), helper.make_tensor_value_info("shape", TensorProto.INT64, [2])],
-                                  [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, None])])
-        prepared = moe_opt.backend.prepare(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10))
+        """A Reshape whose shape is an input is compiled once; a Slice whose axes are one, for the axes that it is given."""
+        prepared = self.prepare([helper.make_node("Reshape", ["x", "shape"], ["y"])], [("x", TensorProto.FLOAT, [2, 3]), ("shape", TensorProto.INT64, [2])], 2)
         for shape in ([3, 2], [1, -1]):
             y, = prepared.run([X, np.int64(shape)])
             np.testing.assert_array_equal(y, X.reshape(shape))
-        self.assertEqual(prepared.fixed_inputs, ("shape",))
+        self.assertEqual(prepared.fixed_inputs, ())
+        prepared = self.prepare([helper.make_node("Slice", ["x", "start", "end", "axes"], ["y"])],
+                                [("x", TensorProto.FLOAT, [2, 3])] + [(name, TensorProto.INT64, [1]) for name in ("start", "end", "axes")], 2)
+        for axis in (0, 1):
+            y, = prepared.run([X, np.int64([1]), np.int64([2]), np.int64([axis])])
+            np.testing.assert_array_equal(y, X.take([1], axis))
+        self.assertEqual(prepared.fixed_inputs, ("start", "end", "axes"))
+
+    def test_counts(self):
+        """How many elements are not zero is found out by the run."""
+        model = moe_opt.compile(helper.make_model(helper.make_graph(
+            [helper.make_node("NonZero", ["x"], ["y"])], "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3])],
+            [helper.make_tensor_value_info("y", TensorProto.INT64, [2, None])]), opset_imports=[helper.make_opsetid("", 20)], ir_version=10))
+        for x in (X, X * 0, np.maximum(X - 2, 0)):
+            np.testing.assert_array_equal(model.run({"x": x})["y"], np.nonzero(x))
+        room = np.full((2, 6), -1, np.int64)
+        part = model.run({"x": np.float32([[0, 0, 7], [0, 0, 0]])}, {"y": room})["y"]
+        np.testing.assert_array_equal(part, [[0], [2]])
+        np.testing.assert_array_equal(room.reshape(-1)[:3], [0, 2, -1])
 
     def test_values_that_do_not_help(self):
-        graph = helper.make_graph([helper.make_node("NonZero", ["x"], ["y"], "where")], "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3])],
-                                  [helper.make_tensor_value_info("y", TensorProto.INT64, [2, None])])
-        prepared = moe_opt.backend.prepare(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10))
+        prepared = self.prepare([helper.make_node("Cast", ["s"], ["shape"], to=TensorProto.INT64), helper.make_node("Reshape", ["x", "shape"], ["y"], "where")],
+                                [("x", TensorProto.FLOAT, [2, 3]), ("s", TensorProto.FLOAT, [2])], 2)
         with self.assertRaisesRegex(moe_opt.Error, "node 'where'"):
-            prepared.run([X])
+            prepared.run([X, np.float32([3, 2])])
 
     def test_node_and_device(self):
         y, = moe_opt.backend.run_node(helper.make_node("Relu", ["x"], ["y"]), [-X])

@@ -77,6 +77,7 @@ const struct {
     uint32_t dtype, rank;
   } positive;
   uint32_t numPairs, pairInput, pairOutput, pairAxis;
+  uint32_t numSizeInputs, numFoundDims;
   uint32_t numChecks;
   STRING(31) check;
   uint32_t numFaults;
@@ -112,6 +113,7 @@ const struct {
     {TEXT("present"), 1, 3, {-1, TEXT("batch")}, {-1, TEXT("past + seq")}, {4, TEXT("")}},
     {TEXT("positive"), 9, 0},
     1, 2, 1, 1,
+    0, 0,
     1, TEXT("expected seq to be at most 1000"),
     1, TEXT("id"),
     2, {{7, 0, 16, {0x9f, 0x9f, 0x51, 0x11, 0xf7, 0xb2, 0x7a, 0x78, 0x1f, 0x1f, 0x1d, 0xdd, 0xe5, 0xeb, 0xc2, 0xdd,

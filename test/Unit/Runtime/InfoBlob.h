@@ -18,6 +18,7 @@ struct BlobTensor {
 struct BlobModel {
   std::vector<BlobTensor> inputs, outputs;
   std::vector<std::vector<uint32_t>> pairs;
+  std::vector<uint32_t> sizeInputs, foundDims;
   std::vector<std::string> checks, faults;
   struct Section {
     uint32_t id;
@@ -68,6 +69,11 @@ struct BlobModel {
     for (const auto &pair : pairs)
       for (uint32_t value : pair)
         u32(value);
+    for (const std::vector<uint32_t> *numbers : {&sizeInputs, &foundDims}) {
+      u32(numbers->size());
+      for (uint32_t value : *numbers)
+        u32(value);
+    }
     for (const std::vector<std::string> *messages : {&checks, &faults}) {
       u32(messages->size());
       for (const std::string &message : *messages)

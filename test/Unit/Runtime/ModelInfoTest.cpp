@@ -27,6 +27,9 @@ std::string errorOf(const BlobModel &model) {
 BlobModel richModel() {
   BlobModel model = cacheModel();
   model.weightsBytes = 4096 + 10;
+  model.inputs.push_back({"counts", moe::OnnxInt64, {{3, ""}}});
+  model.sizeInputs = {2};
+  model.foundDims = {1, 4};
   model.sections = {{7, 0, 100}, {9, 4096, 10}};
   model.versions = {{"wide", 0x30, {0, 1}}, {"plain", 0, {1}}};
   model.layers = {{"layers.0.mlp", "batched", {8, 2, 64, 96}}};
@@ -37,7 +40,7 @@ TEST(ModelInfo, ReadsEverything) {
   ModelInfo info;
   std::unique_ptr<unsigned char[]> copy;
   ASSERT_EQ(readBlob(richModel().bytes(), info, copy), MOE_STATUS_OK) << lastError();
-  ASSERT_EQ(info.numInputs, 2u);
+  ASSERT_EQ(info.numInputs, 3u);
   EXPECT_STREQ(info.inputs[0].name, "x");
   EXPECT_EQ(info.inputs[0].rank, 2);
   EXPECT_EQ(info.inputs[0].dtype.code, MOE_FLOAT);
@@ -48,7 +51,12 @@ TEST(ModelInfo, ReadsEverything) {
   EXPECT_EQ(info.inputs[1].pair, 1);
   EXPECT_EQ(info.outputs[1].pair, 1);
   EXPECT_EQ(info.outputs[1].pair_axis, 2);
-  EXPECT_EQ(info.numInputDims, 6u);
+  EXPECT_EQ(info.numInputDims, 7u);
+  ASSERT_EQ(info.numSizeInputs, 1u);
+  EXPECT_EQ(info.sizeInputs[0], 2u);
+  EXPECT_EQ(info.numSizeElements, 3u);
+  ASSERT_EQ(info.numFoundDims, 2u);
+  EXPECT_EQ(info.foundDims[1], 4u);
   EXPECT_EQ(info.numOutputDims, 6u);
   ASSERT_EQ(info.numChecks, 1u);
   EXPECT_STREQ(info.checks[0], "expected seq to be even");
@@ -115,10 +123,15 @@ TEST(ModelInfo, EachRuleHasItsMessage) {
   EXPECT_NE(broken([](BlobModel &m) { m.inputs[0].dims.resize(33); }).find("at most 32 dims in 'x', found 33"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.inputs[0].dims[1].first = -2; }).find("dim 1 of 'x' has the size -2"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.inputs[0].name = std::string("a\0b", 3); }).find("NUL"), std::string::npos);
-  EXPECT_NE(broken([](BlobModel &m) { m.pairs[0][0] = 2; }).find("names input 2 of 2"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.pairs[0][0] = 3; }).find("names input 3 of 3"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.pairs.push_back({1, 0, 0}); }).find("of another pair"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.pairs[0][2] = 4; }).find("grows along dim 4"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.pairs[0][0] = 0; }).find("different ranks"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.sizeInputs = {3}; }).find("sizes depend on input 3 of 3"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.sizeInputs = {0}; }).find("sizes depend on input 'x', expected at most 64 elements"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.inputs[2].dims[0].first = 65; }).find("sizes depend on input 'counts'"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.foundDims = {4, 1}; }).find("expected them in order"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.foundDims = {6}; }).find("finds out dim 6 of 6"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.sections[1].offset = 4097; }).find("multiple of 4096"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.sections[1].bytes = 11; }).find("reaches beyond model.weights"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.sections[1].bytes = ~0ull; }).find("reaches beyond model.weights"), std::string::npos);

@@ -106,4 +106,14 @@ def CpuExpandReshapes : Pass<"moe-cpu-expand-reshapes", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
 }
 
+def CpuLowerAsserts : Pass<"moe-cpu-lower-asserts", "::mlir::ModuleOp"> {
+  let summary = "a condition that does not hold ends the run of this thread";
+  let description = [{
+    A `cf.assert` of the entry becomes a branch to its end. What was wrong is
+    said before it (a condition on data notes its fault); the assert only keeps
+    the thread from what follows.
+  }];
+  let dependentDialects = ["::mlir::cf::ControlFlowDialect", "::mlir::func::FuncDialect"];
+}
+
 #endif // MOE_CODEGEN_CPU_PASSES_TD
