@@ -1,6 +1,6 @@
 // Form D: a loop over the experts, unrolled. Each expert finds its tokens with NonZero, computes them, and adds them to the sum at their places.
 //
-// The number of tokens of an expert depends on data, so ordinary ops cannot compute this form at all: raising it is a need. What is checked: the
+// As ordinary ops, every expert would have room for all tokens, since how many it has depends on data. What is checked: the
 // mask of a step compares the layer's ids with the step's expert number; rows, weights and places are read with the same token (and choice)
 // numbers, which come from that mask; weights are read at (token, choice); the sum starts anywhere and adds each expert once.
 #include "ExpertLoop.h"
