@@ -65,7 +65,7 @@ static std::string checkedPath(StringRef folder, StringRef location, bool allowL
       return {};
     }
     if (S_ISLNK(status.st_mode) && !allowLinks) {
-      error = "the external data '" + path.str().str() + "' is a symbolic link, which is read only where links are allowed";
+      error = "the external data '" + path.str().str() + "' is a symbolic link, which is read only with --allow-links";
       return {};
     }
   }

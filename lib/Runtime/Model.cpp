@@ -57,6 +57,8 @@ moe_status moe_model::pickVersion(const char *isa) {
     else
       snprintf(text + strlen(text), sizeof(text) - strlen(text), " the kernel's permission for AMX tiles");
   }
+  if (named && isa)
+    return fail(MOE_STATUS_UNSUPPORTED_CPU, "version '%s' does not run on this CPU, which lacks: %s", isa, text);
   if (named)
     return fail(MOE_STATUS_UNSUPPORTED_CPU, "no version of the model runs on this CPU, which lacks: %s", text);
   for (uint32_t i = 0; i < info.numVersions; ++i) {

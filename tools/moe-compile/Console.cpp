@@ -76,16 +76,18 @@ void Console::summary(const moe::SessionOptions &options, const moe::SessionSumm
   MapVector<StringRef, int64_t> forms;
   for (const moe::LayerSummary &layer : summary.layers)
     ++forms[layer.form];
-  outs() << options.output << ": ";
+  // Standard output may be the report's.
+  raw_ostream &out = options.raiseReport == "-" ? errs() : outs();
+  out << options.output << ": ";
   if (summary.layers.empty()) {
-    outs() << "no MoE layer found";
+    out << "no MoE layer found";
   } else {
-    outs() << summary.layers.size() << (summary.layers.size() == 1 ? " MoE layer (" : " MoE layers (");
-    interleaveComma(forms, outs(), [](const auto &form) { outs() << form.second << " " << form.first; });
-    outs() << ")";
+    out << summary.layers.size() << (summary.layers.size() == 1 ? " MoE layer (" : " MoE layers (");
+    interleaveComma(forms, out, [&out](const auto &form) { out << form.second << " " << form.first; });
+    out << ")";
   }
-  outs() << formatv("\n  fused: {0} routings with permutation, {1} grouped products, {2} dense products\n", summary.routePermutes,
+  out << formatv("\n  fused: {0} routings with permutation, {1} grouped products, {2} dense products\n", summary.routePermutes,
                     summary.groupedProducts, summary.denseProducts);
-  outs() << formatv("  weights: {0}; ISA versions: {1}; {2:F1} s\n", formatBytes(summary.weightBytes),
+  out << formatv("  weights: {0}; ISA versions: {1}; {2:F1} s\n", formatBytes(summary.weightBytes),
                     llvm::join(summary.isaVersions, ", "), summary.seconds);
 }

@@ -24,27 +24,27 @@ cl::opt<std::string> output("o", cl::desc("Folder of the artifact, or file with 
                             cl::value_desc("path"), cl::cat(category));
 cl::opt<std::string> target("target", cl::desc("Processor to compile for: cpu (x86-64), cuda (NVIDIA GPU)"), cl::init("cpu"), cl::cat(category));
 cl::opt<std::string> cpuFeatures(
-    "cpu-features", cl::desc("ISA versions in the artifact: host, x86-64, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
+    "cpu-features", cl::desc("ISA versions in the artifact (default: host, the best that this CPU runs): host, x86-64, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
                              "version, ';' separates versions"),
     cl::init("host"), cl::cat(category));
-cl::opt<std::string> activations("activations", cl::desc("Precision of activations in kernels: auto, f32, bf16, int8"), cl::init("auto"),
+cl::opt<std::string> activations("activations", cl::desc("Precision of activations in kernels: f32, bf16, int8, or auto (the default: what the graph has, int8 where a node allows it)"), cl::init("auto"),
                                  cl::cat(category));
 cl::list<std::string> dims("dim", cl::desc("Fix a symbolic dim, for example --dim batch=1"), cl::value_desc("name=size"), cl::cat(category));
-cl::opt<std::string> compileTo("compile-to", cl::desc("Stop after this stage and write its IR"), cl::value_desc("stage"), cl::cat(category));
+cl::opt<std::string> compileTo("compile-to", cl::desc("Stop after this stage (import, raise, plan, distribute, fuse, lower, codegen) and write its IR"), cl::value_desc("stage"), cl::cat(category));
 cl::opt<std::string> compileFrom("compile-from", cl::desc("The input is the IR left by this stage; go on after it"), cl::value_desc("stage"),
                                  cl::cat(category));
 cl::opt<std::string> dumpStagesTo("dump-stages-to", cl::desc("Write the IR after each stage into this folder"), cl::value_desc("dir"),
                                   cl::cat(category));
-cl::opt<std::string> raiseReport("raise-report", cl::desc("Write which nodes became MoE layers, which did not and why, as JSON"),
+cl::opt<std::string> raiseReport("raise-report", cl::desc("Write which nodes became MoE layers, which did not and why, as JSON (- is standard output)"),
                                  cl::value_desc("file"), cl::cat(category));
 cl::opt<bool> requireRaised("require-raised", cl::desc("Fail where something that looks like an MoE layer is left as ordinary ops, or none is found"),
                             cl::cat(category));
 cl::opt<bool> raiseExperts("raise-experts", cl::desc("Look for MoE layers; =false compiles them as ordinary nodes"), cl::init(true), cl::cat(category));
 cl::opt<std::string> emitKind("emit", cl::desc("Write this instead of an artifact: mlir (the module after the last stage), llvm (LLVM IR), asm, "
                                                "obj (an object file)"), cl::value_desc("kind"), cl::cat(category));
-cl::opt<bool> allowLinks("allow-links", cl::desc("Let external data be a symbolic link that lies in the model's folder"), cl::cat(category));
-cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB"), cl::init(8192), cl::cat(category));
-cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds"), cl::init(600), cl::cat(category));
+cl::opt<bool> allowLinks("allow-links", cl::desc("Read external data through symbolic links in the model's folder, wherever they lead"), cl::cat(category));
+cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB (8192)"), cl::init(8192), cl::cat(category));
+cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds (600)"), cl::init(600), cl::cat(category));
 cl::opt<std::string> workerFault("inject-worker-fault", cl::Hidden, cl::cat(category));
 cl::opt<bool> verbose("v", cl::desc("Name each stage and its time"), cl::cat(category));
 cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors and their notes"), cl::cat(category));

@@ -114,8 +114,11 @@ static void parseValue(Options &options, const std::string &name, const std::str
 static void checkOptions(const Options &options) {
   if (options.folder.empty())
     throw Failure("expected the folder of a compiled model; see --help");
-  if (options.info)
+  if (options.info) {
+    if (options.bench || options.inPlace || !options.testData.empty() || !options.inputs.empty())
+      throw Failure("--info describes the model and runs nothing: expected no --bench, --in-place, --test-data or --input with it");
     return;
+  }
   if (options.testData.empty() && options.inputs.empty() && !options.bench)
     throw Failure("expected --test-data, --input, --bench or --info; see --help");
   if (!options.dims.empty() && !options.bench)

@@ -134,7 +134,7 @@ std::string comparisonJson(const std::string &name, const Array &got, const Comp
   object.add("elements", std::to_string(result.elements)).add("outside", std::to_string(result.outside));
   object.add("largest_error", jsonNumber(result.largest)).add("largest_share", jsonNumber(result.largestShare));
   if (result.worst >= 0)
-    object.add("worst_index", jsonString(indexName(result.worst, got.shape))).add("got", jsonNumber(result.got)).add("want", jsonNumber(result.want));
+    object.add("worst_index", indexName(result.worst, got.shape)).add("got", jsonNumber(result.got)).add("want", jsonNumber(result.want));
   return object.str();
 }
 

@@ -60,7 +60,7 @@ TEST_F(ExternalDataTest, LinksOnlyWhereTheyAreAllowed) {
   write("blob", std::string(bytesOfWeight, 'x'));
   ASSERT_EQ(::symlink(pathOf("blob").c_str(), pathOf("data.bin").c_str()), 0);
   EXPECT_EQ(failure(modelWith({{"location", "data.bin"}})),
-            "tensor 'w': the external data '" + pathOf("data.bin") + "' is a symbolic link, which is read only where links are allowed");
+            "tensor 'w': the external data '" + pathOf("data.bin") + "' is a symbolic link, which is read only with --allow-links");
   options.allowLinks = true;
   EXPECT_TRUE(import(modelWith({{"location", "data.bin"}}))) << errors();
 }

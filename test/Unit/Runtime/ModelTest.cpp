@@ -329,7 +329,7 @@ TEST(Model, PicksAVersionAndSaysWhyNot) {
   moe_open_options options = {sizeof(options), "future", 0, 0};
   EXPECT_EQ(openModel(program, "nowhere", &options, &model), MOE_STATUS_UNSUPPORTED_CPU);
   EXPECT_STREQ(lastError(),
-               "no version of the model runs on this CPU, which lacks: 'future' needs (unknown feature bits 8000000000000000)");
+               "version 'future' does not run on this CPU, which lacks: 'future' needs (unknown feature bits 8000000000000000)");
   EXPECT_EQ(model, nullptr);
   options.isa = "avx3";
   EXPECT_EQ(openModel(program, "nowhere", &options, &model), MOE_STATUS_BAD_ARGUMENT);
