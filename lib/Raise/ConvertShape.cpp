@@ -55,6 +55,32 @@ static LogicalResult convertConstantOfShape(NodeConverter &node) {
   return node.finish(node.t.filled(node.resultDims(), scalar));
 }
 
+/// A bound of a Range of step 1 that is read as the indices of Gathers only: 2·d + 1 for the smallest dim of size d that they index. More numbers would not
+/// all be indices into it, and one that is none is already among so many. Null where there is none.
+static Value boundAsIndices(NodeConverter &node) {
+  auto step = node.constants(2);
+  if (!step || step->front() != 1 || !isa<IntegerType>(node.resultElement()))
+    return {};
+  OpBuilder &b = node.t.builder;
+  Value least;
+  for (OpOperand &use : node.op.getOutputs()[0].getUses()) {
+    auto reader = dyn_cast<moe::OnnxOp>(use.getOwner());
+    if (!reader || reader.getOpType() != "Gather" || use.getOperandNumber() != 1)
+      return {};
+    const moe::ValueFacts data = node.t.inference.facts(reader.getInputs()[0]);
+    auto axis = dyn_cast_or_null<IntegerAttr>(reader.getNodeAttributes().get("axis"));
+    const int64_t rank = data.dims.size(), at = axis ? axis.getInt() : 0, dim = at < 0 ? at + rank : at;
+    if (dim < 0 || dim >= rank || node.t.sizes.dependsOnData(data.dims[dim]))
+      return {};
+    Value size = node.t.indexOf(data.dims[dim]);
+    least = least ? arith::MinSIOp::create(b, node.t.loc, least, size).getResult() : size;
+  }
+  if (!least)
+    return {};
+  Value twice = arith::AddIOp::create(b, node.t.loc, least, least);
+  return arith::AddIOp::create(b, node.t.loc, twice, node.t.indexConstant(1));
+}
+
 /// Says how long a Range is whose operands are computed: max(⌈(limit − start) / delta⌉, 0), in f64 for floats as the schema counts.
 static LogicalResult defineLength(NodeConverter &node, AffineExpr length) {
   SmallVector<Value> given;
@@ -73,7 +99,7 @@ static LogicalResult defineLength(NodeConverter &node, AffineExpr length) {
   Value steps = arith::DivFOp::create(b, loc, arith::SubFOp::create(b, loc, given[1], given[0]), given[2]);
   Value count = moe::convertScalar(b, loc, math::CeilOp::create(b, loc, steps), b.getI64Type());
   count = arith::MaxSIOp::create(b, loc, arith::IndexCastOp::create(b, loc, b.getIndexType(), count), node.t.indexConstant(0));
-  node.t.sizes.define(length, count, Value());
+  node.t.sizes.define(length, count, boundAsIndices(node));
   return success();
 }
 

@@ -183,3 +183,28 @@ func.func @equal_counts(%x: tensor<?xf32> {moe.name = "x", moe.dims = ["n"]}, %y
   %2 = moe.onnx "Add"(%0, %1) version 14 {} : (tensor<1x?xi64>, tensor<1x?xi64>) -> tensor<1x?xi64>
   return %2 : tensor<1x?xi64>
 }
+
+// -----
+
+// A Range from one computed number to another has no bound of its own; read as indices only, it is no longer than twice the dim, and one more.
+// CHECK-LABEL: func.func @range_of_indices
+// CHECK: %[[R:.*]] = tensor.dim %arg0, %c0
+// CHECK: %[[TWICE:.*]] = arith.addi %[[R]], %[[R]]
+// CHECK: %[[BOUND:.*]] = arith.addi %[[TWICE]], %c1
+// CHECK: arith.minsi %{{.*}}, %[[BOUND]]
+// CHECK: moe.require_range
+func.func @range_of_indices(%x: tensor<?x8xf32> {moe.name = "x", moe.dims = ["r", "8"]}, %ends: tensor<2x1xi64> {moe.name = "ends", moe.dims = ["2", "1"]})
+    -> (tensor<?x8xf32> {moe.name = "y", moe.dims = ["?", "8"]}) attributes {moe.entry} {
+  %one = arith.constant dense<1> : tensor<i64>
+  %first = arith.constant dense<0> : tensor<i64>
+  %second = arith.constant dense<1> : tensor<i64>
+  %flat = moe.onnx "Flatten"(%ends) version 13 {axis = 0 : i64} : (tensor<2x1xi64>) -> tensor<1x2xi64>
+  %a = moe.onnx "Gather"(%flat, %first) version 13 {axis = 1 : i64} : (tensor<1x2xi64>, tensor<i64>) -> tensor<1xi64>
+  %b = moe.onnx "Gather"(%flat, %second) version 13 {axis = 1 : i64} : (tensor<1x2xi64>, tensor<i64>) -> tensor<1xi64>
+  %zero = arith.constant dense<0> : tensor<1xi64>
+  %start = moe.onnx "Squeeze"(%a, %zero) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %end = moe.onnx "Squeeze"(%b, %zero) version 13 {} : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %i = moe.onnx "Range"(%start, %end, %one) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %y = moe.onnx "Gather"(%x, %i) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
