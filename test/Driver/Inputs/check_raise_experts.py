@@ -6,6 +6,7 @@
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import onnx
@@ -35,9 +36,36 @@ def batched(seed):
     return models.router_model(models.topk_softmax, seed)
 
 
+def unrolled(seed):
+    """Form D: each expert finds its tokens and adds what it makes of them; how many there are is found out by the run."""
+    w = models.Writer(seed)
+    ids, weights = models.topk_softmax(w, "x")
+    total = w.node("Mul", "x", w.array(0, np.float32))
+    for expert in range(models.EXPERTS):
+        where = w.node("NonZero", w.node("Equal", ids, w.array(expert, np.int64)))
+        token = w.node("Gather", where, w.array(0, np.int64), axis=0)
+        inner = w.node("Relu", w.node("MatMul", w.node("Gather", "x", token, axis=0), w.weight(models.HIDDEN, models.INNER)))
+        rows = w.node("MatMul", inner, w.weight(models.INNER, models.HIDDEN))
+        weight = w.node("GatherND", weights, w.node("Transpose", where, perm=[1, 0]))
+        weighted = w.node("Mul", rows, w.node("Unsqueeze", weight, w.ints(-1)))
+        total = w.node("ScatterND", total, w.node("Unsqueeze", token, w.ints(-1)), weighted, reduction="add")
+    return w.model(total, 2)
+
+
+def grouped(seed):
+    """Form B: rows sorted by expert, a product for the rows of each."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "model.onnx")
+        sizes = [models.EXPERTS, models.HIDDEN, models.INNER, models.K]
+        subprocess.run([sys.executable, pathlib.Path(sys.argv[1], "grouped_model.py"), path, "1", *map(str, sizes)], check=True, capture_output=True)
+        weights = path.with_name(path.name + ".data")
+        weights.write_bytes(np.random.default_rng(seed).normal(0, 0.3, weights.stat().st_size // 4).astype(np.float32).tobytes())
+        return onnx.load(path)
+
+
 def main():
     work = pathlib.Path(sys.argv[2])
-    for number, make in enumerate([masked, batched]):
+    for number, make in enumerate([masked, batched, unrolled, grouped]):
         model, folder = make(number), work / make.__name__
         data = folder / "test_data_set_0"
         data.mkdir(parents=True)
