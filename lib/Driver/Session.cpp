@@ -141,6 +141,11 @@ LogicalResult Session::checkOptions() {
     return fail("--require-raised and --raise-experts=false exclude each other");
   if (options.output.empty())
     return fail("expected an output: -o <folder>, or -o <file> with --emit or --compile-to");
+  // Asked before minutes go into code that then has no place.
+  StringRef parent = llvm::sys::path::parent_path(StringRef(options.output).rtrim('/'));
+  if (options.output != "-" && llvm::sys::fs::exists(parent.empty() ? "." : parent))
+    if (std::error_code error = llvm::sys::fs::access(parent.empty() ? "." : parent, llvm::sys::fs::AccessMode::Write))
+      return fail("cannot write '" + options.output + "': " + error.message());
   return success();
 }
 

@@ -173,17 +173,33 @@ void reportBench(const Session &session, const BenchResult &result, const Option
   json.add("bench", object.str());
   if (options.json)
     return;
-  std::printf("%lld runs after %lld to warm up, %d threads, version %s: %.1f runs/s\n", static_cast<long long>(result.runs),
-              static_cast<long long>(result.warmupRuns), session.threads(), session.isa().c_str(), 1 / result.mean);
+  std::printf("%lld runs after %lld to warm up, %d thread%s, version %s: %.1f runs/s\n", static_cast<long long>(result.runs),
+              static_cast<long long>(result.warmupRuns), session.threads(), session.threads() == 1 ? "" : "s", session.isa().c_str(), 1 / result.mean);
   if (result.tokens)
     std::printf("%.1f tokens/s (%lld per run, the elements of '%s')\n", tokenRate, static_cast<long long>(result.tokens),
                 result.tokensInput.c_str());
   std::printf("time of a run: p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, fastest %.3f ms\n", 1e3 * result.p50, 1e3 * result.p90,
               1e3 * result.p99, 1e3 * result.fastest);
-  std::printf("memory: %.1f GB/s read by %d threads; all %llu bytes of mapped weights, each read once, would take %.1f %% of p50\n",
-              1e-9 * result.readBandwidth, session.threads(), static_cast<unsigned long long>(result.weightBytes),
-              100 * result.rooflineShare);
+  std::printf("memory: %.1f GB/s read by %d thread%s; at that rate all %llu bytes of mapped weights take %.3f ms, %.1f %% of p50\n",
+              1e-9 * result.readBandwidth, session.threads(), session.threads() == 1 ? "" : "s",
+              static_cast<unsigned long long>(result.weightBytes), 1e3 * result.rooflineShare * result.p50, 100 * result.rooflineShare);
   std::printf("  (an upper bound: a run that does not use all experts, or weights that stay in a cache, read less from memory)\n");
+}
+
+/// What came out, where it is neither compared nor written.
+void describeOutputs(const Session &session, const Options &options, JsonList &json) {
+  JsonList list("[]");
+  for (size_t i = 0; i < session.outputs().size(); ++i) {
+    const Array &array = session.outputArrays()[i];
+    JsonList object("{}");
+    object.add("name", jsonString(session.outputs()[i].name)).add("dtype", jsonString(typeName(array.dtype))).add("shape", shapeName(array.shape));
+    list.add(object.str());
+    if (!options.json)
+      std::printf("%s: %s %s\n", session.outputs()[i].name, typeName(array.dtype).c_str(), shapeName(array.shape).c_str());
+  }
+  json.add("outputs", list.str());
+  if (!options.json)
+    std::printf("(not written; --output-dir DIR writes them)\n");
 }
 
 } // namespace
@@ -209,6 +225,8 @@ bool runModel(const Options &options) {
   JsonList json("{}");
   json.add("isa", jsonString(session.isa())).add("threads", std::to_string(session.threads()));
   const bool passed = wanted.empty() || compareOutputs(session, wanted, options, json);
+  if (wanted.empty() && paths.empty() && !options.bench)
+    describeOutputs(session, options, json);
   if (options.bench)
     reportBench(session, bench(session, options.benchSeconds), options, json);
   if (options.json)
