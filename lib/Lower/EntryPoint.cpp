@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 
 using namespace mlir;
 
@@ -40,6 +41,11 @@ bool mayDecideSizes(ShapedType type) {
   Type element = type.getElementType();
   return type.hasStaticShape() && type.getNumElements() <= mostElements &&
          (element.isSignlessInteger(32) || element.isSignlessInteger(64) || isa<Float32Type, Float64Type>(element));
+}
+
+SmallVector<Value> elementIndices(OpBuilder &builder, Value shaped, int64_t element) {
+  SmallVector<int64_t> position = delinearize(element, computeStrides(cast<ShapedType>(shaped.getType()).getShape()));
+  return llvm::map_to_vector(position, [&](int64_t index) -> Value { return arith::ConstantIndexOp::create(builder, shaped.getLoc(), index); });
 }
 
 /// Where the elements of an argument begin among those of all; room is taken behind the others where it has none.

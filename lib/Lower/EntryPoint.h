@@ -18,6 +18,9 @@ mlir::func::FuncOp findShapes(mlir::ModuleOp module);
 /// May sizes be computed from the elements of an argument of this type? They are few, and numbers.
 bool mayDecideSizes(mlir::ShapedType type);
 
+/// The position of element `element`, in row-major order, of a value of static shape.
+llvm::SmallVector<mlir::Value> elementIndices(mlir::OpBuilder &builder, mlir::Value shaped, int64_t element);
+
 /// An element of argument `argument` as @moe_shapes has it: the runtime puts the elements of such arguments behind the dims of all inputs, integers as
 /// they are and floats as the bits of an f64. Takes room for the argument's elements where it has none yet (attribute `moe.values_at`). `inputDims`
 /// is the array of both, `numDims` the number of the dims.

@@ -4,7 +4,6 @@
 #include "EntryPoint.h"
 #include "MemoryRoots.h"
 #include "SizeBounds.h"
-#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/Transforms/CSE.h"
 #include "moe/IR/MoeDialect.h"
@@ -133,10 +132,7 @@ LogicalResult LowerArena::hoistSizes(func::FuncOp entry) {
       builder, [&](BlockArgument argument, int64_t dim) -> Value { return memref::DimOp::create(builder, argument.getLoc(), argument, dim); },
       [&](BlockArgument argument, int64_t element) -> Value {
         usesElements = true;
-        SmallVector<int64_t> position = delinearize(element, computeStrides(cast<MemRefType>(argument.getType()).getShape()));
-        SmallVector<Value> indices =
-            llvm::map_to_vector(position, [&](int64_t index) -> Value { return arith::ConstantIndexOp::create(builder, argument.getLoc(), index); });
-        return memref::LoadOp::create(builder, argument.getLoc(), argument, indices);
+        return memref::LoadOp::create(builder, argument.getLoc(), argument, elementIndices(builder, argument, element));
       });
   SizeBounds bounds(builder, resolver);
   SmallVector<memref::AllocOp> allocs(body.getOps<memref::AllocOp>());

@@ -3,7 +3,6 @@
 // tensors.
 #include "EntryPoint.h"
 #include "SizeBounds.h"
-#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Lower/Passes.h"
 
@@ -195,12 +194,6 @@ void LowerShapes::resolveOperands(ShapeResolver &resolver, MutableOperandRange s
   for (OpOperand &size : sizes)
     if (Value value = resolver.scalar(size.get()))
       size.set(value);
-}
-
-/// The position of element `element`, in row-major order, of a value of static shape.
-SmallVector<Value> elementIndices(OpBuilder &builder, Value shaped, int64_t element) {
-  SmallVector<int64_t> position = delinearize(element, computeStrides(cast<ShapedType>(shaped.getType()).getShape()));
-  return llvm::map_to_vector(position, [&](int64_t index) -> Value { return arith::ConstantIndexOp::create(builder, shaped.getLoc(), index); });
 }
 
 void LowerShapes::resolveEntry(func::FuncOp entry) {

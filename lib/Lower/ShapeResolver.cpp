@@ -78,11 +78,11 @@ Value ShapeResolver::product(Value shaped, ArrayRef<int64_t> dims) {
   return product;
 }
 
-Value ShapeResolver::sizeOfSlice(ArrayRef<OpFoldResult> sizes, const llvm::SmallBitVector &dropped, int64_t dim) {
+OpFoldResult sizeOfSlice(ArrayRef<OpFoldResult> sizes, const llvm::SmallBitVector &dropped, int64_t dim) {
   int64_t position = -1;
   for (auto [i, size] : llvm::enumerate(sizes))
     if (!dropped.test(i) && ++position == dim)
-      return fold(size);
+      return size;
   return {};
 }
 
@@ -102,9 +102,9 @@ Value ShapeResolver::dimOfView(Operation *op, int64_t dim) {
   if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op))
     return product(collapse.getSrc(), collapse.getReassociationIndices()[dim]);
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
-    return sizeOfSlice(slice.getMixedSizes(), slice.getDroppedDims(), dim);
+    return fold(sizeOfSlice(slice.getMixedSizes(), slice.getDroppedDims(), dim));
   if (auto view = dyn_cast<memref::SubViewOp>(op))
-    return sizeOfSlice(view.getMixedSizes(), view.getDroppedDims(), dim);
+    return fold(sizeOfSlice(view.getMixedSizes(), view.getDroppedDims(), dim));
   if (auto pad = dyn_cast<tensor::PadOp>(op)) {
     Value low = fold(pad.getMixedLowPad()[dim]), high = fold(pad.getMixedHighPad()[dim]), size = this->dim(pad.getSource(), dim);
     if (!low || !high || !size)

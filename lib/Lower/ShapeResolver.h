@@ -12,6 +12,9 @@
 
 namespace moe {
 
+/// Size of dim `dim` of a slice that drops the dims of `dropped`.
+mlir::OpFoldResult sizeOfSlice(llvm::ArrayRef<mlir::OpFoldResult> sizes, const llvm::SmallBitVector &dropped, int64_t dim);
+
 class ShapeResolver {
 public:
   /// Gives the value of dim `dim` of entry argument `argument`, built with the resolver's builder.
@@ -37,7 +40,6 @@ private:
   mlir::Value computeScalar(mlir::Value value);
   mlir::Value dimOfView(mlir::Operation *op, int64_t dim);
   mlir::Value product(mlir::Value shaped, llvm::ArrayRef<int64_t> dims);
-  mlir::Value sizeOfSlice(llvm::ArrayRef<mlir::OpFoldResult> sizes, const llvm::SmallBitVector &dropped, int64_t dim);
   mlir::Value fold(mlir::OpFoldResult size);
   mlir::Value nonZero(mlir::Location loc, mlir::Value divisor);
   mlir::Value constant(mlir::Location loc, int64_t value);

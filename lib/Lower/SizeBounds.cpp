@@ -107,15 +107,6 @@ SizeBounds::Range SizeBounds::productOfDims(Value shaped, ArrayRef<int64_t> dims
   return all;
 }
 
-/// A dim of kept size of a slice.
-static OpFoldResult sizeOfSlice(ArrayRef<OpFoldResult> sizes, const llvm::SmallBitVector &dropped, int64_t dim) {
-  int64_t position = -1;
-  for (auto [i, size] : llvm::enumerate(sizes))
-    if (!dropped.test(i) && ++position == dim)
-      return size;
-  return {};
-}
-
 SizeBounds::Range SizeBounds::computeDim(Operation *op, ShapedType type, int64_t dim) {
   if (isa<tensor::EmptyOp, tensor::GenerateOp, tensor::SplatOp, memref::AllocOp>(op))
     return rangeOf(op->getOperand((isa<tensor::SplatOp>(op) ? 1 : 0) + type.getDynamicDimIndex(dim)));
