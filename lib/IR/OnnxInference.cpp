@@ -48,6 +48,7 @@ void OnnxInference::forEachElementTensor(AffineExpr expression, llvm::function_r
     return false;
   });
 }
+
 std::string OnnxInference::text(AffineExpr expression) const { return algebra->text(expression); }
 
 /// Element `position` of `tensor` as a number that may be negative.
@@ -361,8 +362,7 @@ AffineExpr OnnxNode::sizeFrom(AffineExpr value, StringRef what) {
     return value;
   if (!algebra.usesElements(value))
     return freshSize(what);
-  if (!algebra.dependsOnData(value))
-    requireNotNegative(value);
+  requireNotNegative(value);
   return algebra.maximum(value, number(0));
 }
 

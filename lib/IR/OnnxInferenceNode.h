@@ -62,8 +62,7 @@ public:
   /// A number that depends on data and may be negative.
   mlir::AffineExpr freshNumber(llvm::StringRef what) { return fresh(what, false); }
   mlir::AffineExpr product(llvm::ArrayRef<mlir::AffineExpr> sizes);
-  /// The size that a number given as data stands for: itself where it cannot be negative. Known on entry, a negative one is refused there; where it
-  /// depends on data it counts as 0.
+  /// The size that a number given as data stands for: itself where it cannot be negative. A negative one is refused, on entry or by the run.
   mlir::AffineExpr sizeFrom(mlir::AffineExpr number, llvm::StringRef what);
   /// Is the number an element, so that its sign is known at run time only?
   bool mayBeNegative(mlir::AffineExpr number) { return algebra.usesElements(number) && !algebra.nonNegative(number); }

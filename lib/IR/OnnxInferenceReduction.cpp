@@ -89,7 +89,7 @@ static LogicalResult inferTopK(OnnxNode &node) {
   // An axis that is shorter at run time has no K elements.
   if (known && !size && failed(node.requireEqual(node.algebra.minimum(dims[*axis], count), count, "K, which is at most the size of its axis")))
     return failure();
-  if (!known && !node.algebra.dependsOnData(count))
+  if (!known)
     node.requireNotNegative(dims[*axis] - count);
   count = node.sizeFrom(count, "k");
   // Memory is planned for the whole axis where K is computed.

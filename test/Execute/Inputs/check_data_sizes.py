@@ -81,7 +81,8 @@ def main():
     check("Compress", [node("Compress", ["x", "m"], ["y"], axis=1)], [{"x": x, "m": np.array(m)} for m in ([True, False, True, True], [False] * 4)], rows)
     check("Compress of all", [node("Compress", ["x", "m"], ["y"])], [{"x": x, "m": np.array([True, False, True, True, False, True])}], rows)
     check("TopK, K computed", [node("ReduceSum", ["k", "zero"], ["sum"], keepdims=1), node("TopK", ["x", "sum"], ["y", "i"], axis=0)],
-          [{"x": x, "k": np.array([a, b], np.int64)} for a, b in ((1, 1), (2, 3), (0, 0))], rows, [("zero", i64(0))])
+          [{"x": x, "k": np.array([a, b], np.int64)} for a, b in ((1, 1), (2, 3), (0, 0))], rows, [("zero", i64(0))],
+          errors=[({"x": x, "k": np.array([a, b], np.int64)}, "bad_shape") for a, b in ((5, 1), (-3, 1))])
     check("rows that are chosen", [node("NonZero", ["m"], ["at"]), node("Squeeze", ["at", "zero"], ["flat"]), node("Gather", ["x", "flat"], ["some"]),
                                    node("MatMul", ["some", "w"], ["h"]), node("Relu", ["h"], ["r"]), node("Shape", ["r"], ["c"]), node("Unsqueeze", ["flat", "one"], ["where"]),
                                    node("ScatterND", ["x", "where", "r"], ["y"])],
