@@ -30,6 +30,14 @@ struct NameScope {
   llvm::StringMap<mlir::Value> values;
 };
 
+/// The attribute of that name; null where there is none.
+const wire::Attribute *findAttribute(const wire::Node &node, llvm::StringRef name);
+
+/// A Loop or Scan that runs more often is refused.
+constexpr int64_t maximumRuns = 1 << 16;
+
+struct ScanForm;
+
 class GraphImporter {
 public:
   /// `file` is the location of the model's file; `path` and `bytes` outlive the importer.
@@ -72,12 +80,16 @@ private:
   mlir::Location nodeLocation(const wire::Node &node, size_t position) const;
   mlir::InFlightDiagnostic nodeError(const wire::Node &node, mlir::Location loc) const;
 
-  //===-- Subgraphs.cpp: control flow --------------------------------------===//
-  /// If, Loop or Scan.
-  mlir::LogicalResult buildControlFlow(const wire::Node &node, mlir::Location loc);
+  //===-- Subgraphs.cpp, Scan.cpp: control flow ----------------------------===//
+  /// If, Loop or Scan of an opset version.
+  mlir::LogicalResult buildControlFlow(const wire::Node &node, mlir::Location loc, int64_t version);
   mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildIf(const wire::Node &node, mlir::Location loc, mlir::ValueRange operands);
   mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildLoop(const wire::Node &node, mlir::Location loc, mlir::ValueRange operands);
-  mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildScan(const wire::Node &node, mlir::Location loc, mlir::ValueRange operands);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildScan(const wire::Node &node, mlir::Location loc, mlir::ValueRange operands,
+                                                            int64_t version);
+  /// The final states and the joined scan outputs of the runs on `states` and `sequences`.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildScanRuns(const ScanForm &form, mlir::ValueRange operands);
+  mlir::FailureOr<mlir::Value> emitSlice(mlir::Value value, int64_t axis, int64_t place, mlir::Location loc);
   /// The graph in the attribute `name`; null with an error where there is none.
   const wire::Graph *subgraph(const wire::Node &node, llvm::StringRef name, mlir::Location loc);
   /// Builds a copy of a subgraph on `arguments` in a scope inside the current one; gives its outputs.

@@ -167,7 +167,7 @@ LogicalResult GraphImporter::buildNode(const wire::Node &node, size_t position) 
   if (domain.empty() && opType == "Constant")
     return buildConstant(node, loc);
   if (domain.empty() && (opType == "If" || opType == "Loop" || opType == "Scan"))
-    return buildControlFlow(node, loc);
+    return buildControlFlow(node, loc, *version);
   SmallVector<Value> operands;
   if (failed(collectOperands(node, loc, operands)))
     return failure();

@@ -1,7 +1,8 @@
-// If, Loop and Scan. The program has no branches, so a body is copied as often as it runs: an If whose condition is not known computes both
-// branches and chooses, a Loop or Scan is unrolled. What needs a number of runs that only data tells is an error that names the node.
+// If and Loop, and what Scan (Scan.cpp) shares with them. The program has no branches, so a body is copied as often as it runs: an If whose
+// condition is not known computes both branches and chooses, a Loop or Scan is unrolled. What needs a number of runs that only data tells is an error that names the node.
 #include "GraphImporter.h"
 #include "OnnxVersions.h"
+#include "ScalarFolder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -9,10 +10,9 @@ using namespace mlir;
 
 namespace moe {
 
-static constexpr int64_t maximumRuns = 1 << 16;
 static constexpr unsigned maximumDepth = 64;
 
-static const wire::Attribute *findAttribute(const wire::Node &node, StringRef name) {
+const wire::Attribute *findAttribute(const wire::Node &node, StringRef name) {
   auto place = llvm::find_if(node.attributes, [&](const wire::Attribute &attribute) { return StringRef(attribute.name) == name; });
   return place == node.attributes.end() ? nullptr : &*place;
 }
@@ -46,8 +46,9 @@ std::optional<int64_t> GraphImporter::knownInteger(Value value) {
   if (!isa<RankedTensorType>(value.getType()))
     return std::nullopt;
   const ValueFacts &facts = inference.facts(value);
+  // Trip counts are sometimes what comes out of a computation on floats, of which inference knows nothing.
   if (!facts.content || facts.content->size() != 1)
-    return std::nullopt;
+    return foldToInteger(value);
   auto constant = dyn_cast<AffineConstantExpr>(inference.normalise(facts.content->front()));
   return constant ? std::optional<int64_t>(constant.getValue()) : std::nullopt;
 }
@@ -138,13 +139,13 @@ FailureOr<SmallVector<Value>> GraphImporter::buildSubgraph(const wire::Graph &gr
   return results;
 }
 
-LogicalResult GraphImporter::buildControlFlow(const wire::Node &node, Location loc) {
+LogicalResult GraphImporter::buildControlFlow(const wire::Node &node, Location loc, int64_t version) {
   SmallVector<Value> operands;
   if (failed(collectOperands(node, loc, operands)))
     return failure();
   FailureOr<SmallVector<Value>> results = node.opType == "If"     ? buildIf(node, loc, operands)
                                           : node.opType == "Loop" ? buildLoop(node, loc, operands)
-                                                                  : buildScan(node, loc, operands);
+                                                                  : buildScan(node, loc, operands, version);
   if (failed(results))
     return failure();
   if (node.outputs.size() > results->size())
@@ -248,82 +249,6 @@ FailureOr<SmallVector<Value>> GraphImporter::buildLoop(const wire::Node &node, L
     if (rows.empty())
       return nodeError(node, loc) << "scan output " << i << " of a loop without runs is not supported", failure();
     FailureOr<Value> joined = emitStack(rows, 0, loc);
-    if (failed(joined))
-      return failure();
-    values.push_back(*joined);
-  }
-  return values;
-}
-
-/// An attribute of Scan with one number per scan input or output, 0 where it is not there.
-static FailureOr<SmallVector<int64_t>> scanNumbers(const wire::Node &node, StringRef name, size_t count) {
-  const wire::Attribute *attribute = findAttribute(node, name);
-  if (!attribute)
-    return SmallVector<int64_t>(count, 0);
-  if (attribute->ints.size() != count)
-    return failure();
-  return SmallVector<int64_t>(attribute->ints.begin(), attribute->ints.end());
-}
-
-FailureOr<SmallVector<Value>> GraphImporter::buildScan(const wire::Node &node, Location loc, ValueRange operands) {
-  const wire::Graph *body = subgraph(node, "body", loc);
-  const wire::Attribute *number = findAttribute(node, "num_scan_inputs");
-  if (!body)
-    return failure();
-  size_t inputs = number && number->i > 0 ? number->i : 0;
-  if (inputs == 0 || inputs > operands.size() || body->inputs.size() != operands.size() || body->outputs.size() + inputs < operands.size())
-    return nodeError(node, loc) << "expected num_scan_inputs from 1 to the number of inputs, and a body of as many inputs as the node", failure();
-  size_t states = operands.size() - inputs, outputs = body->outputs.size() - states;
-  auto inputAxes = scanNumbers(node, "scan_input_axes", inputs), inputBackwards = scanNumbers(node, "scan_input_directions", inputs);
-  auto outputAxes = scanNumbers(node, "scan_output_axes", outputs), outputBackwards = scanNumbers(node, "scan_output_directions", outputs);
-  if (failed(inputAxes) || failed(inputBackwards) || failed(outputAxes) || failed(outputBackwards))
-    return nodeError(node, loc) << "expected one axis and one direction for each scan input and output", failure();
-
-  std::optional<int64_t> count;
-  for (size_t i = 0; i < inputs; ++i) {
-    auto type = dyn_cast<RankedTensorType>(operands[states + i].getType());
-    int64_t &axis = (*inputAxes)[i];
-    if (!type || axis < -type.getRank() || axis >= type.getRank())
-      return nodeError(node, loc) << "axis " << axis << " of scan input " << i << " is not one of " << operands[states + i].getType(), failure();
-    axis += axis < 0 ? type.getRank() : 0;
-    int64_t size = type.getDimSize(axis);
-    if (ShapedType::isDynamic(size) || size > maximumRuns)
-      return nodeError(node, loc) << "the number of runs is not known when the model is compiled, or is more than " << maximumRuns
-                                  << "; fix the dim's size with --dim", failure();
-    if (count && *count != size)
-      return nodeError(node, loc) << "expected scan inputs of one length, found " << *count << " and " << size, failure();
-    count = size;
-  }
-  SmallVector<Value> values(operands.take_front(states));
-  SmallVector<SmallVector<Value>> slices(outputs);
-  for (int64_t run = 0; run < *count; ++run) {
-    SmallVector<Value> arguments(values);
-    for (size_t i = 0; i < inputs; ++i) {
-      FailureOr<Value> place = emitInteger((*inputBackwards)[i] ? *count - 1 - run : run, loc);
-      if (failed(place))
-        return failure();
-      FailureOr<Value> slice =
-          emitNode("Gather", {operands[states + i], *place}, builder.getNamedAttr("axis", builder.getI64IntegerAttr((*inputAxes)[i])), loc);
-      if (failed(slice))
-        return failure();
-      arguments.push_back(*slice);
-    }
-    FailureOr<SmallVector<Value>> results = buildSubgraph(*body, arguments, node, loc, Twine(run));
-    if (failed(results))
-      return failure();
-    values.assign(results->begin(), results->begin() + states);
-    for (size_t i = 0; i < outputs; ++i)
-      slices[i].push_back((*results)[states + i]);
-  }
-  for (auto [i, rows] : llvm::enumerate(slices)) {
-    if (rows.empty())
-      return nodeError(node, loc) << "scan output " << i << " of a scan without runs is not supported", failure();
-    if ((*outputBackwards)[i])
-      std::reverse(rows.begin(), rows.end());
-    int64_t rank = cast<RankedTensorType>(rows.front().getType()).getRank() + 1, axis = (*outputAxes)[i];
-    if (axis < -rank || axis >= rank)
-      return nodeError(node, loc) << "expected an axis of scan output " << i << " from " << -rank << " to " << rank - 1 << ", found " << axis, failure();
-    FailureOr<Value> joined = emitStack(rows, axis < 0 ? axis + rank : axis, loc);
     if (failed(joined))
       return failure();
     values.push_back(*joined);

@@ -79,6 +79,24 @@ def good():
     sums = np.float32(0.5) * np.cumsum(m[::-1], axis=0)[::-1]
     agree("nested scan, backwards and along another axis", scan, m, expected=[1 + m.sum(), sums])
 
+    # ceil(relu((7.5 - 1) / 2)) = 4 runs, the first sum in f16: 7.5 + 0.0001 is 7.5 there.
+    body = helper.make_graph([helper.make_node("Add", ["v", "y"], ["w"]), helper.make_node("Identity", ["k"], ["k2"])],
+                             "body", [value("i", [], INT64), value("k", [], BOOL), value("v", [3])], [value("k2", [], BOOL), value("w", [3])])
+    computed = [constant("limit", np.float16(7.5)), constant("small", np.float16(0.0001)), constant("start", np.float32(1)), constant("delta", np.float32(2)),
+                helper.make_node("Add", ["limit", "small"], ["l"]), helper.make_node("Cast", ["l"], ["wide"], to=FLOAT),
+                helper.make_node("Sub", ["wide", "start"], ["d"]), helper.make_node("Div", ["d", "delta"], ["q"]), helper.make_node("Relu", ["q"], ["r"]),
+                helper.make_node("Ceil", ["r"], ["c"]), helper.make_node("Cast", ["c"], ["n"], to=INT64), helper.make_node("Cast", ["c"], ["yes"], to=BOOL),
+                helper.make_node("Loop", ["n", "yes", "x"], ["last"], body=body)]
+    agree("loop with a count computed from floats", model(computed, pair, [value("last", [3])]), x, y)
+
+    body = helper.make_graph([helper.make_node("Add", ["s", "e"], ["t"]), helper.make_node("Mul", ["t", "t"], ["u"])], "body",
+                             [value("s", [2]), value("e", [2])], [value("t", [2]), value("u", [2])])
+    old = model([helper.make_node("Scan", ["", "s0", "seq"], ["last", "all"], body=body, num_scan_inputs=1, directions=[1])],
+                [value("s0", [2, 2]), value("seq", [2, 3, 2])], [value("last", [2, 2]), value("all", [2, 3, 2])], opsets=[helper.make_opsetid("", 8)])
+    s0, seq = np.float32([[1, 2], [3, 4]]), np.arange(12, dtype=np.float32).reshape(2, 3, 2)
+    steps = s0[:, None] + np.cumsum(seq[:, ::-1], axis=1)
+    agree("scan of version 8, each row of a batch by itself", old, s0, seq, expected=[steps[:, -1], steps**2])
+
     reference = onnx.AttributeProto(name="alpha", type=onnx.AttributeProto.FLOAT, ref_attr_name="slope")
     leaky = helper.make_node("LeakyRelu", ["a"], ["b"])
     leaky.attribute.append(reference)
