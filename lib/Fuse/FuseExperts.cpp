@@ -52,7 +52,7 @@ private:
     const SmallVector<OpFoldResult> sizes = {tensor::getMixedSize(builder, loc, rows, 0), builder.getIndexAttr(columns)};
     const Value out = tensor::EmptyOp::create(builder, loc, sizes, element);
     return GroupedMatmulOp::create(builder, loc, out.getType(), rows, /*rows=*/Value(), offset, weight, bias, up, upBias,
-                                   /*combine_rows=*/Value(), /*combine_weights=*/Value(), out, ffn, op.getOrder(), PackingFamily::Plain,
+                                   /*combine_rows=*/Value(), /*combine_weights=*/Value(), /*codebook=*/Value(), out, ffn, op.getOrder(), PackingFamily::Plain,
                                    /*columns=*/IntegerAttr(), op.getOriginAttr(), plan, /*blocks=*/BlocksAttr())
         .getResults()[0];
   }

@@ -59,7 +59,7 @@ private:
     const Value out = empty(loc, {slots, columns}, cast<ShapedType>(rows.getType()).getElementType(), slotCount);
     return GroupedMatmulOp::create(builder, loc, out.getType(), rows, route.getResults()[0], route.getResults()[2],
                                    op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), /*combine_rows=*/Value(),
-                                   /*combine_weights=*/Value(), out, op.getFfnAttr(), op.getOrder(), PackingFamily::Plain,
+                                   /*combine_weights=*/Value(), /*codebook=*/Value(), out, op.getFfnAttr(), op.getOrder(), PackingFamily::Plain,
                                    /*columns=*/IntegerAttr(), op.getOriginAttr(), op.getPlanAttr(), /*blocks=*/BlocksAttr());
   }
 
@@ -74,7 +74,7 @@ private:
                             ShapedType::isDynamic(rows) ? Value(chain.combine.getTokens()) : Value());
     auto product = GroupedMatmulOp::create(builder, loc, out.getType(), hidden, /*rows=*/Value(), route.getResults()[2], op.getDown(),
                                            op.getDownBias(), /*up=*/Value(), /*up_bias=*/Value(), route.getResults()[0],
-                                           route.getResults()[1], out, /*ffn=*/FfnAttr(), op.getOrder(), PackingFamily::Plain,
+                                           route.getResults()[1], /*codebook=*/Value(), out, /*ffn=*/FfnAttr(), op.getOrder(), PackingFamily::Plain,
                                            /*columns=*/IntegerAttr(), op.getOriginAttr(), secondPlan(), /*blocks=*/BlocksAttr());
     const Value result = convertElements(builder, loc, product.getResults()[0], resultType.getElementType());
     return result.getType() == resultType ? result : tensor::CastOp::create(builder, loc, resultType, result).getResult();

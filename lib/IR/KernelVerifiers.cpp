@@ -194,7 +194,10 @@ static LogicalResult verifyWeight(GroupedMatmulOp op, ProductSizes &sizes) {
            << stringifyPackingFamily(packing) << " and gate " << stringifyGateLayout(sizes.gate);
   if (packed && (op.getOrder() != WeightOrder::OutIn || op.getPlan()))
     return op.emitOpError("expected order out_in and no plan where the weight is packed");
-  return success();
+  // grouped_matmul-c12
+  if (failed(exactlyWhere(op, "codebook", bool(op.getCodebook()), blocks && blocks.getDictionary(), "where the blocks have a dictionary")))
+    return failure();
+  return expectKind(op, "codebook", op.getCodebook(), 1, [](Type type) { return type.isInteger(32); }, "32-bit integers");
 }
 
 /// grouped_matmul-c9 for one bias.

@@ -160,7 +160,7 @@ LogicalResult LayoutReader::readPayload() {
     return success();
   }
   const int64_t filled = group > 0 && types.quant.getAxis() == -1 ? static_cast<int64_t>(llvm::alignTo(layout.columns, group)) : layout.columns;
-  const auto bytes = [&](int64_t codes) { return llvm::divideCeil(codes * layout.bits, int64_t(8)); };
+  const auto bytes = [&](int64_t codes) -> int64_t { return llvm::divideCeil(codes * layout.bits, int64_t(8)); };
   if (width != 8 || stored.size() != shape.size() || stored.drop_back() != shape.drop_back() || stored.back() < bytes(layout.columns) ||
       stored.back() > bytes(filled)) {
     InFlightDiagnostic diagnostic = error();
@@ -266,7 +266,7 @@ FailureOr<QuantLayout> QuantLayout::get(const QuantTypes &types, llvm::function_
 static constexpr int64_t panelColumns = 32;
 
 LogicalResult BlocksAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, PanelCode code, int64_t group, Type scale, Type zero,
-                                 bool quads) {
+                                 bool quads, int64_t dictionary) {
   // blocks-c1
   if (group < 1)
     return error() << "expected a group >= 1, got " << group;
@@ -280,6 +280,10 @@ LogicalResult BlocksAttr::verify(llvm::function_ref<InFlightDiagnostic()> error,
   // blocks-c4
   if (quads && !isInteger)
     return error() << "expected quads only for integers, got " << stringifyPanelCode(code);
+  // blocks-c5
+  if (dictionary < 0 || (dictionary && code != PanelCode::Ternary))
+    return error() << "expected no dictionary or, for ternary, one of at least 1 byte for a panel, got " << dictionary << " ("
+                   << stringifyPanelCode(code) << ")";
   return success();
 }
 
@@ -302,7 +306,16 @@ int64_t BlocksAttr::zeroBytes() const { return getZero() ? panelColumns * getZer
 
 int64_t BlocksAttr::filledGroup() const { return static_cast<int64_t>(llvm::alignTo(getGroup(), 4 * 8 / bits())); }
 
+BlocksAttr BlocksAttr::withDictionary(int64_t panels, int64_t codes) const {
+  if (panels < 1)
+    return *this;
+  return get(getContext(), getCode(), getGroup(), getScale(), getZero(), getQuads(), llvm::divideCeil(dictionaryCodes(panels) + 2 * codes, panels));
+}
+
 int64_t BlocksAttr::codeBytes() const {
+  // Decoding stores the line that it fills and the next one, which may lie behind the digits.
+  if (getDictionary())
+    return (llvm::divideCeil(getGroup(), digitsPerLane) + 2) * panelColumns * 4;
   if (isTernary())
     return (getGroup() + ternaryPerByte - 1) / ternaryPerByte * panelColumns;
   if (getQuads())

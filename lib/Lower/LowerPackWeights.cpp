@@ -47,6 +47,10 @@ struct StoredWeight {
     }
     return weight;
   }
+
+  WeightRefOp payload() const { return parts[0]; }
+  /// Of ternary_dict.
+  WeightRefOp codebook() const { return parts[3]; }
 };
 
 /// The matrices of one product, read from a grouped_matmul.
@@ -85,7 +89,7 @@ BlocksAttr blocksOf(DequantOp op, WeightOrder order, bool quads) {
     // A row of digits has to be a column of panels.
     const int64_t depth = op.getType().getShape().back();
     return order == WeightOrder::OutIn && depth > 0
-               ? BlocksAttr::get(op.getContext(), PanelCode::Ternary, depth, cast<ShapedType>(op.getScales().getType()).getElementType(), Type(), false)
+               ? BlocksAttr::get(op.getContext(), PanelCode::Ternary, depth, cast<ShapedType>(op.getScales().getType()).getElementType(), Type(), false, 0)
                : BlocksAttr();
   }
   auto typeOf = [](Value value) { return value ? cast<RankedTensorType>(value.getType()) : RankedTensorType(); };
@@ -108,7 +112,24 @@ BlocksAttr blocksOf(DequantOp op, WeightOrder order, bool quads) {
     zero = Float32Type::get(context);
   else if (layout->zeros == QuantLayout::Zeros::Codes)
     zero = IntegerType::get(context, 8);
-  return BlocksAttr::get(context, panelCode(layout->format), group, scale, zero, quads);
+  return BlocksAttr::get(context, panelCode(layout->format), group, scale, zero, quads, /*dictionary=*/0);
+}
+
+/// Panels of more bytes than this, decoded, would not stay in a cache while rows pass, nor go on every stack: their digits are packed instead.
+constexpr int64_t mostDecodedBytes = 256 * 1024;
+
+/// `blocks` of digits as strings of the dictionary that all payloads share; as they are where there is none, a panel is too large or the digits
+/// take no more bytes.
+BlocksAttr keepDictionary(BlocksAttr blocks, int64_t panels, ArrayRef<StoredWeight> weights) {
+  int64_t codes = 0;
+  for (const StoredWeight &weight : weights) {
+    const auto payload = cast<RankedTensorType>(weight.payload().getType());
+    if (!payload.hasStaticShape() || weight.codebook().getWeightAttr() != weights.front().codebook().getWeightAttr())
+      return blocks;
+    codes += payload.getNumElements();
+  }
+  const BlocksAttr kept = blocks.withDictionary(panels, codes);
+  return kept.getDictionary() < blocks.blockBytes() && kept.blockBytes() <= mostDecodedBytes && panels <= std::numeric_limits<int32_t>::max() / panelColumns ? kept : blocks;
 }
 
 struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
@@ -153,12 +174,16 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
       return failure();
 
     OpBuilder builder(op);
-    const BlocksAttr blocks = chooseBlocks(op, plan.getActivations() == "int8");
+    BlocksAttr blocks = chooseBlocks(op, plan.getActivations() == "int8");
+    if (blocks && blocks.isTernary())
+      blocks = keepDictionary(blocks, shape->experts * shape->panels, op.getUp() ? ArrayRef({weight, up}) : ArrayRef(weight));
     const PackedKey key(builder.getArrayAttr(from), op.getOrder(), gate, plan, weight.quant, blocks);
     WeightOp &entry = packed[key];
     if (!entry)
       entry = createPacked(key, *shape, op.getWeight(), symbols);
     op.setBlocksAttr(blocks);
+    if (blocks && blocks.getDictionary())
+      op.getCodebookMutable().assign(weight.codebook());
     if (blocks && blocks.getQuads())
       op.getXMutable().assign(rows.quantized(op, shape->depth, blocks));
     auto reference = WeightRefOp::create(builder, weight.parts[0].getLoc(), entry.getType(), FlatSymbolRefAttr::get(entry.getSymNameAttr()));

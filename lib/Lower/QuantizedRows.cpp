@@ -162,7 +162,8 @@ Value QuantizedRows::quantized(GroupedMatmulOp op, int64_t depth, BlocksAttr blo
   const Location loc = op.getLoc();
   // Rows do not depend on how the weight's own scales and zero points are stored.
   const auto kind = BlocksAttr::get(op.getContext(), blocks.getCode(), blocks.getGroup(), builder.getF32Type(),
-                                    blocks.getZero() ? Type(builder.getI8Type()) : Type(), /*quads=*/true);
+                                    blocks.getZero() ? Type(builder.getI8Type()) : Type(), /*quads=*/true,
+                                    /*dictionary=*/0);
   const Value x = op.getX();
   Value &rows = made[{x, kind, op->getBlock()}];
   if (rows)

@@ -96,8 +96,8 @@ struct ScoreBody {
       });
     })[0];
     w.loop(zero, count, [&](Value i) {
-      auto [token, column] = place(i);
-      auto divide = [&]() { w.store(w.div(w.load(target, {token, column}), sum), target, {token, column}); };
+      const auto at = place(i);
+      auto divide = [&]() { w.store(w.div(w.load(target, {at.first, at.second}), sum), target, {at.first, at.second}); };
       if (Value here = counts ? counts(i) : Value())
         w.when(here, divide);
       else

@@ -4,6 +4,8 @@
 #include "PanelPlan.h"
 #include "QuantizedSource.h"
 
+#include "llvm/Support/Endian.h"
+
 #include <cmath>
 #include <cstring>
 
@@ -25,6 +27,8 @@ public:
 
   /// False once the sink fails.
   bool write() {
+    if (blocks && blocks.getDictionary())
+      return writeDictionary();
     for (int64_t e = 0; e < plan.experts; ++e)
       for (int64_t p = 0; p < plan.panels; ++p)
         if (!(blocks ? writeBlocks(e, p) : writeFloats(e, p)))
@@ -34,6 +38,8 @@ public:
 
 private:
   bool writeFloats(int64_t e, int64_t p);
+  bool writeDictionary();
+  void fillNumbers(const QuantizedSource &source, int64_t e, int64_t row, int64_t c, uint8_t *block);
   void fillTernary(const QuantizedSource &source, int64_t e, int64_t row, int64_t c, int64_t k0, int64_t count, uint8_t *block);
   bool writeBlocks(int64_t e, int64_t p);
   void fillColumn(const QuantizedSource &source, int64_t e, int64_t column, int64_t c, int64_t k0, int64_t count, uint8_t *block);
@@ -92,12 +98,47 @@ bool PanelWriter::writeBlocks(int64_t e, int64_t p) {
   return true;
 }
 
-/// The two numbers of one column, which is a row of the source, and its digits.
-void PanelWriter::fillTernary(const QuantizedSource &source, int64_t e, int64_t row, int64_t c, int64_t k0, int64_t count, uint8_t *block) {
-  constexpr int64_t perByte = BlocksAttr::ternaryPerByte;
+/// The run of bytes of all panels: where codes begin, the numbers, the codes.
+bool PanelWriter::writeDictionary() {
+  const int64_t panels = plan.experts * plan.panels, columns = panels * panelWidth;
+  const auto forEachColumn = [&](llvm::function_ref<void(int64_t place, const QuantizedSource *, int64_t e, int64_t row)> visit) {
+    for (int64_t place = 0; place < columns; ++place) {
+      const int64_t panel = place / panelWidth;
+      const auto [number, row] = plan.sourceColumn(panel % plan.panels, place % panelWidth);
+      visit(place, row >= 0 ? &sources[number] : nullptr, panel / plan.panels, row);
+    }
+  };
+  buffer.assign(blocks.dictionaryCodes(panels), 0);
+  uint32_t codes = 0;
+  forEachColumn([&](int64_t place, const QuantizedSource *source, int64_t e, int64_t row) {
+    llvm::support::endian::write32le(buffer.data() + 4 * place, codes);
+    if (!source)
+      return;
+    codes += source->stringCodes(e, row).size() / 2;
+    fillNumbers(*source, e, row, place % panelWidth, buffer.data() + blocks.dictionaryNumbers(panels) + place / panelWidth * blocks.scaleBytes());
+  });
+  llvm::support::endian::write32le(buffer.data() + 4 * columns, codes);
+  if (!sink(buffer))
+    return false;
+  bool fits = true;
+  forEachColumn([&](int64_t, const QuantizedSource *source, int64_t e, int64_t row) {
+    fits = fits && (!source || sink(source->stringCodes(e, row)));
+  });
+  buffer.assign(panels * blocks.getDictionary() - blocks.dictionaryCodes(panels) - 2 * codes, 0);
+  return fits && sink(buffer);
+}
+
+/// The two numbers of one column, which is a row of the source.
+void PanelWriter::fillNumbers(const QuantizedSource &source, int64_t e, int64_t row, int64_t c, uint8_t *block) {
   const int64_t numbers = blocks.scaleBytes() / 2;
   storeScale(source, source.lowIndex(e, row), block + c * numbers / panelWidth);
   storeScale(source, source.highIndex(e, row), block + numbers + c * numbers / panelWidth);
+}
+
+/// The numbers of one column and its digits.
+void PanelWriter::fillTernary(const QuantizedSource &source, int64_t e, int64_t row, int64_t c, int64_t k0, int64_t count, uint8_t *block) {
+  constexpr int64_t perByte = BlocksAttr::ternaryPerByte;
+  fillNumbers(source, e, row, c, block);
   uint8_t *codes = block + blocks.scaleBytes();
   for (int64_t k = 0; k < count; k += perByte) {
     unsigned number = 0;
@@ -192,6 +233,7 @@ static FailureOr<std::vector<QuantizedSource>> openSources(WeightOp op, ArrayRef
 static LogicalResult checkBlocks(WeightOp op, const PanelPlan &plan, ArrayRef<QuantizedSource> sources) {
   const bool outIn = op.getOrder().value_or(WeightOrder::OutIn) == WeightOrder::OutIn;
   const BlocksAttr blocks = op.getBlocksAttr();
+  int64_t codes = 0;
   for (const QuantizedSource &source : sources) {
     const QuantLayout &layout = source.layout();
     const bool ternary = layout.format == QuantFormat::TernaryDict;
@@ -204,7 +246,12 @@ static LogicalResult checkBlocks(WeightOp op, const PanelPlan &plan, ArrayRef<Qu
     if (!fits || blocks.bits() != layout.bits || ternary != blocks.isTernary() || blocks.getGroup() != group || static_cast<bool>(blocks.getZero()) != hasZeros ||
         (hasZeros && blocks.getZero().isF32() != floats))
       return packingError(op) << "its blocks " << blocks << " do not fit " << *op.getQuant() << " with groups of " << group;
+    if (ternary)
+      codes += source.codeCount();
   }
+  const int64_t panels = plan.experts * plan.panels;
+  if (blocks.getDictionary() && blocks.withDictionary(panels, codes) != blocks)
+    return packingError(op) << "its blocks " << blocks << " do not fit " << codes << " codes in " << panels << " panels";
   return success();
 }
 

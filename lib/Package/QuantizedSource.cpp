@@ -2,8 +2,6 @@
 // integers) and of the product with the scale.
 #include "QuantizedSource.h"
 
-#include "TernaryDictionary.h"
-
 #include "llvm/ADT/APFloat.h"
 
 #include <cmath>
@@ -50,11 +48,10 @@ FailureOr<QuantizedSource> QuantizedSource::get(QuantAttr quant, RankedTensorTyp
   source.place = *layout;
   source.parts.assign(parts.begin(), parts.end());
   if (layout->format == QuantFormat::TernaryDict) {
-    FailureOr<std::vector<uint8_t>> digits = decodeTernary({parts[0].bytes, parts[2].bytes, parts[3].bytes}, layout->outers * layout->rows,
-                                                           layout->columns, error);
-    if (failed(digits))
+    FailureOr<TernaryRows> rows = TernaryRows::open({parts[0].bytes, parts[2].bytes, parts[3].bytes}, layout->outers * layout->rows, layout->columns, error);
+    if (failed(rows))
       return failure();
-    source.digits = std::make_shared<const std::vector<uint8_t>>(std::move(*digits));
+    source.rows = std::move(*rows);
   }
   return source;
 }
@@ -93,7 +90,7 @@ float QuantizedSource::zero(int64_t scaleIndex) const {
 }
 
 float QuantizedSource::value(int64_t outer, int64_t row, int64_t column) const {
-  if (digits) {
+  if (rows) {
     const unsigned number = digit(outer, row, column);
     return number == 0 ? 0.0f : scale(number == 1 ? lowIndex(outer, row) : highIndex(outer, row));
   }

@@ -2,6 +2,7 @@
 #ifndef MOE_LIB_PACKAGE_QUANTIZEDSOURCE_H
 #define MOE_LIB_PACKAGE_QUANTIZEDSOURCE_H
 
+#include "TernaryDictionary.h"
 #include "WeightReader.h"
 #include "moe/IR/Quantization.h"
 
@@ -13,8 +14,7 @@ float readFloat(mlir::Type type, const uint8_t *bytes);
 /// One quantised weight. The bytes of its parts must outlive it.
 class QuantizedSource {
 public:
-  /// `parts` are payload, scales and maybe zero points and codebook of a weight of type `values`. Misfits are reported through `error`. Strings
-  /// of ternary_dict are decoded here, all of them.
+  /// `parts` are payload, scales and maybe zero points and codebook of a weight of type `values`. Misfits are reported through `error`.
   static mlir::FailureOr<QuantizedSource> get(QuantAttr quant, mlir::RankedTensorType values, llvm::ArrayRef<WeightData> parts,
                                               llvm::function_ref<mlir::InFlightDiagnostic()> error);
 
@@ -25,7 +25,14 @@ public:
     return codeAt(parts[0].bytes, place.codeIndex(outer, row, column));
   }
   /// ternary_dict: the digit of an element, and the numbers of its row's lo and hi among the scales.
-  unsigned digit(int64_t outer, int64_t row, int64_t column) const { return (*digits)[line(outer, row) * place.columns + column]; }
+  /// The first digit that is read has all decoded.
+  unsigned digit(int64_t outer, int64_t row, int64_t column) const {
+    if (digits.empty())
+      digits = rows->digits();
+    return digits[line(outer, row) * place.columns + column];
+  }
+  int64_t codeCount() const { return static_cast<int64_t>(parts[0].bytes.size() / 2); }
+  llvm::ArrayRef<uint8_t> stringCodes(int64_t outer, int64_t row) const { return rows->codes(line(outer, row)); }
   int64_t lowIndex(int64_t outer, int64_t row) const { return 2 * line(outer, row); }
   int64_t highIndex(int64_t outer, int64_t row) const { return 2 * line(outer, row) + 1; }
   float scale(int64_t scaleIndex) const;
@@ -49,8 +56,9 @@ private:
 
   QuantLayout place;
   llvm::SmallVector<WeightData, 4> parts;
-  /// ternary_dict: the digit of each element.
-  std::shared_ptr<const std::vector<uint8_t>> digits;
+  /// ternary_dict: its rows, and the digit of each element once one was read.
+  std::optional<TernaryRows> rows;
+  mutable std::vector<uint8_t> digits;
 };
 
 } // namespace moe

@@ -7,20 +7,18 @@ using namespace mlir;
 
 namespace moe {
 
-namespace {
+static constexpr unsigned pairsPerWord = 7;
 
-/// A string of the dictionary: at most 14 pairs of digits.
-struct Digits {
-  uint8_t pairs = 0;
-  std::array<uint8_t, 28> digit = {};
-};
+int64_t TernaryRows::start(int64_t row) const { return static_cast<int32_t>(llvm::support::endian::read32le(parts.starts.data() + 4 * row)); }
 
-constexpr unsigned pairsPerWord = 7;
+const TernaryRows::Digits &TernaryRows::string(int64_t code) const {
+  return strings[llvm::support::endian::read16le(parts.codes.data() + 2 * code)];
+}
 
-FailureOr<std::vector<Digits>> readCodebook(ArrayRef<uint8_t> bytes, llvm::function_ref<InFlightDiagnostic()> error) {
-  std::vector<Digits> strings(bytes.size() / 8);
+LogicalResult TernaryRows::readCodebook(llvm::function_ref<InFlightDiagnostic()> error) {
+  strings.resize(parts.codebook.size() / 8);
   for (auto [number, string] : llvm::enumerate(strings)) {
-    const uint8_t *at = bytes.data() + 8 * number;
+    const uint8_t *at = parts.codebook.data() + 8 * number;
     const uint32_t words[] = {llvm::support::endian::read32le(at), llvm::support::endian::read32le(at + 4)};
     const unsigned pairs = words[0] & 15;
     if (pairs < 1 || pairs > 2 * pairsPerWord || (words[1] & 15) != pairs)
@@ -35,40 +33,54 @@ FailureOr<std::vector<Digits>> readCodebook(ArrayRef<uint8_t> bytes, llvm::funct
         return error() << "string " << number << " of the codebook: expected digits 0, 1 and 2, found 3 in pair " << pair;
     }
   }
-  return strings;
+  return success();
 }
 
-} // namespace
+LogicalResult TernaryRows::checkRow(int64_t row, llvm::function_ref<InFlightDiagnostic()> error) const {
+  const int64_t count = static_cast<int64_t>(parts.codes.size() / 2), width = (columns + 1) / 2 * 2;
+  if (start(row) > start(row + 1) || start(row + 1) > count)
+    return error() << "row " << row << ": expected its codes to end from " << start(row) << " to " << count << ", found " << start(row + 1);
+  int64_t column = 0;
+  for (int64_t place = start(row); place < start(row + 1) && column <= width; ++place) {
+    const unsigned code = llvm::support::endian::read16le(parts.codes.data() + 2 * place);
+    if (code >= strings.size())
+      return error() << "row " << row << ": expected codes of " << strings.size() << " strings, found " << code;
+    column += 2 * strings[code].pairs;
+  }
+  if (column != width)
+    return error() << "row " << row << ": expected strings of " << width << " digits, found " << (column > width ? "more" : std::to_string(column));
+  return success();
+}
 
-FailureOr<std::vector<uint8_t>> decodeTernary(const TernaryParts &parts, int64_t rows, int64_t columns,
-                                              llvm::function_ref<InFlightDiagnostic()> error) {
-  FailureOr<std::vector<Digits>> strings = readCodebook(parts.codebook, error);
-  if (failed(strings))
+FailureOr<TernaryRows> TernaryRows::open(const TernaryParts &parts, int64_t rows, int64_t columns,
+                                         llvm::function_ref<InFlightDiagnostic()> error) {
+  TernaryRows opened;
+  opened.parts = parts;
+  opened.rows = rows;
+  opened.columns = columns;
+  if (failed(opened.readCodebook(error)))
     return failure();
-  auto start = [&](int64_t row) -> int64_t { return static_cast<int32_t>(llvm::support::endian::read32le(parts.starts.data() + 4 * row)); };
-  const int64_t codes = static_cast<int64_t>(parts.codes.size() / 2), width = (columns + 1) / 2 * 2;
-  if (start(0) != 0 || start(rows) != codes)
-    return error() << "expected the rows to begin at code 0 and to end at " << codes << ", found " << start(0) << " and " << start(rows);
+  const int64_t codes = static_cast<int64_t>(parts.codes.size() / 2);
+  if (opened.start(0) != 0 || opened.start(rows) != codes)
+    return error() << "expected the rows to begin at code 0 and to end at " << codes << ", found " << opened.start(0) << " and "
+                   << opened.start(rows);
+  for (int64_t row = 0; row < rows; ++row)
+    if (failed(opened.checkRow(row, error)))
+      return failure();
+  return opened;
+}
+
+std::vector<uint8_t> TernaryRows::digits() const {
   std::vector<uint8_t> digits(rows * columns);
   for (int64_t row = 0; row < rows; ++row) {
-    if (start(row) > start(row + 1) || start(row + 1) > codes)
-      return error() << "row " << row << ": expected its codes to end from " << start(row) << " to " << codes << ", found " << start(row + 1);
     uint8_t *line = digits.data() + row * columns;
     int64_t column = 0;
-    for (int64_t place = start(row); place < start(row + 1); ++place) {
-      const unsigned code = llvm::support::endian::read16le(parts.codes.data() + 2 * place);
-      if (code >= strings->size())
-        return error() << "row " << row << ": expected codes of " << strings->size() << " strings, found " << code;
-      const Digits &string = (*strings)[code];
+    for (int64_t code = start(row); code < start(row + 1); ++code) {
+      const Digits &found = string(code);
       // The last digit of an odd row has no column.
-      for (int64_t i = 0; i < std::min<int64_t>(2 * string.pairs, columns - column); ++i)
-        line[column + i] = string.digit[i];
-      column += 2 * string.pairs;
-      if (column > width)
-        break;
+      std::copy_n(found.digit.begin(), std::min<int64_t>(2 * found.pairs, columns - column), line + column);
+      column += 2 * found.pairs;
     }
-    if (column != width)
-      return error() << "row " << row << ": expected strings of " << width << " digits, found " << (column > width ? "more" : std::to_string(column));
   }
   return digits;
 }

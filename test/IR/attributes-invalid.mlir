@@ -64,3 +64,8 @@ func.func private @enum() attributes {a = #moe.groups<count = 4, keep = 2, top_r
 
 // expected-error @below {{expected quads only for integers, got nf4}}
 func.func private @blocks_c4() attributes {a = #moe.blocks<code = nf4, group = 32, scale = f32, quads = true>}
+
+// -----
+
+// expected-error @below {{expected no dictionary or, for ternary, one of at least 1 byte for a panel, got 96 (int4)}}
+func.func private @blocks_c5() attributes {a = #moe.blocks<code = int4, group = 32, scale = f32, dictionary = 96>}

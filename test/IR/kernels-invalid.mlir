@@ -313,6 +313,22 @@ func.func @grouped_matmul_c9_up(%x: tensor<?x64xf32>, %g: tensor<96x64xf32>, %y:
 
 // -----
 
+func.func @grouped_matmul_c12(%x: tensor<?x512xf32>, %g: tensor<1x3x1217xi8>, %y: tensor<?x96xf32>) {
+  // expected-error @below {{expected codebook exactly where the blocks have a dictionary}}
+  %o = moe.grouped_matmul %x weight(%g : tensor<1x3x1217xi8>) outs(%y : tensor<?x96xf32>) {packing = #moe<packing_family panel32>, columns = 96 : i64, blocks = #moe.blocks<code = ternary, group = 512, scale = bf16, dictionary = 1217>} : tensor<?x512xf32> -> tensor<?x96xf32>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c12_type(%x: tensor<?x512xf32>, %g: tensor<1x3x1217xi8>, %d: tensor<18xi16>, %y: tensor<?x96xf32>) {
+  // expected-error @below {{expected codebook of 32-bit integers, got 'tensor<18xi16>'}}
+  %o = moe.grouped_matmul %x weight(%g : tensor<1x3x1217xi8>) codebook(%d : tensor<18xi16>) outs(%y : tensor<?x96xf32>) {packing = #moe<packing_family panel32>, columns = 96 : i64, blocks = #moe.blocks<code = ternary, group = 512, scale = bf16, dictionary = 1217>} : tensor<?x512xf32> -> tensor<?x96xf32>
+  return
+}
+
+// -----
+
 func.func @grouped_matmul_c10(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %t: tensor<?xi32>, %w: tensor<?xf32>, %g: tensor<8x96x64xf32>, %y: tensor<?x96xf32>) {
   // expected-error @below {{expected either ffn or combine, got both}}
   %o = moe.grouped_matmul %x offsets(%off : tensor<9xi32>) weight(%g : tensor<8x96x64xf32>) combine(%t, %w : tensor<?xi32>, tensor<?xf32>) outs(%y : tensor<?x96xf32>) {ffn = #moe.ffn<activation = relu>} : tensor<?x64xf32> -> tensor<?x96xf32>

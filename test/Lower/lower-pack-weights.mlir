@@ -155,8 +155,8 @@ func.func @by_row(%x: tensor<?x64xf32>, %y: tensor<?x20xf32>) -> tensor<?x20xf32
 
 // -----
 
-// Package takes the strings of a dictionary apart: kernels read digits, five in a byte, and the two values of a column. Where the rows of digits
-// do not go along k, package decodes, two values that are bf16 into bf16.
+// Where strings of a dictionary take no less, package takes them apart: kernels read digits, five in a byte, and the two values of a column. Where
+// the rows of digits do not go along k, package decodes, two values that are bf16 into bf16.
 
 // CHECK-DAG: moe.weight @c.panels : tensor<1x1x192xi8> packed(panel32) from([@c, @r, @f, @d]) order(out_in) gate(none) dequant(<format = ternary_dict>, tensor<3x8xf32>) blocks(<code = ternary, group = 8, scale = bf16>) section
 // CHECK-DAG: moe.weight @c.panels_0 : tensor<1x1x320xi8> packed(panel32) from([@c, @w, @f, @d]) order(out_in) gate(none) dequant(<format = ternary_dict>, tensor<3x8xf32>) blocks(<code = ternary, group = 8, scale = f32>) section
@@ -210,4 +210,43 @@ func.func @pairs(%x: tensor<?x95xbf16>, %x32: tensor<?x95xf32>, %h: tensor<?x64x
   %2 = moe.grouped_matmul %h offsets(%off : tensor<9xi32>) weight(%gate_up : tensor<8x80x64xf16>) outs(%z : tensor<?x40xbf16>)
     {ffn = #moe.ffn<activation = silu, gate = halves>, plan = #moe.plan<packing = gate_up16, activations = "bf16">} : tensor<?x64xbf16> -> tensor<?x40xbf16>
   return %0, %1, %2 : tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x40xbf16>
+}
+
+// -----
+
+// Strings that take less than digits stay: 4·(32·5 + 1) bytes of starts, 5·128 of numbers and 2·2400 of codes in 5 panels. All read one codebook. A
+// separate up weight comes with its own codes; of another codebook, both are taken apart.
+
+// CHECK-DAG: moe.weight @d : tensor<18xui32> {{.*}} section
+// CHECK-DAG: moe.weight @g.panels : tensor<1x5x1217xi8> packed(gate_up16) from([@g, @r, @f, @d, @u, @r, @f, @d]) {{.*}} blocks(<code = ternary, group = 512, scale = bf16, dictionary = 1217>) section
+// CHECK-DAG: moe.weight @g.panels_0 : tensor<1x5x3424xi8> packed(gate_up16) from([@g, @r, @f, @d, @u, @r, @f, @e]) {{.*}} blocks(<code = ternary, group = 512, scale = bf16>) section
+moe.weight @g : tensor<1000xui16> source(#moe.file<"m.onnx", offset = 0, length = 2000>)
+moe.weight @u : tensor<1400xui16> source(#moe.file<"m.onnx", offset = 2000, length = 2800>)
+moe.weight @r : tensor<80x2xbf16> source(#moe.file<"m.onnx", offset = 4800, length = 320>)
+moe.weight @f : tensor<81xi32> source(#moe.file<"m.onnx", offset = 5120, length = 324>)
+moe.weight @d : tensor<18xui32> source(#moe.file<"m.onnx", offset = 5444, length = 72>)
+moe.weight @e : tensor<18xui32> source(#moe.file<"m.onnx", offset = 5516, length = 72>)
+// CHECK-LABEL: func.func @dictionary
+func.func @dictionary(%x: tensor<?x512xf32>, %y: tensor<?x80xf32>) -> (tensor<?x80xf32>, tensor<?x80xf32>) {
+  %g = moe.weight_ref @g : tensor<1000xui16>
+  %u = moe.weight_ref @u : tensor<1400xui16>
+  %r = moe.weight_ref @r : tensor<80x2xbf16>
+  %f = moe.weight_ref @f : tensor<81xi32>
+  %d = moe.weight_ref @d : tensor<18xui32>
+  %e = moe.weight_ref @e : tensor<18xui32>
+  %a = moe.dequant %g scales(%r : tensor<80x2xbf16>) zeros(%f : tensor<81xi32>) codebook(%d : tensor<18xui32>) <format = ternary_dict>
+      : tensor<1000xui16> -> tensor<80x512xf32>
+  %b = moe.dequant %u scales(%r : tensor<80x2xbf16>) zeros(%f : tensor<81xi32>) codebook(%d : tensor<18xui32>) <format = ternary_dict>
+      : tensor<1400xui16> -> tensor<80x512xf32>
+  %c = moe.dequant %u scales(%r : tensor<80x2xbf16>) zeros(%f : tensor<81xi32>) codebook(%e : tensor<18xui32>) <format = ternary_dict>
+      : tensor<1400xui16> -> tensor<80x512xf32>
+  // CHECK: codebook(%{{.*}} : tensor<18xui32>)
+  %0 = moe.grouped_matmul %x weight(%a : tensor<80x512xf32>) up(%b : tensor<80x512xf32>) outs(%y : tensor<?x80xf32>)
+    {ffn = #moe.ffn<activation = silu, gate = separate>, plan = #moe.plan<packing = gate_up16, activations = "f32">}
+    : tensor<?x512xf32> -> tensor<?x80xf32>
+  // CHECK-NOT: codebook
+  %1 = moe.grouped_matmul %x weight(%a : tensor<80x512xf32>) up(%c : tensor<80x512xf32>) outs(%y : tensor<?x80xf32>)
+    {ffn = #moe.ffn<activation = silu, gate = separate>, plan = #moe.plan<packing = gate_up16, activations = "f32">}
+    : tensor<?x512xf32> -> tensor<?x80xf32>
+  return %0, %1 : tensor<?x80xf32>, tensor<?x80xf32>
 }

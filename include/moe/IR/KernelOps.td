@@ -108,6 +108,8 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     - grouped_matmul-c10: `combine_rows` and `combine_weights` are both given or
       neither, and have the length of the slots; combine excludes `ffn`.
     - grouped_matmul-c11: without combine, the result has a row per slot.
+    - grouped_matmul-c12: `codebook`, a vector of 32-bit integers, is given exactly
+      where `blocks` have a dictionary.
     - ffn-c1 to ffn-c3 of `moe.experts`.
 
     Lifespan: created by fuse, gone after codegen's kernel emission.
@@ -122,7 +124,7 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     Moe_TensorOrMemRef:$weight, Optional<Moe_TensorOrMemRef>:$bias,
     Optional<Moe_TensorOrMemRef>:$up, Optional<Moe_TensorOrMemRef>:$up_bias,
     Optional<Moe_TensorOrMemRef>:$combine_rows, Optional<Moe_TensorOrMemRef>:$combine_weights,
-    Variadic<Moe_TensorOrMemRef>:$outs,
+    Optional<Moe_TensorOrMemRef>:$codebook, Variadic<Moe_TensorOrMemRef>:$outs,
     OptionalAttr<Moe_FfnAttr>:$ffn,
     DefaultValuedAttr<Moe_WeightOrderAttr, "::moe::WeightOrder::OutIn">:$order,
     DefaultValuedAttr<Moe_PackingFamilyAttr, "::moe::PackingFamily::Plain">:$packing,
@@ -134,6 +136,7 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     `weight` `(` $weight `:` type($weight) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
     (`up` `(` $up^ `:` type($up) `)`)? (`up_bias` `(` $up_bias^ `:` type($up_bias) `)`)?
     (`combine` `(` $combine_rows^ `,` $combine_weights `:` type($combine_rows) `,` type($combine_weights) `)`)?
+    (`codebook` `(` $codebook^ `:` type($codebook) `)`)?
     `outs` `(` $outs `:` type($outs) `)` attr-dict `:` type($x) (`->` type($results)^)?
   }];
 }

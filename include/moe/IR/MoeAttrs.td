@@ -303,6 +303,15 @@ def Moe_BlocksAttr : Moe_Attr<"Blocks", "blocks"> {
     holds five digits as the fraction `⌈v·256 / 243⌉ / 256`, v their number in base
     3, the first one above: digit i is `⌊3·(byte·3^i mod 256) / 256⌋`.
 
+    With `dictionary`, ternary digits stay strings of a dictionary, and a panel takes
+    so many bytes on average: the panels of all experts are one run of bytes. It
+    begins with the number of the first code of each column of each panel and
+    that of all codes (i32), then has the 32 lo and 32 hi of each panel and the
+    16-bit codes, column after column, up to zeros that make the average a whole
+    number. Strings and codes: `moe.dequant`. The kernel takes a panel apart before
+    its rows pass: 32 lo, 32 hi, and digit k of column c as the bits
+    `2·(k mod 16)` on of the i32 `32·(k / 16) + c`, with two more lines of these.
+
     With `quads`, for products of integers (rows of int8, `x` of
     `moe.grouped_matmul`), four neighbours along k lie together, all codes are
     unsigned, and `group` is filled up with codes 0 to a multiple of
@@ -323,10 +332,12 @@ def Moe_BlocksAttr : Moe_Attr<"Blocks", "blocks"> {
 
     Constraints: blocks-c1: group is at least 1; blocks-c2: `scale` is f32, f16
     or bf16; blocks-c3: `zero` is absent, f32 or i8, and only for integers;
-    blocks-c4: `quads` only for integers.
+    blocks-c4: `quads` only for integers; blocks-c5: `dictionary` is not negative,
+    and 0 but for ternary.
   }];
   let parameters = (ins EnumParameter<Moe_PanelCode>:$code, "int64_t":$group, "::mlir::Type":$scale,
-                        OptionalParameter<"::mlir::Type">:$zero, DefaultValuedParameter<"bool", "false">:$quads);
+                        OptionalParameter<"::mlir::Type">:$zero, DefaultValuedParameter<"bool", "false">:$quads,
+                        DefaultValuedParameter<"int64_t", "0">:$dictionary);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
@@ -342,7 +353,13 @@ def Moe_BlocksAttr : Moe_Attr<"Blocks", "blocks"> {
     int64_t blockBytes() const { return scaleBytes() + zeroBytes() + codeBytes(); }
     /// Blocks of a panel of `depth` values of k, and its bytes.
     int64_t blockCount(int64_t depth) const { return (depth + getGroup() - 1) / getGroup(); }
-    int64_t panelBytes(int64_t depth) const { return blockCount(depth) * blockBytes(); }
+    int64_t panelBytes(int64_t depth) const { return getDictionary() ? getDictionary() : blockCount(depth) * blockBytes(); }
+    /// With a dictionary: digits of a column in one i32, and where the numbers and the codes of `panels` panels lie in the run.
+    static constexpr int64_t digitsPerLane = 16;
+    int64_t dictionaryNumbers(int64_t panels) const { return 4 * (32 * panels + 1); }
+    int64_t dictionaryCodes(int64_t panels) const { return dictionaryNumbers(panels) + panels * scaleBytes(); }
+    /// These blocks with a dictionary, for `codes` codes in `panels` panels.
+    BlocksAttr withDictionary(int64_t panels, int64_t codes) const;
 
     /// With quads: values of k that share a scale of a row, at most.
     static constexpr int64_t partDepth = 32;

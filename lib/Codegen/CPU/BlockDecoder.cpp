@@ -84,7 +84,8 @@ SmallVector<Value> BlockDecoder::weights(const Block &block, Value k) {
   SmallVector<Value> weights;
   for (const auto &[index, place] : llvm::enumerate(places)) {
     if (blocks.isTernary()) {
-      weights.push_back(ternary(block.codes[index / 2], place, k, block.scales[index], block.highs[index]));
+      const auto decode = blocks.getDictionary() ? &BlockDecoder::dictionaryTernary : &BlockDecoder::ternary;
+      weights.push_back((this->*decode)(block.codes[index / 2], place, k, block.scales[index], block.highs[index]));
       continue;
     }
     Value value = number(block.codes[index / 2], place, k);
@@ -161,6 +162,18 @@ Value BlockDecoder::lookUp(Value index, ArrayRef<float> table) {
     values = chosen;
   }
   return values.front();
+}
+
+// Of the i32 that holds a column's digits, the two bits of digit k.
+Value BlockDecoder::dictionaryTernary(Value codes, const Place &place, Value k, Value low, Value high) {
+  Value line = arith::ShRUIOp::create(b, k, b.i64(4)), digit = arith::AndIOp::create(b, k, b.i64(BlocksAttr::digitsPerLane - 1));
+  Value lane = b.load(b.i32Vector(), b.at(codes, b.getI32Type(), b.add(b.mul(line, b.i64(panelColumns)), place.column)));
+  Value bit = arith::ShLIOp::create(b, b.i32(1), arith::TruncIOp::create(b, b.getI32Type(), b.mul(digit, b.i64(2))));
+  const auto isSet = [&](Value mask) {
+    return b.compare(arith::CmpIPredicate::ne, arith::AndIOp::create(b, lane, b.broadcast(mask)), b.splatInt(0));
+  };
+  Value isHigh = isSet(arith::ShLIOp::create(b, bit, b.i32(1)));
+  return b.select(isHigh, high, b.select(isSet(bit), low, b.splat(0.0)));
 }
 
 // A byte is the number of five digits as a fraction of 256: times 3^i, what is left of it says by its third what digit i is. In the upper byte of

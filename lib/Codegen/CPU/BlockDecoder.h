@@ -38,6 +38,7 @@ private:
   mlir::Value lookUp(mlir::Value index, llvm::ArrayRef<float> table);
   mlir::Value e4m3(mlir::Value bytes);
   mlir::Value ternary(mlir::Value codes, const Place &place, mlir::Value k, mlir::Value low, mlir::Value high);
+  mlir::Value dictionaryTernary(mlir::Value codes, const Place &place, mlir::Value k, mlir::Value low, mlir::Value high);
   mlir::Value loadBytes(mlir::Value pointer) { return b.load(mlir::VectorType::get({b.lanes()}, b.getI8Type()), pointer); }
   mlir::Value extended(mlir::Value bytes, bool isSigned);
   mlir::Value shiftRight(mlir::Value vector, mlir::Value bits);

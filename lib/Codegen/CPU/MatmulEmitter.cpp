@@ -2,6 +2,7 @@
 // from memory once and from the cache for the later passes.
 #include "MatmulEmitter.h"
 
+#include "DictionaryDecoder.h"
 #include "IntegerSums.h"
 
 using namespace mlir;
@@ -28,6 +29,7 @@ LogicalResult MatmulEmitter::replace(GroupedMatmulOp op) {
   call.rows = pointer(op.getRows());
   call.offsets = pointer(op.getOffsets());
   call.weight = pointer(op.getWeight());
+  call.codebook = pointer(op.getCodebook());
   call.bias = pointer(op.getBias());
   call.upBias = spec.bias == BiasForm::Halves ? b.atF32(call.bias, spec.columns) : pointer(op.getUpBias());
   call.combineRows = pointer(op.getCombineRows());
@@ -51,6 +53,7 @@ func::FuncOp MatmulEmitter::driver() {
     types.append(DriverArguments::integers, b.getI64Type());
     func::FuncOp function = b.beginFunction(kernels.module, name, types);
     arguments = DriverArguments::fromList(function.getArguments());
+    decoded = spec.hasDictionary() ? b.stack(b.getI8Type(), panelsPerCall() * spec.panelBytes(), 64) : Value();
     if (spec.combine)
       splitColumns();
     else
@@ -179,16 +182,35 @@ void MatmulEmitter::emitUnits(const Expert &expert, Units units) {
       Value endRow = b.mul(b.min(b.sub(units.to, passed), expert.blocks), expert.blockRows);
       endRow = b.min(endRow, expert.rows);
       Value slot = b.add(expert.firstSlot, firstRow), count = b.sub(endRow, firstRow);
+      decodePanels({expert.number, panel, b.i64(0)}, 1);
       b.forLoop(b.i64(0), b.i64(geometry.tilesPerPanel),
                 [&](Value tile) { emitRowPasses({expert.number, panel, tile}, slot, count); });
     });
   });
 }
 
+int64_t MatmulEmitter::panelsPerCall() const {
+  return std::max<int64_t>(tilesFor(1) / TileGeometry(b.isa, spec.gateUp).tilesPerPanel, 1);
+}
+
+void MatmulEmitter::decodePanels(Place place, int64_t count) {
+  if (!decoded)
+    return;
+  const int64_t panels = spec.experts * spec.panels;
+  const std::string key = llvm::formatv("dictionary decoder {0} {1}", spec.blocks, panels);
+  func::FuncOp decoder = kernels.get(key, "moe_decode_dictionary",
+                                     [&](StringRef name) { return emitDictionaryDecoder(b, spec.blocks, panels, kernels.module, name); });
+  for (int64_t i = 0; i < count; ++i) {
+    Value panel = b.add(b.mul(place.expert, b.i64(spec.panels)), b.add(place.panel, b.i64(i)));
+    func::CallOp::create(b, decoder, ValueRange{arguments.weight, arguments.codebook, panel, b.at(decoded, b.getI8Type(), i * spec.panelBytes())});
+  }
+}
+
 void MatmulEmitter::emitFewRows(const Expert &expert, Units units, int64_t rows) {
   const int64_t perPanel = TileGeometry(b.isa, spec.gateUp).tilesPerPanel, tiles = tilesFor(rows);
   const auto panels = [&](Value from, Value to, int64_t panelStep, int64_t tilesPerCall) {
     b.forLoop(from, to, b.i64(panelStep), {}, [&](Value panel, ValueRange) {
+      decodePanels({expert.number, panel, b.i64(0)}, panelStep);
       for (int64_t tile = 0; tile < perPanel; tile += tilesPerCall)
         callKernel(rows, tilesPerCall, {expert.number, panel, b.i64(tile)}, {b.i64(0), b.i64(1)}, expert.firstSlot);
       return SmallVector<Value>();
@@ -237,7 +259,7 @@ void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Pass pa
   call.index = spec.gather ? b.at(arguments.rows, i32, slot) : arguments.rows;
   Value panel = b.add(b.mul(place.expert, b.i64(spec.panels)), place.panel);
   call.tileColumn = b.mul(place.tile, b.i64(geometry.tileStep));
-  call.weight = b.at(arguments.weight, b.getI8Type(), b.mul(panel, b.i64(spec.panelBytes())));
+  call.weight = decoded ? decoded : b.at(arguments.weight, b.getI8Type(), b.mul(panel, b.i64(spec.panelBytes())));
   if (!spec.blocks)
     call.weight = b.at(call.weight, spec.laneType(), call.tileColumn);
   Value isSingle = b.compare(arith::CmpIPredicate::eq, pass.count, b.i64(1));

@@ -11,17 +11,17 @@ namespace moe {
 
 /// Arguments of a driver, in this order; absent pointers are null.
 struct DriverArguments {
-  mlir::Value x, rows, offsets, weight, bias, upBias, combineRows, combineWeights, out;
+  mlir::Value x, rows, offsets, weight, codebook, bias, upBias, combineRows, combineWeights, out;
   /// Row distances of x and out in elements; rows of x (a product without offsets) and of out; this thread and all.
   mlir::Value xStride, outStride, rowCount, outRows, thread, threads;
 
-  static constexpr int pointers = 9, integers = 6;
+  static constexpr int pointers = 10, integers = 6;
   llvm::SmallVector<mlir::Value> list() const {
-    return {x,   rows,    offsets,   weight,   bias,    upBias, combineRows, combineWeights,
-            out, xStride, outStride, rowCount, outRows, thread, threads};
+    return {x,           rows, offsets, weight,    codebook, bias,    upBias, combineRows,
+            combineWeights, out,  xStride, outStride, rowCount, outRows, thread, threads};
   }
   static DriverArguments fromList(mlir::ValueRange v) {
-    return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[12], v[13], v[14]};
+    return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]};
   }
 };
 
@@ -63,6 +63,8 @@ private:
   int64_t tilesFor(int64_t rows) const;
   int64_t passRows() const;
   bool widensPairs() const { return spec.pairs && !hasPairProduct(b.isa); }
+  int64_t panelsPerCall() const;
+  void decodePanels(Place place, int64_t count);
   void emitFewRows(const Expert &expert, Units units, int64_t rows);
   void emitRowPasses(Place place, mlir::Value firstSlot, mlir::Value rows);
   void callKernel(int64_t rows, int64_t tiles, Place place, Pass pass, mlir::Value slot);
@@ -72,6 +74,8 @@ private:
   KernelBuilder b;
   MatmulSpec spec;
   DriverArguments arguments;
+  // Panels taken out of the dictionary; null without one.
+  mlir::Value decoded;
 };
 
 } // namespace moe

@@ -55,6 +55,7 @@ static LogicalResult checkOperands(GroupedMatmulOp op) {
                           {"up_bias", op.getUpBias(), f32, {1, 2}, true},
                           {"combine_rows", op.getCombineRows(), i32, {1}, true},
                           {"combine_weights", op.getCombineWeights(), f32, {1}, true},
+                          {"codebook", op.getCodebook(), Type(), {1}, true},
                           {"outs", op.getOuts()[0], out, {2}, false}};
   for (const Check &check : checks)
     if (check.value && failed(checkKernelMemRef(op, check.name, check.value, check.element, check.ranks, check.contiguous)))
@@ -116,6 +117,8 @@ FailureOr<MatmulSpec> MatmulSpec::read(GroupedMatmulOp op) {
 }
 
 int64_t MatmulSpec::panelBytes() const {
+  if (hasDictionary())
+    return blocks.blockBytes();
   if (multipliesIntegers())
     return k / blocks.rowBlockBytes() * blocks.blockBytes();
   if (blocks)

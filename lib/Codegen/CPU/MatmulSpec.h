@@ -49,7 +49,9 @@ struct MatmulSpec {
   mlir::Type xElement, outElement;
 
   bool multipliesIntegers() const { return blocks && blocks.getQuads(); }
-  /// Bytes of one panel.
+  /// The panels are strings of a dictionary, which are decoded before a kernel reads them.
+  bool hasDictionary() const { return blocks && blocks.getDictionary(); }
+  /// Bytes of one panel as a kernel reads it.
   int64_t panelBytes() const;
   /// What one column of a panel without blocks holds for one step along k: an element, or a pair of them as an i32.
   mlir::Type laneType() const;

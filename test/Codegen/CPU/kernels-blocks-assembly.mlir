@@ -11,6 +11,7 @@
 // RUN: %{lower} %t/bf16.mlir | %{assemble} -o %t.b.s && FileCheck %s --check-prefixes=BF16,CLEAN --input-file=%t.b.s
 // RUN: %{lower} %t/f16.mlir | %{assemble} -o %t.f.s && FileCheck %s --check-prefixes=F16,CLEAN --input-file=%t.f.s
 // RUN: %{lower} %t/ternary.mlir | %{assemble} -o %t.t.s && FileCheck %s --check-prefixes=TERNARY,CLEAN --input-file=%t.t.s
+// RUN: %{lower} %t/dictionary.mlir | %{assemble} -o %t.d.s && FileCheck %s --check-prefixes=DICTIONARY,CLEAN --input-file=%t.d.s
 // REDEFINE: %{features} = +avx2,+fma,+f16c
 // RUN: %{lower} %t/ternary.mlir | %{assemble} -o %t.t2.s && FileCheck %s --check-prefixes=CLEAN --input-file=%t.t2.s
 // RUN: %{lower} %t/int4.mlir | %{assemble} -o %t.42.s && FileCheck %s --check-prefixes=YMM,CLEAN --input-file=%t.42.s
@@ -22,6 +23,13 @@
 // INT4-COUNT-16: vfmadd{{[0-9]+}}ps {{.*}}, %zmm
 // INT4-NOT: vfmadd
 // INT4: retq
+
+// A digit of the decoded panel is two bits of a lane: two tests, no shift.
+// DICTIONARY-LABEL: moe_kernel_f32_8x32:
+// DICTIONARY: vptestmd {{.*}}, %zmm
+// DICTIONARY-COUNT-16: vfmadd{{[0-9]+}}ps {{.*}}, %zmm
+// DICTIONARY-NOT: vfmadd
+// DICTIONARY: retq
 
 // INT8-LABEL: moe_kernel_f32_8x32:
 // INT8: vpmovsxbd {{.*}}, %zmm
@@ -61,6 +69,12 @@
 // CLEAN-NOT: {{[xyz]mm[0-9]+.*\(%rsp|\(%rsp.*[xyz]mm}}
 // CLEAN-NOT: __
 
+//--- dictionary.mlir
+func.func @dense(%x: memref<?x1024xf32>, %w: memref<1x3x3000xi8>, %d: memref<131072xi32>, %out: memref<?x96xf32>) {
+  moe.grouped_matmul %x weight(%w : memref<1x3x3000xi8>) codebook(%d : memref<131072xi32>) outs(%out : memref<?x96xf32>)
+      {packing = #moe<packing_family panel32>, columns = 96 : i64, blocks = #moe.blocks<code = ternary, group = 1024, scale = bf16, dictionary = 3000>} : memref<?x1024xf32>
+  return
+}
 //--- ternary.mlir
 func.func @dense(%x: memref<?x1024xf32>, %w: memref<1x3x6688xi8>, %out: memref<?x96xf32>) {
   moe.grouped_matmul %x weight(%w : memref<1x3x6688xi8>) outs(%out : memref<?x96xf32>)
