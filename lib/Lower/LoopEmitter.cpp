@@ -2,6 +2,7 @@
 #include "LoopEmitter.h"
 
 #include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "moe/IR/MoeDialect.h"
 
@@ -12,13 +13,22 @@ namespace moe {
 /// Points computed side by side, so that independent chains of sums hide the latency of an addition.
 constexpr unsigned unrollCount = 4;
 
+/// What vectors have left over of a dim runs a few times: LLVM would make vectors of it again, and half of a large model's code would be that.
+static LLVM::LoopAnnotationAttr scalarLoop(MLIRContext *context) {
+  auto vectorize = LLVM::LoopVectorizeAttr::get(context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
+  return LLVM::LoopAnnotationAttr::get(context, /*disableNonforced=*/{}, vectorize, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
+}
+
 Value LoopEmitter::constant(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
 
 LoopEmitter::Values LoopEmitter::loop(int dim, Value begin, Value end, int64_t step, Values carried,
-                                      llvm::function_ref<Values(Value, Values)> body) {
+                                      llvm::function_ref<Values(Value, Values)> body, bool isRest) {
   // What is loaded inside is not known outside, and neither is the dim's index.
   auto outer = loaded;
   auto forOp = scf::ForOp::create(builder, loc, begin, end, constant(step), carried, [&](OpBuilder &, Location, Value, ValueRange) {});
+  // A size that is known may be less than a vector, and LLVM then knows what to do.
+  if (isRest && !getConstantIntValue(sizes[dim]))
+    forOp->setDiscardableAttr("llvm.loop_annotation", scalarLoop(builder.getContext()));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(forOp.getBody());
   if (dim >= 0)
@@ -159,7 +169,7 @@ void LoopEmitter::emitRange(unsigned dim, Value begin, Value end, int64_t step, 
   loop(dim, begin, end, step * count, {}, [&](Value, Values) {
     emitPoint(lanes);
     return Values();
-  });
+  }, plan.vectorDim == static_cast<int>(dim) && !lanes);
   instances = 1;
   loaded = outer;
 }
@@ -224,7 +234,7 @@ LoopEmitter::Values LoopEmitter::emitVectorReductions(ArrayRef<unsigned> dims, V
   Value main = arith::SubIOp::create(builder, loc, sizes[dim], rest);
   auto body = [&](bool lanes) { return [&, lanes](Value, Values carried) { return emitBodies(carried, lanes); }; };
   Values vectors = loop(dim, constant(0), main, plan.lanes, Values(ArrayRef<Value>(accumulators).drop_front(count)), body(true));
-  Values results = loop(dim, main, sizes[dim], 1, Values(ArrayRef<Value>(accumulators).take_front(count)), body(false));
+  Values results = loop(dim, main, sizes[dim], 1, Values(ArrayRef<Value>(accumulators).take_front(count)), body(false), /*isRest=*/true);
   results.append(vectors);
   return results;
 }

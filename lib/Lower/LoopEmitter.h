@@ -39,8 +39,9 @@ private:
   Values emitBody(unsigned instance, llvm::ArrayRef<mlir::Value> accumulators, bool lanes);
   Lane emitBodyOp(mlir::Operation *inner, llvm::DenseMap<mlir::Value, Lane> &values, bool lanes);
   mlir::Value emitFusedProduct(mlir::Operation *inner, llvm::DenseMap<mlir::Value, Lane> &values, bool lanes);
+  /// `isRest`: the loop does what vectors have left over.
   Values loop(int dim, mlir::Value begin, mlir::Value end, int64_t step, Values carried,
-              llvm::function_ref<Values(mlir::Value, Values)> body);
+              llvm::function_ref<Values(mlir::Value, Values)> body, bool isRest = false);
 
   mlir::Value constant(int64_t value);
   mlir::Value toVector(Lane lane);

@@ -126,7 +126,7 @@ def LowerLoops : Pass<"moe-lower-loops", "::mlir::ModuleOp"> {
     buffer of its present is not copied. The body of a `moe.routine` takes its
     place, on this thread's share of the items or on thread 0 alone.
   }];
-  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 

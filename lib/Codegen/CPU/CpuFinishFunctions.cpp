@@ -47,6 +47,7 @@ struct CpuFinishFunctions : impl::CpuFinishFunctionsBase<CpuFinishFunctions> {
       if (!load.getVolatile_() && load.getOrdering() == LLVM::AtomicOrdering::not_atomic && isWeightAddress(load.getAddr()))
         load.setInvariant(true);
     });
+    getOperation().walk([](LLVM::BrOp branch) { annotateLoop(branch); });
     getOperation().walk([](Operation *op) { dropMoeAttributes(op); });
   }
 
@@ -100,6 +101,15 @@ private:
     if (!llvm::is_contained(attributes, added))
       attributes.push_back(added);
     function.setPassthroughAttr(ArrayAttr::get(&getContext(), attributes));
+  }
+
+  /// MLIR carries what lower says of a loop to its last branch, but not into the attribute that is translated.
+  static void annotateLoop(LLVM::BrOp branch) {
+    const StringRef name = "llvm.loop_annotation";
+    if (auto annotation = branch->getAttrOfType<LLVM::LoopAnnotationAttr>(name)) {
+      branch->removeDiscardableAttr(name);
+      branch.setLoopAnnotationAttr(annotation);
+    }
   }
 
   static bool isMoe(NamedAttribute attribute) { return attribute.getName().strref().starts_with("moe."); }

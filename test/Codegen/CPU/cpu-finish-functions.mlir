@@ -24,6 +24,21 @@ module attributes {moe.checks = ["positive"]} {
     %2 = llvm.fadd %0, %1 : f32
     llvm.return %2 : f32
   }
+  // CHECK-LABEL: llvm.func internal @rest
+  llvm.func @rest(%count: i64) {
+    %0 = llvm.mlir.constant(0 : i64) : i64
+    %1 = llvm.mlir.constant(1 : i64) : i64
+    llvm.br ^head(%0 : i64)
+  ^head(%i: i64):
+    %2 = llvm.icmp "slt" %i, %count : i64
+    llvm.cond_br %2, ^body, ^end
+  ^body:
+    %3 = llvm.add %i, %1 : i64
+    // CHECK: llvm.br ^{{.*}} {loop_annotation = #[[LOOP:.*]]}
+    llvm.br ^head(%3 : i64) {llvm.loop_annotation = #llvm.loop_annotation<vectorize = <disable = true>>}
+  ^end:
+    llvm.return
+  }
   // CHECK: llvm.func hidden @moe_entry_0(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr) attributes {{{.*}}target_features
   llvm.func @moe_entry_0(%descriptors: !llvm.ptr {moe.name = "x"}, %thread: !llvm.ptr) {
     %0 = llvm.call @kernel(%descriptors, %thread) : (!llvm.ptr, !llvm.ptr) -> f32

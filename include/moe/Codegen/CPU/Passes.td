@@ -80,7 +80,8 @@ def CpuFinishFunctions : Pass<"moe-cpu-finish-functions", "::mlir::ModuleOp"> {
     Everything but `moe_entry_<n>` and `moe_shapes` becomes internal. Functions
     get the ISA version's features; those that `moe_shapes` reaches get none,
     for it runs before a version is chosen. Loads that read a weight at a
-    visible address are marked invariant. What is left of the `moe` dialect
+    visible address are marked invariant. What lower says of a loop to LLVM
+    (`llvm.loop_annotation`) moves to where it is translated. What is left of the `moe` dialect
     (discardable attributes) goes.
   }];
   let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string of the ISA version: +avx2,+fma">];
