@@ -89,9 +89,9 @@ static LogicalResult verifyRegion(ExpertsOp op) {
   for (const auto &[number, argument] : llvm::enumerate(body.getArguments()))
     if (!fits(argument.getType(), expected[number]))
       return op.emitOpError("expected region argument ") << number << " of type " << expected[number] << ", got " << argument.getType();
-  auto yield = dyn_cast<YieldOp>(body.back());
+  auto yield = body.empty() ? YieldOp() : dyn_cast<YieldOp>(body.back());
   if (!yield)
-    return op.emitOpError("expected a region that ends in moe.yield, got ") << body.back().getName();
+    return op.emitOpError("expected a region that ends in moe.yield, got ") << (body.empty() ? StringRef("no op") : body.back().getName().getStringRef());
   if (!fits(yield.getResult().getType(), expertRows(result)))
     return op.emitOpError("expected to yield ") << expertRows(result) << ", got " << yield.getResult().getType();
   return success();

@@ -25,6 +25,20 @@ struct MoeInlinerInterface : DialectInlinerInterface {
 };
 } // namespace
 
+LogicalResult verifyKnownAttributes(Operation *op) {
+  for (NamedAttribute attribute : op->getDiscardableAttrs()) {
+    const StringRef name = attribute.getName().getValue();
+    if (name.contains('.'))
+      continue;
+    InFlightDiagnostic error = op->emitOpError("has no attribute '") << name << "'; expected ";
+    for (StringAttr known : op->getName().getAttributeNames())
+      if (known.getValue() != "operandSegmentSizes" && known.getValue() != "resultSegmentSizes")
+        error << known.getValue() << ", ";
+    return error << "or a name with a dialect's prefix";
+  }
+  return success();
+}
+
 void MoeDialect::initialize() {
   addInterfaces<MoeInlinerInterface>();
   addAttributes<

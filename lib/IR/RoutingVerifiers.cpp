@@ -243,6 +243,9 @@ LogicalResult WeighOp::verify() {
   return success();
 }
 
+/// What slots of an expert are rounded up to, at most.
+static constexpr int64_t widestBlock = 65536;
+
 LogicalResult SlotsOp::verify() {
   // slots-c1
   if (failed(verifyLists(*this, {{"valid", getValid().getType()}, {"slot", getSlot().getType()}, {"keep", getKeep().getType()}})))
@@ -258,14 +261,20 @@ LogicalResult SlotsOp::verify() {
   if (getLayout() == SlotLayout::Padded && !getCapacity())
     return emitOpError("expected a capacity for the padded layout, got none");
   // slots-c4
-  if (static_cast<int64_t>(getPadTo()) < 1)
-    return emitOpError("expected pad_to >= 1, got ") << static_cast<int64_t>(getPadTo());
+  if (const auto padTo = static_cast<int64_t>(getPadTo()); padTo < 1 || padTo > widestBlock)
+    return emitOpError("expected pad_to in 1 to ") << widestBlock << ", got " << padTo;
   // slots-c5
   if (getFit() == SlotFit::First && (!getCapacity() || getOrder() != SlotOrder::RankMajor))
     return emitOpError("expected a capacity and order rank_major for fit first, got ")
            << (getCapacity() ? "order " + stringifySlotOrder(getOrder()).str() : "no capacity");
   // slots-c6
-  return tokenGroups(*this, getGroupSize(), getGroupsOf());
+  if (failed(tokenGroups(*this, getGroupSize(), getGroupsOf())))
+    return failure();
+  // slots-c7
+  const int64_t least = getCapacity() ? llvm::divideCeil(getCapacity()->getMinimum(), getCapacity()->getMultipleOf()) * getCapacity()->getMultipleOf() : 0;
+  if (least > std::numeric_limits<int32_t>::max() / experts)
+    return emitOpError("expected experts times the capacity's minimum below 2^31, got ") << experts << " times " << least;
+  return success();
 }
 
 LogicalResult GroupsAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, int64_t count, int64_t keep, int64_t topR, GroupMask) {
@@ -288,14 +297,15 @@ LogicalResult CapacityAttr::verify(llvm::function_ref<InFlightDiagnostic()> erro
     if (value < 1 || value > std::numeric_limits<int32_t>::max())
       return error() << "expected a " << name << " in 1 to 2147483647, got " << value;
   // capacity-c2
-  if (minimum < 0)
-    return error() << "expected minimum >= 0, got " << minimum;
+  constexpr int64_t most = std::numeric_limits<int32_t>::max();
+  if (minimum < 0 || minimum > most)
+    return error() << "expected minimum in 0 to " << most << ", got " << minimum;
   // capacity-c3
-  if (maximum != 0 && maximum < minimum)
-    return error() << "expected a maximum of 0 or at least minimum (" << minimum << "), got " << maximum;
+  if (maximum != 0 && (maximum < minimum || maximum > most))
+    return error() << "expected a maximum of 0 or in minimum (" << minimum << ") to " << most << ", got " << maximum;
   // capacity-c4
-  if (multipleOf < 1)
-    return error() << "expected multiple_of >= 1, got " << multipleOf;
+  if (multipleOf < 1 || multipleOf > widestBlock)
+    return error() << "expected multiple_of in 1 to " << widestBlock << ", got " << multipleOf;
   return success();
 }
 

@@ -33,6 +33,26 @@ Value routingOf(Value token) {
   return select.getChoice() ? behindScore(select.getChoice()) : select.getIds();
 }
 
+/// Does an op give every row of its first operand a row of its own, in place?
+bool keepsRows(Operation *op) {
+  if (auto generic = dyn_cast<linalg::GenericOp>(op))
+    return generic.getNumDpsInputs() > 0 && generic.getNumParallelLoops() == generic.getNumLoops() &&
+           llvm::all_of(generic.getIndexingMapsArray(), [](AffineMap map) { return map.getNumResults() < 2 || map.isIdentity(); });
+  return isa<tensor::CastOp>(op) || (op->hasTrait<OpTrait::Elementwise>() && op->getNumOperands() > 0);
+}
+
+/// Are these the rows of a moe.dispatch with these offsets? They then are within the rows, in order.
+bool areDispatched(Value rows, Value offset) {
+  while (Operation *op = rows.getDefiningOp()) {
+    if (auto dispatch = dyn_cast<DispatchOp>(op))
+      return dispatch.getOffset() == offset;
+    if (!keepsRows(op))
+      return false;
+    rows = op->getOperand(0);
+  }
+  return false;
+}
+
 /// The assignments per token, if every token has as many.
 std::optional<int64_t> assignmentsPerToken(Value token) {
   Operation *op = token.getDefiningOp();
@@ -83,7 +103,43 @@ private:
                 "the columns of the router's scores and the number of experts");
     } else if (auto combine = dyn_cast<CombineOp>(op)) {
       checkCombine(builder, combine);
+    } else if (auto experts = dyn_cast<ExpertsOp>(op)) {
+      if (experts.getRows().getType().getRank() == 2 && !areDispatched(experts.getRows(), experts.getOffset()))
+        checkOffsets(builder, experts);
     }
+  }
+
+  /// Offsets that may be anything: they must rise from 0 or more to the number of rows or less. The experts read them inside that, whatever they are.
+  static void checkOffsets(OpBuilder &builder, ExpertsOp experts) {
+    const Location loc = experts.getLoc();
+    Value offset = experts.getOffset(), rows = builder.createOrFold<tensor::DimOp>(loc, experts.getRows(), 0);
+    Value one = arith::ConstantIndexOp::create(builder, loc, 1), beyond = builder.createOrFold<arith::AddIOp>(loc, rows, one);
+    const auto vector = [&](OpFoldResult size, llvm::function_ref<Value(OpBuilder &, Value place, ValueRange)> element, ValueRange inputs) {
+      Value init = tensor::EmptyOp::create(builder, loc, {size}, builder.getI32Type());
+      const SmallVector<AffineMap> maps(inputs.size() + 1, builder.getMultiDimIdentityMap(1));
+      auto op = linalg::GenericOp::create(builder, loc, init.getType(), inputs, init, maps, utils::IteratorType::parallel,
+                                          [&](OpBuilder &b, Location, ValueRange in) {
+                                            linalg::YieldOp::create(b, loc, element(b, linalg::IndexOp::create(b, loc, 0), in));
+                                          });
+      return op.getResult(0);
+    };
+    const int64_t count = experts.getOffset().getType().getDimSize(0);
+    const OpFoldResult bounds = tensor::getMixedSize(builder, loc, offset, 0);
+    const OpFoldResult numbers = ShapedType::isDynamic(count)
+                                     ? OpFoldResult(builder.createOrFold<arith::SubIOp>(loc, tensor::DimOp::create(builder, loc, offset, 0), one))
+                                     : OpFoldResult(builder.getIndexAttr(count - 1));
+    requireWithin(builder, loc, offset, 0, beyond, "an offset of the experts");
+    Value differences = vector(numbers, [&](OpBuilder &b, Value place, ValueRange) -> Value {
+      Value next = tensor::ExtractOp::create(b, loc, offset, arith::AddIOp::create(b, loc, place, one).getResult());
+      return arith::SubIOp::create(b, loc, next, tensor::ExtractOp::create(b, loc, offset, place));
+    }, {});
+    requireWithin(builder, loc, differences, 0, beyond, "the number of rows between two offsets of the experts");
+    Value inside = vector(bounds, [&](OpBuilder &b, Value, ValueRange in) -> Value {
+      Value zero = arith::ConstantIndexOp::create(b, loc, 0), place = arith::IndexCastOp::create(b, loc, b.getIndexType(), in[0]);
+      Value kept = arith::MinSIOp::create(b, loc, arith::MaxSIOp::create(b, loc, place, zero), rows);
+      return arith::IndexCastOp::create(b, loc, b.getI32Type(), kept);
+    }, offset);
+    experts.getOffsetMutable().assign(inside);
   }
 
   /// How many experts the slots that read this list are for; null where there are none.

@@ -49,6 +49,20 @@ def _strided(tensor: _abi.Tensor, array: np.ndarray) -> Any:
     return strides
 
 
+#: The files that were loaded from each path, in that order.
+_loaded: Dict[str, List[Tuple[int, int]]] = {}
+
+
+def _path_to_load(path: str) -> str:
+    """A spelling of the path that was not used for another file: the loader takes a path that it knows for the file that was there before, which
+    compiling again into the same folder has replaced."""
+    status = os.stat(path)
+    file, files = (status.st_dev, status.st_ino), _loaded.setdefault(path, [])
+    if file not in files:
+        files.append(file)
+    return os.path.join(os.path.dirname(path), *["."] * files.index(file), os.path.basename(path))
+
+
 class Model:
     """A compiled model, opened. Threads may share it; their runs take turns."""
 
@@ -61,7 +75,7 @@ class Model:
         self._lock = threading.Lock()
         check_shared_object(path)
         try:
-            self._library = _abi.bind(ctypes.CDLL(path, mode=ctypes.RTLD_LOCAL))
+            self._library = _abi.bind(ctypes.CDLL(_path_to_load(path), mode=ctypes.RTLD_LOCAL))
         except (OSError, AttributeError) as error:
             raise Error("bad_artifact", f"{path}: {error}") from None
         options = _abi.OpenOptions(ctypes.sizeof(_abi.OpenOptions), None, int(verify), 0)

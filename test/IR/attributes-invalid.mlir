@@ -26,17 +26,17 @@ func.func private @capacity_c1_great() attributes {a = #moe.capacity<base = toke
 
 // -----
 
-// expected-error @below {{expected minimum >= 0, got -1}}
+// expected-error @below {{expected minimum in 0 to 2147483647, got -1}}
 func.func private @capacity_c2() attributes {a = #moe.capacity<base = assignments, numerator = 5, denominator = 4, rounding = floor, minimum = -1>}
 
 // -----
 
-// expected-error @below {{expected a maximum of 0 or at least minimum (8), got 4}}
+// expected-error @below {{expected a maximum of 0 or in minimum (8) to 2147483647, got 4}}
 func.func private @capacity_c3() attributes {a = #moe.capacity<base = assignments, numerator = 5, denominator = 4, rounding = floor, minimum = 8, maximum = 4>}
 
 // -----
 
-// expected-error @below {{expected multiple_of >= 1, got 0}}
+// expected-error @below {{expected multiple_of in 1 to 65536, got 0}}
 func.func private @capacity_c4() attributes {a = #moe.capacity<base = tokens, numerator = 5, denominator = 4, rounding = half_even, multiple_of = 0>}
 
 // -----

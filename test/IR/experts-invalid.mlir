@@ -398,3 +398,13 @@ func.func @router_c5(%x: tensor<?x64xf32>, %z: tensor<?x8xf32>, %g: tensor<8x96x
   %a = moe.layer %x, %z gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x96xf32>) router(<function = softmax, k = 2, source = gather, norm = l1, scale = 0x7FF8000000000000 : f64>) ffn(<activation = relu>) : tensor<?x64xf32>, tensor<?x8xf32> -> tensor<?x64xf32>
   return
 }
+
+// -----
+
+func.func @experts_c8_empty(%x: tensor<?x64xf32>, %off: tensor<9xi32>) {
+  // expected-error @below {{expected a region that ends in moe.yield, got no op}}
+  %y = moe.experts %x, %off : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32> {
+  ^bb0(%rows: tensor<?x64xf32>):
+  }
+  return
+}

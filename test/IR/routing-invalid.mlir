@@ -450,7 +450,7 @@ func.func @slots_c3(%t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v:
 // -----
 
 func.func @slots_c4(%t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v: tensor<?xi1>) {
-  // expected-error @below {{expected pad_to >= 1, got 0}}
+  // expected-error @below {{expected pad_to in 1 to 65536, got 0}}
   %a:4 = moe.slots %t, %e, %r, %v {experts = 8 : i64, pad_to = 0 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
   return
 }
@@ -484,5 +484,23 @@ func.func @slots_c6(%t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v:
 func.func @slots_c6_both(%t: tensor<?xi32>, %e: tensor<?xi32>, %r: tensor<?xi32>, %v: tensor<?xi1>, %n: index) {
   // expected-error @below {{expected group_size or groups_of, got both}}
   %a:4 = moe.slots %t, %e, %r, %v groups_of(%n) {experts = 8 : i64, group_size = 4 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
+  return
+}
+
+// -----
+
+func.func @slots_c7(%t: tensor<?xi32>, %v: tensor<?xi1>) {
+  // expected-error @below {{expected experts times the capacity's minimum below 2^31, got 4 times 1073741824}}
+  %slot, %keep, %count, %offset = moe.slots %t, %t, %t, %v {experts = 4 : i64, capacity = #moe.capacity<base = tokens, numerator = 1, denominator = 1, rounding = ceil, minimum = 1073741824>}
+    : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<4xi32>, tensor<5xi32>
+  return
+}
+
+// -----
+
+// A misspelt attribute is no attribute of somebody else.
+func.func @unknown_attribute(%z: tensor<?x8xf32>) {
+  // expected-error @below {{has no attribute 'temprature'; expected axis, choice_basis, function, noise_to, slots_per_expert, temperature, tolerance, or a name with a dialect's prefix}}
+  %s, %c = moe.score softmax %z {temprature = 2.0 : f64} : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xf32>
   return
 }

@@ -76,3 +76,43 @@ func.func @padded(%ids: tensor<?xi32>, %table: tensor<50x2xi32>, %valid: tensor<
   %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
   return %off : tensor<9xi32>
 }
+
+// -----
+
+// Offsets from outside must rise within the rows; the experts get them clamped.
+// CHECK-LABEL: func.func @offsets
+// CHECK: %[[R:.*]] = tensor.dim %arg0, %{{.*}} : tensor<?x4xf32>
+// CHECK: %[[END:.*]] = arith.addi %[[R]], %{{.*}} : index
+// CHECK: moe.require_range %arg1, %{{.*}}, %[[END]], "an offset of the experts" : tensor<9xi32>
+// CHECK: %[[D:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<8xi32>)
+// CHECK: moe.require_range %[[D]], %{{.*}}, %[[END]], "the number of rows between two offsets of the experts" : tensor<8xi32>
+// CHECK: %[[INSIDE:.*]] = linalg.generic {{.*}} ins(%arg1 : tensor<9xi32>)
+// CHECK: moe.experts %arg0, %[[INSIDE]] gate
+func.func @offsets(%x: tensor<?x4xf32>, %off: tensor<9xi32>, %g: tensor<8x6x4xf32>, %d: tensor<8x4x6xf32>) -> tensor<?x4xf32> {
+  %y = moe.experts %x, %off gate(%g : tensor<8x6x4xf32>) down(%d : tensor<8x4x6xf32>) {ffn = #moe.ffn<activation = relu>}
+    : tensor<?x4xf32>, tensor<9xi32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// Those of a dispatch are what moe.slots made, also behind an op that keeps the rows.
+// CHECK-LABEL: func.func @dispatched
+// CHECK-NOT: require_range
+// CHECK: return
+func.func @dispatched(%x: tensor<?x4xf32>, %t: tensor<?xi32>, %e: tensor<?xi32>, %slot: tensor<?xi32>, %keep: tensor<?xi1>, %off: tensor<9xi32>,
+    %d: tensor<8x4x6xf32>, %w: tensor<8x6x4xf32>, %one: f32) -> tensor<?x4xf32> {
+  %c0 = arith.constant 0 : index
+  %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x4xf32>
+  %n = tensor.dim %rows, %c0 : tensor<?x4xf32>
+  %empty = tensor.empty(%n) : tensor<?x4xf32>
+  %sum = linalg.generic {indexing_maps = [affine_map<(t, h) -> (t, h)>, affine_map<(t, h) -> (t, h)>], iterator_types = ["parallel", "parallel"]}
+      ins(%rows : tensor<?x4xf32>) outs(%empty : tensor<?x4xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.addf %a, %one : f32
+    linalg.yield %s : f32
+  } -> tensor<?x4xf32>
+  %y = moe.experts %sum, %off gate(%w : tensor<8x6x4xf32>) down(%d : tensor<8x4x6xf32>) {ffn = #moe.ffn<activation = relu>}
+    : tensor<?x4xf32>, tensor<9xi32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}

@@ -253,8 +253,8 @@ def Moe_CapacityAttr : Moe_Attr<"Capacity", "capacity"> {
 
     Constraints: capacity-c1: numerator and denominator are in 1 … 2^31 - 1, so
     that products with a number of assignments fit 64 bits; capacity-c2: minimum
-    >= 0; capacity-c3: maximum is 0 or at least minimum; capacity-c4:
-    multiple_of >= 1.
+    is in 0 … 2^31 - 1; capacity-c3: maximum is 0 or in minimum … 2^31 - 1;
+    capacity-c4: multiple_of is in 1 … 65536.
   }];
   let parameters = (ins
     EnumParameter<Moe_CapacityBase>:$base,
@@ -374,8 +374,8 @@ def Moe_BlocksAttr : Moe_Attr<"Blocks", "blocks"> {
 def Moe_FileAttr : Moe_Attr<"File", "file"> {
   let summary = "bytes of a tensor in a file: path, offset and length in bytes";
   let description = [{
-    The path is absolute or relative to the working directory of the compiler
-    and was checked by the importer. Little-endian, row-major, ONNX packing.
+    The path is absolute, or relative to the folder of the .mlir file that is
+    compiled, and was checked by the importer. Little-endian, row-major, ONNX packing.
   }];
   let parameters = (ins StringRefParameter<>:$path, "int64_t":$offset, "int64_t":$length);
   let assemblyFormat = "`<` $path `,` `offset` `=` $offset `,` `length` `=` $length `>`";

@@ -28,6 +28,14 @@ struct FaultWord : mlir::SideEffects::Resource::Base<FaultWord> {
   llvm::StringRef getName() final { return "fault word"; }
 };
 
+/// Error on `op` if it has an attribute that is not its own and has no dialect's prefix.
+llvm::LogicalResult verifyKnownAttributes(mlir::Operation *op);
+
+template <typename ConcreteType> class KnownAttributes : public mlir::OpTrait::TraitBase<ConcreteType, KnownAttributes> {
+public:
+  static llvm::LogicalResult verifyTrait(mlir::Operation *op) { return verifyKnownAttributes(op); }
+};
+
 } // namespace moe
 
 #define GET_ATTRDEF_CLASSES

@@ -24,7 +24,10 @@ def Moe_Dialect : Dialect {
   ];
 }
 
+// An attribute that is neither the op's nor has a dialect's prefix is an error: it would be a misspelt one, and the default would count.
+def Moe_KnownAttributes : NativeOpTrait<"KnownAttributes"> { let cppNamespace = "::moe"; }
+
 class Moe_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Moe_Dialect, mnemonic, traits>;
+    : Op<Moe_Dialect, mnemonic, !listconcat(traits, [Moe_KnownAttributes])>;
 
 #endif // MOE_IR_DIALECT_TD

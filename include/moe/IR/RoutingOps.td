@@ -302,9 +302,11 @@ def Moe_SlotsOp : Moe_Op<"slots", [Pure, AttrSizedOperandSegments, Moe_ReifiesSi
     - slots-c2: `experts` is at least 1; `count` has that length and `offset`
       one more.
     - slots-c3: the padded layout needs a `capacity`.
-    - slots-c4: `pad_to` is at least 1.
+    - slots-c4: `pad_to` is in 1 … 65536.
     - slots-c5: fit first needs a `capacity` and order rank_major.
     - slots-c6: `group_size` is at least 1, and not given along with `groups_of`.
+    - slots-c7: E times the capacity's `minimum`, rounded up to `multiple_of`, is
+      below 2^31: slots are i32.
 
     Lifespan: created by raise or written by hand, gone after fuse.
 

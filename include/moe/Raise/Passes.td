@@ -171,7 +171,8 @@ def RaiseCheckRows : Pass<"moe-raise-check-rows", "::mlir::ModuleOp"> {
     Expert numbers that no router of ours makes (`moe.assign`, select's mode
     table) must be experts, or -1 for none, and ids rows of the table: a
     `moe.require_range`, so that a wrong number is an error of the run. Not where
-    `valid` says that some tokens do not count.
+    `valid` says that some tokens do not count. Offsets of experts whose rows are
+    not those of a `moe.dispatch` with these offsets must rise within the rows.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }

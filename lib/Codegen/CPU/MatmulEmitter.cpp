@@ -71,7 +71,8 @@ MatmulEmitter::Expert MatmulEmitter::expert(Value number) {
       return b.toI64(b.load(b.getI32Type(), b.at(b.at(arguments.offsets, b.getI32Type(), number), b.getI32Type(), after)));
     };
     expert.firstSlot = offset(0);
-    expert.rows = b.sub(offset(1), expert.firstSlot);
+    // Offsets of a run that fails a condition may fall.
+    expert.rows = b.max(b.sub(offset(1), expert.firstSlot), b.i64(0));
   } else {
     expert.firstSlot = b.i64(0);
     expert.rows = arguments.rowCount;

@@ -55,6 +55,7 @@ void moe::buildCpuCodegenPipeline(OpPassManager &pm, const CpuCodegenOptions &op
   pm.addPass(createCpuLowerAsserts());
   addSimplification(pm, options);
   addConversionToLLVM(pm);
+  pm.addPass(createCpuHideHalves({options.features}));
   pm.addPass(createCpuFinishFunctions({options.features}));
   pm.addPass(createVerifyCodegen({options.features}));
 }

@@ -6,6 +6,7 @@ ARTIFACT doubles x: tensor<?x8xf32>. What a run gives is compared with numpy; wh
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 
 import ml_dtypes
@@ -54,3 +55,18 @@ for length in (0, 63, 64, 10000):
     expect("bad_artifact", "shorter than its segments" if length >= 64 else "expected a 64-bit ELF file", lambda: moe_opt.load(cut))
 expect("bad_artifact", "expected a 64-bit ELF file", lambda: moe_opt.load(damaged("text", lambda path: path.write_text("text\n" * 100))))
 expect("bad_artifact", "No such file", lambda: moe_opt.load(damaged("none", lambda path: path.unlink())))
+
+# Compiling into the same folder again gives the new code, also while the old one is open.
+again = scratch / "again"
+for factor in (3, 5, 3):
+    source = scratch / "again.mlir"
+    source.write_text("""func.func @main(%x: tensor<4xf32> {moe.name = "x"}) -> (tensor<4xf32> {moe.name = "y"}) {
+  %f = arith.constant dense<""" + str(float(factor)) + """> : tensor<4xf32>
+  %e = tensor.empty() : tensor<4xf32>
+  %y = linalg.mul ins(%x, %f : tensor<4xf32>, tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}""")
+    subprocess.run(["moe-compile", source, "-o", again, "--quiet"], check=True, timeout=120)
+    compiled = moe_opt.load(again)
+    found = compiled.run({"x": np.ones(4, np.float32)})["y"]
+    assert (found == factor).all(), (factor, found)

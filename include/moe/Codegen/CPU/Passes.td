@@ -74,6 +74,17 @@ def CpuWidenHalves : Pass<"moe-cpu-widen-halves", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def CpuHideHalves : Pass<"moe-cpu-hide-halves", "::mlir::ModuleOp"> {
+  let summary = "f16 and bf16 of LLVM functions become i16 where the CPU cannot convert them";
+  let description = [{
+    After moe-cpu-widen-halves and the expansion of bf16 nothing computes with
+    them. Needs the LLVM dialect: an operation that is left and takes only
+    floats is an error of its verifier.
+  }];
+  let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string of the ISA version: +avx2,+fma">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def CpuFinishFunctions : Pass<"moe-cpu-finish-functions", "::mlir::ModuleOp"> {
   let summary = "linkage, target features and vector width of every LLVM function";
   let description = [{
