@@ -1,5 +1,6 @@
 // moe-compile: compiles a model ahead of time. Reads the command line and prints; the work is in lib/Driver.
 #include "Console.h"
+#include "PlanFlags.h"
 #include "Signals.h"
 #include "moe/Driver/Session.h"
 
@@ -17,7 +18,7 @@ using namespace llvm;
 
 namespace {
 
-cl::OptionCategory category("moe-compile options");
+cl::OptionCategory &category = compileOptions();
 
 cl::opt<std::string> input(cl::Positional, cl::desc("<model.onnx or model.mlir>"), cl::Required, cl::cat(category));
 cl::opt<std::string> output("o", cl::desc("Folder of the artifact, or file with --emit and --compile-to (- is standard output)"),
@@ -127,6 +128,7 @@ int main(int argc, char **argv) {
   options.stages.raise.experts = raiseExperts;
   options.import.allowLinks = allowLinks;
   options.stages.plan.activations = activations;
+  readPlanFlags(options.stages.plan);
   options.workerMemoryMiB = workerMemory;
   options.workerSeconds = workerTimeout;
   options.workerFault = workerFault;
