@@ -321,7 +321,7 @@ void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic
   }
   all.onlyRunnable = false;
   const LayerCandidates everything = scoreCandidates(machines, planned.layer, all);
-  if (!everything.scored.empty() && everything.scored.front().timeUs < planned.chosen.timeUs)
+  if (!everything.scored.empty() && !runnable.scored.empty() && everything.scored.front().timeUs < runnable.scored.front().timeUs)
     remark.attachNote(loc) << "faster on paper, but the distribute stage cannot run it yet: " << everything.scored.front().candidate.str() << ", "
                            << compare(everything.scored.front());
   if (meshOp.getSource() == "assumed")

@@ -3,6 +3,7 @@
 #include "moe/Runtime/Error.h"
 
 #include <dlfcn.h>
+#include <initializer_list>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -22,7 +22,7 @@ func.func @devices(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>) -> tensor<?x6
   // expected-error @below {{op 'moe.experts' of layer 'layer0': expected a sharding over the 4 devices of @mesh, found one over 8}}
   %y = moe.experts %rows, %offset gate(%w1 : tensor<8x192x64xf32>) down(%w2 : tensor<8x64x96xf32>)
     {ffn = #moe.ffn<activation = silu, gate = halves>, origin = #moe.origin<"layer0", "mlir">,
-     plan = #moe.plan<packing = gate_up16, activations = "f32", sharding = #moe.sharding<mesh = @mesh, axes = ["rank"], ep = 4, edp = 2, slots = array<i64: 0, 1, 2, 3, 4, 5, 6, 7>, algorithm = "direct", equality = "bitwise">>}
+     plan = #moe.plan<packing = gate_up16, activations = "f32", sharding = #moe.sharding<mesh = @mesh, axes = ["rank"], ep = 4, edp = 2, slots = [0, 1, 2, 3, 4, 5, 6, 7], algorithm = "direct", equality = "bitwise">>}
     : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T)
     : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
@@ -50,7 +50,7 @@ func.func @no_mesh(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>) -> tensor<?x6
   // expected-error @below {{op 'moe.experts' of layer 'layer0': expected a moe.mesh named @mesh, found none}}
   %y = moe.experts %rows, %offset gate(%w1 : tensor<8x192x64xf32>) down(%w2 : tensor<8x64x96xf32>)
     {ffn = #moe.ffn<activation = silu, gate = halves>, origin = #moe.origin<"layer0", "mlir">,
-     plan = #moe.plan<packing = gate_up16, activations = "f32", sharding = #moe.sharding<mesh = @mesh, axes = ["rank"], ep = 4, edp = 2, slots = array<i64: 0, 1, 2, 3, 4, 5, 6, 7>, algorithm = "direct", equality = "bitwise">>}
+     plan = #moe.plan<packing = gate_up16, activations = "f32", sharding = #moe.sharding<mesh = @mesh, axes = ["rank"], ep = 4, edp = 2, slots = [0, 1, 2, 3, 4, 5, 6, 7], algorithm = "direct", equality = "bitwise">>}
     : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T)
     : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
@@ -80,7 +80,7 @@ func.func @read_twice(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>) -> tensor<
   // expected-error @below {{op 'moe.experts' of layer 'layer0' has a sharding but cannot be spread over devices: its results are read by others than one moe.combine}}
   %y = moe.experts %rows, %offset gate(%w1 : tensor<8x192x64xf32>) down(%w2 : tensor<8x64x96xf32>)
     {ffn = #moe.ffn<activation = silu, gate = halves>, origin = #moe.origin<"layer0", "mlir">,
-     plan = #moe.plan<packing = gate_up16, activations = "f32", sharding = #moe.sharding<mesh = @mesh, axes = ["rank"], ep = 4, edp = 2, slots = array<i64: 0, 1, 2, 3, 4, 5, 6, 7>, algorithm = "direct", equality = "bitwise">>}
+     plan = #moe.plan<packing = gate_up16, activations = "f32", sharding = #moe.sharding<mesh = @mesh, axes = ["rank"], ep = 4, edp = 2, slots = [0, 1, 2, 3, 4, 5, 6, 7], algorithm = "direct", equality = "bitwise">>}
     : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T)
     : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>

@@ -40,7 +40,7 @@ func.func @not_distributed(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor
   // expected-error @below {{op 'moe.experts' has a sharding and still the rows of all ranks after the distribute stage}}
   %0 = moe.experts %x, %off gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>,
     plan = #moe.plan<packing = panel32, activations = "f32", sharding = #moe.sharding<mesh = @mesh, axes = ["rank"], ep = 4, edp = 1,
-                     slots = array<i64: 0, 1, 2, 3, 4, 5, 6, 7>, algorithm = "direct", equality = "bitwise">>}
+                     slots = [0, 1, 2, 3, 4, 5, 6, 7], algorithm = "direct", equality = "bitwise">>}
     : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }

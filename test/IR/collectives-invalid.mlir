@@ -9,25 +9,25 @@ module attributes {test.axis = #moe.axis<name = "", size = 0, alpha_us = 1.0, gb
 
 // sharding-c1
 // expected-error @below {{expected ep and edp >= 1, got 0 and 1}}
-module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 0, edp = 1, slots = array<i64: 0>, algorithm = "direct", equality = "bitwise">} {}
+module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 0, edp = 1, slots = [0], algorithm = "direct", equality = "bitwise">} {}
 
 // -----
 
 // sharding-c2
 // expected-error @below {{expected slots in a multiple of ep (2), got 3}}
-module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 2, edp = 1, slots = array<i64: 0, 1, 2>, algorithm = "direct", equality = "bitwise">} {}
+module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 2, edp = 1, slots = [0, 1, 2], algorithm = "direct", equality = "bitwise">} {}
 
 // -----
 
 // sharding-c3
 // expected-error @below {{expected the algorithm direct, got 'ring'}}
-module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 1, edp = 1, slots = array<i64: 0>, algorithm = "ring", equality = "bitwise">} {}
+module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 1, edp = 1, slots = [0], algorithm = "ring", equality = "bitwise">} {}
 
 // -----
 
 // sharding-c4
 // expected-error @below {{expected equality bitwise or tolerance, got 'none'}}
-module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 1, edp = 1, slots = array<i64: 0>, algorithm = "direct", equality = "none">} {}
+module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 1, edp = 1, slots = [0], algorithm = "direct", equality = "none">} {}
 
 // -----
 
@@ -91,7 +91,7 @@ func.func @slot_rows_c2(%t: tensor<12xi32>, %k: tensor<12xi1>, %w: tensor<12xf32
 
 func.func @shard_slots_c1(%r: tensor<?xi32>, %o: tensor<5xi32>, %T: index) {
   // expected-error @below {{expected send of length 2 (devices), got 3}}
-  %a:7 = moe.shard_slots %r, %o tokens(%T) sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = array<i64: 0, 1, 2, 3>, algorithm = "direct", equality = "bitwise">)
+  %a:7 = moe.shard_slots %r, %o tokens(%T) sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = [0, 1, 2, 3], algorithm = "direct", equality = "bitwise">)
     : tensor<?xi32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xi32>, tensor<3xi32>, tensor<2xi32>, tensor<?xi32>, tensor<?xi32>, tensor<5xi32>
   return
 }
@@ -100,7 +100,7 @@ func.func @shard_slots_c1(%r: tensor<?xi32>, %o: tensor<5xi32>, %T: index) {
 
 func.func @shard_slots_c2(%r: tensor<?xi32>, %o: tensor<5xi32>, %T: index) {
   // expected-error @below {{expected a slot for every expert, got none for expert 3}}
-  %a:7 = moe.shard_slots %r, %o tokens(%T) sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = array<i64: 0, 1, 2, 2>, algorithm = "direct", equality = "bitwise">)
+  %a:7 = moe.shard_slots %r, %o tokens(%T) sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = [0, 1, 2, 2], algorithm = "direct", equality = "bitwise">)
     : tensor<?xi32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xi32>, tensor<2xi32>, tensor<2xi32>, tensor<?xi32>, tensor<?xi32>, tensor<5xi32>
   return
 }
@@ -109,7 +109,7 @@ func.func @shard_slots_c2(%r: tensor<?xi32>, %o: tensor<5xi32>, %T: index) {
 
 func.func @shard_slots_c2_unknown(%r: tensor<?xi32>, %o: tensor<5xi32>, %T: index) {
   // expected-error @below {{expected slots of 4 experts, got expert 4}}
-  %a:7 = moe.shard_slots %r, %o tokens(%T) sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = array<i64: 0, 1, 2, 4>, algorithm = "direct", equality = "bitwise">)
+  %a:7 = moe.shard_slots %r, %o tokens(%T) sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = [0, 1, 2, 4], algorithm = "direct", equality = "bitwise">)
     : tensor<?xi32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xi32>, tensor<2xi32>, tensor<2xi32>, tensor<?xi32>, tensor<?xi32>, tensor<5xi32>
   return
 }

@@ -166,7 +166,7 @@ func.func @exchange(%token: tensor<?xi32>, %slot: tensor<?xi32>, %keep: tensor<?
 func.func @exchange_rows(%rows: tensor<?xi32>, %offsets: tensor<5xi32>, %sw: tensor<?xf32>, %x: tensor<?x64xf32>, %index: tensor<?xi32>, %back: tensor<?x64xf32>, %T: index)
     -> (tensor<?x64xf32>, tensor<?x64xf32>) {
   %st, %ss, %send, %receive, %place, %origin, %mine = moe.shard_slots %rows, %offsets tokens(%T)
-      sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = array<i64: 0, 1, 2, 3>, algorithm = "direct", equality = "bitwise">)
+      sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = [0, 1, 2, 3], algorithm = "direct", equality = "bitwise">)
       : tensor<?xi32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xi32>, tensor<2xi32>, tensor<2xi32>, tensor<?xi32>, tensor<?xi32>, tensor<5xi32>
   %taken = moe.take_rows %x, %index : tensor<?x64xf32>, tensor<?xi32> -> tensor<?x64xf32>
   %own = moe.sum_rows %back, %ss, %rows, %sw tokens(%T) {devices = 2 : i64}

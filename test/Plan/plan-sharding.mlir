@@ -10,11 +10,11 @@
 
 // COPIES: remark: op 'moe.experts' of layer 'layer0': 8 experts over 1 device, a copy of all on each of 8, 8 a device; {{.*}} us expected for 128 tokens a device:
 // COPIES: moe.mesh @mesh axes([#moe.axis<name = "node", size = 2, {{.*}}>, #moe.axis<name = "rank", size = 4,
-// COPIES: sharding = #moe.sharding<mesh = @mesh, axes = [], ep = 1, edp = 8, slots = array<i64: {{[0-9, ]+}}>, algorithm = "direct", equality = "bitwise",
+// COPIES: sharding = #moe.sharding<mesh = @mesh, axes = [], ep = 1, edp = 8, slots = [{{[0-9, ]+}}], algorithm = "direct", equality = "bitwise",
 
 // One MiB holds the weights of four experts and the buffers, not of eight.
 // DOC: --moe-plan-sharding
-// CHECK: moe.experts {{.*}}sharding = #moe.sharding<mesh = @mesh, axes = ["rank:(1)2"], ep = 2, edp = 4, slots = array<i64: {{[0-9, ]+}}>, algorithm = "direct", equality = "bitwise",
+// CHECK: moe.experts {{.*}}sharding = #moe.sharding<mesh = @mesh, axes = ["rank:(1)2"], ep = 2, edp = 4, slots = [{{[0-9, ]+}}], algorithm = "direct", equality = "bitwise",
 // CHECK-SAME: estimate = #moe.estimate<total_us = {{[0-9.e+]+}}, {{.*}}tokens = 128, dispatch_bytes = {{[0-9]+}}, {{.*}}solver = "exact", profile = "none">
 
 // WHY: remark: op 'moe.experts' of layer 'layer0': 8 experts over 2 devices (rank:(1)2), 4 such groups, 4 a device;
@@ -24,7 +24,7 @@
 // The expert that most tokens choose shares its device with none of the other three that many choose.
 // LOAD: ep = 4, edp = 1, {{.*}}solver = "exact", profile = "sha256:{{[0-9a-f]+}}"
 
-// PINNED: sharding = #moe.sharding<mesh = @mesh, axes = ["rank"], ep = 4, edp = 2, slots = array<i64: 7, 6, 5, 4, 3, 2, 1, 0>, algorithm = "direct", equality = "bitwise", pinned = true,
+// PINNED: sharding = #moe.sharding<mesh = @mesh, axes = ["rank"], ep = 4, edp = 2, slots = [7, 6, 5, 4, 3, 2, 1, 0], algorithm = "direct", equality = "bitwise", pinned = true,
 // PINNED-SAME: solver = "pinned"
 
 //--- layer.mlir
@@ -100,7 +100,7 @@ func.func @layer(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>) -> tensor<?x64x
     : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
   %y = moe.experts %rows, %offset gate(%w1 : tensor<8x192x64xf32>) down(%w2 : tensor<8x64x96xf32>)
     {ffn = #moe.ffn<activation = silu, gate = halves>, origin = #moe.origin<"layer0", "mlir">,
-     plan = #moe.plan<packing = gate_up16, activations = "f32", sharding = #moe.sharding<mesh = @mesh, axes = [], ep = 4, edp = 2, slots = array<i64: 7, 6, 5, 4, 3, 2, 1, 0>, algorithm = "direct", equality = "bitwise", pinned = true>>}
+     plan = #moe.plan<packing = gate_up16, activations = "f32", sharding = #moe.sharding<mesh = @mesh, axes = [], ep = 4, edp = 2, slots = [7, 6, 5, 4, 3, 2, 1, 0], algorithm = "direct", equality = "bitwise", pinned = true>>}
     : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   %out = moe.combine %y, %t, %e, %slot, %keep, %w tokens(%T)
     : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>

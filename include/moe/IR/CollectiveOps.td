@@ -155,7 +155,7 @@ def Moe_ShardSlotsOp : Moe_Op<"shard_slots", [Pure, Moe_ReifiesSizes]> {
     Example:
     ```mlir
     %st, %ss, %send, %receive, %place, %origin, %mine = moe.shard_slots %rows, %offsets tokens(%T)
-        sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = array<i64: 0, 1, 2, 3>, algorithm = "direct", equality = "bitwise">)
+        sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = [0, 1, 2, 3], algorithm = "direct", equality = "bitwise">)
         : tensor<?xi32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xi32>, tensor<2xi32>, tensor<2xi32>, tensor<?xi32>, tensor<?xi32>, tensor<5xi32>
     ```
   }];
