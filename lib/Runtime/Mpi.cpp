@@ -156,6 +156,12 @@ bool isLaunched() {
   return initialized && initialized(&flag) == 0 && flag;
 }
 
+bool othersWait() {
+  int (*initialized)(int *) = reinterpret_cast<int (*)(int *)>(dlsym(RTLD_DEFAULT, "MPI_Initialized"));
+  int flag = 0;
+  return isLaunched() && !(initialized && initialized(&flag) == 0 && flag);
+}
+
 moe_status findMpi(const Mpi **mpi) {
   if (!isReady) {
     void *library = openLibrary();

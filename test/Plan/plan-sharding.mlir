@@ -1,6 +1,6 @@
 // RUN: split-file %s %t
-// Room for all experts: copies on each device, nothing travels. Room for less: experts are shared out, over the axis inside of a machine.
-// RUN: moe-opt %t/layer.mlir --moe-plan-sharding=mesh=node=2,rank=4 2>&1 | FileCheck %s --check-prefix=COPIES
+// Many tokens and room for all experts: copies on each device, nothing travels. Few tokens, for which reading weights is the work: experts are shared out.
+// RUN: moe-opt %t/layer.mlir --moe-plan-sharding="mesh=node=2,rank=4 plan-tokens=65536" 2>&1 | FileCheck %s --check-prefix=COPIES
 // RUN: moe-opt %t/small.mlir --moe-plan-sharding | FileCheck %s
 // RUN: moe-opt %t/small.mlir --moe-plan-sharding=explain=true -o /dev/null 2>&1 | FileCheck %s --check-prefix=WHY
 // RUN: moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 expert-parallel=4 profile=%t/load.json" | FileCheck %s --check-prefix=LOAD
@@ -8,23 +8,25 @@
 // Without a mesh nothing changes.
 // RUN: moe-opt %t/layer.mlir -o %t/plain.mlir && moe-opt %t/layer.mlir --moe-plan-sharding | diff %t/plain.mlir -
 
-// COPIES: remark: op 'moe.experts' of layer 'layer0': 8 experts over 1 device, a copy of all on each of 8, 8 a device; {{.*}} us expected for 128 tokens a device:
+// COPIES: remark: op 'moe.experts' of layer 'layer0': 8 experts over 1 device, a copy of all on each of 8, 8 a device; {{.*}} us expected for 8192 tokens a device:
 // COPIES: moe.mesh @mesh axes([#moe.axis<name = "node", size = 2, {{.*}}>, #moe.axis<name = "rank", size = 4,
-// COPIES: sharding = #moe.sharding<mesh = @mesh, axes = [], ep = 1, edp = 8, slots = [{{[0-9, ]+}}], algorithm = "direct", equality = "bitwise",
+// COPIES: sharding = <mesh = @mesh, axes = [], ep = 1, edp = 8, slots = [{{[0-9, ]+}}], algorithm = "direct", equality = "bitwise",
 
-// One MiB holds the weights of four experts and the buffers, not of eight.
+// A device with one MiB does not hold all experts.
 // DOC: --moe-plan-sharding
-// CHECK: moe.experts {{.*}}sharding = #moe.sharding<mesh = @mesh, axes = ["rank:(1)2"], ep = 2, edp = 4, slots = [{{[0-9, ]+}}], algorithm = "direct", equality = "bitwise",
-// CHECK-SAME: estimate = #moe.estimate<total_us = {{[0-9.e+]+}}, {{.*}}tokens = 128, dispatch_bytes = {{[0-9]+}}, {{.*}}solver = "exact", profile = "none">
+// CHECK: moe.experts {{.*}}sharding = <mesh = @mesh, axes = ["node", "rank"], ep = 8, edp = 1, slots = [{{[0-9, ]+}}], algorithm = "direct", equality = "bitwise",
+// CHECK-SAME: estimate = <total_us = {{[^,]+}}, {{.*}}tokens = 128, dispatch_bytes = {{[0-9]+}}, {{.*}}solver = "exact", profile = "none">
 
-// WHY: remark: op 'moe.experts' of layer 'layer0': 8 experts over 2 devices (rank:(1)2), 4 such groups, 4 a device;
-// WHY: note: chosen: ep2 etp1 edp4 slots4 direct
-// WHY: note: next best: ep{{[0-9]+}} {{.*}} us, {{.*}} % of the chosen one's time
+// WHY: remark: op 'moe.experts' of layer 'layer0': 8 experts over 8 devices (node, rank), 1 a device;
+// WHY: note: chosen: ep8 etp1 edp1 slots1 direct
+// WHY: note: next best: ep4 etp1 edp2 {{.*}} us, +{{.*}} % of the chosen one's time
+// WHY: note: then: ep2
+// WHY: note: then: ep1 {{.*}} a device, more than there is
 
-// The expert that most tokens choose shares its device with none of the other three that many choose.
-// LOAD: ep = 4, edp = 1, {{.*}}solver = "exact", profile = "sha256:{{[0-9a-f]+}}"
+// The expert that most tokens choose has most slots.
+// LOAD: ep = 4, edp = 1, slots = [1, 0, 3, 0, 3, 6, 2, 4, 7, 0, 5, 1], {{.*}}solver = "exact", profile = "sha256:{{[0-9a-f]+}}"
 
-// PINNED: sharding = #moe.sharding<mesh = @mesh, axes = ["rank"], ep = 4, edp = 2, slots = [7, 6, 5, 4, 3, 2, 1, 0], algorithm = "direct", equality = "bitwise", pinned = true,
+// PINNED: sharding = <mesh = @mesh, axes = ["rank"], ep = 4, edp = 2, slots = [7, 6, 5, 4, 3, 2, 1, 0], algorithm = "direct", equality = "bitwise", pinned = true,
 // PINNED-SAME: solver = "pinned"
 
 //--- layer.mlir

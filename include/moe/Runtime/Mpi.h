@@ -38,6 +38,10 @@ struct Mpi {
 /// True if an MPI launcher has started this process as one of several, or the process uses MPI already.
 bool isLaunched();
 
+/// True if others wait for this process to meet them, which it has not yet: ending with an exit status would leave them waiting, since launchers take
+/// that for a program without MPI. Ending by a signal does not.
+bool othersWait();
+
 /// The MPI of this process, initialised (and finalised at exit) where nobody else has: $MOE_MPI_LIB, else one that is loaded already, else libmpi_abi.so, then
 /// MPICH's and Open MPI's libmpi.so, where the loader finds them or beside the mpiexec of $PATH. MOE_STATUS_COMM where there is none that is known.
 /// A process that ends with an exit status other than 0 ends all ranks.
