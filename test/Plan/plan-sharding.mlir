@@ -13,7 +13,6 @@
 // COPIES: sharding = <mesh = @mesh, axes = [], ep = 1, edp = 8, slots = [{{[0-9, ]+}}], algorithm = "direct", equality = "bitwise",
 
 // A device with one MiB does not hold all experts.
-// DOC: --moe-plan-sharding
 // CHECK: moe.experts {{.*}}sharding = <mesh = @mesh, axes = ["node", "rank"], ep = 8, edp = 1, slots = [{{[0-9, ]+}}], algorithm = "direct", equality = "bitwise",
 // CHECK-SAME: estimate = <total_us = {{[^,]+}}, {{.*}}tokens = 128, dispatch_bytes = {{[0-9]+}}, {{.*}}solver = "exact", profile = "none">
 
@@ -55,6 +54,7 @@ func.func @layer(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>) -> tensor<?x64x
 }
 
 //--- small.mlir
+// DOC: --moe-plan-sharding
 moe.mesh @mesh axes([#moe.axis<name = "node", size = 2, alpha_us = 2.0, gbps = 8.0, per_msg_us = 5.0e-01>, #moe.axis<name = "rank", size = 4, alpha_us = 2.0, gbps = 8.0, per_msg_us = 5.0e-01>])
   device(#moe.device<name = "", tflops = {f32 = 1.0}, gemm_alpha_us = 1.0, gemm_half_rows = 4.0, mem_gbps = 20.0, mem_mib = 1, comm_compute_slowdown = 0.0>)
 moe.weight @w1 : tensor<8x384x64xf32> source(#moe.file<"m.onnx", offset = 0, length = 786432>)
@@ -80,6 +80,7 @@ func.func @layer(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>) -> tensor<?x64x
     : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
   return %out : tensor<?x64xf32>
 }
+// DOC END
 
 //--- pinned.mlir
 moe.mesh @mesh axes([#moe.axis<name = "node", size = 2, alpha_us = 2.0, gbps = 8.0, per_msg_us = 5.0e-01>, #moe.axis<name = "rank", size = 4, alpha_us = 2.0, gbps = 8.0, per_msg_us = 5.0e-01>])

@@ -13,6 +13,8 @@ namespace {
 cl::OptionCategory &category = compileOptions();
 const moe::PlanOptions defaults;
 
+cl::opt<std::string> activations("activations", cl::desc("Precision of activations in kernels: f32, bf16, int8, or auto (the default: what the graph has, int8 where a node allows it)"), cl::init(defaults.activations),
+                                 cl::cat(category));
 cl::opt<std::string> mesh("mesh", cl::desc("Spread experts over these machines: axes and their sizes (node=2,rank=4), or a JSON file with their speeds"),
                           cl::value_desc("mesh"), cl::cat(category));
 cl::opt<std::string> profile("profile", cl::desc("With --mesh: JSON file of how often each expert was chosen (default: all equally often)"),
@@ -26,6 +28,7 @@ cl::opt<bool> explainPlan("explain-plan", cl::desc("With --mesh: say why each la
 } // namespace
 
 void readPlanFlags(moe::PlanOptions &options) {
+  options.activations = activations;
   options.mesh = mesh;
   options.profile = profile;
   options.expertParallel = expertParallel;

@@ -1,4 +1,4 @@
-// The options of moe-compile that speak of several machines.
+// The options of moe-compile that the plan stage reads: precision and machines.
 #ifndef MOE_COMPILE_PLANFLAGS_H
 #define MOE_COMPILE_PLANFLAGS_H
 
@@ -9,7 +9,7 @@
 /// The category that all options of moe-compile are in.
 llvm::cl::OptionCategory &compileOptions();
 
-/// What the command line says of meshes and plans.
+/// What the command line says of plans.
 void readPlanFlags(moe::PlanOptions &options);
 
 #endif // MOE_COMPILE_PLANFLAGS_H
