@@ -1,5 +1,6 @@
 # The lit suite: every .mlir, .test and .py below test/ with a RUN line, except Inputs and Unit (GoogleTest).
 import os
+import shutil
 import subprocess
 
 import lit.formats
@@ -37,3 +38,18 @@ for feature, modules in {"python-onnx": ["onnx", "ml_dtypes"], "python-onnxrunti
     check = f"import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in {modules}))"
     if subprocess.run([config.python or "python3", "-c", check], check=False).returncode == 0:
         config.available_features.add(feature)
+
+# %mpiexec: a launcher of MPI that starts several processes on this machine: $MOE_MPIEXEC, one of $PATH, or one beside the Python that runs the tests
+# (the package mpich of PyPI). Tests that need it say `REQUIRES: mpi`.
+launchers = [os.environ.get("MOE_MPIEXEC"), shutil.which("mpiexec"), os.path.join(os.path.dirname(config.python or ""), "mpiexec")]
+for launcher in filter(None, launchers):
+    try:
+        answer = subprocess.run([launcher, "-n", "2", "echo", "rank"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        continue
+    if answer.stdout.split() == ["rank", "rank"]:
+        config.available_features.add("mpi")
+        config.substitutions.append(("%mpiexec", launcher))
+        # The MPI library lies beside its launcher.
+        config.environment["PATH"] += os.pathsep + os.path.dirname(launcher)
+        break

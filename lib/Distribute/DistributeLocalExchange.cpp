@@ -1,4 +1,4 @@
-// One machine: a group has one rank, and what a rank sends to itself it has already. Runs before fuse, which looks through no exchange.
+// A group that is no mesh has one rank, and what a rank sends to itself it has already. Runs before fuse, which looks through no exchange.
 #include "moe/Distribute/Passes.h"
 #include "moe/IR/Layers.h"
 
@@ -15,7 +15,10 @@ struct DistributeLocalExchange : impl::DistributeLocalExchangeBase<DistributeLoc
 
   void runOnOperation() override {
     SmallVector<AllToAllOp> ops;
-    getOperation()->walk([&](AllToAllOp op) { ops.push_back(op); });
+    getOperation()->walk([&](AllToAllOp op) {
+      if (!SymbolTable::lookupNearestSymbolFrom<MeshOp>(op, StringAttr::get(&getContext(), op.getGroup())))
+        ops.push_back(op);
+    });
     for (AllToAllOp op : ops)
       if (failed(replace(op)))
         return signalPassFailure();

@@ -1,4 +1,5 @@
-// States what the distribute stage leaves behind: no sharding annotations, and, on one machine, no exchange between ranks.
+// States what the distribute stage leaves behind: no sharding annotations of another dialect, exchanges only over a mesh of the module, and what a rank holds of
+// a layer agrees with the sharding of its experts.
 #include "moe/Distribute/Passes.h"
 #include "moe/IR/Layers.h"
 
@@ -15,16 +16,56 @@ struct VerifyDistributed : impl::VerifyDistributedBase<VerifyDistributed> {
 
   void runOnOperation() override {
     bool valid = true;
-    getOperation().walk([&](Operation *op) {
-      if (op->getName().getDialectNamespace() != "shard" && !isa<AllToAllOp>(op))
-        return;
-      op->emitError() << describeOp(op) << " is left after the distribute stage; distributing over a mesh is not supported yet";
-      valid = false;
-    });
+    getOperation().walk([&](Operation *op) { valid &= succeeded(check(op)); });
     if (!valid)
       signalPassFailure();
     markAllAnalysesPreserved();
   }
+
+  LogicalResult check(Operation *op) {
+    if (op->getName().getDialectNamespace() == "shard")
+      return op->emitError() << describeOp(op) << " is left after the distribute stage";
+    if (auto exchange = dyn_cast<AllToAllOp>(op))
+      return checkExchange(exchange);
+    if (auto gather = dyn_cast<AllGatherOp>(op))
+      return checkDevices(gather, gather.getGroup(), static_cast<int64_t>(gather.getDevices()));
+    if (auto experts = dyn_cast<ExpertsOp>(op))
+      return checkExperts(experts);
+    return success();
+  }
+
+  /// Counts of an exchange over a mesh speak of its devices.
+  LogicalResult checkExchange(AllToAllOp op) {
+    if (!lookupMesh(op.getGroup()))
+      return op->emitError() << describeOp(op) << " is left after the distribute stage; its group '" << op.getGroup() << "' is no moe.mesh";
+    if (!op.getSend() || !op.getBounded())
+      return op->emitError() << describeOp(op) << " over mesh '" << op.getGroup() << "': expected counts and bounded rows";
+    return checkDevices(op, op.getGroup(), op.getSend().getType().getDimSize(0));
+  }
+
+  LogicalResult checkDevices(Operation *op, StringRef group, int64_t devices) {
+    MeshOp mesh = lookupMesh(group);
+    if (!mesh)
+      return op->emitError() << describeOp(op) << ": its group '" << group << "' is no moe.mesh";
+    if (mesh.devices() != devices)
+      return op->emitError() << describeOp(op) << ": expected the " << mesh.devices() << " devices of mesh '" << group << "', found " << devices;
+    return success();
+  }
+
+  /// Experts with a sharding read the rows that this rank has by that sharding.
+  LogicalResult checkExperts(ExpertsOp op) {
+    const ShardingAttr sharding = op.getPlan() ? op.getPlan()->getSharding() : ShardingAttr();
+    if (!sharding)
+      return success();
+    auto shard = op.getOffset().getDefiningOp<ShardSlotsOp>();
+    if (!shard)
+      return op->emitError() << describeOp(op) << " has a sharding and still the rows of all ranks after the distribute stage";
+    if (shard.getSharding() != sharding)
+      return op->emitError() << describeOp(op) << ": expected rows by its own sharding, found those of " << shard.getSharding();
+    return success();
+  }
+
+  MeshOp lookupMesh(StringRef name) { return getOperation().lookupSymbol<MeshOp>(name); }
 };
 
 } // namespace

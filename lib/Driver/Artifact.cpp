@@ -86,6 +86,12 @@ std::string runtimeArchive(const WorkerOptions &worker, StringRef name) {
 std::vector<std::pair<std::string, std::string>> recordedOptions(const SessionOptions &options) {
   std::vector<std::pair<std::string, std::string>> recorded = {
       {"target", "cpu"}, {"cpu-features", options.cpuFeatures}, {"activations", options.stages.plan.activations}};
+  const PlanOptions &plan = options.stages.plan;
+  for (const auto &[name, value] : {std::pair("mesh", plan.mesh), std::pair("profile", plan.profile)})
+    if (!value.empty())
+      recorded.emplace_back(name, value);
+  if (plan.expertParallel)
+    recorded.emplace_back("expert-parallel", std::to_string(plan.expertParallel));
   std::string dims;
   for (const auto &[name, size] : options.import.fixedDims)
     dims += (dims.empty() ? "" : ",") + name + "=" + std::to_string(size);

@@ -24,8 +24,21 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
   Option<std::string> activations{*this, "activations", llvm::cl::desc("Precision of activations in kernels: auto, f32, bf16, int8"),
                                   llvm::cl::init(PlanOptions().activations)};
 
+  Option<std::string> mesh{*this, "mesh", llvm::cl::desc("Machines that experts are spread over: node=2,rank=4 or a JSON file")};
+  Option<std::string> profile{*this, "profile", llvm::cl::desc("JSON file of expert loads")};
+  Option<int64_t> expertParallel{*this, "expert-parallel", llvm::cl::desc("Devices that share the experts; 0: the plan stage chooses"),
+                                 llvm::cl::init(PlanOptions().expertParallel)};
+  Option<int64_t> planTokens{*this, "plan-tokens", llvm::cl::desc("Tokens of a step, of all devices together, that the plan is made for"),
+                             llvm::cl::init(PlanOptions().planTokens)};
+  Option<bool> explainPlan{*this, "explain-plan", llvm::cl::desc("Say what else was weighed"), llvm::cl::init(false)};
+
   StageOptions get() const {
     StageOptions options;
+    options.plan.mesh = mesh;
+    options.plan.profile = profile;
+    options.plan.expertParallel = expertParallel;
+    options.plan.planTokens = planTokens;
+    options.plan.explainPlan = explainPlan;
     options.plan.activations = activations;
     return options;
   }

@@ -91,7 +91,7 @@ private:
     PlanAttr plan = op.getPlanAttr();
     if (!plan || plan.getPacking() != PackingFamily::GateUp16)
       return plan;
-    return PlanAttr::get(builder.getContext(), PackingFamily::Panel32, plan.getActivations());
+    return PlanAttr::get(builder.getContext(), PackingFamily::Panel32, plan.getActivations(), plan.getSharding());
   }
 
   ExpertsOp op;

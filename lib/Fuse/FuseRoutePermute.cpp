@@ -1,4 +1,4 @@
-// Turns the chain of a dropless layer into the three kernels that compute it. Nothing is decided here: the plan of the experts goes along.
+// Turns the chain of a dropless layer into the three kernels that compute it, or, where its rows go to other ranks, its routing into the first. Nothing is decided here: the plan of the experts goes along.
 // Before: the form that raise leaves, with plans. Ops of a layer that does not fit are left as they are, for moe-verify-fused to name.
 #include "Activations.h"
 #include "LayerChain.h"
@@ -20,6 +20,15 @@ public:
     const Value source = this->chain.assign ? Value(this->chain.assign.getIndices()) : Value(this->chain.select.getChoice());
     tokens = cast<ShapedType>(source.getType()).getDimSize(0);
     slots = ShapedType::isDynamic(tokens) ? ShapedType::kDynamic : tokens * this->chain.k;
+  }
+
+  /// The values that replace the results of moe.slot_rows.
+  SmallVector<Value> buildRows() {
+    RoutePermuteOp route = buildRoute();
+    SmallVector<Value> values;
+    for (auto [result, type] : llvm::zip_first(route.getResults().take_front(3), chain.rows->getResultTypes()))
+      values.push_back(result.getType() == type ? Value(result) : tensor::CastOp::create(builder, chain.rows.getLoc(), type, result).getResult());
+    return values;
   }
 
   /// The value that replaces the result of moe.combine.
@@ -89,7 +98,7 @@ private:
   }
 
   Value slotCountValue(Location loc) {
-    const Value count = chain.combine.getTokens();
+    const Value count = chain.tokens();
     if (chain.k == 1)
       return count;
     return arith::MulIOp::create(builder, loc, count, arith::ConstantIndexOp::create(builder, loc, chain.k));
@@ -107,7 +116,7 @@ private:
   }
 
   /// The T×K matrix behind the weights that a graph computed.
-  Value weightMatrix(Location loc) { return choiceMatrix(loc, chain.combine.getWeights(), builder.getF32Type()); }
+  Value weightMatrix(Location loc) { return choiceMatrix(loc, chain.weights(), builder.getF32Type()); }
 
   /// A list of one `element` per choice as a T×K matrix.
   Value choiceMatrix(Location loc, Value list, Type element) {
@@ -116,7 +125,7 @@ private:
       return collapse.getSrc();
     const auto vector = RankedTensorType::get({slots}, element);
     const Value source = list.getType() == vector ? list : tensor::CastOp::create(builder, loc, vector, list).getResult();
-    const OpFoldResult rows = ShapedType::isDynamic(tokens) ? OpFoldResult(chain.combine.getTokens()) : builder.getIndexAttr(tokens);
+    const OpFoldResult rows = ShapedType::isDynamic(tokens) ? OpFoldResult(chain.tokens()) : builder.getIndexAttr(tokens);
     const SmallVector<ReassociationIndices> both = {{0, 1}};
     return tensor::ExpandShapeOp::create(builder, loc, type, source, both, {rows, builder.getIndexAttr(chain.k)});
   }
@@ -131,17 +140,29 @@ struct FuseRoutePermute : impl::FuseRoutePermuteBase<FuseRoutePermute> {
   using Base::Base;
 
   void runOnOperation() override {
-    SmallVector<CombineOp> combines;
-    getOperation().walk([&](CombineOp op) { combines.push_back(op); });
-    for (CombineOp combine : combines) {
+    SmallVector<Operation *> ends;
+    getOperation().walk([&](Operation *op) {
+      if (isa<CombineOp, SlotRowsOp>(op))
+        ends.push_back(op);
+    });
+    for (Operation *end : ends) {
       std::string why;
-      FailureOr<LayerChain> chain = matchLayerChain(combine, why);
+      FailureOr<LayerChain> chain = matchLayerChain(end, why);
       if (failed(chain)) {
-        combine.emitRemark() << "the layer is not fused: " << why;
+        end->emitRemark() << "the layer is not fused: " << why;
         continue;
       }
-      OpBuilder builder(combine);
-      combine.getResult().replaceAllUsesWith(KernelBuilder(*chain, builder).build());
+      OpBuilder builder(end);
+      KernelBuilder kernels(*chain, builder);
+      if (chain->combine) {
+        end->replaceAllUsesWith(ValueRange(kernels.build()));
+      } else {
+        // Sums of a layer whose kernels route are those of its kernels.
+        for (Operation *user : chain->rows.getRows().getUsers())
+          if (auto sum = dyn_cast<SumRowsOp>(user))
+            sum.setFused(true);
+        end->replaceAllUsesWith(kernels.buildRows());
+      }
       for (Operation *op : chain->opsFromTheEnd())
         op->erase();
     }

@@ -7,8 +7,29 @@
 using namespace mlir;
 using namespace moe;
 
+// Accessors of ops are not const, though the ops are handles.
+Operation *LayerChain::end() const {
+  CombineOp combine = this->combine;
+  SlotRowsOp rows = this->rows;
+  return combine ? combine.getOperation() : rows.getOperation();
+}
+
+Value LayerChain::tokens() const {
+  CombineOp combine = this->combine;
+  SlotRowsOp rows = this->rows;
+  return combine ? combine.getTokens() : rows.getTokens();
+}
+
+Value LayerChain::weights() const {
+  CombineOp combine = this->combine;
+  SlotRowsOp rows = this->rows;
+  return combine ? combine.getWeights() : rows.getWeights();
+}
+
 SmallVector<Operation *> LayerChain::opsFromTheEnd() const {
-  SmallVector<Operation *> ops = {combine, experts, dispatch};
+  SmallVector<Operation *> ops = {end()};
+  if (combine)
+    ops.append({experts, dispatch});
   if (weigh)
     ops.push_back(weigh);
   ops.push_back(slots);
@@ -24,10 +45,15 @@ namespace {
 /// Matches op by op; `refuse` records the first reason.
 class Matcher {
 public:
-  Matcher(CombineOp combine, std::string &why) : why(why) { chain.combine = combine; }
+  Matcher(Operation *end, std::string &why) : why(why) {
+    chain.combine = dyn_cast<CombineOp>(end);
+    chain.rows = dyn_cast<SlotRowsOp>(end);
+  }
 
   FailureOr<LayerChain> match() {
-    if (failed(matchExperts()) || failed(matchDispatch()) || failed(matchSlots()) || failed(matchLists()))
+    if (chain.combine && (failed(matchExperts()) || failed(matchDispatch())))
+      return failure();
+    if (failed(matchSlots()) || failed(matchLists()))
       return failure();
     if (chain.assign)
       return failed(matchAssign()) || failed(checkUsers()) ? FailureOr<LayerChain>() : chain;
@@ -67,7 +93,7 @@ private:
   }
 
   LogicalResult matchSlots() {
-    chain.slots = chain.dispatch.getSlot().getDefiningOp<SlotsOp>();
+    chain.slots = Value(chain.rows ? chain.rows.getSlot() : chain.dispatch.getSlot()).getDefiningOp<SlotsOp>();
     if (!chain.slots)
       return refuse("the slots of moe.dispatch do not come from moe.slots");
     SlotsOp op = chain.slots;
@@ -82,6 +108,16 @@ private:
 
   /// All ops must speak of the same assignments and slots.
   LogicalResult matchLists() {
+    SlotRowsOp rows = chain.rows;
+    SlotsOp slots = chain.slots;
+    if (!rows)
+      return failed(matchMovement()) ? failure() : matchAssignments();
+    if (rows.getKeep() != slots.getKeep() || rows.getOffset() != slots.getOffset() || rows.getToken() != slots.getToken())
+      return refuse("moe.slot_rows does not use one moe.slots and its assignments");
+    return matchAssignments();
+  }
+
+  LogicalResult matchMovement() {
     SlotsOp slots = chain.slots;
     DispatchOp dispatch = chain.dispatch;
     CombineOp combine = chain.combine;
@@ -94,7 +130,11 @@ private:
                            combine.getToken() == slots.getToken() && combine.getExpert() == slots.getExpert();
     if (!sameLists)
       return refuse("moe.slots, moe.dispatch and moe.combine do not use the same assignments");
+    return success();
+  }
 
+  LogicalResult matchAssignments() {
+    SlotsOp slots = chain.slots;
     Operation *list = slots.getToken().getDefiningOp();
     chain.assign = dyn_cast_if_present<AssignOp>(list);
     chain.select = dyn_cast_if_present<SelectOp>(list);
@@ -132,7 +172,7 @@ private:
   }
 
   LogicalResult matchRouter() {
-    chain.weigh = chain.combine.getWeights().getDefiningOp<WeighOp>();
+    chain.weigh = chain.weights().getDefiningOp<WeighOp>();
     chain.score = chain.select.getChoice() ? chain.select.getChoice().getDefiningOp<ScoreOp>() : ScoreOp();
     if (!chain.weigh)
       return refuse("the weights of moe.combine do not come from moe.weigh");
@@ -141,7 +181,7 @@ private:
     if (failed(matchScore()) || failed(matchSelect()) || failed(matchWeigh()))
       return failure();
     const double scale = chain.weigh.getScale().convertToDouble();
-    MLIRContext *context = chain.combine.getContext();
+    MLIRContext *context = chain.end()->getContext();
     chain.router = RouterAttr::get(context, chain.score.getFunction(), chain.k, chain.weigh.getSource(), chain.weigh.getNorm(),
                                    scale == 1.0 ? FloatAttr() : FloatAttr::get(Float64Type::get(context), scale));
     return success();
@@ -236,4 +276,4 @@ private:
 
 } // namespace
 
-FailureOr<LayerChain> moe::matchLayerChain(CombineOp combine, std::string &why) { return Matcher(combine, why).match(); }
+FailureOr<LayerChain> moe::matchLayerChain(Operation *end, std::string &why) { return Matcher(end, why).match(); }

@@ -11,8 +11,11 @@ namespace moe {
 
 /// The ops of a dropless layer. `assign` is set, or `score`, `select` and `weigh` are and `router` says what they do, or `select` alone: then the router
 /// is more than the kernel can compute, stays as it is, and the kernel is given what it chose.
+///
+/// It ends in `combine`, or, where distribute has taken the rows to other ranks, in `rows`, and then has no experts and no dispatch.
 struct LayerChain {
   CombineOp combine;
+  SlotRowsOp rows;
   ExpertsOp experts;
   DispatchOp dispatch;
   SlotsOp slots;
@@ -24,6 +27,11 @@ struct LayerChain {
   /// Assignments per token, 1 ≤ k.
   int64_t k = 0;
 
+  /// The op that the chain ends in, its number of tokens and its weights.
+  mlir::Operation *end() const;
+  mlir::Value tokens() const;
+  mlir::Value weights() const;
+
   /// Does the kernel read the chosen experts and their weights, instead of computing them from logits?
   bool isGiven() const { return !router; }
 
@@ -31,8 +39,9 @@ struct LayerChain {
   llvm::SmallVector<mlir::Operation *> opsFromTheEnd() const;
 };
 
-/// The chain that ends in `combine`, or failure with the reason in `why`: a clause that completes "the layer is not fused: ".
-mlir::FailureOr<LayerChain> matchLayerChain(CombineOp combine, std::string &why);
+/// The chain that ends in `end`, a moe.combine or a moe.slot_rows, or failure with the reason in `why`: a clause that completes "the layer is not
+/// fused: ".
+mlir::FailureOr<LayerChain> matchLayerChain(mlir::Operation *end, std::string &why);
 
 } // namespace moe
 

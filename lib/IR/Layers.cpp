@@ -67,3 +67,42 @@ Value moe::storedWeightOf(linalg::MatmulOp matmul) {
   const Type element = type.getElementType();
   return type.getRank() == 2 && (element.isF32() || element.isF16() || element.isBF16()) ? weight : Value();
 }
+
+std::optional<moe::RaggedLayer> moe::shardableLayer(ExpertsOp experts, std::string &why) {
+  auto refuse = [&](const char *reason) {
+    why = reason;
+    return std::optional<RaggedLayer>();
+  };
+  RaggedLayer layer;
+  layer.experts = experts;
+  layer.dispatch = experts.getRows().getDefiningOp<DispatchOp>();
+  if (!experts.getFfn())
+    return refuse("its experts compute a region");
+  if (!layer.dispatch || !layer.dispatch.getRows().hasOneUse())
+    return refuse("its rows are not those of one moe.dispatch alone");
+  if (layer.dispatch.getLayout() != SlotLayout::Ragged)
+    return refuse("its rows are padded to a capacity");
+  if (layer.dispatch.getWeights())
+    return refuse("its rows are weighted before the experts");
+  const Value rows = experts.getResult();
+  layer.combine = rows.hasOneUse() ? dyn_cast<CombineOp>(*rows.user_begin()) : CombineOp();
+  if (!layer.combine)
+    return refuse("its results are read by others than one moe.combine");
+  CombineOp combine = layer.combine;
+  if (combine.getDropped() != Dropped::Zero)
+    return refuse("a token without an expert keeps its row");
+  DispatchOp dispatch = layer.dispatch;
+  if (combine.getToken() != dispatch.getToken() || combine.getSlot() != dispatch.getSlot() || combine.getKeep() != dispatch.getKeep() ||
+      experts.getOffset() != dispatch.getOffset())
+    return refuse("moe.dispatch and moe.combine do not use the same slots");
+  auto slots = dispatch.getSlot().getDefiningOp<SlotsOp>();
+  if (!slots || slots.getOffset() != dispatch.getOffset())
+    return refuse("its slots are not those of one moe.slots");
+  if (auto assign = slots.getToken().getDefiningOp<AssignOp>())
+    layer.topK = assign.getIndices().getType().getDimSize(1);
+  else if (auto select = slots.getToken().getDefiningOp<SelectOp>(); select && select.getSide() == SelectSide::Token)
+    layer.topK = select.getMode() == SelectMode::All ? static_cast<int64_t>(slots.getExperts()) : static_cast<int64_t>(select.getK());
+  if (layer.topK < 1)
+    return refuse("how many experts a token has is not known");
+  return layer;
+}

@@ -115,6 +115,9 @@ LogicalResult AllToAllOp::verify() {
   for (int64_t dim = 0; dim < buffer.getRank(); ++dim)
     if (!(getSend() && dim == split) && failed(size(*this, "the result", result, dim, buffer.getDimSize(dim), "that of the buffer")))
       return failure();
+  // all_to_all-c5
+  if (getBounded() && (!getSend() || split != 0))
+    return emitOpError("expected bounded only with counts and split_dim 0, got ") << (getSend() ? "another split_dim" : "no counts");
   return success();
 }
 

@@ -237,12 +237,45 @@ LogicalResult DequantOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShap
 LogicalResult AllToAllOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
   SizeWriter w{builder, getLoc()};
   const int64_t split = getSplitDim(), known = cast<RankedTensorType>(getResult().getType()).getDimSize(split);
-  if (getReceive() && ShapedType::isDynamic(known))
+  if (getReceive() && !getBounded() && ShapedType::isDynamic(known))
     return failure(); // How many rows come depends on data.
   SmallVector<OpFoldResult> sizes = w.sizesOf(getBuffer());
-  if (getReceive())
+  if (getReceive() && !getBounded())
     sizes[split] = w.constant(known);
   shapes = {sizes};
+  return success();
+}
+
+LogicalResult AllGatherOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  shapes = {SizeWriter{builder, getLoc()}.sizesOf(getRows())};
+  return success();
+}
+
+LogicalResult SlotRowsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  const OpFoldResult slots = rowsOfSlots(w, getSlot());
+  if (!slots)
+    return failure();
+  shapes = {{slots}, {slots}, w.sizesOf(getOffset())};
+  return success();
+}
+
+LogicalResult ShardSlotsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  const SmallVector<OpFoldResult> slots = w.sizesOf(getRows()), devices = {w.constant(getSharding().devices())};
+  shapes = {slots, slots, devices, devices, slots, slots, w.sizesOf(getOffset())};
+  return success();
+}
+
+LogicalResult TakeRowsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  shapes = {{w.sizeOf(getIndex(), 0), w.sizeOf(getX(), 1)}};
+  return success();
+}
+
+LogicalResult SumRowsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SizeWriter w{builder, getLoc()};
+  shapes = {{getTokens(), w.sizeOf(getBack(), 1)}};
   return success();
 }
 

@@ -181,6 +181,9 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     WeightOp &entry = packed[key];
     if (!entry)
       entry = createPacked(key, *shape, op.getWeight(), symbols);
+    // Two layers with one weight have one plan here: it is part of the key.
+    if (plan.getSharding())
+      entry->setAttr(shardingAttrName, plan.getSharding());
     op.setBlocksAttr(blocks);
     if (blocks && blocks.getDictionary())
       op.getCodebookMutable().assign(weight.codebook());

@@ -16,7 +16,8 @@ namespace moe {
 namespace {
 
 bool isRouting(Operation *op) {
-  return isa<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CompactOp, CombineOp, StatsOp, NoiseOp>(op);
+  return isa<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CompactOp, CombineOp, StatsOp, NoiseOp, SlotRowsOp, ShardSlotsOp,
+             TakeRowsOp, AllToAllOp, SumRowsOp, AllGatherOp>(op);
 }
 
 struct LowerRouting : impl::LowerRoutingBase<LowerRouting> {
@@ -38,7 +39,8 @@ struct LowerRouting : impl::LowerRoutingBase<LowerRouting> {
     for (Operation &op : llvm::make_early_inc_range(entry.getBody().front())) {
       LogicalResult result =
           TypeSwitch<Operation *, LogicalResult>(&op)
-              .Case<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CompactOp, CombineOp, StatsOp, NoiseOp>(
+              .Case<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CompactOp, CombineOp, StatsOp, NoiseOp, SlotRowsOp, ShardSlotsOp,
+                    TakeRowsOp, AllToAllOp, SumRowsOp, AllGatherOp>(
                   [&](auto routingOp) { return routing.lower(routingOp); })
               .Default(success());
       if (failed(result))

@@ -48,6 +48,12 @@ public:
   mlir::LogicalResult lower(CombineOp op);
   mlir::LogicalResult lower(StatsOp op);
   mlir::LogicalResult lower(NoiseOp op);
+  mlir::LogicalResult lower(SlotRowsOp op);
+  mlir::LogicalResult lower(ShardSlotsOp op);
+  mlir::LogicalResult lower(TakeRowsOp op);
+  mlir::LogicalResult lower(AllToAllOp op);
+  mlir::LogicalResult lower(SumRowsOp op);
+  mlir::LogicalResult lower(AllGatherOp op);
 
 private:
   /// A buffer that a routine writes: its sizes (index values) and element type; a tensor that it goes on writing, or null for a new one.
@@ -122,6 +128,11 @@ struct AuctionBuffers {
   mlir::Value choice, valid, shares, prices, values, bids, keys, bidders, holders, taken;
 };
 void writeAuction(LoopWriter &w, const AuctionBuffers &buffers, const BalanceBuffers &exact, TokenSpan span, double epsilon);
+
+/// start[t] … start[t+1]: where the assignments of token t lie in `entries`, in the order of `owner`, which holds assignments or -1. `tokenOf` says the token
+/// of one, an index below `tokens`.
+void listByToken(LoopWriter &w, mlir::Value owner, mlir::Value start, mlir::Value entries, mlir::Value tokens,
+                 llvm::function_ref<mlir::Value(mlir::Value n)> tokenOf);
 
 /// Calls `body` for the columns 0 … count of a row, in vectors and then one by one; `lanes` is the vector type's length or 1.
 void forColumns(LoopWriter &w, mlir::Value count, llvm::function_ref<void(mlir::Value column, int64_t lanes)> body);

@@ -47,30 +47,6 @@ void findOwners(LoopWriter &w, Value token, Value slot, Value keep, Value owner,
   });
 }
 
-/// start[t] … start[t+1]: where the assignments of token t lie in `entries`, by ascending slot, which is by ascending expert.
-void listByToken(LoopWriter &w, Value token, Value owner, Value start, Value entries, Value tokens) {
-  const Value zero = w.index(0), one = w.index(1);
-  auto forEachOwned = [&](llvm::function_ref<void(Value n, Value t)> body) {
-    w.loop(zero, w.dim(owner, 0), [&](Value place) {
-      Value n = w.load(owner, {place});
-      w.when(w.ge(n, w.i32(0)), [&]() { body(n, w.toIndex(w.load(token, {w.toIndex(n)}))); });
-    });
-  };
-  w.loop(zero, w.add(tokens, one), [&](Value t) { w.store(w.i32(0), start, {t}); });
-  forEachOwned([&](Value, Value t) { w.store(w.add(w.load(start, {w.add(t, one)}), w.i32(1)), start, {w.add(t, one)}); });
-  w.loop(zero, tokens, ValueRange{w.i32(0)}, [&](Value t, ValueRange sum) {
-    // For now the end of t's entries holds their begin, which the next loop moves to their end.
-    Value here = w.load(start, {w.add(t, one)});
-    w.store(sum[0], start, {w.add(t, one)});
-    return LoopWriter::Values{w.add(sum[0], here)};
-  });
-  forEachOwned([&](Value n, Value t) {
-    Value place = w.load(start, {w.add(t, one)});
-    w.store(n, entries, {w.toIndex(place)});
-    w.store(w.add(place, w.i32(1)), start, {w.add(t, one)});
-  });
-}
-
 /// Each thread has slots: the row of the owner's token, or zero.
 void copyRows(LoopWriter &w, Value x, Value token, Value weights, Value owner, Value rows, Value begin, Value end) {
   const Value width = w.dim(x, 1);
@@ -158,6 +134,29 @@ struct Combiner {
 
 } // namespace
 
+void listByToken(LoopWriter &w, Value owner, Value start, Value entries, Value tokens, llvm::function_ref<Value(Value)> tokenOf) {
+  const Value zero = w.index(0), one = w.index(1);
+  auto forEachOwned = [&](llvm::function_ref<void(Value n, Value t)> body) {
+    w.loop(zero, w.dim(owner, 0), [&](Value place) {
+      Value n = w.load(owner, {place});
+      w.when(w.ge(n, w.i32(0)), [&]() { body(n, tokenOf(w.toIndex(n))); });
+    });
+  };
+  w.loop(zero, w.add(tokens, one), [&](Value t) { w.store(w.i32(0), start, {t}); });
+  forEachOwned([&](Value, Value t) { w.store(w.add(w.load(start, {w.add(t, one)}), w.i32(1)), start, {w.add(t, one)}); });
+  w.loop(zero, tokens, ValueRange{w.i32(0)}, [&](Value t, ValueRange sum) {
+    // For now the end of t's entries holds their begin, which the next loop moves to their end.
+    Value here = w.load(start, {w.add(t, one)});
+    w.store(sum[0], start, {w.add(t, one)});
+    return LoopWriter::Values{w.add(sum[0], here)};
+  });
+  forEachOwned([&](Value n, Value t) {
+    Value place = w.load(start, {w.add(t, one)});
+    w.store(n, entries, {w.toIndex(place)});
+    w.store(w.add(place, w.i32(1)), start, {w.add(t, one)});
+  });
+}
+
 Value Routing::ownersOfSlots(Operation *op, Value token, Value slot, Value keep, Value tokens, Value count) {
   const Type i32 = builder.getI32Type();
   Value owner = routine(op, count, {}, {{{count}, i32}}, [&](Body &body) {
@@ -235,7 +234,8 @@ LogicalResult Routing::lower(CombineOp op) {
   } else {
     const Value owner = ownersOfSlots(op, op.getToken(), op.getSlot(), op.getKeep(), tokens, count);
     const Values index = routine(op, Value(), {op.getToken(), owner, tokens}, {{{addTo(tokens, constant(1))}, i32}, {{length}, i32}}, [&](Body &body) {
-      listByToken(body.w, body.ins[0], body.ins[1], body.outs[0], body.outs[1], body.ins[2]);
+      // By ascending slot, which is by ascending expert.
+      listByToken(body.w, body.ins[1], body.outs[0], body.outs[1], body.ins[2], [&](Value n) { return body.w.toIndex(body.w.load(body.ins[0], {n})); });
     });
     result = routine(op, tokens, {rows, op.getWeights(), op.getSlot(), index[0], index[1], op.getX()}, {{{tokens, width}, element}}, [&](Body &body) {
       Combiner combiner{body.w, body.ins[0], body.ins[1], body.ins[2], body.ins[3], body.ins[4], body.ins[5], body.outs[0], {}, {}};

@@ -19,7 +19,8 @@ bool isAllowed(Operation *op) {
   if (isa<memref::AllocOp, memref::AllocaOp, memref::DeallocOp, memref::CopyOp, memref::ReshapeOp>(op))
     return false;
   if (isa<MoeDialect>(op->getDialect()))
-    return isa<WeightOp, WeightRefOp, RoutePermuteOp, GroupedMatmulOp, BarrierOp, FaultOp, ThreadIdOp, NumThreadsOp>(op);
+    return isa<WeightOp, WeightRefOp, RoutePermuteOp, GroupedMatmulOp, BarrierOp, FaultOp, ThreadIdOp, NumThreadsOp, MeshOp, RankOp, NumRanksOp,
+               ExchangeOp, GatherSharesOp>(op);
   return isa<ModuleOp, func::FuncOp, func::ReturnOp, cf::AssertOp>(op) ||
          isa_and_nonnull<arith::ArithDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>(
              op->getDialect());

@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "moe/IR/Layers.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -214,6 +215,27 @@ void describeSource(ModuleOp lowered, SourceDescription &source) {
       source.metadata[key.getValue().str()] = value.getValue().str();
 }
 
+/// The mesh, if anything is exchanged over it, and the weights whose experts have a sharding.
+void describeShards(ModuleOp lowered, ModelDescription &model) {
+  lowered.walk([&](GatherSharesOp op) { model.devices = std::max(model.devices, static_cast<uint32_t>(op.getDevices())); });
+  if (model.devices == 1)
+    return;
+  for (auto weight : lowered.getOps<WeightOp>()) {
+    auto sharding = weight->getAttrOfType<ShardingAttr>(shardingAttrName);
+    auto type = cast<RankedTensorType>(weight.getType());
+    if (!sharding || !weight.getSection() || !weight.getOffset() || !type.hasStaticShape() || sharding.devices() != model.devices)
+      continue;
+    ShardDescription shard;
+    shard.section = static_cast<uint32_t>(*weight.getSection());
+    shard.offset = *weight.getOffset();
+    shard.experts = static_cast<uint32_t>(type.getDimSize(0));
+    shard.expertBytes = uint64_t(type.getNumElements() / type.getDimSize(0)) * type.getElementTypeBitWidth() / 8;
+    shard.slotsPerDevice = static_cast<uint32_t>(sharding.slotsPerDevice());
+    shard.slots.assign(sharding.getSlots().asArrayRef().begin(), sharding.getSlots().asArrayRef().end());
+    model.shards.push_back(std::move(shard));
+  }
+}
+
 } // namespace
 
 FailureOr<ModelDescription> describeModel(ModuleOp lowered) {
@@ -254,6 +276,7 @@ FailureOr<ModelDescription> describeModel(ModuleOp lowered) {
       for (auto message : messages.getAsRange<StringAttr>())
         list->push_back(message.getValue().str());
   describeSource(lowered, model.source);
+  describeShards(lowered, model);
   return model;
 }
 

@@ -106,6 +106,17 @@ bool writeModelInfo(const ModelDescription &model, std::vector<uint8_t> &bytes, 
     for (int64_t value : {layer.experts, layer.topK, layer.hidden, layer.intermediate})
       writer.number(reported(value));
   });
+  if (model.devices > 1) {
+    writer.number(model.devices);
+    writer.list<ShardDescription>(model.shards, [&](const ShardDescription &shard) {
+      writer.number(shard.section);
+      writer.number(shard.offset);
+      writer.number(shard.expertBytes);
+      writer.number(shard.experts);
+      writer.number(shard.slotsPerDevice);
+      writer.list<uint32_t>(shard.slots, [&](const uint32_t &expert) { writer.number(expert); });
+    });
+  }
   if (!writer.fits || bytes.size() > std::numeric_limits<uint32_t>::max())
     error = "the description of the model exceeds 4 GiB";
   if (!error.empty())

@@ -5,5 +5,12 @@ void moe::buildPlanPipeline(mlir::OpPassManager &pm, const PlanOptions &options)
   PlanSingleMachineOptions singleMachine;
   singleMachine.activations = options.activations;
   pm.addPass(createPlanSingleMachine(singleMachine));
+  PlanShardingOptions sharding;
+  sharding.mesh = options.mesh;
+  sharding.profile = options.profile;
+  sharding.expertParallel = options.expertParallel;
+  sharding.planTokens = options.planTokens;
+  sharding.explain = options.explainPlan;
+  pm.addPass(createPlanSharding(sharding));
   pm.addPass(createVerifyPlanned());
 }

@@ -59,12 +59,14 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
   }
 
   LogicalResult planExperts(ExpertsOp op) {
+    // A sharding that is there already is one that a user has pinned.
+    const ShardingAttr sharding = op.getPlan() ? op.getPlan()->getSharding() : ShardingAttr();
     if (!op.getFfn()) {
-      op.setPlanAttr(PlanAttr::get(&getContext(), PackingFamily::Plain, "f32"));
+      op.setPlanAttr(PlanAttr::get(&getContext(), PackingFamily::Plain, "f32", sharding));
       return success();
     }
     const PackingFamily packing = op.getFfn()->isGated() ? PackingFamily::GateUp16 : PackingFamily::Panel32;
-    op.setPlanAttr(PlanAttr::get(&getContext(), packing, precisionFor(op, op.getRows(), {op.getGate(), op.getUp(), op.getDown()})));
+    op.setPlanAttr(PlanAttr::get(&getContext(), packing, precisionFor(op, op.getRows(), {op.getGate(), op.getUp(), op.getDown()}), sharding));
     return success();
   }
 

@@ -117,6 +117,10 @@ moe_status moe_model_output_shapes(const moe_model *model, const moe_tensor *inp
   return status;
 }
 
+int32_t moe_model_rank(const moe_model *model) { return model ? int32_t(model->ranks.rank()) : 0; }
+
+int32_t moe_model_ranks(const moe_model *model) { return model ? int32_t(model->ranks.count()) : 1; }
+
 moe_status moe_context_create(moe_model *model, int32_t threads, moe_context **context) {
   if (!context)
     return fail(MOE_STATUS_BAD_ARGUMENT, "moe_context_create: the pointer to the context is null");

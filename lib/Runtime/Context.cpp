@@ -135,7 +135,8 @@ moe_status moe_context::reportFault() const {
 void moe_context::runThread(void *argument, int64_t thread, int64_t threads, void *barrier) {
   moe_context &context = *static_cast<moe_context *>(argument);
   MoeFault found = noFault;
-  const MoeThread place = {thread, threads, barrier, context.model.weights.sections(), &found};
+  const MoeThread place = {thread, threads, barrier, context.model.weights.sections(), &found,
+                           context.model.ranks.rank(), context.model.ranks.count(), &context.model.ranks};
 #if defined(__x86_64__)
   const unsigned before = __builtin_ia32_stmxcsr();
   __builtin_ia32_ldmxcsr(defaultControlWord);
@@ -157,7 +158,26 @@ void moe_context::writeFoundDims(const moe_tensor *outputs) {
         outputs[o].shape[d] = foundDims[next++];
 }
 
-moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {
+uint64_t moe_context::digestOfInputs(const moe_tensor *inputs) const {
+  constexpr uint64_t mostBytes = 1 << 20;
+  uint64_t digest = 0xcbf29ce484222325; // FNV-1a.
+  auto add = [&](const void *data, uint64_t bytes) {
+    for (uint64_t i = 0; i < bytes; ++i)
+      digest = (digest ^ static_cast<const unsigned char *>(data)[i]) * 0x100000001b3;
+  };
+  add(inDims, model.info.numInputDims * sizeof(int64_t));
+  for (uint32_t i = 0; i < model.info.numInputs; ++i) {
+    const moe_tensor_info &info = model.info.inputs[i];
+    uint64_t bytes = (info.dtype.bits + 7) / 8;
+    for (int32_t d = 0; d < info.rank; ++d)
+      bytes *= uint64_t(inputs[i].shape[d]);
+    if (info.pair < 0 && bytes <= mostBytes)
+      add(addresses[i], bytes);
+  }
+  return digest;
+}
+
+moe_status moe_context::prepareRun(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {
   int64_t arenaBytes = 0;
   if (moe_status status = model.computeShapes(inputs, numInputs, inDims, outDims, arenaBytes))
     return status;
@@ -165,7 +185,14 @@ moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, c
     return status;
   if (moe_status status = checkBuffers(model.info, inputs, outputs, addresses, extents))
     return status;
-  if (moe_status status = arena.reserve(arenaBytes))
+  return arena.reserve(arenaBytes);
+}
+
+moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {
+  moe_status status = prepareRun(inputs, numInputs, outputs, numOutputs);
+  if (model.ranks.count() > 1)
+    status = model.ranks.agree(status, status == MOE_STATUS_OK ? digestOfInputs(inputs) : 0);
+  if (status != MOE_STATUS_OK)
     return status;
   writeDescriptors(inputs, outputs);
   fault = noFault;
@@ -179,7 +206,15 @@ moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, c
 moe_status moe_context::run(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {
   if (running.exchange(true, std::memory_order_acquire))
     return fail(MOE_STATUS_BAD_ARGUMENT, "the context is running already: each thread needs a context of its own");
-  const moe_status status = runLocked(inputs, numInputs, outputs, numOutputs);
+  const bool exchanges = model.ranks.count() > 1;
+  moe_status status;
+  if (exchanges && model.isExchanging.exchange(true, std::memory_order_acquire)) {
+    status = fail(MOE_STATUS_BAD_ARGUMENT, "another context of the model is running: models on several ranks run in one context at a time");
+  } else {
+    status = runLocked(inputs, numInputs, outputs, numOutputs);
+    if (exchanges)
+      model.isExchanging.store(false, std::memory_order_release);
+  }
   running.store(false, std::memory_order_release);
   return status;
 }

@@ -3,6 +3,7 @@
 #include "Memory.h"
 #include "moe/Machine/Cpuid.h"
 #include "moe/Runtime/Error.h"
+#include "moe/Runtime/Sha256.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,7 +76,15 @@ moe_status moe_model::open(const char *folder, const char *isa, bool verify) {
     return status;
   if (moe_status status = pickVersion(isa))
     return status;
-  return weights.map(folder, info, info.versions[version], verify);
+  uint8_t identity[32];
+  Sha256 hash;
+  hash.update(program.info, program.infoBytes);
+  hash.finish(identity);
+  if (moe_status status = ranks.open(info.devices, identity, info.versions[version].name))
+    return status;
+  if (moe_status status = weights.map(folder, info, info.versions[version], verify))
+    return status;
+  return weights.dropForeign(ranks);
 }
 
 moe_status moe_model::computeShapes(const moe_tensor *inputs, int32_t numInputs, int64_t *inDims, int64_t *outDims,

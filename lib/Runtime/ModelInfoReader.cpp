@@ -42,6 +42,8 @@ public:
     readSections();
     readVersions();
     readLayers();
+    if (ok() && at != bytes)
+      readShards();
     if (status == MOE_STATUS_OK && at != bytes)
       bad("expected the end, found %" PRIu64 " more bytes", bytes - at);
     return status;
@@ -309,6 +311,42 @@ private:
       layer.hidden = number<uint32_t>();
       layer.intermediate = number<uint32_t>();
     }
+  }
+
+  void readShards() {
+    info.devices = number<uint32_t>();
+    if (ok() && (info.devices < 2 || info.devices > maxDevices))
+      return bad("expected 2 to %" PRIu32 " devices, found %" PRIu32, maxDevices, info.devices);
+    info.numShards = count(4 + 8 + 8 + 4 + 4 + 4);
+    info.shards = array<ShardInfo>(info.numShards);
+    for (uint32_t i = 0; i < info.numShards && ok(); ++i)
+      readShard(info.shards[i], i);
+  }
+
+  void readShard(ShardInfo &shard, uint32_t index) {
+    shard.section = number<uint32_t>();
+    shard.offset = number<uint64_t>();
+    shard.expertBytes = number<uint64_t>();
+    shard.experts = number<uint32_t>();
+    shard.slotsPerDevice = number<uint32_t>();
+    shard.numSlots = count(4);
+    uint32_t *slots = array<uint32_t>(shard.numSlots);
+    for (uint32_t s = 0; s < shard.numSlots && ok(); ++s) {
+      slots[s] = number<uint32_t>();
+      if (ok() && slots[s] >= shard.experts)
+        return bad("shard %" PRIu32 " has a slot of expert %" PRIu32 " of %" PRIu32, index, slots[s], shard.experts);
+    }
+    shard.slots = slots;
+    if (!ok())
+      return;
+    if (shard.section >= info.numSections)
+      return bad("shard %" PRIu32 " is in weight section %" PRIu32 " of %" PRIu32, index, shard.section, info.numSections);
+    const uint64_t room = info.sections[shard.section].bytes;
+    if (shard.experts == 0 || shard.expertBytes > room / shard.experts || shard.offset > room - shard.expertBytes * shard.experts)
+      return bad("shard %" PRIu32 " reaches beyond its section of %" PRIu64 " bytes", index, room);
+    if (shard.slotsPerDevice == 0 || shard.numSlots == 0 || shard.numSlots % shard.slotsPerDevice != 0 ||
+        info.devices % (shard.numSlots / shard.slotsPerDevice) != 0)
+      bad("shard %" PRIu32 " has %" PRIu32 " slots, %" PRIu32 " a device, for %" PRIu32 " devices", index, shard.numSlots, shard.slotsPerDevice, info.devices);
   }
 
   ModelInfo &info;

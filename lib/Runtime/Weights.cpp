@@ -109,4 +109,43 @@ moe_status Weights::map(const char *folder, const ModelInfo &model, const Versio
   return status;
 }
 
+/// Of the pages of experts first … last - 1, those that lie within.
+moe_status Weights::dropExperts(const ShardInfo &shard, uint32_t first, uint32_t last) {
+  const uint64_t page = weightSectionAlignment;
+  const uint64_t begin = (shard.offset + first * shard.expertBytes + page - 1) / page * page;
+  const uint64_t end = (shard.offset + last * shard.expertBytes) / page * page;
+  if (first == last || begin >= end || !addresses[shard.section])
+    return MOE_STATUS_OK;
+  char *address = static_cast<char *>(const_cast<void *>(addresses[shard.section])) + begin;
+  if (mmap(address, end - begin, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+    return fail(MOE_STATUS_NO_MEMORY, "cannot unmap %" PRIu64 " bytes of weights that other ranks have: %s", end - begin, strerror(errno));
+  return MOE_STATUS_OK;
+}
+
+moe_status Weights::dropForeign(const Ranks &ranks) {
+  if (ranks.count() == 1)
+    return MOE_STATUS_OK;
+  for (uint32_t i = 0; i < info->numShards; ++i) {
+    const ShardInfo &shard = info->shards[i];
+    bool *isMine = static_cast<bool *>(calloc(shard.experts, sizeof(bool)));
+    if (!isMine)
+      return fail(MOE_STATUS_NO_MEMORY, "no memory to sort the weights of ranks");
+    for (uint32_t device = 0; device < info->devices; ++device)
+      for (uint32_t s = 0; s < shard.slotsPerDevice && ranks.has(device); ++s)
+        isMine[shard.slots[(device * shard.slotsPerDevice + s) % shard.numSlots]] = true;
+    moe_status status = MOE_STATUS_OK;
+    for (uint32_t first = 0; first < shard.experts && status == MOE_STATUS_OK;) {
+      uint32_t last = first;
+      while (last < shard.experts && !isMine[last])
+        ++last;
+      status = dropExperts(shard, first, last);
+      first = last + 1;
+    }
+    free(isMine);
+    if (status != MOE_STATUS_OK)
+      return status;
+  }
+  return MOE_STATUS_OK;
+}
+
 } // namespace moe::runtime

@@ -90,6 +90,8 @@ def bind(library: Any) -> Any:
         "moe_model_input": (c_int, c_void_p, c_int32, POINTER(TensorInfo)),
         "moe_model_output": (c_int, c_void_p, c_int32, POINTER(TensorInfo)),
         "moe_model_isa": (c_char_p, c_void_p),
+        "moe_model_rank": (c_int32, c_void_p),
+        "moe_model_ranks": (c_int32, c_void_p),
         "moe_model_output_shapes": (c_int, c_void_p, POINTER(Tensor), c_int32, POINTER(Tensor), c_int32),
         "moe_context_create": (c_int, c_void_p, c_int32, POINTER(c_void_p)),
         "moe_context_destroy": (None, c_void_p),

@@ -145,3 +145,45 @@ func.func @compact(%flags: tensor<?xi1>) {
   %position, %count = moe.compact %flags : tensor<?xi1> -> tensor<?xi64>, tensor<i64>
   return
 }
+
+// CHECK-LABEL: moe.mesh @mesh
+moe.mesh @mesh axes([#moe.axis<name = "node", size = 2, alpha_us = 20.0, gbps = 1.0, per_msg_us = 1.0>,
+    #moe.axis<name = "rank", size = 4, alpha_us = 2.0, gbps = 8.0, per_msg_us = 5.0e-01>])
+    device(#moe.device<name = "", tflops = {f32 = 1.0}, gemm_alpha_us = 1.0, gemm_half_rows = 4.0, mem_gbps = 20.0, mem_mib = 1024, comm_compute_slowdown = 0.0>)
+
+// CHECK-LABEL: func.func @exchange
+// CHECK: moe.slot_rows
+// CHECK: moe.shard_slots
+// CHECK: moe.take_rows
+// CHECK: moe.sum_rows
+// CHECK: moe.all_gather
+func.func @exchange(%token: tensor<?xi32>, %slot: tensor<?xi32>, %keep: tensor<?xi1>, %w: tensor<?xf32>, %offset: tensor<9xi32>, %T: index)
+    -> (tensor<?xi32>, tensor<?xf32>, tensor<9xi32>) {
+  %rows, %sw, %offsets = moe.slot_rows %token, %slot, %keep, %w, %offset tokens(%T)
+      : tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32>, tensor<9xi32> -> tensor<?xi32>, tensor<?xf32>, tensor<9xi32>
+  return %rows, %sw, %offsets : tensor<?xi32>, tensor<?xf32>, tensor<9xi32>
+}
+func.func @exchange_rows(%rows: tensor<?xi32>, %offsets: tensor<5xi32>, %sw: tensor<?xf32>, %x: tensor<?x64xf32>, %index: tensor<?xi32>, %back: tensor<?x64xf32>, %T: index)
+    -> (tensor<?x64xf32>, tensor<?x64xf32>) {
+  %st, %ss, %send, %receive, %place, %origin, %mine = moe.shard_slots %rows, %offsets tokens(%T)
+      sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = [0, 1, 2, 3], algorithm = "direct", equality = "bitwise">)
+      : tensor<?xi32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xi32>, tensor<2xi32>, tensor<2xi32>, tensor<?xi32>, tensor<?xi32>, tensor<5xi32>
+  %taken = moe.take_rows %x, %index : tensor<?x64xf32>, tensor<?xi32> -> tensor<?x64xf32>
+  %own = moe.sum_rows %back, %ss, %rows, %sw tokens(%T) {devices = 2 : i64}
+      : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xf32> -> tensor<?x64xf32>
+  %all = moe.all_gather %own group("mesh") {devices = 8 : i64} : tensor<?x64xf32> -> tensor<?x64xf32>
+  return %all, %taken : tensor<?x64xf32>, tensor<?x64xf32>
+}
+
+// CHECK-LABEL: func.func @ranks
+// CHECK: moe.rank
+// CHECK: moe.num_ranks
+// CHECK: moe.exchange
+// CHECK: moe.gather_shares
+func.func @ranks(%from: memref<?x64xf32>, %into: memref<?x64xf32>, %own: memref<?x64xf32>, %send: memref<8xi32>, %receive: memref<8xi32>) -> (index, index) {
+  %r = moe.rank
+  %n = moe.num_ranks
+  moe.exchange %from, %into, %send, %receive : memref<?x64xf32>, memref<?x64xf32>, memref<8xi32>, memref<8xi32>
+  moe.gather_shares %own {devices = 8 : i64} : memref<?x64xf32>
+  return %r, %n : index, index
+}

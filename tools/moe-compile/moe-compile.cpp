@@ -1,5 +1,6 @@
 // moe-compile: compiles a model ahead of time. Reads the command line and prints; the work is in lib/Driver.
 #include "Console.h"
+#include "PlanFlags.h"
 #include "Signals.h"
 #include "moe/Driver/Session.h"
 
@@ -17,7 +18,7 @@ using namespace llvm;
 
 namespace {
 
-cl::OptionCategory category("moe-compile options");
+cl::OptionCategory &category = compileOptions();
 
 cl::opt<std::string> input(cl::Positional, cl::desc("<model.onnx or model.mlir>"), cl::Required, cl::cat(category));
 cl::opt<std::string> output("o", cl::desc("Folder of the artifact, or file with --emit and --compile-to (- is standard output)"),
@@ -27,8 +28,6 @@ cl::opt<std::string> cpuFeatures(
     "cpu-features", cl::desc("ISA versions in the artifact (default: host, the best that this CPU runs): host, x86-64, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
                              "version, ';' separates versions"),
     cl::init("host"), cl::cat(category));
-cl::opt<std::string> activations("activations", cl::desc("Precision of activations in kernels: f32, bf16, int8, or auto (the default: what the graph has, int8 where a node allows it)"), cl::init("auto"),
-                                 cl::cat(category));
 cl::list<std::string> dims("dim", cl::desc("Fix a symbolic dim, for example --dim batch=1"), cl::value_desc("name=size"), cl::cat(category));
 cl::opt<std::string> compileTo("compile-to", cl::desc("Stop after this stage (import, raise, plan, distribute, fuse, lower, codegen) and write its IR"), cl::value_desc("stage"), cl::cat(category));
 cl::opt<std::string> compileFrom("compile-from", cl::desc("The input is the IR left by this stage; go on after it"), cl::value_desc("stage"),
@@ -126,7 +125,7 @@ int main(int argc, char **argv) {
   options.requireRaised = requireRaised;
   options.stages.raise.experts = raiseExperts;
   options.import.allowLinks = allowLinks;
-  options.stages.plan.activations = activations;
+  readPlanFlags(options.stages.plan);
   options.workerMemoryMiB = workerMemory;
   options.workerSeconds = workerTimeout;
   options.workerFault = workerFault;

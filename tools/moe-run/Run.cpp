@@ -138,6 +138,11 @@ std::string comparisonJson(const std::string &name, const Array &got, const Comp
   return object.str();
 }
 
+/// "rank 2: " where several ranks run and this is not the one that speaks for all.
+std::string rankText(const Session &session) {
+  return session.speaks() ? "" : "rank " + std::to_string(session.rank()) + ": ";
+}
+
 /// Compares all outputs that have a file, prints or appends to `json`, and answers whether all passed.
 bool compareOutputs(const Session &session, const Slots &wanted, const Options &options, JsonList &json) {
   JsonList list("[]"), missing("[]");
@@ -146,7 +151,7 @@ bool compareOutputs(const Session &session, const Slots &wanted, const Options &
     const std::string name = session.outputs()[i].name;
     if (!wanted[i]) {
       missing.add(jsonString(name));
-      if (!options.json)
+      if (!options.json && session.speaks())
         std::printf("%s: not compared, no file\n", name.c_str());
       continue;
     }
@@ -154,8 +159,8 @@ bool compareOutputs(const Session &session, const Slots &wanted, const Options &
     const Comparison result = compare(got, *wanted[i], options.tolerance);
     passed &= result.passed;
     list.add(comparisonJson(name, got, result));
-    if (!options.json)
-      std::printf("%s\n", comparisonText(name, got, result).c_str());
+    if (!options.json && (session.speaks() || !result.passed))
+      std::printf("%s%s\n", rankText(session).c_str(), comparisonText(name, got, result).c_str());
   }
   json.add("outputs", list.str()).add("not_compared", missing.str()).add("passed", passed ? "true" : "false");
   return passed;
@@ -206,6 +211,8 @@ void describeOutputs(const Session &session, const Options &options, JsonList &j
 
 bool runModel(const Options &options) {
   Session session(options.folder, options.session);
+  if (options.bench && session.ranks() > 1)
+    throw Failure("--bench: measuring on several ranks is not supported yet, found " + std::to_string(session.ranks()));
   // Everything that can be wrong with files comes before the run.
   Slots wanted;
   if (!options.testData.empty()) {
@@ -218,13 +225,17 @@ bool runModel(const Options &options) {
   }
   session.bind(gatherInputs(session, options), options.inPlace);
   std::vector<std::string> paths;
-  if (!options.outputDir.empty())
+  if (!options.outputDir.empty() && session.speaks())
     paths = outputPaths(session, options.outputDir);
   session.run();
   writeOutputs(session, paths);
   JsonList json("{}");
   json.add("isa", jsonString(session.isa())).add("threads", std::to_string(session.threads()));
+  if (session.ranks() > 1)
+    json.add("ranks", std::to_string(session.ranks()));
   const bool passed = wanted.empty() || compareOutputs(session, wanted, options, json);
+  if (!session.speaks())
+    return passed;
   if (wanted.empty() && paths.empty() && !options.bench)
     describeOutputs(session, options, json);
   if (options.bench)

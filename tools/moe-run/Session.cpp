@@ -31,6 +31,8 @@ Library::Library(const std::string &folder) {
   find(input, "moe_model_input");
   find(output, "moe_model_output");
   find(isa, "moe_model_isa");
+  find(rank, "moe_model_rank");
+  find(ranks, "moe_model_ranks");
   find(outputShapes, "moe_model_output_shapes");
   find(createContext, "moe_context_create");
   find(destroyContext, "moe_context_destroy");

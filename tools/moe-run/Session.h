@@ -30,6 +30,8 @@ public:
   decltype(&moe_model_input) input;
   decltype(&moe_model_output) output;
   decltype(&moe_model_isa) isa;
+  decltype(&moe_model_rank) rank;
+  decltype(&moe_model_ranks) ranks;
   decltype(&moe_model_output_shapes) outputShapes;
   decltype(&moe_context_create) createContext;
   decltype(&moe_context_destroy) destroyContext;
@@ -59,6 +61,10 @@ public:
   const std::vector<moe_tensor_info> &outputs() const { return outputInfos; }
   std::string isa() const { return library.isa(model); }
   int32_t threads() const { return library.threads(context); }
+  int32_t rank() const { return library.rank(model); }
+  int32_t ranks() const { return library.ranks(model); }
+  /// Of several processes that run the model together one speaks: the others' outputs are the same.
+  bool speaks() const { return rank() == 0; }
   const Library &functions() const { return library; }
 
   /// Takes one array per input and makes room for the outputs. With `inPlace` the two of every KV pair share one buffer.

@@ -1,6 +1,7 @@
 // moe-run: runs a compiled model on recorded inputs, .npy files or zeros. Knows the model by its C ABI alone; no LLVM here.
 #include "Commands.h"
 #include "Failure.h"
+#include "moe/Runtime/Mpi.h"
 
 #include <csignal>
 #include <cstdio>
@@ -27,5 +28,7 @@ int main(int argc, char **argv) {
   } catch (const std::exception &failure) {
     std::fprintf(stderr, "moe-run: error: %s\n", failure.what());
   }
+  if (moe::runtime::othersWait())
+    std::raise(SIGTERM);
   return 2;
 }

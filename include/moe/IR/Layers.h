@@ -6,12 +6,16 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "moe/IR/MoeDialect.h"
 
+#include <optional>
 #include <string>
 
 namespace moe {
 
 /// The name of the discardable attribute that holds the #moe.plan of an op of another dialect.
 inline constexpr llvm::StringLiteral planAttrName = "moe.plan";
+
+/// The name of the discardable attribute of a packed moe.weight whose experts are spread over devices: its #moe.sharding.
+inline constexpr llvm::StringLiteral shardingAttrName = "moe.sharding";
 
 /// The name that a user knows `op` by: that of its `origin`, else of its location (an ONNX node), else an empty string.
 std::string layerName(mlir::Operation *op);
@@ -28,6 +32,18 @@ mlir::Value bfloat16Behind(mlir::Value rows);
 
 /// Are `rows` such rows, maybe reshaped or moved by a `moe.dispatch`?
 bool holdBfloat16(mlir::Value rows);
+
+/// The ops around the experts of a ragged layer, and how many experts a token has.
+struct RaggedLayer {
+  DispatchOp dispatch;
+  ExpertsOp experts;
+  CombineOp combine;
+  int64_t topK = 0;
+};
+
+/// The layer of `experts` if its rows may go to other devices and back: ragged rows of one moe.dispatch, standard experts, a moe.combine of the same
+/// slots and no other reader. Otherwise nothing and the reason in `why`, a clause about the layer.
+std::optional<RaggedLayer> shardableLayer(ExpertsOp experts, std::string &why);
 
 } // namespace moe
 

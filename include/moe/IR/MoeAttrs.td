@@ -405,6 +405,81 @@ def Moe_RouterAttr : Moe_Attr<"Router", "router"> {
   }];
 }
 
+//===-- Plans --------------------------------------------------------------===//
+
+def Moe_AxisAttr : Moe_Attr<"Axis", "axis"> {
+  let summary = "an axis of a mesh: how many positions, and how devices that differ in it reach each other";
+  let description = [{
+    A collective takes `alpha_us` microseconds, `per_msg_us` for each peer, and
+    its bytes at `gbps` 10^9 bytes a second. `nics` interfaces are shared by the
+    devices at one position; 0: each device has its own.
+
+    Constraints: axis-c1: the name is not empty and size is at least 1.
+  }];
+  let parameters = (ins StringRefParameter<>:$name, "int64_t":$size, "::mlir::FloatAttr":$alpha_us, "::mlir::FloatAttr":$gbps,
+                        "::mlir::FloatAttr":$per_msg_us, DefaultValuedParameter<"int64_t", "0">:$nics);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Moe_DeviceAttr : Moe_Attr<"Device", "device"> {
+  let summary = "what one device of a mesh can do";
+  let description = [{
+    `tflops` holds 10^12 operations a second by element type ({f32 = 60.0}). The
+    product of one expert costs `gemm_alpha_us` and then runs at n / (n +
+    gemm_half_rows) of the peak for n rows. Memory has `mem_mib` MiB and moves
+    `mem_gbps` 10^9 bytes a second.
+  }];
+  let parameters = (ins StringRefParameter<>:$name, "::mlir::DictionaryAttr":$tflops, "::mlir::FloatAttr":$gemm_alpha_us,
+                        "::mlir::FloatAttr":$gemm_half_rows, "::mlir::FloatAttr":$mem_gbps, "int64_t":$mem_mib,
+                        "::mlir::FloatAttr":$comm_compute_slowdown);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Moe_EstimateAttr : Moe_Attr<"Estimate", "estimate"> {
+  let summary = "what the plan stage expects a sharded layer to cost, and how it came to that";
+  let description = [{
+    Microseconds of the layer and its parts (which overlap), for `tokens` tokens of
+    each device; bytes that the fullest device sends each way, and stores. `solver`
+    is exact, certified or pinned; `bound_us` is below the time of every plan of the
+    whole model that `solver` knows, `model_us` what this one takes. `profile` is
+    none, or sha256: and the hash of the loads that were read.
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$total_us, "::mlir::FloatAttr":$dispatch_us, "::mlir::FloatAttr":$experts_us,
+                        "::mlir::FloatAttr":$combine_us, "int64_t":$tokens, "int64_t":$dispatch_bytes, "int64_t":$combine_bytes,
+                        "int64_t":$weight_bytes, "int64_t":$buffer_bytes, "::mlir::FloatAttr":$model_us, "::mlir::FloatAttr":$bound_us,
+                        StringRefParameter<>:$solver, StringRefParameter<>:$profile);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Moe_ShardingAttr : Moe_Attr<"Sharding", "sharding"> {
+  let summary = "which device has which experts, and how rows go there and back";
+  let description = [{
+    Groups of `ep` neighbouring devices of the mesh hold all experts; `edp` of them
+    are the mesh. `axes` says in words which axes `ep` spans ("rank", or "rank:(1)2"
+    for a part of one). Slot i of a group holds expert `slots[i]` and lies on its
+    device i / (slots / ep). Tokens of an expert with several slots take turns.
+    `equality` is bitwise or tolerance: how results compare to those of one device.
+    A `pinned` plan is the user's: it is costed, never changed.
+
+    Constraints: sharding-c1: ep and edp are at least 1; sharding-c2: slots are a
+    multiple of ep, not empty, none below 0; sharding-c3: the algorithm is direct;
+    sharding-c4: equality is bitwise or tolerance.
+  }];
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$mesh, "::mlir::ArrayAttr":$axes, "int64_t":$ep, "int64_t":$edp,
+                        "::mlir::DenseI64ArrayAttr":$slots, StringRefParameter<>:$algorithm, StringRefParameter<>:$equality,
+                        DefaultValuedParameter<"bool", "false">:$pinned, OptionalParameter<"::moe::EstimateAttr">:$estimate);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Devices of the mesh.
+    int64_t devices() const { return getEp() * getEdp(); }
+    int64_t slotsPerDevice() const { return getSlots().size() / getEp(); }
+    /// [experts]: the devices of a group that hold each expert, in the order of the slots.
+    ::llvm::SmallVector<::llvm::SmallVector<int64_t>> holders(int64_t experts) const;
+  }];
+}
+
 def Moe_PlanAttr : Moe_Attr<"Plan", "plan"> {
   let summary = "what the plan stage decided for one op";
   let description = [{
@@ -412,11 +487,15 @@ def Moe_PlanAttr : Moe_Attr<"Plan", "plan"> {
     product) and on products with a stored weight; carried by fuse to
     `moe.grouped_matmul`; gone when lower has packed the weights.
     `activations` is the precision of the kernel's activations: f32, bf16 or
-    int8.
+    int8. `sharding` is there where experts are spread over a mesh.
   }];
   let parameters = (ins
     EnumParameter<Moe_PackingFamily>:$packing,
-    StringRefParameter<>:$activations);
+    StringRefParameter<>:$activations,
+    OptionalParameter<"::moe::ShardingAttr">:$sharding);
+  let builders = [AttrBuilder<(ins "::moe::PackingFamily":$packing, "::llvm::StringRef":$activations), [{
+    return $_get($_ctxt, packing, activations, ::moe::ShardingAttr());
+  }]>];
   let assemblyFormat = "`<` struct(params) `>`";
 }
 

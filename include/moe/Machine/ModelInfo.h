@@ -23,6 +23,9 @@
 //     list section weight sections, item i with id i (0 bytes if no weight has it); `MoeThread.sections` has one pointer per item
 //     list isa     ISA versions, best first; item n is moe_entries[n]
 //     list layer   MoE layers that were found, in the order of the graph; for reports only
+//     the end, or, where the model is planned for several devices:
+//     u32          devices
+//     list shard   weights whose experts are spread over them
 //
 //     tensor  = string name, u32 dtype (ONNX TensorProto.DataType), list dim
 //     dim     = i64 size (−1: known at run time only), string symbol (empty: fixed or unnamed)
@@ -30,6 +33,8 @@
 //     pair    = u32 input, u32 output, u32 axis: the output is the input extended along that axis; one buffer may serve both
 //     section = u32 id, u64 offset in model.weights (a multiple of 4096), u64 bytes, u8[32] SHA-256 of those bytes
 //     isa     = string name, u64 features (CpuFeature bits that the CPU must have), list u32 indices of the sections that it reads
+//     shard   = u32 section, u64 offset in it, u64 bytes of an expert, u32 experts (one after the other), u32 slots of a device, list u32 the expert of each
+//               slot: device d has those from (d · slots of a device) modulo the length of the list on
 //     layer   = string name, string export form ("batched"), u32 experts, u32 top_k, u32 hidden size, u32 intermediate size (0: not known)
 #ifndef MOE_MACHINE_MODELINFO_H
 #define MOE_MACHINE_MODELINFO_H
@@ -55,6 +60,9 @@ constexpr uint64_t weightSectionAlignment = 4096;
 
 /// An input whose elements moe_shapes reads has no more of them.
 constexpr uint32_t maxShapeElements = 64;
+
+/// A model is planned for at most so many devices.
+constexpr uint32_t maxDevices = 4096;
 
 /// The size of a dim that is known at run time only.
 constexpr int64_t dynamicDim = -1;

@@ -94,6 +94,14 @@ struct IsaDescription {
   std::vector<uint32_t> sections;    ///< Ids of the sections of model.weights that it reads.
 };
 
+/// A weight whose experts are spread over devices.
+struct ShardDescription {
+  uint32_t section = 0;
+  uint64_t offset = 0, expertBytes = 0;
+  uint32_t experts = 0, slotsPerDevice = 0;
+  std::vector<uint32_t> slots; ///< The expert of each slot of a group of devices.
+};
+
 /// What the source model says of itself; empty where it says nothing.
 struct SourceDescription {
   std::string producerName, domain, description, graphName, graphDescription;
@@ -113,9 +121,11 @@ struct ModelDescription {
   WeightsDescription weights;
   std::vector<IsaDescription> isaVersions; ///< Best first.
   std::vector<MoeLayerInfo> layers;
+  uint32_t devices = 1; ///< That layers are spread over.
+  std::vector<ShardDescription> shards;
 };
 
-/// Inputs, outputs, cache pairs, checks, faults and source of a module as the lower stage leaves it; the rest stays empty. An error is a diagnostic.
+/// Inputs, outputs, cache pairs, checks, faults, devices and source of a module as the lower stage leaves it; the rest stays empty. An error is a diagnostic.
 mlir::FailureOr<ModelDescription> describeModel(mlir::ModuleOp lowered);
 
 /// The ONNX number of an element type; 0 if it has none of OnnxDataType.

@@ -18,6 +18,16 @@ namespace moe {
 struct PlanOptions {
   /// Precision that kernels compute in: auto (the graph's dtype), f32, bf16 or int8.
   std::string activations = "auto";
+  /// The machines that experts are spread over: sizes of named axes ("node=2,rank=4", numbers assumed) or a JSON file (moe/Plan/Input.h). Empty: one.
+  std::string mesh;
+  /// JSON file of expert loads (moe/Plan/Input.h); empty: all experts are chosen equally often.
+  std::string profile;
+  /// Devices that share the experts between them; 0: the plan stage chooses.
+  int64_t expertParallel = 0;
+  /// Tokens of a step, of all devices together, that the plan is made for.
+  int64_t planTokens = 1024;
+  /// Remarks say why a plan was chosen and what the others would have cost.
+  bool explainPlan = false;
 };
 
 /// Appends the stage's passes; the last one is the stage's verify pass.

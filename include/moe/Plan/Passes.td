@@ -26,6 +26,26 @@ def PlanSingleMachine : Pass<"moe-plan-single-machine", "::mlir::ModuleOp"> {
                         "precision of activations: auto, f32, bf16 or int8">];
 }
 
+def PlanSharding : Pass<"moe-plan-sharding", "::mlir::ModuleOp"> {
+  let summary = "chooses which devices of a mesh have which experts";
+  let description = [{
+    With a mesh (`mesh`, or a `moe.mesh` of the module) each layer whose rows may
+    travel gets `sharding` in its plan: devices that share the experts, the experts
+    of each, times, bytes, how far from the best it can be. The choice is that of
+    lib/Plan/Sharding, for all layers together under the memory of a device, among
+    what the distribute stage can run. A remark says it; with `explain` its notes
+    say what else was weighed. A sharding that is there already is the user's: it
+    is costed, never changed, and an error where it does not fit. Layers whose rows
+    cannot travel stay whole on every rank, with a remark. Without a mesh nothing
+    is done.
+  }];
+  let options = [Option<"mesh", "mesh", "std::string", "", "axes and sizes (node=2,rank=4) or a JSON file">,
+                 Option<"profile", "profile", "std::string", "", "JSON file of expert loads">,
+                 Option<"expertParallel", "expert-parallel", "int64_t", "0", "devices that share the experts; 0: chosen">,
+                 Option<"planTokens", "plan-tokens", "int64_t", "1024", "tokens of a step, of all devices together">,
+                 Option<"explain", "explain", "bool", "false", "say what else was weighed">];
+}
+
 def VerifyPlanned : Pass<"moe-verify-planned", "::mlir::ModuleOp"> {
   let summary = "states what plan leaves behind: every product with a stored weight has a plan";
   let description = [{

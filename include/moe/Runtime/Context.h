@@ -47,6 +47,10 @@ struct moe_context {
   const int32_t threads;
 
 private:
+  /// All that can be refused before the entry is called.
+  moe_status prepareRun(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs);
+  /// Of the dims and of the inputs that are no caches and not large: ranks must have the same.
+  uint64_t digestOfInputs(const moe_tensor *inputs) const;
   moe_status runLocked(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs);
   void writeDescriptors(const moe_tensor *inputs, const moe_tensor *outputs);
   /// Says in the outputs' shapes what the run has found out.

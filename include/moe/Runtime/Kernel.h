@@ -26,6 +26,9 @@ typedef struct MoeThread {
   void *barrier;               ///< For moe_rt_barrier.
   const void *const *sections; ///< Base address of each section of model.weights, null if not mapped.
   MoeFault *fault;             ///< This thread's own, for moe_rt_fault.
+  int64_t rank;                ///< This process among those that run the model together, 0 to ranks - 1.
+  int64_t ranks;               ///< Processes that run the model together.
+  void *ranking;               ///< For moe_rt_exchange and moe_rt_gather_shares.
 } MoeThread;
 
 /// All threads of the run meet; memory written before is visible after.
@@ -33,6 +36,13 @@ void moe_rt_barrier(void *barrier);
 
 /// Notes a broken condition in `fault`, if what is there is not of a lesser number, or of a lesser position.
 void moe_rt_fault(MoeFault *fault, int64_t number, int64_t position, int64_t value, int64_t low, int64_t high);
+
+/// Sends rows of `row_bytes` bytes to all ranks and receives theirs: send[r] rows for rank r, one block after the other from `from` on; receive[r] rows
+/// from rank r, as they come to lie in `into`. Thread 0 alone calls it. Counts that two ranks disagree on end all ranks.
+void moe_rt_exchange(void *ranking, const void *from, void *into, const int32_t *send, const int32_t *receive, int64_t row_bytes);
+
+/// Of `rows` rows every rank has written its share (moe.all_gather); after the call each has all. Thread 0 alone calls it.
+void moe_rt_gather_shares(void *ranking, void *buffer, int64_t rows, int64_t row_bytes);
 
 #ifdef __cplusplus
 }

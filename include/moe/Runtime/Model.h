@@ -4,6 +4,7 @@
 #define MOE_RUNTIME_MODEL_H
 
 #include "moe/Machine/ModelInfo.h"
+#include "moe/Runtime/Ranks.h"
 #include "moe/Runtime/Tensors.h"
 #include "moe/Runtime/Weights.h"
 
@@ -41,6 +42,8 @@ struct moe_model {
   moe::runtime::ModelInfo info;
   moe::runtime::DimTable table;
   moe::runtime::Weights weights;
+  moe::runtime::Ranks ranks;
+  std::atomic<bool> isExchanging{false}; ///< A context runs whose ranks talk to each other: one at a time.
   uint32_t version = 0; ///< Index of the version in use.
   std::atomic<int32_t> owners{1};
 

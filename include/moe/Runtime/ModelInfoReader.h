@@ -33,6 +33,15 @@ struct LayerInfo {
   uint32_t experts, topK, hidden, intermediate;
 };
 
+/// A weight whose experts are spread over devices.
+struct ShardInfo {
+  uint32_t section;
+  uint64_t offset, expertBytes;
+  uint32_t experts, slotsPerDevice;
+  const uint32_t *slots; ///< The expert of each slot of a group of devices.
+  uint32_t numSlots;
+};
+
 /// What moe_model_info says. Strings point into the blob, arrays belong to this object.
 class ModelInfo {
 public:
@@ -56,6 +65,9 @@ public:
   SectionInfo *sections = nullptr;
   VersionInfo *versions = nullptr; ///< Best first.
   LayerInfo *layers = nullptr;
+  ShardInfo *shards = nullptr;
+  uint32_t devices = 1; ///< That the model is planned for.
+  uint32_t numShards = 0;
   uint32_t numInputs = 0, numOutputs = 0, numChecks = 0, numFaults = 0, numSections = 0, numVersions = 0, numLayers = 0;
   uint32_t numInputDims = 0, numOutputDims = 0; ///< Sums of the ranks.
   uint32_t numSizeInputs = 0, numSizeElements = 0, numFoundDims = 0;

@@ -147,6 +147,12 @@ MOE_API moe_status moe_model_output(const moe_model *model, int32_t index, moe_t
 /** Name of the version in use ("avx512", "avx2", ...). */
 MOE_API const char *moe_model_isa(const moe_model *model);
 
+/** This process among those that run the model together, from 0, and how many there are; 0 and 1 unless the model was compiled for a mesh of machines and a
+ * launcher (mpiexec) started several processes. All of them make the same calls with the same inputs, from one thread each, and all get the outputs.
+ * A process that fails where the others wait for it ends them all, with a message on the standard error. */
+MOE_API int32_t moe_model_rank(const moe_model *model);
+MOE_API int32_t moe_model_ranks(const moe_model *model);
+
 /** The outputs' shapes for inputs of given shapes. Reads ndim, dtype and shape of all `inputs`; data may be null, except of those whose elements decide
  * sizes (a scalar that says how many, say). Fills `outputs[i]`: device,
  * ndim, dtype, strides = null, byte_offset = 0 and the sizes in outputs[i].shape, which the caller points to room for the output's rank.

@@ -9,6 +9,8 @@ namespace moe {
 /// The functions of the runtime that generated code calls (moe/Runtime/Kernel.h).
 constexpr llvm::StringLiteral barrierFunction = "moe_rt_barrier";
 constexpr llvm::StringLiteral faultFunction = "moe_rt_fault";
+constexpr llvm::StringLiteral exchangeFunction = "moe_rt_exchange";
+constexpr llvm::StringLiteral gatherFunction = "moe_rt_gather_shares";
 
 /// The shape function of the C ABI.
 constexpr llvm::StringLiteral shapesFunction = "moe_shapes";

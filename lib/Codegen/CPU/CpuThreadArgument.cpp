@@ -1,4 +1,4 @@
-// Thread numbers, barriers and weights become loads from the MoeThread that each thread of the runtime passes in. Must run while functions
+// Thread and rank numbers, barriers, exchanges between ranks and weights become loads from the MoeThread that each thread of the runtime passes in. Must run while functions
 // are still func.func on memrefs; the field numbers below are those of moe/Runtime/Kernel.h.
 #include "moe/Codegen/CPU/Passes.h"
 
@@ -7,6 +7,7 @@
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "moe/IR/MoeDialect.h"
 
 namespace moe {
@@ -20,9 +21,9 @@ namespace {
 constexpr int64_t weightAlignment = 64;
 
 /// Fields of MoeThread; each has 8 bytes.
-enum ThreadField : int32_t { Thread = 0, Threads = 1, Barrier = 2, Sections = 3, Fault = 4 };
+enum ThreadField : int32_t { Thread = 0, Threads = 1, Barrier = 2, Sections = 3, Fault = 4, Rank = 5, Ranks = 6, Ranking = 7 };
 
-bool needsThread(Operation *op) { return isa<ThreadIdOp, NumThreadsOp, BarrierOp, FaultOp, WeightRefOp>(op); }
+bool needsThread(Operation *op) { return isa<ThreadIdOp, NumThreadsOp, BarrierOp, FaultOp, WeightRefOp, RankOp, NumRanksOp, ExchangeOp, GatherSharesOp>(op); }
 
 Value loadInvariant(OpBuilder &builder, Location loc, Type type, Value address, int32_t slot) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
@@ -52,8 +53,9 @@ struct CpuThreadArgument : impl::CpuThreadArgumentBase<CpuThreadArgument> {
         if (failed(rewrite(op, function.getArgument(function.getNumArguments() - 1))))
           return signalPassFailure();
     }
-    for (auto weight : llvm::make_early_inc_range(getOperation().getOps<WeightOp>()))
-      weight.erase();
+    for (Operation &op : llvm::make_early_inc_range(*getOperation().getBody()))
+      if (isa<WeightOp, MeshOp>(op))
+        op.erase();
   }
 
 private:
@@ -124,12 +126,39 @@ private:
       for (Value operand : fault.getOperands())
         operands.push_back(arith::IndexCastOp::create(builder, loc, number, operand));
       LLVM::CallOp::create(builder, loc, declare(faultFunction, llvm::to_vector(ValueRange(operands).getTypes())), operands);
+    } else if (isa<ExchangeOp, GatherSharesOp>(op)) {
+      rewriteCollective(op, thread);
     } else {
-      Value number = loadInvariant(builder, loc, builder.getI64Type(), thread, isa<ThreadIdOp>(op) ? Thread : Threads);
+      const ThreadField field = isa<ThreadIdOp>(op) ? Thread : isa<NumThreadsOp>(op) ? Threads : isa<RankOp>(op) ? Rank : Ranks;
+      Value number = loadInvariant(builder, loc, builder.getI64Type(), thread, field);
       op->replaceAllUsesWith(arith::IndexCastOp::create(builder, loc, builder.getIndexType(), number));
     }
     op->erase();
     return success();
+  }
+
+  /// The call of the runtime: the ranks, the buffers, for a gather the rows, and the bytes of a row.
+  void rewriteCollective(Operation *op, Value thread) {
+    OpBuilder builder(op);
+    const Location loc = op->getLoc();
+    const Type pointer = LLVM::LLVMPointerType::get(&getContext()), number = builder.getI64Type();
+    SmallVector<Value> operands = {loadInvariant(builder, loc, pointer, thread, Ranking)};
+    for (Value buffer : op->getOperands()) {
+      Value address = memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, buffer);
+      address = arith::IndexCastOp::create(builder, loc, number, address);
+      operands.push_back(LLVM::IntToPtrOp::create(builder, loc, pointer, address));
+    }
+    const Value rows = op->getOperand(0);
+    auto size = [&](int64_t dim) -> Value {
+      return arith::IndexCastOp::create(builder, loc, number, memref::DimOp::create(builder, loc, rows, dim).getResult());
+    };
+    if (isa<GatherSharesOp>(op))
+      operands.push_back(size(0));
+    const int64_t bytes = cast<MemRefType>(rows.getType()).getElementTypeBitWidth() / 8;
+    Value element = LLVM::ConstantOp::create(builder, loc, number, builder.getI64IntegerAttr(bytes));
+    operands.push_back(LLVM::MulOp::create(builder, loc, size(1), element));
+    LLVM::CallOp::create(builder, loc, declare(isa<ExchangeOp>(op) ? exchangeFunction : gatherFunction, llvm::to_vector(ValueRange(operands).getTypes())),
+                         operands);
   }
 
   LogicalResult rewriteWeight(WeightRefOp op, Value thread) {

@@ -71,11 +71,13 @@ public:
 
   LayerCandidates run() {
     for (int64_t ep : divisors(levels.devices())) {
+      if (options.expertParallel != 0 && ep != options.expertParallel)
+        continue;
       const int64_t fewest = (layer.shape.experts + ep - 1) / ep;
       for (int64_t extra : options.extraSlots)
         if (fewest + extra <= layer.shape.experts)
           scoreRanks(ep, fewest + extra);
-      if (ep > 1)
+      if (ep > 1 && !options.onlyRunnable)
         scoreFetch(ep, fewest);
     }
     std::sort(result.scored.begin(), result.scored.end(), [](const ScoredCandidate &a, const ScoredCandidate &b) {
@@ -96,7 +98,7 @@ private:
     std::vector<Traffic> windows;
     for (const Routing &routing : routings)
       windows.push_back(trafficOf(routing, placement, 1));
-    for (int64_t etp : divisors(levels.perNode)) {
+    for (int64_t etp : divisors(options.onlyRunnable ? 1 : levels.perNode)) {
       Candidate candidate{ep, etp, levels.devices() / ep / etp, slots};
       RankLayout layout;
       if (levels.devices() % (ep * etp) != 0 || layer.shape.intermediate % etp != 0 || !layoutOf(levels, candidate, layout))
@@ -122,16 +124,16 @@ private:
 
   void scoreExchanges(Candidate candidate, const RankLayout &layout, const std::vector<Traffic> &windows, int64_t placement) {
     for (Algorithm algorithm : {Algorithm::Direct, Algorithm::TwoLevel}) {
-      if (algorithm == Algorithm::TwoLevel && (layout.nodes() == 1 || layout.perNode == 1))
+      if (algorithm == Algorithm::TwoLevel && (options.onlyRunnable || layout.nodes() == 1 || layout.perNode == 1))
         continue;
       for (Dedup dedup : {Dedup::None, Dedup::Device, Dedup::Node}) {
         // Nothing is sent twice, or nothing knows of nodes.
-        if ((dedup != Dedup::None && (candidate.ep == 1 || layer.shape.topK == 1)) || (dedup == Dedup::Node && algorithm == Algorithm::Direct))
+        if ((dedup != Dedup::None && (options.onlyRunnable || candidate.ep == 1 || layer.shape.topK == 1)) || (dedup == Dedup::Node && algorithm == Algorithm::Direct))
           continue;
         candidate.algorithm = algorithm;
         candidate.dedup = dedup;
         for (int64_t chunks : options.chunks) {
-          if (chunks > 1 && (candidate.ep == 1 || static_cast<double>(chunks) > layer.shape.tokens))
+          if (chunks > 1 && (options.onlyRunnable || candidate.ep == 1 || static_cast<double>(chunks) > layer.shape.tokens))
             continue;
           candidate.chunks = chunks;
           result.scored.push_back(score(mesh, layer, candidate, layout, windows, options));

@@ -1,0 +1,367 @@
+// Writes the sharding of each layer whose rows may travel. The arithmetic is lib/Plan/Sharding's; this pass reads what it needs off the IR and says
+// what came out. Before: plans with a packing (moe-plan-single-machine).
+#include "MeshText.h"
+#include "moe/IR/Layers.h"
+#include "moe/IR/Quantization.h"
+#include "moe/Plan/Input.h"
+#include "moe/Plan/Passes.h"
+#include "moe/Plan/Sharding/Search.h"
+
+#include "mlir/IR/Verifier.h"
+
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/SHA256.h"
+
+using namespace mlir;
+
+namespace moe {
+#define GEN_PASS_DEF_PLANSHARDING
+#include "moe/Plan/Passes.h.inc"
+
+namespace {
+
+using namespace plan;
+
+/// A layer of the IR and what the planner is told of it.
+struct PlannedLayer {
+  RaggedLayer ops;
+  PlanLayer layer;
+  ScoredCandidate chosen;
+  Placement placement;
+};
+
+std::string microseconds(double value) { return llvm::formatv("{0:F1}", value).str(); }
+std::string bytesText(double value) {
+  return value < 1 << 20 ? llvm::formatv("{0:F1} KiB", value / 1024).str() : llvm::formatv("{0:F1} MiB", value / (1 << 20)).str();
+}
+
+/// Bytes of a stored element of a weight.
+double bytesOfWeight(Value weight) {
+  auto dequant = weight.getDefiningOp<DequantOp>();
+  const auto type = cast<ShapedType>(weight.getType());
+  if (!dequant)
+    return type.getElementTypeBitWidth() / 8.0;
+  auto payload = cast<ShapedType>(dequant.getPayload().getType());
+  if (!payload.hasStaticShape() || !type.hasStaticShape() || type.getNumElements() == 0)
+    return 1;
+  return std::max(0.125, double(payload.getNumElements()) * payload.getElementTypeBitWidth() / 8.0 / double(type.getNumElements()));
+}
+
+struct PlanSharding : impl::PlanShardingBase<PlanSharding> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (failed(plan()))
+      signalPassFailure();
+  }
+
+private:
+  LogicalResult fail(const Twine &message) { return getOperation().emitError(message); }
+
+  LogicalResult plan();
+  /// The op of the mesh, made from the option where that is given; null without a mesh.
+  FailureOr<MeshOp> findMesh();
+  LogicalResult readProfileFile();
+  /// Collects layers; those that already have a sharding go to `pinned`.
+  LogicalResult collect(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned);
+  LayerShape shapeOf(const RaggedLayer &ops) const;
+  LogicalResult search(std::vector<PlannedLayer> &layers);
+  LogicalResult scorePinnedLayer(PlannedLayer &layer);
+  void write(PlannedLayer &planned, bool isPinned);
+  void say(const PlannedLayer &planned, ShardingAttr sharding, bool isPinned);
+  void explainChoice(const PlannedLayer &planned, InFlightDiagnostic &remark);
+  std::pair<double, double> bytesSent(const PlannedLayer &planned) const;
+
+  SearchOptions options;
+  Mesh machines;
+  MeshOp meshOp;
+  std::optional<Profile> loads;
+  std::string profileHash = "none", solver;
+  double modelUs = 0, boundUs = 0;
+};
+
+FailureOr<MeshOp> PlanSharding::findMesh() {
+  MeshOp found;
+  for (auto op : getOperation().getOps<MeshOp>()) {
+    if (found)
+      return op.emitError("expected one moe.mesh in the module, found a second");
+    found = op;
+  }
+  std::string source, error;
+  if (!mesh.empty()) {
+    if (found)
+      return found.emitError("the model has a mesh already; --mesh would give another");
+    std::optional<Mesh> given = meshOfText(mesh, source, error);
+    if (!given)
+      return fail("mesh: " + error);
+    OpBuilder builder = OpBuilder::atBlockBegin(getOperation().getBody());
+    SymbolTable symbols(getOperation());
+    found = createMeshOp(builder, getOperation().getLoc(), "mesh", *given, source);
+    if (symbols.lookup("mesh")) // A weight of that name.
+      symbols.insert(found);
+    if (failed(mlir::verify(found)))
+      return failure();
+  }
+  if (!found)
+    return MeshOp();
+  machines = meshOfOp(found);
+  if (!machines.validate(error))
+    return found.emitError("the mesh: ") << error;
+  return found;
+}
+
+LayerShape PlanSharding::shapeOf(const RaggedLayer &ops) const {
+  ExpertsOp experts = ops.experts;
+  const auto rows = cast<RankedTensorType>(experts.getRows().getType());
+  const auto down = cast<RankedTensorType>(experts.getDown().getType());
+  LayerShape shape;
+  shape.experts = experts.getOffset().getType().getDimSize(0) - 1;
+  shape.topK = ops.topK;
+  shape.hidden = rows.getDimSize(1);
+  shape.intermediate = down.getDimSize(experts.getOrder() == WeightOrder::OutIn ? 2 : 1);
+  shape.matrices = experts.getFfn()->isGated() ? 3 : 2;
+  shape.tokens = std::max(1.0, double(planTokens) / double(machines.devices()));
+  const std::string activations = experts.getPlan()->getActivations().str();
+  shape.computeType = machines.device.tflops.count(activations) ? activations : "f32";
+  shape.dispatchBytes = shape.combineBytes = rows.getElementTypeBitWidth() / 8.0;
+  shape.weightBytes = bytesOfWeight(experts.getDown());
+  return shape;
+}
+
+LogicalResult PlanSharding::collect(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned) {
+  SmallVector<ExpertsOp> all;
+  getOperation().walk([&](ExpertsOp op) { all.push_back(op); });
+  for (ExpertsOp op : all) {
+    const ShardingAttr sharding = op.getPlan() ? op.getPlan()->getSharding() : ShardingAttr();
+    std::string why;
+    std::optional<RaggedLayer> ops = shardableLayer(op, why);
+    if (ops && (ShapedType::isDynamic(op.getOffset().getType().getDimSize(0)) || !cast<ShapedType>(op.getDown().getType()).hasStaticShape() ||
+                ShapedType::isDynamic(cast<ShapedType>(op.getRows().getType()).getDimSize(1)))) {
+      why = "its weights have dynamic sizes";
+      ops.reset();
+    }
+    if (!ops && sharding)
+      return op.emitError() << describeOp(op) << " has a sharding but cannot be spread over devices: " << why;
+    if (!ops) {
+      op.emitRemark() << describeOp(op) << " stays whole on every rank: " << why;
+      continue;
+    }
+    PlannedLayer planned;
+    planned.ops = *ops;
+    planned.layer.name = layerName(op);
+    planned.layer.shape = shapeOf(*ops);
+    (sharding ? pinned : free).push_back(std::move(planned));
+  }
+  return success();
+}
+
+LogicalResult PlanSharding::readProfileFile() {
+  if (profile.empty())
+    return success();
+  std::string error;
+  std::optional<std::string> text = textOfFile(profile, error);
+  if (!text)
+    return fail("profile: " + error);
+  loads = readProfile(*text, error);
+  if (!loads)
+    return fail("profile: " + profile + ": " + error);
+  llvm::SHA256 hash;
+  hash.update(*text);
+  profileHash = "sha256:" + llvm::toHex(hash.final(), /*LowerCase=*/true);
+  return success();
+}
+
+/// The recorded loads of a layer, by its name.
+static LogicalResult giveLoads(const Profile &profile, PlannedLayer &planned) {
+  ExpertsOp op = planned.ops.experts;
+  const LayerLoad *found = nullptr;
+  for (const LayerLoad &load : profile.layers)
+    if (load.name == planned.layer.name)
+      found = &load;
+  if (!found) {
+    std::string names;
+    for (const LayerLoad &load : profile.layers)
+      names += (names.empty() ? "'" : ", '") + load.name + "'";
+    return op.emitError() << describeOp(op) << " is not in the profile, which has layers " << (names.empty() ? "none" : names);
+  }
+  if (found->experts != planned.layer.shape.experts || found->topK != planned.layer.shape.topK)
+    return op.emitError() << describeOp(op) << ": expected a profile of " << planned.layer.shape.experts << " experts, " << planned.layer.shape.topK
+                          << " a token, found " << found->experts << " and " << found->topK;
+  planned.layer.windows = found->windows;
+  planned.layer.coactivation = found->coactivation;
+  return success();
+}
+
+LogicalResult PlanSharding::search(std::vector<PlannedLayer> &layers) {
+  if (layers.empty())
+    return success();
+  std::vector<PlanLayer> shapes;
+  for (const PlannedLayer &planned : layers)
+    shapes.push_back(planned.layer);
+  std::string error;
+  std::optional<PlanResult> result = searchPlan(machines, shapes, options, error);
+  if (!result)
+    return fail("no sharding over the mesh: " + error);
+  modelUs = result->totalUs;
+  boundUs = result->boundUs;
+  solver = result->gap() <= 1e-9 ? "exact" : "certified";
+  for (auto [planned, choice] : llvm::zip_equal(layers, result->layers)) {
+    planned.chosen = choice.chosen;
+    planned.placement = choice.placement.placement;
+  }
+  return success();
+}
+
+LogicalResult PlanSharding::scorePinnedLayer(PlannedLayer &planned) {
+  ExpertsOp op = planned.ops.experts;
+  const ShardingAttr sharding = op.getPlan()->getSharding();
+  if (sharding.getMesh().getValue() != meshOp.getSymName())
+    return op.emitError() << describeOp(op) << " is sharded over " << sharding.getMesh() << ", expected the mesh of the module, @" << meshOp.getSymName();
+  Candidate candidate;
+  candidate.ep = sharding.getEp();
+  candidate.edp = sharding.getEdp();
+  candidate.slotsPerRank = sharding.slotsPerDevice();
+  planned.placement = {sharding.getEp(), std::vector<int64_t>(sharding.getSlots().asArrayRef())};
+  std::string error;
+  std::optional<ScoredCandidate> scored = scorePinned(machines, planned.layer, candidate, planned.placement, options, error);
+  if (!scored)
+    return op.emitError() << describeOp(op) << ": " << error;
+  if (scored->cost.weightBytes + scored->cost.bufferBytes > double(machines.device.memoryBytes))
+    return op.emitError() << describeOp(op) << ": expected at most " << bytesText(double(machines.device.memoryBytes)) << " on a device, found "
+                          << bytesText(scored->cost.weightBytes + scored->cost.bufferBytes);
+  planned.chosen = *scored;
+  return success();
+}
+
+/// Bytes that the fullest device sends on the way to the experts and back.
+std::pair<double, double> PlanSharding::bytesSent(const PlannedLayer &planned) const {
+  const LayerShape &shape = planned.layer.shape;
+  std::vector<double> windows(shape.experts, double(shape.topK) / double(shape.experts));
+  if (!planned.layer.windows.empty()) {
+    LayerLoad load{planned.layer.name, shape.experts, shape.topK, planned.layer.windows, {}};
+    windows = sharesOf(totalLoads(load), shape.topK);
+  }
+  const Traffic traffic = trafficOf(Routing(windows, shape.topK, planned.layer.coactivation), planned.placement, 1);
+  double total = 0, out = 0, in = 0;
+  for (double copies : traffic.copies)
+    total += copies;
+  for (double copies : traffic.copies) {
+    out = std::max(out, total - copies);
+    in = std::max(in, copies * double(traffic.copies.size() - 1));
+  }
+  return {shape.tokens * out * shape.dispatchCopyBytes(), shape.tokens * in * shape.combineCopyBytes()};
+}
+
+void PlanSharding::write(PlannedLayer &planned, bool isPinned) {
+  ExpertsOp op = planned.ops.experts;
+  Builder builder(&getContext());
+  auto number = [&](double value) { return builder.getF64FloatAttr(std::round(value * 1000) / 1000); };
+  const LayerCost &cost = planned.chosen.cost;
+  const Candidate &candidate = planned.chosen.candidate;
+  auto [out, back] = bytesSent(planned);
+  const double total = isPinned ? planned.chosen.timeUs : modelUs, bound = isPinned ? planned.chosen.timeUs : boundUs;
+  auto estimate = EstimateAttr::get(&getContext(), number(planned.chosen.timeUs), number(cost.dispatchUs), number(cost.expertUs), number(cost.combineUs),
+                                    std::llround(planned.layer.shape.tokens), std::llround(out), std::llround(back), std::llround(cost.weightBytes),
+                                    std::llround(cost.bufferBytes), number(total), number(bound), isPinned ? "pinned" : solver, profileHash);
+  SmallVector<Attribute> axes;
+  for (const std::string &name : axesOfGroup(machines, candidate.ep))
+    axes.push_back(builder.getStringAttr(name));
+  // Sums of rows of f32 are added as on one device; narrower rows are rounded once more before they travel.
+  const bool bitwise = candidate.isBitwise(planned.layer.shape.topK) && cast<ShapedType>(op.getResult().getType()).getElementType().isF32();
+  auto sharding = ShardingAttr::get(&getContext(), FlatSymbolRefAttr::get(meshOp.getSymNameAttr()), builder.getArrayAttr(axes), candidate.ep,
+                                    candidate.edp, builder.getDenseI64ArrayAttr(planned.placement.expertOfSlot), "direct",
+                                    bitwise ? "bitwise" : "tolerance", isPinned, estimate);
+  const PlanAttr plan = *op.getPlan();
+  op.setPlanAttr(PlanAttr::get(&getContext(), plan.getPacking(), plan.getActivations(), sharding));
+  say(planned, sharding, isPinned);
+}
+
+void PlanSharding::say(const PlannedLayer &planned, ShardingAttr sharding, bool isPinned) {
+  ExpertsOp op = planned.ops.experts;
+  const LayerCost &cost = planned.chosen.cost;
+  InFlightDiagnostic remark = op.emitRemark() << describeOp(op) << (isPinned ? ", pinned: " : ": ") << planned.layer.shape.experts << " experts over ";
+  if (sharding.getEp() == 1)
+    remark << "1 device, a copy of all on each of " << sharding.getEdp();
+  else
+    remark << sharding.getEp() << " devices (" << llvm::join(axesOfGroup(machines, sharding.getEp()), ", ") << ")"
+           << (sharding.getEdp() > 1 ? llvm::formatv(", {0} such groups", sharding.getEdp()).str() : std::string());
+  remark << ", " << sharding.slotsPerDevice() << " a device; " << microseconds(planned.chosen.timeUs) << " us expected for "
+         << std::llround(planned.layer.shape.tokens) << " tokens a device: dispatch " << microseconds(cost.dispatchUs) << ", experts "
+         << microseconds(cost.expertUs) << ", combine " << microseconds(cost.combineUs) << "; " << sharding.getEquality();
+  if (explain)
+    explainChoice(planned, remark);
+}
+
+void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic &remark) {
+  SearchOptions all = options;
+  all.expertParallel = 0;
+  const LayerCandidates runnable = scoreCandidates(machines, planned.layer, all);
+  const Location loc = planned.ops.experts->getLoc();
+  auto memory = [](const ScoredCandidate &scored) { return scored.cost.weightBytes + scored.cost.bufferBytes; };
+  auto compare = [&](const ScoredCandidate &other) {
+    const double more = other.timeUs / planned.chosen.timeUs - 1;
+    std::string text = llvm::formatv("{0} us, {1}{2:F1} % of the chosen one's time, {3} a device", microseconds(other.timeUs), more >= 0 ? "+" : "",
+                                     100 * more, bytesText(memory(other)));
+    return memory(other) > double(machines.device.memoryBytes) ? text + ", more than there is" : text;
+  };
+  remark.attachNote(loc) << "chosen: " << planned.chosen.candidate.str() << ", " << microseconds(planned.chosen.timeUs) << " us, "
+                         << bytesText(memory(planned.chosen)) << " a device of " << bytesText(double(machines.device.memoryBytes))
+                         << "; all layers together take " << microseconds(modelUs) << " us, and no plan that was weighed less than " << microseconds(boundUs);
+  // The fastest of each number of ranks, fastest first; the chosen one is the first that is not the next best.
+  bool isNext = true;
+  llvm::SmallDenseSet<int64_t> seen;
+  seen.insert(planned.chosen.candidate.ep);
+  for (const ScoredCandidate &scored : runnable.scored) {
+    if (!seen.insert(scored.candidate.ep).second)
+      continue;
+    remark.attachNote(loc) << (isNext ? "next best: " : "then: ") << scored.candidate.str() << ", " << compare(scored);
+    isNext = false;
+  }
+  all.onlyRunnable = false;
+  const LayerCandidates everything = scoreCandidates(machines, planned.layer, all);
+  if (!everything.scored.empty() && !runnable.scored.empty() && everything.scored.front().timeUs < runnable.scored.front().timeUs)
+    remark.attachNote(loc) << "faster on paper, but the distribute stage cannot run it yet: " << everything.scored.front().candidate.str() << ", "
+                           << compare(everything.scored.front());
+  if (meshOp.getSource() == "assumed")
+    remark.attachNote(loc) << "the numbers of links and devices are assumed, not measured; give them in a JSON file (--mesh=FILE)";
+}
+
+LogicalResult PlanSharding::plan() {
+  FailureOr<MeshOp> found = findMesh();
+  if (failed(found))
+    return failure();
+  meshOp = *found;
+  if (!meshOp) {
+    if (!profile.empty() || expertParallel != 0)
+      return fail("profile and expert-parallel need a mesh");
+    return success();
+  }
+  if (planTokens < 1)
+    return fail("plan-tokens: expected at least 1, found " + Twine(planTokens));
+  options.onlyRunnable = true;
+  options.expertParallel = expertParallel;
+  if (expertParallel < 0 || (expertParallel > 0 && machines.devices() % expertParallel != 0))
+    return fail("expert-parallel: expected a divisor of " + Twine(machines.devices()) + " devices, found " + Twine(expertParallel));
+  std::vector<PlannedLayer> free, pinned;
+  if (failed(collect(free, pinned)) || failed(readProfileFile()))
+    return failure();
+  for (std::vector<PlannedLayer> *layers : {&free, &pinned})
+    for (PlannedLayer &planned : *layers)
+      if (loads && failed(giveLoads(*loads, planned)))
+        return failure();
+  if (failed(search(free)))
+    return failure();
+  for (PlannedLayer &planned : pinned)
+    if (failed(scorePinnedLayer(planned)))
+      return failure();
+  for (PlannedLayer &planned : free)
+    write(planned, false);
+  for (PlannedLayer &planned : pinned)
+    write(planned, true);
+  return success();
+}
+
+} // namespace
+} // namespace moe

@@ -1,0 +1,37 @@
+// See PlanFlags.h. Defaults are those of the stage's options.
+#include "PlanFlags.h"
+
+using namespace llvm;
+
+cl::OptionCategory &compileOptions() {
+  static cl::OptionCategory category("moe-compile options");
+  return category;
+}
+
+namespace {
+
+cl::OptionCategory &category = compileOptions();
+const moe::PlanOptions defaults;
+
+cl::opt<std::string> activations("activations", cl::desc("Precision of activations in kernels: f32, bf16, int8, or auto (the default: what the graph has, int8 where a node allows it)"), cl::init(defaults.activations),
+                                 cl::cat(category));
+cl::opt<std::string> mesh("mesh", cl::desc("Spread experts over these machines: axes and their sizes (node=2,rank=4), or a JSON file with their speeds"),
+                          cl::value_desc("mesh"), cl::cat(category));
+cl::opt<std::string> profile("profile", cl::desc("With --mesh: JSON file of how often each expert was chosen (default: all equally often)"),
+                             cl::value_desc("file"), cl::cat(category));
+cl::opt<int64_t> expertParallel("expert-parallel", cl::desc("With --mesh: this many devices share the experts (default: what is expected to be fastest)"),
+                                cl::value_desc("number"), cl::init(defaults.expertParallel), cl::cat(category));
+cl::opt<int64_t> planTokens("plan-tokens", cl::desc("With --mesh: tokens of a step, of all devices together, that the plan is made for (1024)"),
+                            cl::value_desc("number"), cl::init(defaults.planTokens), cl::cat(category));
+cl::opt<bool> explainPlan("explain-plan", cl::desc("With --mesh: say why each layer is planned as it is and what else would have cost"), cl::cat(category));
+
+} // namespace
+
+void readPlanFlags(moe::PlanOptions &options) {
+  options.activations = activations;
+  options.mesh = mesh;
+  options.profile = profile;
+  options.expertParallel = expertParallel;
+  options.planTokens = planTokens;
+  options.explainPlan = explainPlan;
+}
