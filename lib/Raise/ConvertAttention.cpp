@@ -90,7 +90,7 @@ LogicalResult convertAttention(NodeConverter &node) {
   Type type = parts.query.elementType();
   // softmax_precision asks for at least that much; f32 is the least that is used.
   Type softmaxType = node.getInt("softmax_precision", 1) == 11 ? Type(t.builder.getF64Type()) : moe::accumulatorType(type);
-  const moe::Attended attended = moe::attend(t, parts, softmaxType);
+  const moe::Attended attended = moe::attend(t, parts, softmaxType, node.wants(3));
   SizedTensor result = attended.result;
   if (node.resultDims().size() == 3)
     result = t.reshape(t.transpose(result, {0, 2, 1, 3}), node.resultDims());
