@@ -109,6 +109,24 @@ LogicalResult convertAttention(NodeConverter &node) {
   return failure(node.failed());
 }
 
+/// What moe-raise-attention found: heads apart, nothing of the scores asked for.
+LogicalResult convertSpelledAttention(NodeConverter &node) {
+  AttentionParts parts;
+  parts.query = node.input(0), parts.key = node.input(1), parts.value = node.input(2);
+  if (node.has(3))
+    parts.mask = node.input(3);
+  if (node.has(4))
+    parts.sink = node.input(4);
+  parts.cacheLength = node.t.size(0);
+  if (node.failed() || failed(parts.readSizes(node)))
+    return failure();
+  parts.softcap = node.getFloat("softcap", 0);
+  return node.finish(moe::attend(node.t, parts, moe::accumulatorType(parts.query.elementType())).result);
+}
+
 } // namespace
 
-void moe::addAttentionConversions(ConversionTable &table) { table.add("Attention", convertAttention); }
+void moe::addAttentionConversions(ConversionTable &table) {
+  table.add("Attention", convertAttention);
+  table.add("Attention", convertSpelledAttention, "moe.internal");
+}
