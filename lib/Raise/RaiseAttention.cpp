@@ -19,8 +19,10 @@ namespace {
 /// The parts of one attention. `query` is [B, H, T, D]; `key` is [B, Hkv, S, D] and `value` [B, Hkv, S, V].
 struct SpelledAttention {
   Value query, key, value;
-  /// Broadcasts to [B, H, T, S]; [1, H, 1, 1]. Null: none.
-  Value mask, sink;
+  /// Added in this order; each broadcasts to [B, H, T, S].
+  SmallVector<Value, 2> masks;
+  /// [1, H, 1, 1]. Null: none.
+  Value sink;
   /// The key is there only with its heads behind its tokens, [B, S, H, D]: it must be transposed first.
   bool keyByToken = false;
   double scale = 1, softcap = 0;
@@ -67,6 +69,7 @@ private:
   bool matchProducts(Value value);
   Value peelScale(Value value);
   Value matchKeys(Value transposed);
+  Value matchExpanded(Value value);
   Value matchRepeated(Value value);
   bool matchValues(Value value);
 
@@ -75,7 +78,7 @@ private:
   /// [B, H, T, S], and D.
   Dims scoreDims;
   AffineExpr depth;
-  /// Keys before they were repeated for the heads of a group, and after.
+  /// Keys before they were repeated for the heads of a group, and after; null where they are there only before.
   Value singleKey, repeatedKey;
   bool isSliced = false;
 };
@@ -142,13 +145,14 @@ Value AttentionMatcher::matchSink(Value value) {
   return peelCasts(join.getInputs()[0]);
 }
 
+/// Masks may be added one after the other (a bias of places, then padding).
 bool AttentionMatcher::matchScores(Value value) {
   OnnxOp sum = definedBy(value, "Add");
   if (!sum)
     return matchProducts(value);
   for (unsigned side : {0u, 1u}) {
     const SpelledAttention before = found;
-    if (hasRank(sum.getInputs()[side], 4) && matchProducts(peelCasts(sum.getInputs()[side])))
+    if (hasRank(sum.getInputs()[side], 4) && matchScores(peelCasts(sum.getInputs()[side])))
       return matchMask(sum.getInputs()[1 - side]);
     found = before;
   }
@@ -163,7 +167,9 @@ bool AttentionMatcher::matchMask(Value mask) {
   for (auto [size, wanted] : llvm::zip(llvm::reverse(of), llvm::reverse(scoreDims)))
     if (!isOne(size) && !isEqual(size, wanted))
       return false;
-  found.mask = mask;
+  if (!found.masks.empty() && tensorType(found.masks.front()).getElementType() != type.getElementType())
+    return false;
+  found.masks.push_back(mask);
   return true;
 }
 
@@ -199,6 +205,7 @@ bool AttentionMatcher::matchProducts(Value value) {
     return false;
   scoreDims = dims(value);
   found.query = peelScale(product.getInputs()[0]);
+  singleKey = {};
   Value keys = matchKeys(peelScale(product.getInputs()[1]));
   if (!keys || !hasRank(found.query, 4))
     return false;
@@ -207,11 +214,14 @@ bool AttentionMatcher::matchProducts(Value value) {
   // Neither side is broadcast.
   if (!constant(query[1]) || !constant(depth) || !areEqual(Dims{query[0], query[1], query[2]}, Dims{scoreDims[0], scoreDims[1], scoreDims[2]}))
     return false;
-  repeatedKey = keys;
+  repeatedKey = singleKey ? Value() : keys;
+  if (singleKey) {
+    singleKey = peelScale(singleKey);
+    return isEqual(dims(singleKey)[2], scoreDims[3]) && isEqual(dims(singleKey)[3], depth);
+  }
   if (found.keyByToken) {
-    const Dims key = dims(keys);
     singleKey = keys;
-    return areEqual(key, Dims{scoreDims[0], scoreDims[3], scoreDims[1], depth});
+    return areEqual(dims(keys), Dims{scoreDims[0], scoreDims[3], scoreDims[1], depth});
   }
   if (!areEqual(dims(keys), Dims{scoreDims[0], scoreDims[1], scoreDims[3], depth}))
     return false;
@@ -237,28 +247,44 @@ Value AttentionMatcher::matchKeys(Value value) {
   if (!inner || intsAttribute(transpose, "perm") != SmallVector<int64_t>{0, 2, 1})
     return {};
   Value keys = inner.getInputs()[0];
-  const Dims of = dims(keys), flat = dims(inner->getResult(0)), result = dims(value);
+  Dims of = dims(keys);
+  const Dims flat = dims(inner->getResult(0)), result = dims(value);
+  // Heads and groups may still be apart.
+  Value single;
+  if (of.size() == 5 && (single = matchExpanded(keys)))
+    of = {of[0], of[1] * of[2], of[3], of[4]};
   if (of.size() != 4 || flat.size() != 3 || result.size() != 4)
     return {};
   const bool isSame = isEqual(flat[1], of[2]) && isEqual(flat[2], of[3]) && isEqual(result[0], of[0]) && isEqual(result[1], of[1]) &&
                       isEqual(result[2], of[3]) && isEqual(result[3], of[2]);
-  return isSame ? peelScale(keys) : Value();
+  if (!isSame)
+    return {};
+  singleKey = single;
+  return single ? single : peelScale(keys);
+}
+
+/// The [B, Hkv, S, D] that Unsqueeze and Expand made `value`, [B, Hkv, G, S, D], of; null where there is none.
+Value AttentionMatcher::matchExpanded(Value value) {
+  OnnxOp expand = definedBy(peelCasts(value), "Expand");
+  OnnxOp unsqueeze = expand ? expand.getInputs()[0].getDefiningOp<OnnxOp>() : OnnxOp();
+  if (!unsqueeze || !(isNode(unsqueeze, "Unsqueeze") || isNode(unsqueeze, "Reshape")) || !hasRank(unsqueeze.getInputs()[0], 4))
+    return {};
+  const Dims of = dims(unsqueeze.getInputs()[0]), apart = dims(unsqueeze->getResult(0)), repeated = dims(expand->getResult(0));
+  if (apart.size() != 5 || repeated.size() != 5 || !constant(of[1]) || !constant(repeated[2]))
+    return {};
+  const bool isSame = areEqual(apart, Dims{of[0], of[1], getAffineConstantExpr(1, value.getContext()), of[2], of[3]}) &&
+                      areEqual(repeated, Dims{of[0], of[1], repeated[2], of[2], of[3]});
+  return isSame ? unsqueeze.getInputs()[0] : Value();
 }
 
 /// What was repeated for each head of a group; `value` itself where it was not.
 Value AttentionMatcher::matchRepeated(Value value) {
   OnnxOp reshape = definedBy(value, "Reshape");
-  OnnxOp expand = reshape ? definedBy(peelCasts(reshape.getInputs()[0]), "Expand") : OnnxOp();
-  OnnxOp unsqueeze = expand ? expand.getInputs()[0].getDefiningOp<OnnxOp>() : OnnxOp();
-  if (!unsqueeze || !(isNode(unsqueeze, "Unsqueeze") || isNode(unsqueeze, "Reshape")) || !hasRank(unsqueeze.getInputs()[0], 4))
+  Value single = reshape ? matchExpanded(reshape.getInputs()[0]) : Value();
+  if (!single)
     return value;
-  const Dims of = dims(unsqueeze.getInputs()[0]), apart = dims(unsqueeze->getResult(0)), repeated = dims(expand->getResult(0)), result = dims(value);
-  if (apart.size() != 5 || repeated.size() != 5 || result.size() != 4 || !constant(of[1]) || !constant(repeated[2]))
-    return value;
-  const bool isSame = areEqual(apart, Dims{of[0], of[1], getAffineConstantExpr(1, value.getContext()), of[2], of[3]}) &&
-                      areEqual(repeated, Dims{of[0], of[1], repeated[2], of[2], of[3]}) &&
-                      areEqual(result, Dims{of[0], of[1] * repeated[2], of[2], of[3]});
-  return isSame ? unsqueeze.getInputs()[0] : value;
+  const Dims apart = dims(reshape.getInputs()[0]);
+  return areEqual(dims(value), Dims{apart[0], apart[1] * apart[2], apart[3], apart[4]}) ? single : value;
 }
 
 bool AttentionMatcher::matchValues(Value value) {
@@ -270,6 +296,8 @@ bool AttentionMatcher::matchValues(Value value) {
   // Only where both are read unrepeated do they have the same heads.
   Value single = matchRepeated(peelCasts(value));
   const bool sharesHeads = !found.keyByToken && isEqual(dims(single)[1], dims(singleKey)[1]);
+  if (!sharesHeads && !repeatedKey)
+    return false;
   found.key = sharesHeads ? singleKey : repeatedKey;
   found.value = sharesHeads ? single : value;
   RankedTensorType type = tensorType(value);
@@ -306,7 +334,14 @@ void replace(OnnxOp product, const SpelledAttention &found) {
     // The scale found holds what the products are multiplied by in front of the tanh, and the cap.
     attributes.push_back(builder.getNamedAttr("softcap", builder.getF32FloatAttr(static_cast<float>(found.softcap))));
   }
-  const Value inputs[] = {found.query, key, found.value, orAbsent(found.mask), orAbsent(sink)};
+  Value mask = found.masks.empty() ? Value() : found.masks.front();
+  for (Value more : ArrayRef(found.masks).drop_front(found.masks.empty() ? 0 : 1)) {
+    const int64_t rank = std::max(tensorType(mask).getRank(), tensorType(more).getRank());
+    // Inference says the sizes.
+    const auto type = RankedTensorType::get(SmallVector<int64_t>(rank, ShapedType::kDynamic), tensorType(mask).getElementType());
+    mask = OnnxOp::create(builder, loc, TypeRange{type}, "Add", ValueRange{mask, more}, "", 14, builder.getDictionaryAttr({}), 0)->getResult(0);
+  }
+  const Value inputs[] = {found.query, key, found.value, orAbsent(mask), orAbsent(sink)};
   auto node = OnnxOp::create(builder, loc, product->getResultTypes(), "Attention", ValueRange(inputs), "moe.internal", 1, builder.getDictionaryAttr(attributes), 0);
   product->getResult(0).replaceAllUsesWith(node->getResult(0));
   eraseDead(product.getOperation());

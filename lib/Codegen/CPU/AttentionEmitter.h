@@ -67,6 +67,7 @@ private:
   std::pair<Value, Value> keysOf(const Tile &tile);
   void addChunk(const Tile &tile, Value start, Value end);
   void readMask(const Tile &tile, Value start, Value keys);
+  void readMaskRow(const Tile &tile, Value row, int64_t copies, Value start, Value keys);
   void widenRows(Value from, mlir::Type element, Value stride, int64_t columns, Value to, int64_t toStride, Value rows);
   void computeScores(const Tile &tile, Value start, Value keys);
   void computeScores(const Tile &tile, int64_t rowVectors, Value start, Value keys);

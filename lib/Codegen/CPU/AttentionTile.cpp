@@ -94,26 +94,40 @@ void AttentionEmitter::addChunk(const Tile &tile, Value start, Value end) {
   addValues(tile, start, keys);
 }
 
-/// What is added to each score, where the score will be. A mask of bits adds 0 or −∞.
+/// What is added to each score, where the score will be. Heads that share a mask are neighbours there: it is read once for a group.
 void AttentionEmitter::readMask(const Tile &tile, Value start, Value keys) {
+  const auto readRows = [&](int64_t step) {
+    b.forLoop(b.i64(0), tile.rows, b.i64(step), {}, [&](Value row, ValueRange) {
+      readMaskRow(tile, row, step, start, keys);
+      return SmallVector<Value>();
+    });
+  };
+  if (spec.group == 1 || AttentionFrame::rows % spec.group != 0)
+    return readRows(1);
+  Value isShared = b.compare(arith::CmpIPredicate::eq, arguments.maskStrides.head, b.i64(0));
+  b.ifTrue(isShared, [&] { readRows(spec.group); }, [&] { readRows(1); });
+}
+
+/// The mask of `row`, for `copies` rows from there on. A mask of bits adds 0 or −∞.
+void AttentionEmitter::readMaskRow(const Tile &tile, Value row, int64_t copies, Value start, Value keys) {
   const TokenStrides &strides = arguments.maskStrides;
   const Type element = spec.mask.isInteger(1) ? Type(b.getI8Type()) : spec.mask;
+  auto [token, inGroup] = tokenAndHead(tile, row);
+  Value head = b.mul(b.add(b.mul(tile.head, b.i64(spec.group)), inGroup), strides.head);
   Value sequence = b.mul(tile.sequence, strides.sequence), firstKey = b.mul(start, arguments.maskKey);
-  b.forLoop(b.i64(0), tile.rows, [&](Value row) {
-    auto [token, inGroup] = tokenAndHead(tile, row);
-    Value head = b.mul(b.add(b.mul(tile.head, b.i64(spec.group)), inGroup), strides.head);
-    Value line = b.at(arguments.mask, element, b.add(b.add(sequence, head), b.add(b.mul(token, strides.token), firstKey)));
-    Value target = place(frame->scores, row);
-    b.forLoop(b.i64(0), keys, [&](Value key) {
-      Value from = b.at(line, element, b.mul(key, arguments.maskKey)), added;
-      if (spec.mask.isInteger(1)) {
-        Value isSeen = b.compare(arith::CmpIPredicate::ne, b.load(element, from), arith::ConstantOp::create(b, b.getI8IntegerAttr(0)));
-        added = b.select(isSeen, b.f32(0.0), b.f32(-infinity));
-      } else {
-        added = loadScalar(element, from);
-      }
-      b.store(added, b.atF32(target, b.mul(key, b.i64(AttentionFrame::rows))));
-    });
+  Value line = b.at(arguments.mask, element, b.add(b.add(sequence, head), b.add(b.mul(token, strides.token), firstKey)));
+  Value target = place(frame->scores, row);
+  b.forLoop(b.i64(0), keys, [&](Value key) {
+    Value from = b.at(line, element, b.mul(key, arguments.maskKey)), added;
+    if (spec.mask.isInteger(1)) {
+      Value isSeen = b.compare(arith::CmpIPredicate::ne, b.load(element, from), arith::ConstantOp::create(b, b.getI8IntegerAttr(0)));
+      added = b.select(isSeen, b.f32(0.0), b.f32(-infinity));
+    } else {
+      added = loadScalar(element, from);
+    }
+    if (copies > 1)
+      added = vector::BroadcastOp::create(b, VectorType::get({copies}, b.getF32Type()), added);
+    b.store(added, b.atF32(target, b.mul(key, b.i64(AttentionFrame::rows))));
   });
 }
 
