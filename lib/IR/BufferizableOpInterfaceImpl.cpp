@@ -150,6 +150,8 @@ void registerBufferizableOpInterfaceExternalModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, MoeDialect *) {
     RoutePermuteOp::attachInterface<KernelModel<RoutePermuteOp, true>>(*context);
     GroupedMatmulOp::attachInterface<KernelModel<GroupedMatmulOp, true>>(*context);
+    AttentionOp::attachInterface<KernelModel<AttentionOp, false>>(*context);
+    AppendOp::attachInterface<KernelModel<AppendOp, false>>(*context);
     ConcatOp::attachInterface<KernelModel<ConcatOp, false>>(*context);
     RoutineOp::attachInterface<RoutineModel>(*context);
     RequireRangeOp::attachInterface<RequireRangeModel>(*context);

@@ -280,6 +280,97 @@ LogicalResult ConcatOp::verify() {
   return size(*this, "the output", out, axis, sum, "sum of the inputs");
 }
 
+//===-- moe.attention ------------------------------------------------------===//
+
+/// attention-c4 and -c5: the operands beside queries, keys and values.
+static LogicalResult verifyExtras(AttentionOp op) {
+  const ShapedType q = shaped(op.getQ().getType()), k = shaped(op.getK().getType());
+  // attention-c4
+  if (failed(expectKind(op, "mask", op.getMask(), 4, [](Type type) { return type.isInteger(1) || isModelFloat(type); }, "i1, f32, f16 or bf16")))
+    return failure();
+  if (op.getMask()) {
+    const ShapedType mask = shaped(op.getMask().getType());
+    for (unsigned dim = 0; dim < 3; ++dim)
+      if (mask.getDimSize(dim) != 1 && failed(size(op, "mask", mask, dim, q.getDimSize(dim), "1 or that of the scores")))
+        return failure();
+    if (!mask.isDynamicDim(3) && !k.isDynamicDim(2) && mask.getDimSize(3) > k.getDimSize(2))
+      return op.emitOpError("expected a mask for at most ") << k.getDimSize(2) << " keys, got " << mask.getDimSize(3);
+  }
+  // attention-c5
+  if (op.getCounts() && op.getBefore())
+    return op.emitOpError("expected either counts or before, got both");
+  if (failed(expectKind(op, "counts", op.getCounts(), 1, [](Type type) { return type.isSignlessInteger(64); }, "i64")) ||
+      failed(expectKind(op, "sink", op.getSink(), 1, isModelFloat, "f32, f16 or bf16")))
+    return failure();
+  if (op.getCounts() && failed(length(op, "counts", op.getCounts().getType(), q.getDimSize(0), "sequences")))
+    return failure();
+  return op.getSink() ? length(op, "sink", op.getSink().getType(), q.getDimSize(1), "query heads") : success();
+}
+
+LogicalResult AttentionOp::verify() {
+  // attention-c1
+  if (getOuts().size() != 2)
+    return emitOpError("expected two of outs (result, scratch), got ") << getOuts().size();
+  const StringRef floats = "f32, f16 or bf16";
+  if (failed(expectKind(*this, "q", getQ(), 4, isModelFloat, floats)) || failed(expectKind(*this, "k", getK(), 4, isModelFloat, floats)) ||
+      failed(expectKind(*this, "v", getV(), 4, isModelFloat, floats)) ||
+      failed(expectKind(*this, "the result", getOuts()[0], 4, isModelFloat, floats)) ||
+      failed(expectKind(*this, "the scratch", getOuts()[1], 4, isF32, "f32")))
+    return failure();
+  const ShapedType q = shaped(getQ().getType()), k = shaped(getK().getType()), v = shaped(getV().getType());
+  const ShapedType out = shaped(getOuts()[0].getType()), scratch = shaped(getOuts()[1].getType());
+  // attention-c2
+  const int64_t batch = q.getDimSize(0), depth = q.getDimSize(3), columns = v.getDimSize(3);
+  for (auto [name, columnsOf] : {std::pair("q", depth), std::pair("v", columns)})
+    if (columnsOf < 1 || columnsOf > mostColumns)
+      return emitOpError("expected ") << name << " with 1 to " << mostColumns << " static columns, got " << (name[0] == 'q' ? q : v);
+  if (failed(size(*this, "k", k, 0, batch, "sequences")) || failed(size(*this, "k", k, 3, depth, "columns of q")) ||
+      failed(size(*this, "v", v, 0, batch, "sequences")) || failed(size(*this, "v", v, 1, k.getDimSize(1), "key heads")) ||
+      failed(size(*this, "v", v, 2, k.getDimSize(2), "keys")) || failed(size(*this, "the result", out, 0, batch, "sequences")) ||
+      failed(size(*this, "the result", out, 1, q.getDimSize(1), "query heads")) ||
+      failed(size(*this, "the result", out, 2, q.getDimSize(2), "queries")) || failed(size(*this, "the result", out, 3, columns, "columns of v")))
+    return failure();
+  // attention-c3
+  const int64_t heads = q.getDimSize(1), keyHeads = k.getDimSize(1);
+  if (heads < 1 || keyHeads < 1 || heads % keyHeads != 0)
+    return emitOpError("expected static heads, those of q a multiple of those of k, got ") << q << " and " << k;
+  if (failed(verifyExtras(*this)))
+    return failure();
+  // attention-c6
+  if (static_cast<int64_t>(getLeft()) < -1 || static_cast<int64_t>(getRight()) < -1)
+    return emitOpError("expected left and right of at least -1, got ") << static_cast<int64_t>(getLeft()) << " and " << static_cast<int64_t>(getRight());
+  if (!(getSoftcap().convertToDouble() >= 0))
+    return emitOpError("expected a softcap that is not negative, got ") << getSoftcap().convertToDouble();
+  // attention-c7
+  const int64_t chunks = k.isDynamicDim(2) ? ShapedType::kDynamic : llvm::divideCeil(k.getDimSize(2), chunkKeys);
+  if (failed(size(*this, "the scratch", scratch, 0, batch, "sequences")) || failed(size(*this, "the scratch", scratch, 1, keyHeads, "key heads")) ||
+      failed(size(*this, "the scratch", scratch, 2, chunks, "chunks of keys")))
+    return failure();
+  return size(*this, "the scratch", scratch, 3, partialSize(columns), "partial results of a tile");
+}
+
+LogicalResult AppendOp::verify() {
+  // append-c1
+  if (getOuts().size() != 1)
+    return emitOpError("expected one of outs, got ") << getOuts().size();
+  const ShapedType past = shaped(getPast().getType());
+  for (auto [name, value] : {std::pair("past", getPast()), std::pair("new", getRows()), std::pair("the output", getOuts()[0])}) {
+    if (failed(rank(*this, name, value.getType(), 4)))
+      return failure();
+    if (shaped(value.getType()).getElementType() != past.getElementType())
+      return emitOpError("expected ") << name << " of " << past.getElementType() << ", that of past, got " << value.getType();
+  }
+  if (failed(expectKind(*this, "at", getAt(), 1, [](Type type) { return type.isSignlessInteger(64); }, "i64")) ||
+      failed(length(*this, "at", getAt().getType(), past.getDimSize(0), "sequences")))
+    return failure();
+  // append-c2
+  for (auto [name, value] : {std::pair("new", getRows()), std::pair("the output", getOuts()[0])})
+    for (unsigned dim : {0u, 1u, 3u})
+      if (failed(size(*this, name, value.getType(), dim, past.getDimSize(dim), "that of past")))
+        return failure();
+  return success();
+}
+
 LogicalResult RoutineOp::verify() {
   // routine-c2
   if (getOuts().empty())
@@ -320,6 +411,12 @@ void GroupedMatmulOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<Mem
   kernelEffects(cast<DestinationStyleOpInterface>(getOperation()), effects);
 }
 void RoutineOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  kernelEffects(cast<DestinationStyleOpInterface>(getOperation()), effects);
+}
+void AttentionOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  kernelEffects(cast<DestinationStyleOpInterface>(getOperation()), effects);
+}
+void AppendOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
   kernelEffects(cast<DestinationStyleOpInterface>(getOperation()), effects);
 }
 void ConcatOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {

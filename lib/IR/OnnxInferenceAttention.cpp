@@ -192,8 +192,21 @@ static LogicalResult inferMultiHeadAttention(OnnxNode &node) {
   return node.set(3, node.element(0), {query[0], count, query[1], length});
 }
 
+/// What moe-raise-attention makes: Q, K, V, a mask and sinks, all with heads.
+static LogicalResult inferSpelledAttention(OnnxNode &node) {
+  if (failed(node.requireRank(0, 4, 4, "Q")) || failed(node.requireRank(1, 4, 4, "K")) || failed(node.requireRank(2, 4, 4, "V")))
+    return failure();
+  Dims query = node.dims(0), key = node.dims(1), value = node.dims(2);
+  if (failed(node.requireEqual(query[0], key[0], "batch of Q and K")) || failed(node.requireEqual(key[0], value[0], "batch of K and V")) ||
+      failed(node.requireEqual(query[3], key[3], "head size of Q and K")) || failed(node.requireEqual(key[1], value[1], "heads of K and V")) ||
+      failed(node.requireEqual(key[2], value[2], "sequence of K and V")) || failed(checkMask(node, 3, {query[0], query[1], query[2], key[2]})))
+    return failure();
+  return node.set(0, node.element(0), {query[0], query[1], query[2], value[3]});
+}
+
 void addAttentionRules(OnnxRuleTable &table) {
   table["Attention"] = {inferAttention, 3, 7, 4, 23};
+  table["moe.internal::Attention"] = {inferSpelledAttention, 3, 5, 1, 1};
   table["RotaryEmbedding"] = {inferRotary, 3, 4, 1, 23};
   table["com.microsoft::RotaryEmbedding"] = {inferRotary, 4, 4, 1, 1};
   table["com.microsoft::GroupQueryAttention"] = {inferGroupQueryAttention, 1, 17, 4, 1};

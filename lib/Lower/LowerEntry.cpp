@@ -28,6 +28,22 @@ struct CachePair {
   unsigned input, output;
 };
 
+/// The cache that `grown` is made of by adding rows; null where it is not. What appends in place destroys what others would read of the past.
+Value pastOf(Value grown) {
+  if (auto concat = grown.getDefiningOp<ConcatOp>())
+    return concat.getInputs().size() < 2 ? Value() : peelCasts(concat.getInputs().front());
+  auto append = grown.getDefiningOp<AppendOp>();
+  if (!append)
+    return {};
+  const auto readOnce = [](Value value) {
+    return llvm::count_if(value.getUsers(), [](Operation *user) { return !isa<tensor::DimOp>(user); }) == 1;
+  };
+  Value past = append.getPast();
+  while (readOnce(past) && past.getDefiningOp<tensor::CastOp>())
+    past = past.getDefiningOp<tensor::CastOp>().getSource();
+  return readOnce(past) ? past : Value();
+}
+
 /// The inputs whose only growth is an output of the model. Each input and each output is in one pair at most.
 SmallVector<CachePair> findCachePairs(func::FuncOp entry, func::ReturnOp ret) {
   SmallVector<CachePair> pairs;
@@ -35,10 +51,7 @@ SmallVector<CachePair> findCachePairs(func::FuncOp entry, func::ReturnOp ret) {
   llvm::SmallDenseSet<Value> joined;
   for (auto [output, value] : llvm::enumerate(ret.getOperands())) {
     Value source = peelCasts(value);
-    auto concat = source.getDefiningOp<ConcatOp>();
-    if (!concat || concat.getInputs().size() < 2)
-      continue;
-    auto past = dyn_cast<BlockArgument>(peelCasts(concat.getInputs().front()));
+    auto past = dyn_cast_or_null<BlockArgument>(pastOf(source));
     if (!past || past.getOwner() != &entry.getBody().front() || !joined.insert(source).second)
       continue;
     auto pastType = cast<RankedTensorType>(past.getType()), type = cast<RankedTensorType>(value.getType());
@@ -143,9 +156,12 @@ void LowerEntry::rewrite(func::FuncOp entry) {
     NamedAttrList list(old);
     list.set(kind, builder.getI64IntegerAttr(number));
     for (CachePair pair : pairs)
-      if (kind == "moe.input" && pair.input == number)
+      if (kind == "moe.input" && pair.input == number) {
         list.set("moe.past_of", builder.getI64IntegerAttr(pair.output));
-      else if (kind == "moe.output" && pair.output == number)
+        // Past and present may have one length: the dims do not say which of them grows.
+        if (isa<AppendOp>(peelCasts(ret.getOperand(pair.output)).getDefiningOp()))
+          list.set("moe.past_axis", builder.getI64IntegerAttr(2));
+      } else if (kind == "moe.output" && pair.output == number)
         list.set("moe.present_of", builder.getI64IntegerAttr(pair.input));
     argAttrs.push_back(list.getDictionary(builder.getContext()));
   };

@@ -1,9 +1,10 @@
-// linalg ops, moe.concat and moe.routine on memrefs become loops, split over threads; single stores go to thread 0. Expects barriers placed and buffers
+// linalg ops, moe.concat, moe.append and moe.routine on memrefs become loops, split over threads; single stores go to thread 0. Expects barriers placed and buffers
 // planned: nothing here moves work between threads other than LoopPlan says.
 #include "EntryPoint.h"
 #include "LoopEmitter.h"
 #include "LoopWriter.h"
 #include "MemoryRoots.h"
+#include "Routing.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Lower/Passes.h"
 
@@ -35,6 +36,9 @@ struct LowerLoops : impl::LowerLoopsBase<LowerLoops> {
       } else if (auto concat = dyn_cast<ConcatOp>(op)) {
         emitConcat(builder, entry, concat);
         op.erase();
+      } else if (auto append = dyn_cast<AppendOp>(op)) {
+        emitAppend(builder, entry, append);
+        op.erase();
       } else if (auto routine = dyn_cast<RoutineOp>(op)) {
         inlineRoutine(builder, routine);
         op.erase();
@@ -50,12 +54,14 @@ struct LowerLoops : impl::LowerLoopsBase<LowerLoops> {
 private:
   static LogicalResult checkBufferized(func::FuncOp entry) {
     for (Operation &op : entry.getBody().front())
-      if (isa<LinalgOp, ConcatOp, RoutineOp, RequireRangeOp>(op) && llvm::any_of(op.getOperandTypes(), llvm::IsaPred<TensorType>))
+      if (isa<LinalgOp, ConcatOp, AppendOp, RoutineOp, RequireRangeOp>(op) && llvm::any_of(op.getOperandTypes(), llvm::IsaPred<TensorType>))
         return op.emitOpError("works on tensors, expected memrefs; loops are made after moe-lower-bufferize");
     return success();
   }
 
   void emitConcat(OpBuilder &builder, func::FuncOp entry, ConcatOp concat);
+  void emitAppend(OpBuilder &builder, func::FuncOp entry, AppendOp append);
+  static Value differ(OpBuilder &builder, Location loc, Value input, Value output);
   static scf::IfOp onFirstThread(OpBuilder &builder, Location loc);
   static void inlineRoutine(OpBuilder &builder, RoutineOp routine);
   static void emitCondition(OpBuilder &builder, RequireRangeOp condition);
@@ -145,6 +151,61 @@ bool LowerLoops::mayBeOneBuffer(func::FuncOp entry, Value input, Value output) {
   return of && of == entry.getArgAttr(present.getArgNumber(), "moe.output");
 }
 
+/// Has the caller given two buffers?
+Value LowerLoops::differ(OpBuilder &builder, Location loc, Value input, Value output) {
+  Value source = memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, input);
+  Value target = memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, output);
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, source, target);
+}
+
+/// Three loops over rows, which write different ones: those of the past, unless they are there already, those behind it, and the new ones.
+void LowerLoops::emitAppend(OpBuilder &builder, func::FuncOp entry, AppendOp append) {
+  LoopWriter w(builder, append.getLoc());
+  Value past = append.getPast(), rows = append.getRows(), at = append.getAt(), output = append.getOuts().front();
+  Value heads = w.dim(output, 1), length = w.dim(output, 2), added = w.dim(rows, 2), width = w.dim(output, 3);
+  Value lists = w.mul(w.dim(output, 0), heads), kept = w.min(w.dim(past, 2), length);
+  const Type element = cast<MemRefType>(output.getType()).getElementType();
+  const auto writeRow = [&](Value from, Value fromRow, Value sequence, Value head, Value row) {
+    forColumns(w, width, [&](Value column, int64_t lanes) {
+      const auto type = VectorType::get({lanes}, element);
+      Value value;
+      if (from)
+        value = vector::LoadOp::create(w.builder, w.loc, type, from, ValueRange{sequence, head, fromRow, column});
+      else
+        value = arith::ConstantOp::create(w.builder, w.loc, cast<TypedAttr>(w.builder.getZeroAttr(type)));
+      vector::StoreOp::create(w.builder, w.loc, value, output, ValueRange{sequence, head, row, column});
+    });
+  };
+  // Rows first … first + count of each list, split over threads.
+  const auto forRows = [&](Value first, Value count, llvm::function_ref<void(Value sequence, Value head, Value row)> body) {
+    auto [begin, end] = shareOf(w.builder, w.loc, w.mul(lists, count));
+    w.loop(begin, end, [&](Value item) {
+      Value list = w.div(item, count);
+      body(w.div(list, heads), w.rem(list, heads), w.add(first, w.rem(item, count)));
+    });
+  };
+  const auto isNew = [&](Value sequence, Value row) {
+    Value start = w.toIndex(w.load(at, {sequence}));
+    return w.both(w.le(start, row), w.lt(row, w.add(start, added)));
+  };
+  const auto copyPast = [&] {
+    forRows(w.index(0), kept, [&](Value sequence, Value head, Value row) {
+      w.when(w.negate(isNew(sequence, row)), [&] { writeRow(past, row, sequence, head, row); });
+    });
+  };
+  if (mayBeOneBuffer(entry, past, output))
+    w.when(differ(builder, w.loc, past, output), copyPast);
+  else
+    copyPast();
+  forRows(kept, w.sub(length, kept), [&](Value sequence, Value head, Value row) {
+    w.when(w.negate(isNew(sequence, row)), [&] { writeRow(Value(), Value(), sequence, head, row); });
+  });
+  forRows(w.index(0), added, [&](Value sequence, Value head, Value number) {
+    Value row = w.add(w.toIndex(w.load(at, {sequence})), number);
+    w.when(w.both(w.ge(row, w.index(0)), w.lt(row, length)), [&] { writeRow(rows, number, sequence, head, row); });
+  });
+}
+
 void LowerLoops::emitConcat(OpBuilder &builder, func::FuncOp entry, ConcatOp concat) {
   Location loc = concat.getLoc();
   Value output = concat.getOuts().front();
@@ -158,10 +219,7 @@ void LowerLoops::emitConcat(OpBuilder &builder, func::FuncOp entry, ConcatOp con
     Value part = memref::SubViewOp::create(builder, loc, output, offsets, sizes, strides);
     OpBuilder::InsertionGuard guard(builder);
     if (mayBeOneBuffer(entry, input, output)) {
-      Value source = memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, input);
-      Value target = memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, output);
-      Value differ = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, source, target);
-      auto ifOp = scf::IfOp::create(builder, loc, differ, /*withElseRegion=*/false);
+      auto ifOp = scf::IfOp::create(builder, loc, differ(builder, loc, input, output), /*withElseRegion=*/false);
       builder.setInsertionPointToStart(ifOp.thenBlock());
     }
     auto copy = linalg::CopyOp::create(builder, loc, input, part);

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/IR/MoeDialect.h"
 
 using namespace mlir;
 using moe::AttentionParts;
@@ -170,6 +171,53 @@ SizedTensor softmaxWithSink(TensorBuilder &t, const SizedTensor &scores, const S
   });
 }
 
+/// Is there a kernel for it? It computes in f32, from static heads and columns, with places that are not those of a window-sized cache.
+bool hasKernel(TensorBuilder &t, const AttentionParts &parts, Type softmaxType) {
+  const auto isFloat = [](const SizedTensor &tensor) { return tensor.elementType().isF32() || moe::isHalf(tensor.elementType()); };
+  const auto isStatic = [](AffineExpr size, int64_t most) {
+    auto constant = dyn_cast<AffineConstantExpr>(size);
+    return constant && constant.getValue() >= 1 && constant.getValue() <= most;
+  };
+  constexpr int64_t most = moe::AttentionOp::mostColumns, anyHeads = std::numeric_limits<int32_t>::max();
+  if (!isFloat(parts.query) || !isFloat(parts.key) || !isFloat(parts.value) || !softmaxType.isF32() || parts.before)
+    return false;
+  if (parts.mask && !isFloat(parts.mask) && !parts.mask.elementType().isInteger(1))
+    return false;
+  if (parts.sink && !isFloat(parts.sink))
+    return false;
+  return isStatic(parts.queryHeads, anyHeads) && isStatic(parts.keyHeads, anyHeads) && isStatic(parts.query.dims[3], most) &&
+         isStatic(parts.value.dims[3], most);
+}
+
+SizedTensor attendInKernel(TensorBuilder &t, const AttentionParts &parts) {
+  using moe::AttentionOp;
+  const int64_t columns = cast<AffineConstantExpr>(parts.value.dims[3]).getValue();
+  const SmallVector<AffineExpr> dims = {parts.batch, parts.queryHeads, parts.queryLength, parts.value.dims[3]};
+  const SmallVector<AffineExpr> scratchDims = {parts.batch, parts.keyHeads, parts.keyLength.ceilDiv(AttentionOp::chunkKeys),
+                                               t.size(AttentionOp::partialSize(columns))};
+  const auto withDims = [&](const SizedTensor &tensor, AffineExpr heads, AffineExpr length) {
+    return t.withDims(tensor.value, {parts.batch, heads, length, tensor.dims[3]}).value;
+  };
+  Value mask, counts, before, sink;
+  if (parts.mask) {
+    SmallVector<AffineExpr> maskDims(4 - parts.mask.rank(), t.size(1));
+    llvm::append_range(maskDims, parts.mask.dims);
+    mask = t.reshape(parts.mask, maskDims).value;
+  }
+  if (parts.validKeys)
+    counts = parts.validKeys.value;
+  else if ((parts.isCausal || parts.left >= 0 || parts.right >= 0) && parts.cacheLength != t.size(0))
+    before = t.indexOf(parts.cacheLength);
+  if (parts.sink)
+    sink = parts.sink.value;
+  const Value outs[] = {t.empty(dims, parts.query.elementType()), t.empty(scratchDims, t.builder.getF32Type())};
+  auto op = AttentionOp::create(t.builder, t.loc, ValueRange(outs).getTypes(), withDims(parts.query, parts.queryHeads, parts.queryLength),
+                                withDims(parts.key, parts.keyHeads, parts.keyLength), withDims(parts.value, parts.keyHeads, parts.keyLength), mask, counts,
+                                before, sink, outs, llvm::APFloat(parts.scale), llvm::APFloat(parts.softcap), parts.isCausal,
+                                parts.left, parts.right);
+  return t.withDims(op.getResults()[0], dims);
+}
+
 } // namespace
 
 LogicalResult AttentionParts::readSizes(NodeConverter &node) {
@@ -217,7 +265,9 @@ SizedTensor moe::attentionScores(TensorBuilder &t, const AttentionParts &parts, 
   });
 }
 
-moe::Attended moe::attend(TensorBuilder &t, const AttentionParts &parts, Type softmaxType) {
+moe::Attended moe::attend(TensorBuilder &t, const AttentionParts &parts, Type softmaxType, bool needsScores) {
+  if (!needsScores && hasKernel(t, parts, softmaxType))
+    return {attendInKernel(t, parts), {}, {}};
   Type type = parts.query.elementType(), wide = moe::accumulatorType(type);
   AffineExpr group = groupSize(t, parts), batches = parts.batch * parts.keyHeads, rows = group * parts.queryLength;
   AffineExpr headSize = parts.query.dims[3], valueSize = parts.value.dims[3];

@@ -1,7 +1,8 @@
 //===- Attention.h - scaled dot-product attention as tensor ops -*- C++ -*-===//
-// What the attention ops of ONNX and of ONNX Runtime share: scores, masks by place, softmax with a sink, the two products. Heads that share keys
-// are not repeated: the query heads of a group count as more rows of one batched product, [B·Hkv, G·Sq, D] × [B·Hkv, Sk, D]ᵀ. Scores, masks and
-// softmax are f32 at least; the products round once. A query that may see no key gives 0.
+// What the attention ops of ONNX and of ONNX Runtime share: scores, masks by place, softmax with a sink, the two products. Where nobody asks for the
+// scores and the sizes allow it, that is one moe.attention. Else it is spelled out: heads that share keys are not repeated then, the query heads of a
+// group count as more rows of one batched product, [B·Hkv, G·Sq, D] × [B·Hkv, Sk, D]ᵀ. Scores, masks and softmax are f32 at least; the products
+// round once. A query that may see no key gives 0.
 #ifndef MOE_LIB_RAISE_ATTENTION_H
 #define MOE_LIB_RAISE_ATTENTION_H
 
@@ -41,12 +42,12 @@ struct AttentionParts {
 struct Attended {
   /// [B, Hq, Sq, Dv] in the query's element type.
   SizedTensor result;
-  /// [B, Hq, Sq, Sk]: the raw products in the accumulator's type, and the probabilities in the query's element type.
+  /// [B, Hq, Sq, Sk]: the raw products in the accumulator's type, and the probabilities in the query's element type. Empty where they are not asked for.
   SizedTensor raw, probabilities;
 };
 
 /// softmax(scores)·value. `softmaxType` is at least the accumulator's.
-Attended attend(TensorBuilder &t, const AttentionParts &parts, mlir::Type softmaxType);
+Attended attend(TensorBuilder &t, const AttentionParts &parts, mlir::Type softmaxType, bool needsScores = false);
 
 /// The raw products taken to `level`, in `resultType`.
 SizedTensor attentionScores(TensorBuilder &t, const AttentionParts &parts, const SizedTensor &raw, ScoreLevel level, mlir::Type resultType);

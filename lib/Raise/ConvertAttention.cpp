@@ -90,7 +90,7 @@ LogicalResult convertAttention(NodeConverter &node) {
   Type type = parts.query.elementType();
   // softmax_precision asks for at least that much; f32 is the least that is used.
   Type softmaxType = node.getInt("softmax_precision", 1) == 11 ? Type(t.builder.getF64Type()) : moe::accumulatorType(type);
-  const moe::Attended attended = moe::attend(t, parts, softmaxType);
+  const moe::Attended attended = moe::attend(t, parts, softmaxType, node.wants(3));
   SizedTensor result = attended.result;
   if (node.resultDims().size() == 3)
     result = t.reshape(t.transpose(result, {0, 2, 1, 3}), node.resultDims());
@@ -109,6 +109,24 @@ LogicalResult convertAttention(NodeConverter &node) {
   return failure(node.failed());
 }
 
+/// What moe-raise-attention found: heads apart, nothing of the scores asked for.
+LogicalResult convertSpelledAttention(NodeConverter &node) {
+  AttentionParts parts;
+  parts.query = node.input(0), parts.key = node.input(1), parts.value = node.input(2);
+  if (node.has(3))
+    parts.mask = node.input(3);
+  if (node.has(4))
+    parts.sink = node.input(4);
+  parts.cacheLength = node.t.size(0);
+  if (node.failed() || failed(parts.readSizes(node)))
+    return failure();
+  parts.softcap = node.getFloat("softcap", 0);
+  return node.finish(moe::attend(node.t, parts, moe::accumulatorType(parts.query.elementType())).result);
+}
+
 } // namespace
 
-void moe::addAttentionConversions(ConversionTable &table) { table.add("Attention", convertAttention); }
+void moe::addAttentionConversions(ConversionTable &table) {
+  table.add("Attention", convertAttention);
+  table.add("Attention", convertSpelledAttention, "moe.internal");
+}

@@ -1,6 +1,8 @@
 // com.microsoft.GroupQueryAttention. Its cache is a buffer of any length whose used rows depend on data: seqlens_k says how many tokens each
-// sequence has after the block. So the keys that are attended to are the cache's rows, used or not, and the block's behind them, each with its place
-// among the tokens; the cache that is given back is gathered from the same rows. Rows that hold no token are 0, or what the cache had there.
+// sequence has after the block. The block's rows are appended behind those in use, and the cache that is given back is what is attended to. A
+// window-sized cache gives up rows that the block's first queries still see: there the keys are the cache's rows, used or not, and the block's behind
+// them, each with its place among the tokens, and the cache that is given back is gathered from the same rows. Rows that hold no token are 0, or
+// what the cache had there.
 #include "Attention.h"
 #include "Normalization.h"
 #include "Rotary.h"
@@ -61,10 +63,9 @@ public:
       return failure();
     const SizedTensor result = moe::attend(t, parts, moe::accumulatorType(parts.query.elementType())).result;
     node.result(0, t.reshape(t.transpose(result, {0, 2, 1, 3}), node.resultDims()));
-    if (node.wants(1))
-      node.result(1, present(parts.key, node.resultDims(1)));
-    if (node.wants(2))
-      node.result(2, present(parts.value, node.resultDims(2)));
+    for (auto [i, rows] : {std::pair(1u, &parts.key), std::pair(2u, &parts.value)})
+      if (node.wants(i))
+        node.result(i, isAppended() ? t.withDims(rows->value, node.resultDims(i)) : present(*rows, node.resultDims(i)));
     return failure(node.failed());
   }
 
@@ -140,7 +141,7 @@ private:
     return c.within(c.select(c.isLess(zero, over), left, tokens), zero, capacity);
   }
 
-  /// `before` and `resident` of each sequence. What seqlens_k says must fit the cache and the block. A block as long as all tokens is a prompt: it has nothing before it, and may be padded at its end.
+  /// Sets `before` and `resident`. What seqlens_k says must fit the cache and the block. A block as long as all tokens is a prompt: it has nothing before it, and may be padded at its end.
   LogicalResult readCounts() {
     SizedTensor lastPlaces = node.input(LastPlaces), total = node.input(TotalLength);
     if (!lastPlaces || !total)
@@ -166,14 +167,14 @@ private:
     if (!slides && failed(node.requireWithin(node.op.getInputs()[LastPlaces], lastPlaces, t.size(0), presentLength(), "an element of seqlens_k")))
       return failure();
     node.requireWithin(told, t.size(0), slides ? t.size(std::numeric_limits<int32_t>::max()) : capacity + 1, "a number of tokens in the cache");
-    parts.before = t.generic(told, identity, {batch}, i64, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+    before = t.generic(told, identity, {batch}, i64, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
       const Counts c(b, loc);
       Value before = arith::MaxSIOp::create(b, loc, in[0], c.constant(0));
       return slides ? before : arith::MinSIOp::create(b, loc, before, c.of(capacityValue)).getResult();
     });
-    parts.resident = parts.before;
+    resident = before;
     if (slides)
-      parts.resident = t.generic(parts.before, identity, {batch}, i64, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+      resident = t.generic(before, identity, {batch}, i64, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
         const Counts c(b, loc);
         return residentRows(c, in[0], c.of(capacityValue));
       });
@@ -227,11 +228,14 @@ private:
     if (node.has(Positions))
       return node.input(Positions);
     const AffineMap byBatch = AffineMap::get(2, 0, getAffineDimExpr(0, t.context()));
-    return t.points(parts.before, byBatch, {batch, length}, t.builder.getI64Type(), [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) {
+    return t.points(before, byBatch, {batch, length}, t.builder.getI64Type(), [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) {
       const Counts c(b, loc);
       return c.add(in[0], c.of(at[1]));
     });
   }
+
+  /// Are the block's rows appended to the cache, and its result attended to?
+  bool isAppended() { return !slides && node.has(PastKey) && !t.sizes.dependsOnData(presentLength()); }
 
   /// Keys and values behind their cache.
   LogicalResult joinCache() {
@@ -246,12 +250,34 @@ private:
     for (auto [past, now] : {std::pair(&pastKey, &parts.key), std::pair(&pastValue, &parts.value)}) {
       if (past->elementType() != now->elementType())
         return node.error() << "has a cache of " << past->elementType() << ", expected " << now->elementType();
+      if (isAppended()) {
+        *now = append(*past, *now);
+        continue;
+      }
       SmallVector<AffineExpr> dims = now->dims;
       dims[2] = past->dims[2] + now->dims[2];
       *now = t.concat({*past, *now}, 2, dims);
     }
     parts.cacheLength = capacity;
+    if (isAppended()) {
+      Value added = t.indexOf(length);
+      parts.validKeys = t.generic(before, t.builder.getMultiDimIdentityMap(1), {batch}, t.builder.getI64Type(), [&](OpBuilder &b, Location loc, ValueRange in) {
+        const Counts c(b, loc);
+        return c.add(in[0], c.of(added));
+      });
+      return success();
+    }
+    parts.before = before;
+    parts.resident = resident;
     return success();
+  }
+
+  SizedTensor append(const SizedTensor &past, const SizedTensor &rows) {
+    const SmallVector<AffineExpr> dims = {batch, rows.dims[1], presentLength(), rows.dims[3]};
+    const auto withHeads = [&](const SizedTensor &tensor) { return t.withDims(tensor.value, {batch, rows.dims[1], tensor.dims[2], rows.dims[3]}).value; };
+    Value empty = t.empty(dims, rows.elementType());
+    auto op = moe::AppendOp::create(t.builder, t.loc, empty.getType(), withHeads(past), withHeads(rows), before.value, ValueRange(empty));
+    return t.withDims(op.getResults()[0], dims);
   }
 
   LogicalResult readSink() {
@@ -274,7 +300,7 @@ private:
     Value lengthValue = t.indexOf(length), capacityValue = t.indexOf(capacity), lastRow = t.indexOf(rows.dims[2] - 1);
     t.requireIndexable(rows.dims[2], dims);
     const Type type = rows.elementType();
-    return t.points({parts.before, parts.resident}, {byBatch, byBatch}, dims, type, [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) -> Value {
+    return t.points({before, resident}, {byBatch, byBatch}, dims, type, [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) -> Value {
       const Counts c(b, loc);
       Value row = c.of(at[2]), size = c.of(capacityValue), before = in[0], tokens = c.add(before, c.of(lengthValue));
       Value kept = slides ? residentRows(c, tokens, size) : tokens;
@@ -294,6 +320,8 @@ private:
   TensorBuilder &t;
   AttentionParts parts;
   AffineExpr batch, length, capacity;
+  /// [B] i64: tokens before the block, and rows of the cache that hold the last of them.
+  SizedTensor before, resident;
   int64_t window = -1;
   bool slides = false;
 };

@@ -20,6 +20,7 @@ void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &option
     pm.addPass(createRaisePaddedExperts({options.remarks}));
   }
   pm.addPass(createRaiseRouter({options.remarks}));
+  pm.addPass(createRaiseAttention());
   pm.addPass(createRaiseCheckRows());
   pm.addPass(createRaiseOnnx());
   pm.addPass(createVerifyRaised());

@@ -115,6 +115,23 @@ func.func @kernels(%x: tensor<?x64xf32>, %z: tensor<?x8xf32>, %r: tensor<?xi32>,
   return %h, %all : tensor<?x96xf32>, tensor<1x?x64xf32>
 }
 
+// Attention to a cache that grows.
+// CHECK-LABEL: func.func @attention
+// CHECK: moe.attention
+// CHECK: moe.append
+func.func @attention(%q: tensor<1x8x?x64xf32>, %k: tensor<1x2x?x64xf32>, %v: tensor<1x2x?x64xf32>, %n: index, %o: tensor<1x8x?x64xf32>,
+    %e: tensor<1x2x?x3168xf32>) -> tensor<1x8x?x64xf32> {
+  %y, %p = moe.attention q(%q : tensor<1x8x?x64xf32>) k(%k : tensor<1x2x?x64xf32>) v(%v : tensor<1x2x?x64xf32>) before(%n)
+      outs(%o, %e : tensor<1x8x?x64xf32>, tensor<1x2x?x3168xf32>) {causal, scale = 1.250000e-01 : f64}
+      -> tensor<1x8x?x64xf32>, tensor<1x2x?x3168xf32>
+  return %y : tensor<1x8x?x64xf32>
+}
+func.func @append(%p: tensor<?x2x?x64xf32>, %n: tensor<?x2x?x64xf32>, %at: tensor<?xi64>, %e: tensor<?x2x?x64xf32>) -> tensor<?x2x?x64xf32> {
+  %cache = moe.append past(%p : tensor<?x2x?x64xf32>) new(%n : tensor<?x2x?x64xf32>) at(%at : tensor<?xi64>)
+      outs(%e : tensor<?x2x?x64xf32>) -> tensor<?x2x?x64xf32>
+  return %cache : tensor<?x2x?x64xf32>
+}
+
 // What a thread says of a condition that does not hold.
 // CHECK-LABEL: func.func @broken
 // CHECK: moe.fault 3 at

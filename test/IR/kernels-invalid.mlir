@@ -431,3 +431,123 @@ func.func @outs() {
   }) : () -> ()
   return
 }
+
+// -----
+
+func.func @attention_c1(%q: tensor<1x4x?x16xf32>, %k: tensor<1x2x?x16xf32>, %v: tensor<1x2x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>) {
+  // expected-error @below {{expected two of outs (result, scratch), got 1}}
+  %r:1 = moe.attention q(%q : tensor<1x4x?x16xf32>) k(%k : tensor<1x2x?x16xf32>) v(%v : tensor<1x2x?x16xf32>) outs(%o : tensor<1x4x?x16xf32>) {scale = 1.0 : f64} -> tensor<1x4x?x16xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c1_element(%q: tensor<1x4x?x16xf64>, %k: tensor<1x2x?x16xf32>, %v: tensor<1x2x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>) {
+  // expected-error @below {{expected q of f32, f16 or bf16, got 'tensor<1x4x?x16xf64>'}}
+  %r:2 = moe.attention q(%q : tensor<1x4x?x16xf64>) k(%k : tensor<1x2x?x16xf32>) v(%v : tensor<1x2x?x16xf32>) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c2(%q: tensor<1x4x?x?xf32>, %k: tensor<1x2x?x16xf32>, %v: tensor<1x2x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>) {
+  // expected-error @below {{expected q with 1 to 512 static columns, got 'tensor<1x4x?x?xf32>'}}
+  %r:2 = moe.attention q(%q : tensor<1x4x?x?xf32>) k(%k : tensor<1x2x?x16xf32>) v(%v : tensor<1x2x?x16xf32>) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c2_depth(%q: tensor<1x4x?x16xf32>, %k: tensor<1x2x?x8xf32>, %v: tensor<1x2x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>) {
+  // expected-error @below {{expected dim 3 of k to be 16 (columns of q), got 8}}
+  %r:2 = moe.attention q(%q : tensor<1x4x?x16xf32>) k(%k : tensor<1x2x?x8xf32>) v(%v : tensor<1x2x?x16xf32>) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c3(%q: tensor<1x4x?x16xf32>, %k: tensor<1x3x?x16xf32>, %v: tensor<1x3x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>) {
+  // expected-error @below {{expected static heads, those of q a multiple of those of k}}
+  %r:2 = moe.attention q(%q : tensor<1x4x?x16xf32>) k(%k : tensor<1x3x?x16xf32>) v(%v : tensor<1x3x?x16xf32>) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c4(%q: tensor<1x4x?x16xf32>, %k: tensor<1x2x?x16xf32>, %v: tensor<1x2x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>, %m: tensor<1x2x?x?xi1>) {
+  // expected-error @below {{expected dim 1 of mask to be 4 (1 or that of the scores), got 2}}
+  %r:2 = moe.attention q(%q : tensor<1x4x?x16xf32>) k(%k : tensor<1x2x?x16xf32>) v(%v : tensor<1x2x?x16xf32>) mask(%m : tensor<1x2x?x?xi1>) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c4_keys(%q: tensor<1x4x?x16xf32>, %k: tensor<1x2x8x16xf32>, %v: tensor<1x2x8x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>, %m: tensor<1x1x1x9xf32>) {
+  // expected-error @below {{expected a mask for at most 8 keys, got 9}}
+  %r:2 = moe.attention q(%q : tensor<1x4x?x16xf32>) k(%k : tensor<1x2x8x16xf32>) v(%v : tensor<1x2x8x16xf32>) mask(%m : tensor<1x1x1x9xf32>) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c5(%q: tensor<1x4x?x16xf32>, %k: tensor<1x2x?x16xf32>, %v: tensor<1x2x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>, %c: tensor<1xi64>, %n: index) {
+  // expected-error @below {{expected either counts or before, got both}}
+  %r:2 = moe.attention q(%q : tensor<1x4x?x16xf32>) k(%k : tensor<1x2x?x16xf32>) v(%v : tensor<1x2x?x16xf32>) counts(%c : tensor<1xi64>) before(%n) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c5_sink(%q: tensor<1x4x?x16xf32>, %k: tensor<1x2x?x16xf32>, %v: tensor<1x2x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>, %s: tensor<2xf32>) {
+  // expected-error @below {{expected sink of length 4 (query heads), got 2}}
+  %r:2 = moe.attention q(%q : tensor<1x4x?x16xf32>) k(%k : tensor<1x2x?x16xf32>) v(%v : tensor<1x2x?x16xf32>) sink(%s : tensor<2xf32>) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c6(%q: tensor<1x4x?x16xf32>, %k: tensor<1x2x?x16xf32>, %v: tensor<1x2x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>) {
+  // expected-error @below {{expected left and right of at least -1, got -2 and -1}}
+  %r:2 = moe.attention q(%q : tensor<1x4x?x16xf32>) k(%k : tensor<1x2x?x16xf32>) v(%v : tensor<1x2x?x16xf32>) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64, left = -2 : i64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c6_softcap(%q: tensor<1x4x?x16xf32>, %k: tensor<1x2x?x16xf32>, %v: tensor<1x2x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>) {
+  // expected-error @below {{expected a softcap that is not negative, got}}
+  %r:2 = moe.attention q(%q : tensor<1x4x?x16xf32>) k(%k : tensor<1x2x?x16xf32>) v(%v : tensor<1x2x?x16xf32>) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64, softcap = -1.0 : f64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c7(%q: tensor<1x4x?x16xf32>, %k: tensor<1x2x?x16xf32>, %v: tensor<1x2x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x800xf32>) {
+  // expected-error @below {{expected dim 3 of the scratch to be 864 (partial results of a tile), got 800}}
+  %r:2 = moe.attention q(%q : tensor<1x4x?x16xf32>) k(%k : tensor<1x2x?x16xf32>) v(%v : tensor<1x2x?x16xf32>) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x800xf32>) {scale = 1.0 : f64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x800xf32>
+  return
+}
+
+// -----
+
+func.func @append_c1(%p: tensor<1x2x?x8xf32>, %n: tensor<1x2x1x8xf16>, %at: tensor<1xi64>) {
+  // expected-error @below {{expected new of 'f32', that of past, got 'tensor<1x2x1x8xf16>'}}
+  %0 = moe.append past(%p : tensor<1x2x?x8xf32>) new(%n : tensor<1x2x1x8xf16>) at(%at : tensor<1xi64>) outs(%p : tensor<1x2x?x8xf32>) -> tensor<1x2x?x8xf32>
+  return
+}
+
+// -----
+
+func.func @append_c1_at(%p: tensor<1x2x?x8xf32>, %n: tensor<1x2x1x8xf32>, %at: tensor<1xi32>) {
+  // expected-error @below {{expected at of i64, got 'tensor<1xi32>'}}
+  %0 = moe.append past(%p : tensor<1x2x?x8xf32>) new(%n : tensor<1x2x1x8xf32>) at(%at : tensor<1xi32>) outs(%p : tensor<1x2x?x8xf32>) -> tensor<1x2x?x8xf32>
+  return
+}
+
+// -----
+
+func.func @append_c2(%p: tensor<1x2x?x8xf32>, %n: tensor<1x3x1x8xf32>, %at: tensor<1xi64>) {
+  // expected-error @below {{expected dim 1 of new to be 2 (that of past), got 3}}
+  %0 = moe.append past(%p : tensor<1x2x?x8xf32>) new(%n : tensor<1x3x1x8xf32>) at(%at : tensor<1xi64>) outs(%p : tensor<1x2x?x8xf32>) -> tensor<1x2x?x8xf32>
+  return
+}

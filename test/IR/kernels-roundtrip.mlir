@@ -70,3 +70,23 @@ func.func @routine(%x: tensor<?xf32>, %y: tensor<?xf32>, %n: index, %m: memref<4
   }
   return
 }
+
+// CHECK-LABEL: func.func @attention(
+func.func @attention(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x48xbf16>, %m: tensor<?x1x?x?xi1>, %c: tensor<?xi64>, %n: index, %s: tensor<8xf16>, %o: tensor<?x8x?x48xf32>, %e: tensor<?x2x?x2400xf32>, %mq: memref<1x2x?x16xf32, strided<[?, ?, ?, 1]>>, %mo: memref<1x2x?x16xf32>, %me: memref<1x2x?x864xf32>, %mm: memref<1x1x1x?xf32>) {
+  // CHECK: moe.attention q(%{{[^ ]+}} : tensor<?x8x?x64xf32>) k(%{{[^ ]+}} : tensor<?x2x?x64xbf16>) v(%{{[^ ]+}} : tensor<?x2x?x48xbf16>) outs(%{{[^ ]+}}, %{{[^ ]+}} : tensor<?x8x?x48xf32>, tensor<?x2x?x2400xf32>) {scale = 1.250000e-01 : f64} -> tensor<?x8x?x48xf32>, tensor<?x2x?x2400xf32>
+  %0:2 = moe.attention q(%q : tensor<?x8x?x64xf32>) k(%k : tensor<?x2x?x64xbf16>) v(%v : tensor<?x2x?x48xbf16>) outs(%o, %e : tensor<?x8x?x48xf32>, tensor<?x2x?x2400xf32>) {scale = 0.125 : f64} -> tensor<?x8x?x48xf32>, tensor<?x2x?x2400xf32>
+  // CHECK: moe.attention q({{.*}}) mask(%{{[^ ]+}} : tensor<?x1x?x?xi1>) counts(%{{[^ ]+}} : tensor<?xi64>) sink(%{{[^ ]+}} : tensor<8xf16>) outs({{.*}}) {causal, left = 3 : i64, right = 0 : i64, scale = 1.250000e-01 : f64, softcap = 5.000000e+01 : f64}
+  %1:2 = moe.attention q(%q : tensor<?x8x?x64xf32>) k(%k : tensor<?x2x?x64xbf16>) v(%v : tensor<?x2x?x48xbf16>) mask(%m : tensor<?x1x?x?xi1>) counts(%c : tensor<?xi64>) sink(%s : tensor<8xf16>) outs(%o, %e : tensor<?x8x?x48xf32>, tensor<?x2x?x2400xf32>) {causal, left = 3 : i64, right = 0 : i64, scale = 0.125 : f64, softcap = 50.0 : f64} -> tensor<?x8x?x48xf32>, tensor<?x2x?x2400xf32>
+  // CHECK: moe.attention q(%{{[^ ]+}} : memref<1x2x?x16xf32, strided<[?, ?, ?, 1]>>) k({{.*}}) v({{.*}}) mask(%{{[^ ]+}} : memref<1x1x1x?xf32>) before(%{{[^ ]+}}) outs(%{{[^ ]+}}, %{{[^ ]+}} : memref<1x2x?x16xf32>, memref<1x2x?x864xf32>) {causal, scale = 1.000000e+00 : f64}
+  moe.attention q(%mq : memref<1x2x?x16xf32, strided<[?, ?, ?, 1]>>) k(%mq : memref<1x2x?x16xf32, strided<[?, ?, ?, 1]>>) v(%mq : memref<1x2x?x16xf32, strided<[?, ?, ?, 1]>>) mask(%mm : memref<1x1x1x?xf32>) before(%n) outs(%mo, %me : memref<1x2x?x16xf32>, memref<1x2x?x864xf32>) {causal, scale = 1.0 : f64}
+  return
+}
+
+// CHECK-LABEL: func.func @append(
+func.func @append(%p: tensor<?x2x?x64xf16>, %n: tensor<?x2x3x64xf16>, %at: tensor<?xi64>, %o: tensor<?x2x?x64xf16>, %mp: memref<1x2x?x8xf32, strided<[?, ?, ?, 1]>>, %mn: memref<1x2x1x8xf32>, %ma: memref<1xi64>) {
+  // CHECK: moe.append past(%{{[^ ]+}} : tensor<?x2x?x64xf16>) new(%{{[^ ]+}} : tensor<?x2x3x64xf16>) at(%{{[^ ]+}} : tensor<?xi64>) outs(%{{[^ ]+}} : tensor<?x2x?x64xf16>) -> tensor<?x2x?x64xf16>
+  %0 = moe.append past(%p : tensor<?x2x?x64xf16>) new(%n : tensor<?x2x3x64xf16>) at(%at : tensor<?xi64>) outs(%o : tensor<?x2x?x64xf16>) -> tensor<?x2x?x64xf16>
+  // CHECK: moe.append past(%{{[^ ]+}} : memref<1x2x?x8xf32, strided<[?, ?, ?, 1]>>) new(%{{[^ ]+}} : memref<1x2x1x8xf32>) at(%{{[^ ]+}} : memref<1xi64>) outs(%{{[^ ]+}} : memref<1x2x?x8xf32, strided<[?, ?, ?, 1]>>)
+  moe.append past(%mp : memref<1x2x?x8xf32, strided<[?, ?, ?, 1]>>) new(%mn : memref<1x2x1x8xf32>) at(%ma : memref<1xi64>) outs(%mp : memref<1x2x?x8xf32, strided<[?, ?, ?, 1]>>)
+  return
+}

@@ -70,3 +70,32 @@ func.func @main(%past: tensor<?x8xf32>, %new: tensor<?x8xf32>) -> (tensor<?x8xf3
   %r = moe.concat axis 0 ins(%past, %new : tensor<?x8xf32>, tensor<?x8xf32>) outs(%e : tensor<?x8xf32>) -> tensor<?x8xf32>
   return %r, %r : tensor<?x8xf32>, tensor<?x8xf32>
 }
+
+// -----
+
+// A cache of fixed length, rows written at places that data says: a pair too, whose dims do not say along which axis it grows.
+// CHECK-LABEL: func.func @moe_entry
+// CHECK-SAME: memref<1x2x?x8xf32, strided<[?, ?, ?, 1]>> {moe.input = 0 : i64, moe.past_axis = 2 : i64, moe.past_of = 0 : i64}
+// CHECK-SAME: memref<1x2x?x8xf32, strided<[?, ?, ?, 1]>> {moe.output = 0 : i64, moe.present_of = 0 : i64}
+func.func @main(%past: tensor<1x2x?x8xf32>, %new: tensor<1x2x1x8xf32>, %at: tensor<1xi64>) -> tensor<1x2x?x8xf32> attributes {moe.entry} {
+  %c2 = arith.constant 2 : index
+  %p = tensor.dim %past, %c2 : tensor<1x2x?x8xf32>
+  %e = tensor.empty(%p) : tensor<1x2x?x8xf32>
+  %r = moe.append past(%past : tensor<1x2x?x8xf32>) new(%new : tensor<1x2x1x8xf32>) at(%at : tensor<1xi64>) outs(%e : tensor<1x2x?x8xf32>) -> tensor<1x2x?x8xf32>
+  return %r : tensor<1x2x?x8xf32>
+}
+
+// -----
+
+// Somebody else reads the past: in place he would read the new rows.
+// CHECK-LABEL: func.func @moe_entry
+// CHECK-NOT: moe.past_of
+func.func @main(%past: tensor<1x2x?x8xf32>, %new: tensor<1x2x1x8xf32>, %at: tensor<1xi64>) -> (tensor<1x2x?x8xf32>, tensor<1x2x?x8xf32>) attributes {moe.entry} {
+  %c2 = arith.constant 2 : index
+  %p = tensor.dim %past, %c2 : tensor<1x2x?x8xf32>
+  %e = tensor.empty(%p) : tensor<1x2x?x8xf32>
+  %r = moe.append past(%past : tensor<1x2x?x8xf32>) new(%new : tensor<1x2x1x8xf32>) at(%at : tensor<1xi64>) outs(%e : tensor<1x2x?x8xf32>) -> tensor<1x2x?x8xf32>
+  %f = tensor.empty(%p) : tensor<1x2x?x8xf32>
+  %y = linalg.exp ins(%past : tensor<1x2x?x8xf32>) outs(%f : tensor<1x2x?x8xf32>) -> tensor<1x2x?x8xf32>
+  return %r, %y : tensor<1x2x?x8xf32>, tensor<1x2x?x8xf32>
+}

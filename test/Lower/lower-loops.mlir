@@ -150,3 +150,22 @@ func.func @moe_entry(%id: memref<i64>, %low: index, %high: index) attributes {mo
   moe.require_range %id, %low, %high, "an id" number 0 : memref<i64>
   return
 }
+
+// -----
+
+// Rows of the past are copied where the caller gave two buffers, what lies behind them is 0, new rows are written in any case.
+// CHECK-LABEL: func.func @moe_entry
+// CHECK-SAME: (%[[PAST:.*]]: memref<1x2x?x16xf32, strided<[?, ?, ?, 1]>> {{.*}}, %[[NEW:.*]]: memref<1x2x1x16xf32> {{.*}}, %[[AT:.*]]: memref<1xi64> {{.*}}, %[[PRESENT:.*]]: memref<1x2x?x16xf32, strided<[?, ?, ?, 1]>> {{.*}})
+// CHECK: %[[DIFFER:.*]] = arith.cmpi ne
+// CHECK: scf.if %[[DIFFER]]
+// CHECK: vector.load %[[PAST]]
+// CHECK: vector.store %cst{{.*}}, %[[PRESENT]]
+// CHECK: memref.load %[[AT]]
+// CHECK: %[[ROW:.*]] = vector.load %[[NEW]]
+// CHECK: vector.store %[[ROW]], %[[PRESENT]]
+func.func @moe_entry(%past: memref<1x2x?x16xf32, strided<[?, ?, ?, 1]>> {moe.input = 0 : i64, moe.past_of = 0 : i64}, %new: memref<1x2x1x16xf32> {moe.input = 1 : i64},
+    %at: memref<1xi64> {moe.input = 2 : i64}, %present: memref<1x2x?x16xf32, strided<[?, ?, ?, 1]>> {moe.output = 0 : i64, moe.present_of = 0 : i64}) attributes {moe.entry} {
+  moe.append past(%past : memref<1x2x?x16xf32, strided<[?, ?, ?, 1]>>) new(%new : memref<1x2x1x16xf32>) at(%at : memref<1xi64>)
+      outs(%present : memref<1x2x?x16xf32, strided<[?, ?, ?, 1]>>)
+  return
+}

@@ -168,6 +168,106 @@ def Moe_ConcatOp : Moe_KernelOp<"concat"> {
   }];
 }
 
+def Moe_AttentionOp : Moe_KernelOp<"attention"> {
+  let summary = "softmax(q·kᵀ)·v without the scores in memory";
+  let description = [{
+    `q` is B×Hq×T×D, `k` B×Hkv×S×D, `v` B×Hkv×S×V, the first of `outs` B×Hq×T×V.
+    Query head h reads the keys of head h / (Hq / Hkv). With s(t, j) = scale·Σ q[t]·k[j],
+    then softcap·tanh(s / softcap) where `softcap` is not 0, then plus the mask,
+
+      out[t] = Σ_j e^(s(t, j) − m)·v[j] / (Σ_j e^(s(t, j) − m) + e^(sink[h] − m))
+
+    over the keys j that query t may see, m the greatest of these scores (and of
+    the sink, which is there only where it is given). A query that sees no key
+    gives 0. Everything is computed in f32 and the result rounded once.
+
+    Query t stands at place p = t + `before` (0 where absent), key j at place j.
+    With `counts` (i64[B]) sequence b has counts[b] keys, and its queries are the
+    last T of them: p = t + counts[b] − T. A key must be one of the sequence's
+    (j < counts[b], or j < S), with `causal` j <= p, with `left` j >= p − left,
+    with `right` j <= p + right. A mask of i1 must be true; one of floats is added.
+    A mask's size 1 is read for every index; else its last dim may be shorter
+    than S: keys behind it are not seen.
+
+    Keys are taken in chunks of 256, whatever T and the number of threads; a
+    query's result depends on neither. The second of `outs` is scratch for queries
+    so few that threads share the chunks of a head.
+
+    Constraints:
+    - attention-c1: `q`, `k`, `v` and two `outs` have rank 4, the scratch f32 and
+      the others f32, f16 or bf16.
+    - attention-c2: B, T, S, D and V agree, D and V are static and 1 to 512.
+    - attention-c3: Hq and Hkv are static, Hkv divides Hq.
+    - attention-c4: the mask is of i1 or floats, rank 4, its dims 1 or those of
+      the scores, the last at most S.
+    - attention-c5: `counts` is i64[B] and excludes `before`; `sink` has one float per query head.
+    - attention-c6: `left` and `right` are -1 (all keys) or not negative; `softcap` is not negative.
+    - attention-c7: the scratch is B×Hkv×⌈S/256⌉×48·(16·⌈V/16⌉+2).
+
+    Lifespan: created by raise, gone after codegen's kernel emission.
+
+    Example:
+    ```mlir
+    %y, %p = moe.attention q(%q : tensor<1x8x?x64xf32>) k(%k : tensor<1x2x?x64xf32>) v(%v : tensor<1x2x?x64xf32>) before(%n)
+        outs(%o, %e : tensor<1x8x?x64xf32>, tensor<1x2x?x3168xf32>) {causal, scale = 1.250000e-01 : f64}
+        -> tensor<1x8x?x64xf32>, tensor<1x2x?x3168xf32>
+    ```
+  }];
+  let arguments = (ins Moe_TensorOrMemRef:$q, Moe_TensorOrMemRef:$k, Moe_TensorOrMemRef:$v, Optional<Moe_TensorOrMemRef>:$mask,
+    Optional<Moe_TensorOrMemRef>:$counts, Optional<Index>:$before, Optional<Moe_TensorOrMemRef>:$sink, Variadic<Moe_TensorOrMemRef>:$outs,
+    F64Attr:$scale, DefaultValuedAttr<F64Attr, "0.0">:$softcap, UnitAttr:$causal, DefaultValuedAttr<I64Attr, "-1">:$left,
+    DefaultValuedAttr<I64Attr, "-1">:$right);
+  let assemblyFormat = [{
+    `q` `(` $q `:` type($q) `)` `k` `(` $k `:` type($k) `)` `v` `(` $v `:` type($v) `)` (`mask` `(` $mask^ `:` type($mask) `)`)?
+    (`counts` `(` $counts^ `:` type($counts) `)`)? (`before` `(` $before^ `)`)? (`sink` `(` $sink^ `:` type($sink) `)`)?
+    `outs` `(` $outs `:` type($outs) `)` attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = destinationAccessor # [{
+    /// Keys of a chunk, and rows (queries of all heads that share keys) that are attended to at once.
+    static constexpr int64_t chunkKeys = 256, tileRows = 48;
+    /// The greatest D and V: a tile's queries and sums lie on the stack of each thread.
+    static constexpr int64_t mostColumns = 512;
+    /// Size of the last dim of the scratch: a tile's greatest scores, sums of powers and sums of values.
+    static constexpr int64_t partialSize(int64_t columns) { return tileRows * (paddedColumns(columns) + 2); }
+    /// Columns of the sums: whole vectors of every ISA version.
+    static constexpr int64_t paddedColumns(int64_t columns) { return (columns + 15) / 16 * 16; }
+  }];
+}
+
+def Moe_AppendOp : Moe_Op<"append", [DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "a cache with new rows behind those in use";
+  let description = [{
+    out[b, h, r] = new[b, h, r − at[b]] where at[b] <= r < at[b] + T, past[b, h, r]
+    for any other r < P, else 0: `past` is B×H×P×D, `new` B×H×T×D, `at` i64[B],
+    `outs` B×H×S×D. Where `past` is the very buffer of the output only the new
+    rows are written. at[b] is not negative; rows that `outs` has no place for
+    are dropped.
+
+    Constraints:
+    - append-c1: `past`, `new` and one of `outs` have rank 4 and one element
+      type; `at` is i64[B].
+    - append-c2: they agree on B, H and D.
+
+    Lifespan: created by raise, copies of memory after lower.
+
+    Example:
+    ```mlir
+    %cache = moe.append past(%p : tensor<?x2x?x64xf32>) new(%n : tensor<?x2x?x64xf32>) at(%at : tensor<?xi64>)
+        outs(%e : tensor<?x2x?x64xf32>) -> tensor<?x2x?x64xf32>
+    ```
+  }];
+  let arguments = (ins Moe_TensorOrMemRef:$past, Moe_TensorOrMemRef:$rows, Moe_TensorOrMemRef:$at, Variadic<Moe_TensorOrMemRef>:$outs);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getOutsMutable(); }
+  }];
+  let assemblyFormat = [{
+    `past` `(` $past `:` type($past) `)` `new` `(` $rows `:` type($rows) `)` `at` `(` $at `:` type($at) `)`
+    `outs` `(` $outs `:` type($outs) `)` attr-dict (`->` type($results)^)?
+  }];
+}
+
 def Moe_RoutineOp
     : Moe_Op<"routine", [AttrSizedOperandSegments, DestinationStyleOpInterface, IsolatedFromAbove, SingleBlock, NoTerminator,
                          DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {

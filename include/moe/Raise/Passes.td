@@ -177,6 +177,24 @@ def RaiseCheckRows : Pass<"moe-raise-check-rows", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def RaiseAttention : Pass<"moe-raise-attention", "::mlir::ModuleOp"> {
+  let summary = "attention that an exporter spelled out becomes one node";
+  let description = [{
+    MatMul of queries and transposed keys, scale, maybe a soft cap, a mask that
+    is added, Softmax, MatMul with the values become a node `Attention` of the
+    domain `moe.internal`, which moe-raise-onnx turns into a `moe.attention`.
+    Scales are taken from wherever they stand: on queries, keys or products.
+    Keys and values that are repeated for the query heads of a group
+    (Unsqueeze, Expand, Reshape) are read unrepeated. A sink is what a Concat
+    adds to the scores and a Slice takes off the probabilities.
+
+    Everything is proven from sizes, nothing from names. A query whose mask
+    leaves no key gives 0, where a Softmax alone would give NaN. Values between
+    are not rounded to f16 or bf16. What is read elsewhere too is left alone.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def VerifyRaised : Pass<"moe-verify-raised", "::mlir::ModuleOp"> {
   let summary = "what the raise stage leaves: no moe.onnx, no moe.absent, one entry with names, ranked tensors";
   let description = [{

@@ -1,6 +1,7 @@
 // moe-cpu-emit-kernels: the kernel ops of a lowered module become code for one ISA version. Needs memrefs and the SPMD entry that
 // lower leaves; leaves scf, vector, arith, math, memref, llvm and func, and the moe ops that the runtime stands behind
 // (moe.thread_id, moe.num_threads, moe.barrier).
+#include "AttentionEmitter.h"
 #include "MatmulEmitter.h"
 #include "RouteEmitter.h"
 #include "moe/Codegen/CPU/Passes.h"
@@ -33,13 +34,15 @@ private:
   LogicalResult emitAll(KernelModule &kernels) {
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
-      if (isa<GroupedMatmulOp, RoutePermuteOp>(op))
+      if (isa<GroupedMatmulOp, RoutePermuteOp, AttentionOp>(op))
         ops.push_back(op);
     });
     bool ok = true;
     for (Operation *op : ops) {
       if (auto matmul = dyn_cast<GroupedMatmulOp>(op))
         ok &= succeeded(MatmulEmitter(kernels, op->getLoc()).replace(matmul));
+      else if (auto attention = dyn_cast<AttentionOp>(op))
+        ok &= succeeded(AttentionEmitter(kernels, op->getLoc()).replace(attention));
       else
         ok &= succeeded(RouteEmitter(kernels, op->getLoc()).replace(cast<RoutePermuteOp>(op)));
     }

@@ -64,3 +64,20 @@ func.func @score(%z: memref<?x8xf32>, %r: memref<?xi32>, %w: memref<?xf32>, %off
   return
 }
 
+// -----
+
+func.func @attention_tensors(%q: tensor<1x2x?x16xf32>, %o: tensor<1x2x?x16xf32>, %e: tensor<1x2x?x864xf32>) {
+  // expected-error @+1 {{kernel emission needs memrefs, but 'q' is 'tensor<1x2x?x16xf32>'}}
+  %0:2 = moe.attention q(%q : tensor<1x2x?x16xf32>) k(%q : tensor<1x2x?x16xf32>) v(%q : tensor<1x2x?x16xf32>)
+      outs(%o, %e : tensor<1x2x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64} -> tensor<1x2x?x16xf32>, tensor<1x2x?x864xf32>
+  return
+}
+
+// -----
+
+func.func @attention_columns_apart(%q: memref<1x2x?x16xf32, strided<[?, ?, ?, 2]>>, %o: memref<1x2x?x16xf32>, %e: memref<1x2x?x864xf32>) {
+  // expected-error @+1 {{'q' must be dense in its last dim}}
+  moe.attention q(%q : memref<1x2x?x16xf32, strided<[?, ?, ?, 2]>>) k(%o : memref<1x2x?x16xf32>) v(%o : memref<1x2x?x16xf32>)
+      outs(%o, %e : memref<1x2x?x16xf32>, memref<1x2x?x864xf32>) {scale = 1.0 : f64}
+  return
+}

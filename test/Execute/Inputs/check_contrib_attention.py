@@ -126,6 +126,47 @@ def group_query(title, tokens, block, past, prompt, window=None):
     model.check(title)
 
 
+def in_place(title, tokens, block, capacity):
+    """The cache of GroupQueryAttention as one buffer for past and present: rows that hold no new token must stay as they are."""
+    batch, total = len(tokens), max(tokens)
+    inputs = {"q": random(batch, block, HEADS * SIZE), "k": random(batch, block, KEY_HEADS * SIZE), "v": random(batch, block, KEY_HEADS * SIZE),
+              "pk": random(batch, KEY_HEADS, capacity, SIZE), "pv": random(batch, KEY_HEADS, capacity, SIZE),
+              "last": np.array(tokens, np.int32) - 1, "mask": np.ones((batch, total), np.int64)}
+    dims = {name: list(value.shape) for name, value in inputs.items()}
+    for name in ("pk", "pv"):
+        dims[name][2] = "capacity"
+    dims["mask"] = [batch, "total"]
+    kinds = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int32): TensorProto.INT32, np.dtype(np.int64): TensorProto.INT64}
+    nodes = [helper.make_node("Shape", ["mask"], ["total64"], start=1, end=2), helper.make_node("Cast", ["total64"], ["total"], to=TensorProto.INT32),
+             helper.make_node("GroupQueryAttention", ["q", "k", "v", "pk", "pv", "last", "total"], ["y", "nk", "nv"], domain="com.microsoft", num_heads=HEADS,
+                              kv_num_heads=KEY_HEADS)]
+    graph = helper.make_graph(nodes, "in_place", [helper.make_tensor_value_info(n, kinds[v.dtype], dims[n]) for n, v in inputs.items()],
+                              [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("y", "nk", "nv")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)], ir_version=10)
+    quiet = onnxruntime.SessionOptions()
+    quiet.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), quiet, providers=["CPUExecutionProvider"])
+    expected = dict(zip(("y", "nk", "nv"), session.run(None, inputs)))
+    compiled = moe_opt.compile(model.SerializeToString())
+    pairs = {info.name: info.pair for info in compiled.inputs if info.pair}
+    if pairs != {"pk": "nk", "pv": "nv"}:
+        sys.exit(f"{title}: pairs {pairs}")
+    apart = compiled.run(inputs)
+    buffers = {name: inputs[name].copy() for name in ("pk", "pv")}
+    got = compiled.run({**inputs, **buffers}, {"nk": buffers["pk"], "nv": buffers["pv"]})
+    for name in ("y", "nk", "nv"):
+        if not np.array_equal(got[name], apart[name]):
+            sys.exit(f"{title}: {name} differs in place")
+        rows = np.broadcast_to((np.arange(capacity) < np.array(tokens)[:, None])[:, None, :, None] if name != "y" else True, got[name].shape)
+        error = float(np.max(np.abs(got[name] - expected[name])[rows]))
+        if not error <= TOLERANCE:
+            sys.exit(f"{title}: {name}: error {error}")
+    old = np.broadcast_to((np.arange(capacity) < np.array(tokens)[:, None] - block)[:, None, :, None], buffers["pk"].shape)
+    if not (buffers["pk"][old] == inputs["pk"][old]).all() or (buffers["pk"] == inputs["pk"]).all():
+        sys.exit(f"{title}: the buffer does not hold the old rows and the new ones")
+    print(f"{title}: updated")
+
+
 def multi_head(title, past, block, keys):
     model = Model()
     batch = 2
@@ -174,6 +215,8 @@ group_query("several tokens behind a cache", [7], 3, 4, False)
 group_query("window-sized cache, prompt", [7, 7], 7, 5, True, window=4)
 group_query("window-sized cache, one token", [9, 3], 1, 5, False, window=3)
 group_query("window-sized cache, several tokens", [12], 4, 6, False, window=3)
+in_place("one buffer, one token", [300, 7], 1, 310)
+in_place("one buffer, several tokens", [12], 4, 12)
 multi_head("multi-head", None, 4, 4)
 multi_head("multi-head, other keys", None, 2, 5)
 multi_head("multi-head behind a cache", 3, 2, 2)

@@ -72,7 +72,7 @@ def compile_module(text, isa, workdir):
     code = code.replace(b" call @moe_rt_barrier(", b" llvm.call @moe_rt_barrier(")
     end = code.rindex(b"}")
     # As the codegen pipeline has it: only AVX512-BF16 rounds to bf16 itself.
-    expand = [] if isa == "avx512bf16" else ["--arith-expand=include-bf16"]
+    expand = [f"--moe-cpu-widen-halves=features={FEATURES[isa]}"] + ([] if isa == "avx512bf16" else ["--arith-expand=include-bf16"])
     code = tool(["moe-opt"] + expand + LOWERING, code[:end] + BARRIER.encode() + b"}\n")
     code = tool(["mlir-translate", "--mlir-to-llvmir"], code)
     code = tool(["opt", "-O3", "-mtriple=x86_64-linux-gnu"], code)

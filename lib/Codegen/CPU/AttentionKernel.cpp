@@ -1,0 +1,157 @@
+// See AttentionKernel.h.
+#include "AttentionKernel.h"
+
+#include "BlockDecoder.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+#include <limits>
+
+using namespace mlir;
+namespace moe {
+
+static constexpr double infinity = std::numeric_limits<double>::infinity();
+
+AttentionFrame::AttentionFrame(const AttentionSpec &spec) : size(0) {
+  const auto take = [&](int64_t count) {
+    const int64_t start = size;
+    size += llvm::divideCeil(count, int64_t(16)) * 16;
+    return start;
+  };
+  constexpr int64_t keys = AttentionOp::chunkKeys;
+  queries = take(spec.depth * rows);
+  scores = take((keys + spareKeys) * rows);
+  sums = take(rows * spec.paddedColumns());
+  wideKeys = take(spec.key.isF32() ? 0 : spareKeys * spec.depth);
+  wideValues = take(keys * spec.paddedColumns());
+  first = take(rows);
+  end = take(rows);
+  range = take(4);
+  chunkMost = take(rows);
+  chunkTotal = take(rows);
+  most = take(rows);
+  total = take(rows);
+  keep = take(rows);
+  this->take = take(rows);
+}
+
+// Sums, a vector of queries for each of rowVectors, a broadcast key and, without fused multiply-add, a product.
+int64_t AttentionKernel::blockKeys(int64_t rowVectors) const {
+  if (b.isa.vectorRegisters > 16)
+    return rowVectors == 3 ? 8 : 12;
+  const int64_t most = b.isa.hasFma ? 12 : 10;
+  return rowVectors == 1 ? 8 : most / 2;
+}
+
+int64_t AttentionKernel::columnVectors(int64_t rows) const {
+  return std::min<int64_t>(2 * b.isa.tilesFor(static_cast<int>(rows)), llvm::divideCeil(spec.columns, b.lanes()));
+}
+
+// |x| < 0.625: an odd polynomial; above, 1 − 2 / (e^2x + 1), which does not cancel there.
+Value AttentionKernel::tanh(Value x) {
+  Value square = b.mulf(x, x), sum = b.splat(-5.70498872745e-3);
+  for (double coefficient : {2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1})
+    sum = b.fma(sum, square, b.splat(coefficient));
+  Value small = b.fma(b.mulf(sum, square), x, x);
+  Value large = b.subf(b.splat(1.0), b.divf(b.splat(2.0), b.addf(math.exp(b.addf(x, x)), b.splat(1.0))));
+  Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, math::AbsFOp::create(b, x), b.splat(0.625));
+  return b.select(isSmall, small, large);
+}
+
+Value AttentionKernel::finishScore(Value sum, Value place, Value bounds, int64_t vector, Value key) {
+  Value score = b.mulf(sum, b.splat(spec.scale));
+  if (spec.softcap > 0)
+    score = b.mulf(tanh(b.divf(score, b.splat(spec.softcap))), b.splat(spec.softcap));
+  if (spec.mask)
+    score = b.addf(score, b.load(b.f32Vector(), place));
+  Value seen;
+  const auto require = [&](int64_t list, arith::CmpIPredicate predicate) {
+    Value bound = b.load(b.i32Vector(), b.atF32(bounds, list + vector * b.lanes()));
+    Value holds = b.compare(predicate, b.broadcast(key), bound);
+    seen = seen ? arith::AndIOp::create(b, seen, holds).getResult() : holds;
+  };
+  if (spec.left >= 0)
+    require(0, arith::CmpIPredicate::sge);
+  if (spec.hasEnd())
+    require(frame.end - frame.first, arith::CmpIPredicate::slt);
+  return seen ? b.select(seen, score, b.splat(-infinity)) : score;
+}
+
+void AttentionKernel::callScores(int64_t rowVectors, int64_t keys, const ScoreArguments &call) {
+  const std::string key = llvm::formatv("attention scores {0} {1} {2}", spec.text(), rowVectors, keys);
+  const std::string name = llvm::formatv("moe_attention_scores_{0}x{1}", keys, rowVectors * b.lanes());
+  func::FuncOp function = kernels.get(key, name, [&](StringRef free) {
+    OpBuilder::InsertionGuard guard(b);
+    SmallVector<Type> types(4, b.ptrType());
+    types.append(3, b.getI64Type());
+    func::FuncOp made = b.beginFunction(kernels.module, free, types);
+    const ValueRange a = made.getArguments();
+    Value queries = a[0], scores = a[2], bounds = a[3], last = b.sub(a[5], b.i64(1));
+    SmallVector<Value> places;
+    for (int64_t number = 0; number < keys; ++number)
+      places.push_back(b.atF32(a[1], b.mul(b.min(b.i64(number), last), a[4])));
+    const SmallVector<Value> zeros(keys * rowVectors, b.splat(0.0));
+    const SmallVector<Value> sums = b.forLoop(b.i64(0), b.i64(spec.depth), b.i64(1), zeros, [&](Value d, ValueRange before) {
+      Value line = b.atF32(queries, b.mul(d, b.i64(AttentionFrame::rows)));
+      SmallVector<Value> vectors, next;
+      for (int64_t vector = 0; vector < rowVectors; ++vector)
+        vectors.push_back(b.load(b.f32Vector(), b.atF32(line, vector * b.lanes())));
+      for (Value place : places) {
+        Value element = b.broadcast(b.load(b.getF32Type(), b.atF32(place, d)));
+        for (Value vector : vectors)
+          next.push_back(b.fma(element, vector, before[next.size()]));
+      }
+      return next;
+    });
+    Value firstKey = arith::TruncIOp::create(b, b.getI32Type(), a[6]);
+    for (int64_t number = 0; number < keys; ++number)
+      for (int64_t vector = 0; vector < rowVectors; ++vector) {
+        Value place = b.atF32(scores, number * AttentionFrame::rows + vector * b.lanes());
+        b.store(finishScore(sums[number * rowVectors + vector], place, bounds, vector, b.add(firstKey, b.i32(number))), place);
+      }
+    func::ReturnOp::create(b);
+    return made;
+  });
+  func::CallOp::create(b, function, ValueRange{call.queries, call.keys, call.scores, call.bounds, call.keyStride, call.count, call.firstKey});
+}
+
+void AttentionKernel::callValues(int64_t rows, int64_t vectors, const ValueArguments &call) {
+  const Type element = readsValuesDirectly() ? spec.value : Type(b.getF32Type());
+  const int64_t padded = spec.paddedColumns();
+  std::string key = llvm::formatv("attention values {0} {1} {2} ", padded, rows, vectors);
+  llvm::raw_string_ostream(key) << element;
+  const std::string name = llvm::formatv("moe_attention_values_{0}x{1}", rows, vectors * b.lanes());
+  func::FuncOp function = kernels.get(key, name, [&](StringRef free) {
+    OpBuilder::InsertionGuard guard(b);
+    SmallVector<Type> types(4, b.ptrType());
+    types.append(2, b.getI64Type());
+    func::FuncOp made = b.beginFunction(kernels.module, free, types);
+    const ValueRange a = made.getArguments();
+    Value powers = a[0], sums = a[2], factors = a[3];
+    const SmallVector<Value> zeros(rows * vectors, b.splat(0.0));
+    const SmallVector<Value> added = b.forLoop(b.i64(0), a[5], b.i64(1), zeros, [&](Value number, ValueRange before) {
+      Value line = b.at(a[1], element, b.mul(number, a[4])), weights = b.atF32(powers, b.mul(number, b.i64(AttentionFrame::rows)));
+      SmallVector<Value> values, next;
+      for (int64_t vector = 0; vector < vectors; ++vector)
+        values.push_back(loadWidened(b, element, b.at(line, element, vector * b.lanes())));
+      for (int64_t row = 0; row < rows; ++row) {
+        Value weight = b.broadcast(b.load(b.getF32Type(), b.atF32(weights, row)));
+        for (Value value : values)
+          next.push_back(b.fma(weight, value, before[next.size()]));
+      }
+      return next;
+    });
+    for (int64_t row = 0; row < rows; ++row) {
+      Value keep = b.broadcast(b.load(b.getF32Type(), b.atF32(factors, row)));
+      Value take = b.broadcast(b.load(b.getF32Type(), b.atF32(factors, frame.take - frame.keep + row)));
+      for (int64_t vector = 0; vector < vectors; ++vector) {
+        Value place = b.atF32(sums, row * padded + vector * b.lanes());
+        b.store(b.fma(added[row * vectors + vector], take, b.mulf(b.load(b.f32Vector(), place), keep)), place);
+      }
+    }
+    func::ReturnOp::create(b);
+    return made;
+  });
+  func::CallOp::create(b, function, ValueRange{call.powers, call.values, call.sums, call.factors, call.valueStride, call.count});
+}
+
+} // namespace moe
