@@ -121,11 +121,6 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
   return std::nullopt;
 }
 
-/// A value that has the shape of the layer's output, among the tokens and their views.
-static Value shapeSource(Value x, Value output, const SizeProof &proof) {
-  return farthest(x, Views | FloatCasts, [&](Value view) { return proof.sameShape(view, output); });
-}
-
 //===-- The pass ---------------------------------------------------------===//
 
 namespace {
@@ -180,8 +175,7 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
       layer->function = map->function;
       layer->choices.k = map->k;
     }
-    Value output = layer->choices.sum->getResult(0);
-    if (tensorType(output).getRank() != 2 && !(layer->shapeOf = shapeSource(layer->x, output, proof)))
+    if (!placeOutput(*layer, {layer->x, layer->indices, layer->weights}, proof))
       return remarkMiss(remarks, last, last, "the shape of the output is not that of the tokens");
     if (checkRoutedLayer(*layer, proof, why))
       layers.push_back(*layer);

@@ -68,13 +68,14 @@ StringRef PaddedMatcher::formOf(Value rows) {
 }
 
 std::optional<PaddedLayer> PaddedMatcher::match(OnnxOp op) {
-  if (!(isNode(op, "MatMul") || isNode(op, "Add")) || op.getInputs().size() != 2 || !tensorType(op->getResult(0)))
+  const bool isProduct = isNode(op, "MatMul") || isNode(op, "Einsum");
+  if (!(isProduct || isNode(op, "Add")) || op.getInputs().size() != 2 || !tensorType(op->getResult(0)))
     return std::nullopt;
   RankedTensorType type = tensorType(op->getResult(0));
   if (type.getRank() != 3)
     return std::nullopt;
   // A product whose bias follows is read with it.
-  if (isNode(op, "MatMul") && op->getResult(0).hasOneUse())
+  if (isProduct && op->getResult(0).hasOneUse())
     if (auto add = dyn_cast<OnnxOp>(*op->getResult(0).user_begin()); add && isNode(add, "Add"))
       for (Value addend : add.getInputs())
         if (addend != op->getResult(0) && isBias(addend))
@@ -87,7 +88,8 @@ std::optional<PaddedLayer> PaddedMatcher::match(OnnxOp op) {
   const int64_t experts = ffn->gate.experts, capacity = staticDim(rows, 1);
   if (ffn->up && (flatRoot(ffn->up->rows) != flatRoot(rows) || tensorType(ffn->up->rows) != tensorType(rows)))
     return miss(op, "gate and up read different rows");
-  if (staticDim(rows, 0) != experts || ffn->down.experts != experts || (ffn->up && ffn->up->experts != experts))
+  const bool expertsFirst = !ffn->gate.sharesRows && !ffn->gate.rowsExpertsLast && !ffn->down.expertsLast;
+  if (!expertsFirst || staticDim(rows, 0) != experts || ffn->down.experts != experts || (ffn->up && ffn->up->experts != experts))
     return miss(op, "the experts do not have rows of their own");
   StringRef form = formOf(rows);
   if (form.empty())

@@ -453,6 +453,9 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
   const int64_t columns = layout == GateLayout::Halves || layout == GateLayout::Interleaved ? 2 * down.in : down.in;
   if (result.gate.out != columns || (result.up && (result.up->out != down.in || result.up->in != result.gate.in)))
     return miss(at, "the widths of the two products do not fit");
+  const bool expertsLast = result.gate.expertsLast;
+  if (down.sharesRows || down.rowsExpertsLast != expertsLast || (result.up && result.up->expertsLast != expertsLast))
+    return miss(at, "the products do not keep the rows in the same order");
   if (result.gate.experts != down.experts || (result.up && result.up->experts != down.experts))
     return miss(at, "the products have weights for different numbers of experts");
   if (result.gate.order != down.order || (result.up && result.up->order != down.order))

@@ -21,6 +21,10 @@ struct RoutedProduct {
   int64_t experts = 0, in = 0, out = 0;
   /// Where the product is that of one expert: its place in `weight` and `bias`, -1 where these are its own.
   int64_t weightSlice = -1, biasSlice = -1;
+  /// The rows are one per token and serve all of its choices (or experts): the product repeats them.
+  bool sharesRows = false;
+  /// Where the rows of all experts lie side by side: the dim of the experts comes last before the columns, not first; of the rows and of the result.
+  bool rowsExpertsLast = false, expertsLast = false;
 };
 
 /// A whole expert: first product(s), what is between, second product.
