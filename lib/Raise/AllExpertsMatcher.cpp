@@ -26,7 +26,7 @@ std::optional<RoutedProduct> AllExpertsMatcher::matchProduct(Value value) {
     Value weight = storedMatrix(product->operands[side], transposed), rows = product->operands[1 - side];
     if (!weight || !tensorType(rows))
       continue;
-    sawProduct = true;
+    expertsSeen = staticDim(weight, 0);
     const Labels &matrix = product->labels[side];
     const unsigned expert = matrix[0], in = product->inResult(matrix[1]) ? matrix[2] : matrix[1], out = in == matrix[1] ? matrix[2] : matrix[1];
     // In the graph the matrices are [E, in, out] where the second dim is summed; a transpose may lie between that and the store.

@@ -13,19 +13,19 @@ public:
   using RoutedMatcher::RoutedMatcher;
 
   /// Did the match get as far as a product with a stored tensor of one matrix per expert?
-  bool isCandidate() const { return sawProduct; }
+  bool isCandidate() const { return expertsSeen > 0; }
 
   /// A stored tensor.
   bool isBias(mlir::Value addend) override;
 
 protected:
+  /// How many matrices the last such tensor has.
+  int64_t expertsSeen = 0;
+
   /// The rows have a dim for the experts, first or last before the columns, or none: then all experts read the same.
   std::optional<RoutedProduct> matchProduct(mlir::Value value) override;
   /// [E, 1, out] added to [E, R, out], or [E, out] to [R, E, out].
   bool takeBias(OnnxOp add, unsigned side, RoutedProduct &product) override;
-
-private:
-  bool sawProduct = false;
 };
 
 } // namespace moe::raise

@@ -4,7 +4,7 @@
 // Correct as ordinary ops, but E/K times the work. The map multiplies the results, or (Llama 4) the rows on the way in: then a token that has not
 // chosen an expert reaches it as a row of zeros, which must come out as zeros: no biases.
 #include "AllExpertsMatcher.h"
-#include "LabelledProduct.h"
+#include "ExpertSum.h"
 #include "RoutedLayer.h"
 #include "moe/Raise/Passes.h"
 
@@ -23,14 +23,12 @@ public:
 
   std::optional<RoutedLayer> match(OnnxOp sum);
   /// Many products of a graph may read a stored tensor of rank 3: one that sums is a candidate where it sums results of experts.
-  bool isCandidate() const { return isProduct ? sawExperts : AllExpertsMatcher::isCandidate(); }
+  bool isCandidate() const { return sawExperts || (!isProduct && AllExpertsMatcher::isCandidate()); }
 
 private:
   Value peelExpands(Value value);
   Value matchTiled(const RoutedProduct &product, int64_t experts, int64_t hidden);
-  Value matchMap(Value value, int64_t experts, bool expertsFirst);
-  std::optional<RoutedLayer> matchReduceSum(OnnxOp sum);
-  std::optional<RoutedLayer> matchProductOfMap(OnnxOp product);
+  std::optional<RoutedLayer> matchScaledInput(OnnxOp sum);
   std::optional<RoutedLayer> finish(OnnxOp sum, RoutedFfn ffn, Value rows, Value map, bool scalesInput);
 
   bool isProduct = false, sawExperts = false;
@@ -87,36 +85,6 @@ Value TiledMatcher::matchTiled(const RoutedProduct &product, int64_t experts, in
   return {};
 }
 
-/// The map […, E] of which `value` has the elements: as they are, or as [E, T] where the experts come first.
-Value TiledMatcher::matchMap(Value value, int64_t experts, bool expertsFirst) {
-  if (!expertsFirst)
-    return farthest(value, Views | FloatCasts, [&](Value view) { return staticDim(view, -1) == experts; });
-  OnnxOp transpose = definedBy(peel(value, Views | FloatCasts), "Transpose");
-  auto permutation = transpose ? intsAttribute(transpose, "perm") : std::nullopt;
-  if (!permutation || staticDim(transpose.getInputs()[0], -1) != experts)
-    return {};
-  // The last dim goes to the front, the others keep their order.
-  const auto rank = static_cast<int64_t>(permutation->size());
-  for (int64_t i = 0; i < rank; ++i)
-    if ((*permutation)[i] != (i + rank - 1) % rank)
-      return {};
-  return transpose.getInputs()[0];
-}
-
-/// The rows behind a Transpose that moves the experts' dim from the front to before the columns, or back; `expertsFirst` is turned. Null for others.
-static Value takeExpertTranspose(Value rows, int64_t experts, bool &expertsFirst) {
-  OnnxOp transpose = definedBy(peel(rows, Views | FloatCasts), "Transpose");
-  auto permutation = transpose ? intsAttribute(transpose, "perm") : std::nullopt;
-  const int64_t rank = permutation ? permutation->size() : 0;
-  if (rank < 3 || permutation->back() != rank - 1 || staticDim(transpose->getResult(0), expertsFirst ? 0 : rank - 2) != experts)
-    return {};
-  for (int64_t i = 0; i + 1 < rank; ++i)
-    if ((*permutation)[i] != (i + (expertsFirst ? rank - 2 : 1)) % (rank - 1))
-      return {};
-  expertsFirst = !expertsFirst;
-  return transpose.getInputs()[0];
-}
-
 //===-- The layer --------------------------------------------------------===//
 
 std::optional<RoutedLayer> TiledMatcher::finish(OnnxOp sum, RoutedFfn ffn, Value rows, Value map, bool scalesInput) {
@@ -126,9 +94,11 @@ std::optional<RoutedLayer> TiledMatcher::finish(OnnxOp sum, RoutedFfn ffn, Value
   if (!x)
     return std::nullopt;
   StringRef why;
-  auto weights = matchWeightMap(map, why);
+  auto weights = matchWeightMap(map, proof, why);
   if (!weights)
     return miss(map.getDefiningOp(), why);
+  if (scalesInput && !idsDistinct(weights->ids, weights->k))
+    return miss(sum, "a token may choose an expert twice, whose row is scaled once");
   RoutedLayer layer{{sum, {}, weights->k, hidden}, x, weights->ids, weights->weights, ffn, "tiled"};
   layer.compared = true;
   layer.function = weights->function;
@@ -143,63 +113,29 @@ std::optional<RoutedLayer> TiledMatcher::finish(OnnxOp sum, RoutedFfn ffn, Value
 
 std::optional<RoutedLayer> TiledMatcher::match(OnnxOp sum) {
   isProduct = !isNode(sum, "ReduceSum");
-  return isProduct ? matchProductOfMap(sum) : matchReduceSum(sum);
-}
-
-/// A MatMul or Einsum of map and results that sums over the experts.
-std::optional<RoutedLayer> TiledMatcher::matchProductOfMap(OnnxOp op) {
-  auto product = matchLabelledProduct(op->getResult(0));
-  for (unsigned side : {0u, 1u}) {
-    auto combined = product ? matchCombination(*product, side, proof) : std::nullopt;
-    if (!combined || combined->summed <= 1)
+  for (const ExpertSum &found : matchExpertSums(sum, proof)) {
+    expertsSeen = 0;
+    auto ffn = matchFfn(found.rows);
+    sawExperts |= isProduct ? expertsSeen == found.experts : expertsSeen > 0;
+    if (!ffn || ffn->gate.experts != found.experts || ffn->down.expertsLast == found.expertsFirst || !sameTokens(*ffn))
       continue;
-    bool first = combined->rowsFirst;
-    Value rows = takeExpertTranspose(combined->rows, combined->summed, first);
-    auto ffn = matchFfn(rows ? rows : combined->rows);
-    if (!ffn || ffn->gate.experts != combined->summed || ffn->down.expertsLast == first || !sameTokens(*ffn))
-      continue;
-    sawExperts = true;
-    Value map = matchMap(combined->weights, combined->summed, combined->weightsFirst);
-    if (!map)
-      return miss(op, "the weights of the experts' results are no map of weights");
-    return finish(op, *ffn, ffn->gate.rows, map, false);
+    return finish(sum, *ffn, ffn->gate.rows, found.map, false);
   }
-  return std::nullopt;
+  return isProduct ? std::nullopt : matchScaledInput(sum);
 }
 
-std::optional<RoutedLayer> TiledMatcher::matchReduceSum(OnnxOp sum) {
-  auto axes = axesOf(sum);
-  Value summed = sum.getInputs()[0];
-  RankedTensorType type = tensorType(summed);
-  if (!axes || !type || axes->size() != 1 || type.getRank() < 3)
-    return std::nullopt;
-  const int64_t axis = fromFront((*axes)[0], type.getRank());
-  if ((axis != 0 && axis != type.getRank() - 2) || staticDim(summed, axis) <= 1)
-    return std::nullopt;
-  const bool expertsFirst = axis == 0;
-  const int64_t experts = staticDim(summed, axis), width = staticDim(summed, -1);
-  auto fits = [&](const std::optional<RoutedFfn> &ffn) {
-    return ffn && ffn->gate.experts == experts && sameTokens(*ffn) && ffn->down.expertsLast != expertsFirst;
-  };
-  if (OnnxOp product = definedBy(peel(summed, Views | FloatCasts), "Mul"))
-    for (unsigned side : {0u, 1u}) {
-      Value rows = product.getInputs()[side], weights = product.getInputs()[1 - side];
-      Value map = staticDim(weights, -1) == 1 && staticDim(rows, -1) == width && proof.sameLeading(rows, weights)
-                      ? matchMap(weights, experts, expertsFirst) : Value();
-      auto ffn = map ? matchFfn(rows) : std::nullopt;
-      if (fits(ffn))
-        return finish(sum, *ffn, ffn->gate.rows, map, false);
-    }
-  // No weights behind the experts: they may be before them.
-  auto ffn = matchFfn(peel(summed, Views | FloatCasts));
-  if (!fits(ffn) || !expertsFirst)
+/// No weights behind the experts: they may be before them.
+std::optional<RoutedLayer> TiledMatcher::matchScaledInput(OnnxOp sum) {
+  auto found = matchSummedExperts(sum);
+  auto ffn = found && found->expertsFirst ? matchFfn(peel(found->summed, Views | FloatCasts)) : std::nullopt;
+  if (!ffn || ffn->gate.experts != found->experts || !sameTokens(*ffn) || ffn->down.expertsLast)
     return std::nullopt;
   OnnxOp scaled = definedBy(peel(ffn->gate.rows, Views | FloatCasts), "Mul");
   if (!scaled || ffn->gate.bias || ffn->down.bias || (ffn->up && ffn->up->bias))
     return miss(sum, "neither the results nor the rows of experts without bias are weighted");
   for (unsigned side : {0u, 1u}) {
     Value rows = scaled.getInputs()[side], weights = scaled.getInputs()[1 - side];
-    Value map = staticDim(weights, -1) == 1 && proof.sameLeading(rows, weights) ? matchMap(weights, experts, expertsFirst) : Value();
+    Value map = staticDim(weights, -1) == 1 && proof.sameLeading(rows, weights) ? mapBehind(weights, found->experts, true) : Value();
     if (map)
       return finish(sum, *ffn, rows, map, true);
   }

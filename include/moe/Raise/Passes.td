@@ -68,9 +68,14 @@ def RaiseFusedExperts : Moe_RecogniserPass<"moe-raise-fused-experts"> {
 def RaiseBatchedExperts : Moe_MatchingPass<"moe-raise-batched-experts"> {
   let summary = "experts that gather a whole matrix per routed row become the chain of moe ops";
   let description = [{
-    Form C. Anchored at the ReduceSum over a token's choices and read upwards;
-    every product must look its weights up by the same ids. The router is not
-    looked at: its ids and weights feed `moe.assign` and `moe.combine`.
+    Forms C (`batched`: a list of the rows of all choices) and G (`gathered`: the
+    matrices have dims for tokens and choices). Anchored at the sum over a token's
+    choices (a ReduceSum of a product, or one MatMul or Einsum with the weights)
+    and read upwards; every product, MatMul or Einsum, must look its weights up by
+    the same ids. The router is not looked at: its ids and weights feed `moe.assign`
+    and `moe.combine`. Where no sum is known that ends the layer, weighted rows of
+    experts are raised with one choice per row and what follows stays. A remark
+    names each other product with matrices that ids pick.
   }];
 }
 
@@ -101,17 +106,20 @@ def RaiseMaskedExperts : Moe_MatchingPass<"moe-raise-masked-experts"> {
   let description = [{
     Form F: the sum over the experts of expert(x) times its weights, which are 0
     for tokens that did not choose it: a column of a map of weights, or
-    the sum over the choices of (id == expert) · weight.
+    the sum over the choices of (id == expert) · weight. Experts are added one after
+    another, by one Sum, or stacked by a Concat and summed with the map.
   }];
 }
 
 def RaiseTiledExperts : Moe_MatchingPass<"moe-raise-tiled-experts"> {
   let summary = "batched products of all tokens with all experts become the chain of moe ops";
   let description = [{
-    Form E: tokens tiled once per expert, two batched products, and a map of weights
-    that multiplies the results; or the rows on the way in (Llama 4), where the
-    experts have no bias. The map is a ScatterElements into zeros, or a
-    Sigmoid or Softmax of one into -inf.
+    Form E: tokens tiled once per expert or repeated by the product, two batched
+    products (MatMul, or Einsum with the experts before or after the tokens), and a
+    map of weights that multiplies the results and is summed with them, by a
+    ReduceSum or one product; or the rows on the way in (Llama 4), where the experts
+    have no bias. The map is a ScatterElements into zeros, a sum of weighted one-hot
+    rows, or a Sigmoid or Softmax of a ScatterElements into -inf.
   }];
 }
 
