@@ -59,7 +59,7 @@ Value TiledMatcher::matchTiled(const RoutedProduct &product, int64_t experts, in
     return peel(rows, FloatCasts);
   Value root = peel(rows, Views | FloatCasts);
   auto op = root.getDefiningOp<OnnxOp>();
-  if (op && isNode(op, "Tile") && !product.rowsExpertsLast) {
+  if (op && isNode(op, "Tile") && product.rowsPlace.together == 0) {
     Value single = op.getInputs()[0];
     auto repeats = proof.numbers(op.getInputs()[1]);
     const bool outer = repeats && !repeats->empty() && repeats->front() == experts &&
@@ -72,10 +72,10 @@ Value TiledMatcher::matchTiled(const RoutedProduct &product, int64_t experts, in
     Value single = op.getInputs()[0];
     RankedTensorType type = tensorType(root), singleType = tensorType(single);
     const bool columns = singleType.getRank() >= 2 && staticDim(single, -1) == hidden && staticDim(root, -1) == hidden;
-    if (columns && !product.rowsExpertsLast && type.getRank() == 3 && staticDim(root, 0) == experts &&
+    if (columns && product.rowsPlace.together == 0 && type.getRank() == 3 && staticDim(root, 0) == experts &&
         (singleType.getRank() == 2 || staticDim(single, 0) == 1) && proof.sameDim(single, -2, root, 1))
       return peelExpands(single);
-    bool repeatsLast = columns && product.rowsExpertsLast && type.getRank() == singleType.getRank() && staticDim(root, -2) == experts && staticDim(single, -2) == 1;
+    bool repeatsLast = columns && product.rowsPlace.together == 1 && type.getRank() == singleType.getRank() && staticDim(root, -2) == experts && staticDim(single, -2) == 1;
     for (int64_t dim = 0; repeatsLast && dim + 2 < type.getRank(); ++dim)
       repeatsLast = proof.sameDim(single, dim, root, dim);
     if (repeatsLast)
@@ -117,7 +117,7 @@ std::optional<RoutedLayer> TiledMatcher::match(OnnxOp sum) {
     expertsSeen = 0;
     auto ffn = matchFfn(found.rows);
     sawExperts |= isProduct ? expertsSeen == found.experts : expertsSeen > 0;
-    if (!ffn || ffn->gate.experts != found.experts || ffn->down.expertsLast == found.expertsFirst || !sameTokens(*ffn))
+    if (!ffn || ffn->gate.experts != found.experts || ffn->down.place.together != (found.expertsFirst ? 0 : 1) || !sameTokens(*ffn))
       continue;
     return finish(sum, *ffn, ffn->gate.rows, found.map, false);
   }
@@ -128,7 +128,7 @@ std::optional<RoutedLayer> TiledMatcher::match(OnnxOp sum) {
 std::optional<RoutedLayer> TiledMatcher::matchScaledInput(OnnxOp sum) {
   auto found = matchSummedExperts(sum);
   auto ffn = found && found->expertsFirst ? matchFfn(peel(found->summed, Views | FloatCasts)) : std::nullopt;
-  if (!ffn || ffn->gate.experts != found->experts || !sameTokens(*ffn) || ffn->down.expertsLast)
+  if (!ffn || ffn->gate.experts != found->experts || !sameTokens(*ffn) || ffn->down.place.together != 0)
     return std::nullopt;
   OnnxOp scaled = definedBy(peel(ffn->gate.rows, Views | FloatCasts), "Mul");
   if (!scaled || ffn->gate.bias || ffn->down.bias || (ffn->up && ffn->up->bias))

@@ -1,6 +1,6 @@
 """Compiles each model of handwritten_models.py and compares it with onnxruntime: raised as it should be, or left with a reason in the report.
 
-    check_handwritten.py ROUTED_MODELS_FOLDER WORK_FOLDER
+    check_handwritten.py ROUTED_MODELS_FOLDER WORK_FOLDER [MODEL...]
 """
 
 import json
@@ -41,11 +41,17 @@ def check_hint(folder):
 
 def main():
     work = pathlib.Path(sys.argv[2])
+    wanted = sys.argv[3:]
     for name, ((model, rank), expected) in models.LAYERS.items():
+        if wanted and name not in wanted:
+            continue
         routed.check(work / name, model, SHAPES[rank], ["moe.experts", *expected], [])
     for name, ((model, rank), reason) in models.REFUSED.items():
+        if wanted and name not in wanted:
+            continue
         check_refused(work / name, model, SHAPES[rank], reason)
-    check_hint(work / "unweighted")
+    if not wanted or "unweighted" in wanted:
+        check_hint(work / "unweighted")
 
 
 main()

@@ -89,6 +89,11 @@ def argmax(w, x):
     return w.node("ArgMax", scores, axis=-1, keepdims=0), w.node("ReduceMax", scores, w.ints(-1), keepdims=1)
 
 
+def argmax_kept(w, x):
+    scores = w.node("Softmax", logits_of(w, x), axis=-1)
+    return w.node("ArgMax", scores, axis=-1, keepdims=1), w.node("ReduceMax", scores, w.ints(-1), keepdims=1)
+
+
 def single(w, x, ids, weights):
     """One expert per token, and no sum."""
     h = w.node("Relu", w.node("MatMul", unsqueezed(w, x, 1), lookup(w, ids, HIDDEN, INNER)))
@@ -207,6 +212,60 @@ def stacked(axis, combine, make_map=scattered):
     return layer
 
 
+# ===-- Capacity: slots that a dispatch fills ------------------------------------------------------------------------------===
+
+
+def switch(capacity, by_einsum=True, bias=False):
+    """Top 1 with a capacity per sequence (Switch Transformer): dispatch [B, S, E, C], experts on [E, B, C, H] or [B, E, C, H]."""
+    def layer(w, x, ids, weights):
+        hot = w.node("Cast", w.node("Equal", ids, w.ints(*range(EXPERTS))), to=TensorProto.INT64)
+        place = w.node("Sub", w.node("Mul", w.node("CumSum", hot, w.array(-2, np.int64)), hot), w.ints(1))
+        numbers = w.node("Range", w.array(0, np.int64), capacity(w, x), w.array(1, np.int64))
+        dispatch = w.node("Cast", w.node("Equal", unsqueezed(w, place, -1), numbers), to=TensorProto.FLOAT)
+        combine = w.node("Mul", dispatch, unsqueezed(w, weights, -1))
+
+        def expert(rows, inputs, outputs):
+            weight = w.weight(EXPERTS, inputs, outputs)
+            if by_einsum:
+                y = einsum(w, "ebch,ehf->ebcf", rows, weight)
+                return w.node("Add", y, w.weight(EXPERTS, 1, 1, outputs)) if bias else y
+            y = w.node("MatMul", rows, weight)
+            return w.node("Add", y, w.weight(EXPERTS, 1, outputs)) if bias else y
+
+        rows = einsum(w, "bsec,bsh->ebch" if by_einsum else "bsec,bsh->bech", dispatch, x)
+        y = expert(w.node("Relu", expert(rows, HIDDEN, INNER)), INNER, HIDDEN)
+        return einsum(w, "bsec,ebch->bsh" if by_einsum else "bsec,bech->bsh", combine, y)
+    return layer
+
+
+def fixed(slots):
+    return lambda w, x: w.array(slots, np.int64)
+
+
+def of_length(w, x):
+    """⌈2·S/E⌉"""
+    length = w.node("Squeeze", w.node("Shape", x, start=1, end=2))
+    return w.node("Div", w.node("Add", w.node("Mul", length, w.array(2, np.int64)), w.array(EXPERTS - 1, np.int64)), w.array(EXPERTS, np.int64))
+
+
+def of_tokens(w, x, ids, weights):
+    """GShard on [T, H]: both choices claim ⌈2·T/E⌉ slots of their experts, first choices before second ones."""
+    by_rank = unsqueezed(w, w.node("Reshape", w.node("Transpose", ids, perm=[1, 0]), w.ints(-1)), -1)
+    hot = w.node("Cast", w.node("Equal", by_rank, w.ints(*range(EXPERTS))), to=TensorProto.INT64)
+    place = w.node("Sub", w.node("Mul", w.node("CumSum", hot, w.array(0, np.int64)), hot), w.ints(1))
+    tokens = w.node("Squeeze", w.node("Shape", x, start=0, end=1))
+    slots = w.node("Div", w.node("Add", w.node("Mul", tokens, w.array(2, np.int64)), w.array(EXPERTS - 1, np.int64)), w.array(EXPERTS, np.int64))
+    numbers = w.node("Range", w.array(0, np.int64), slots, w.array(1, np.int64))
+    taken = w.node("Cast", w.node("Equal", unsqueezed(w, place, -1), numbers), to=TensorProto.FLOAT)
+    shape = w.node("Concat", w.ints(K, -1, EXPERTS), unsqueezed(w, slots, 0), axis=0)
+    taken = w.node("Reshape", taken, shape)
+    factors = w.node("Reshape", w.node("Transpose", weights, perm=[1, 0]), w.ints(K, -1, 1, 1))
+    combine = w.node("ReduceSum", w.node("Mul", taken, factors), w.ints(0), keepdims=0)
+    rows = einsum(w, "tec,th->ech", w.node("ReduceSum", taken, w.ints(0), keepdims=0), x)
+    h = w.node("Relu", w.node("MatMul", rows, w.weight(EXPERTS, HIDDEN, INNER)))
+    return einsum(w, "tec,ech->th", combine, w.node("MatMul", h, w.weight(EXPERTS, INNER, HIDDEN)))
+
+
 # ===-- Nearly layers -----------------------------------------------------------------------------------------------------===
 
 
@@ -233,12 +292,20 @@ def unweighted(w, x, ids, weights):
     return w.node("ReduceMax", einsum(w, "tkf,tkfh->tkh", h, lookup(w, ids, INNER, HIDDEN)), w.ints(1), keepdims=0)
 
 
+def mixed_up(w, x, ids, weights):
+    """Experts on [B, E, C, H], C = 3, whose hidden rows are then taken for [B, C, E, F]."""
+    dispatch = einsum(w, "bse,sc->bsec", scattered(w, x, ids, weights), w.node("Expand", w.weight(1, 3), w.node("Concat", w.node("Shape", x, start=1, end=2), w.ints(3), axis=0)))
+    h = w.node("Relu", w.node("MatMul", einsum(w, "bsec,bsh->bech", dispatch, x), w.weight(EXPERTS, HIDDEN, INNER)))
+    y = einsum(w, "bcef,efh->bceh", w.node("Reshape", h, w.ints(-1, 3, EXPERTS, INNER)), w.weight(EXPERTS, INNER, HIDDEN))
+    return einsum(w, "bsec,bceh->bsh", dispatch, y)
+
+
 def two_strangers(w, x, ids, weights):
     terms = weighted_experts(w, x, ids, weights)
     return w.node("Sum", *terms, expert(w, x), expert(w, x))
 
 
-GATHERED, TILED, MASKED = '"gathered"', '"tiled"', '"masked"'
+GATHERED, TILED, MASKED, PADDED = '"gathered"', '"tiled"', '"masked"', '"padded"'
 LAYERS = {
     "matmul": (matrix(by_matmul(mul_and_sum)), [GATHERED, "moe.select"]),
     "matmul_rows": (matrix(by_matmul(sum_of_rows, bias=True)), [GATHERED, "gate_bias"]),
@@ -267,6 +334,12 @@ LAYERS = {
     "stacked": (matrix(stacked(1, sum_before_columns)), [MASKED, "moe.select"]),
     "stacked_first": (matrix(stacked(0, sum_of_transposed, one_hot)), [MASKED]),
     "stacked_matmul": (matrix(stacked(1, lambda w, m, y: einsum(w, "te,teh->th", m, y), compared)), [MASKED]),
+    "switch": (batches(switch(fixed(2)), argmax_kept), [PADDED]),
+    "switch_bias": (batches(switch(fixed(2), bias=True), argmax_kept), [PADDED, "down_bias"]),
+    "switch_middle": (batches(switch(fixed(2), False, True), argmax_kept), [PADDED, "gate_bias"]),
+    "switch_of_length": (batches(switch(of_length), argmax_kept), [PADDED]),
+    "switch_middle_of_length": (batches(switch(of_length, False), argmax_kept), [PADDED]),
+    "gshard": (matrix(of_tokens), [PADDED]),
 }
 REFUSED = {
     "regrouped": (matrix(regrouped), "the products do not keep the rows in the same order"),
@@ -274,5 +347,6 @@ REFUSED = {
     "swapped_choices": (matrix(swapped_choices), "rows and gathered matrices do not pair up one to one"),
     "unweighted": (matrix(unweighted), "it is in no weighted expert that is known"),
     "softmax_of_all": (matrix(dense_einsum("th,ehf->tef", "tef,efh->teh", "te,teh->th", softmax_of_all)), "are no row that a ScatterElements"),
+    "mixed_up": (batches(mixed_up), "the products do not keep the rows in the same order"),
     "two_strangers": (matrix(two_strangers), "more than one addend of a sum of experts is no weighted expert"),
 }
