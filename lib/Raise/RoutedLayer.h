@@ -70,14 +70,15 @@ void replaceRoutedLayers(llvm::MutableArrayRef<RoutedLayer> layers, LayerBuilder
 /// Remarks of the recognisers: why something that looked like a layer was left as it is. Off unless the pass option asks.
 void remarkMiss(bool wanted, mlir::Operation *candidate, mlir::Operation *at, llvm::StringRef why, llvm::StringRef what = "MoE layer");
 
-/// The run of a recogniser whose layers end in a sum over choices or experts (a ReduceSum, or a product that sums): asks a new Matcher(proof) at each and replaces the layers that it finds. Fails where
+/// The run of a recogniser whose layers end in a sum over choices or experts (a ReduceSum, a product that sums, or a
+/// ScatterND): asks a new Matcher(proof) at each and replaces the layers that it finds. Fails where
 /// inference fails.
 template <typename Matcher> mlir::LogicalResult raiseLayersAtSums(mlir::ModuleOp module, bool remarks) {
   LayerBuilder chain(module);
   return forEachOnnxFunction(module, [&](mlir::func::FuncOp function, const SizeProof &proof) {
     std::vector<RoutedLayer> layers;
     function.walk([&](OnnxOp op) {
-      if (!(isNode(op, "ReduceSum") || isNode(op, "MatMul") || isNode(op, "Einsum")))
+      if (!(isNode(op, "ReduceSum") || isNode(op, "MatMul") || isNode(op, "Einsum") || isNode(op, "ScatterND")))
         return;
       Matcher matcher(proof);
       if (auto layer = matcher.match(op))

@@ -83,7 +83,9 @@ def RaiseGroupedExperts : Moe_MatchingPass<"moe-raise-grouped-experts"> {
   let summary = "experts that multiply slices of sorted rows become the chain of moe ops";
   let description = [{
     Form B: rows sorted by expert, one Gather and MatMul per expert over ranges
-    that come from a histogram, a Concat, and the inverse permutation. Every range,
+    that come from a histogram, a Concat, and the inverse permutation; or the pieces
+    of a Split into as many rows as each expert has, and a ScatterND that adds the
+    rows up at their tokens (JetMoe, GraniteMoe). Every range,
     every slice of the weights and both permutations are checked; time is linear in
     the number of nodes.
   }];

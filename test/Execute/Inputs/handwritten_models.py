@@ -110,6 +110,41 @@ def added_up(w, x, ids, weights):
     return squeezed(w, w.node("Add", *parts), 1)
 
 
+# ===-- Rows sorted by expert and split ------------------------------------------------------------------------------------===
+
+
+def by_split(by_float=False, of_others=False, at_choice=False, start=0.0):
+    """Sizes of a Split from the column sums of a mask, and the results added up at their tokens (JetMoe, GraniteMoe)."""
+    def layer(w, x, ids, weights):
+        flat = w.node("Reshape", ids, w.ints(-1))
+        order = w.node("TopK", flat, w.node("Shape", flat), outputs=2, axis=0, largest=0, sorted=1)[1]
+        token = w.node("Div", order, w.array(K, np.int64))
+        if by_float:
+            quotient = w.node("Div", w.node("Cast", order, to=TensorProto.FLOAT), w.array(float(K)))
+            token = w.node("Cast", w.node("Mul", w.node("Floor", w.node("Abs", quotient)), w.node("Sign", quotient)), to=TensorProto.INT64)
+        counted = topk_softmax(w, x)[0] if of_others else ids
+        ones = w.node("Expand", w.array(1.0), w.node("Shape", counted))
+        mask = w.node("ScatterElements", zeros(w, x), counted, ones, axis=1)
+        counts = w.node("ReduceSum", w.node("Cast", mask, to=TensorProto.INT64), w.ints(0), keepdims=0)
+        single = [squeezed(w, w.node("Slice", counts, w.ints(e), w.ints(e + 1), w.ints(0)), 0) for e in range(EXPERTS)]
+        sizes = w.node("Concat", *[w.node("Reshape", one, w.ints(-1)) for one in single], axis=0)
+
+        def product(rows, inputs, outputs):
+            weight = w.weight(EXPERTS, outputs, inputs)
+            pieces = w.node("Split", rows, sizes, outputs=EXPERTS, axis=0)
+            parts = [w.node("Gemm", piece, w.node("Gather", weight, w.array(e, np.int64), axis=0), transB=1) for e, piece in enumerate(pieces)]
+            return w.node("Concat", *parts, axis=0)
+
+        both = product(w.node("Gather", x, token, axis=0), HIDDEN, 2 * INNER)
+        gate, up = w.node("Split", both, outputs=2, axis=-1, num_outputs=2)
+        y = product(w.node("Mul", silu(w, gate), up), INNER, HIDDEN)
+        factors = unsqueezed(w, w.node("Gather", w.node("Reshape", weights, w.ints(-1)), order, axis=0), -1)
+        places = w.node("Mod", order, w.node("Squeeze", w.node("Shape", x, start=0, end=1))) if at_choice else token
+        into = w.node("Expand", w.array(start), w.node("Shape", x))
+        return w.node("ScatterND", into, unsqueezed(w, places, -1), w.node("Mul", y, factors), reduction="add")
+    return layer
+
+
 # ===-- Every expert on every token ---------------------------------------------------------------------------------------===
 
 
@@ -305,6 +340,7 @@ def two_strangers(w, x, ids, weights):
     return w.node("Sum", *terms, expert(w, x), expert(w, x))
 
 
+GROUPED = '"grouped"'
 GATHERED, TILED, MASKED, PADDED = '"gathered"', '"tiled"', '"masked"', '"padded"'
 LAYERS = {
     "matmul": (matrix(by_matmul(mul_and_sum)), [GATHERED, "moe.select"]),
@@ -319,6 +355,8 @@ LAYERS = {
     "einsum_ellipsis": (batches(by_einsum("...h,...khf->...kf", "...kf,...kfh->...kh", "...k,...kh->...h")), [GATHERED]),
     "single": (matrix(single, argmax), ['"batched"', "moe.select"]),
     "added_up": (matrix(added_up), ['"batched"', "moe.assign"]),
+    "split": (matrix(by_split()), [GROUPED, "moe.select", "gate = halves"]),
+    "split_by_float": (matrix(by_split(by_float=True, start=0.25)), [GROUPED, "moe.select"]),
     "dense_last": (matrix(dense_einsum("th,ehf->tef", "tef,efh->teh", "te,teh->th")), [TILED, "moe.select"]),
     "dense_last_bias": (matrix(dense_einsum("th,ehf->tef", "tef,efh->teh", sum_before_columns, bias=(EXPERTS,))), [TILED, "down_bias"]),
     "dense_first": (matrix(dense_einsum("th,ehf->etf", "etf,efh->eth", "te,eth->th", bias=(EXPERTS, 1))), [TILED, "down_bias"]),
@@ -347,6 +385,8 @@ REFUSED = {
     "swapped_choices": (matrix(swapped_choices), "rows and gathered matrices do not pair up one to one"),
     "unweighted": (matrix(unweighted), "it is in no weighted expert that is known"),
     "softmax_of_all": (matrix(dense_einsum("th,ehf->tef", "tef,efh->teh", "te,teh->th", softmax_of_all)), "are no row that a ScatterElements"),
+    "split_by_others": (matrix(by_split(of_others=True)), "the ends of the ranges are not a running sum"),
+    "split_at_choices": (matrix(by_split(at_choice=True)), "the rows are not added up at their tokens"),
     "mixed_up": (batches(mixed_up), "the products do not keep the rows in the same order"),
     "two_strangers": (matrix(two_strangers), "more than one addend of a sum of experts is no weighted expert"),
 }
