@@ -2,6 +2,7 @@
 #include "ExpertSum.h"
 
 #include "LabelledProduct.h"
+#include "RoutedLayer.h"
 
 using namespace mlir;
 
@@ -50,8 +51,35 @@ std::optional<SummedExperts> matchSummedExperts(OnnxOp sum) {
   return SummedExperts{summed, axis == 0, experts};
 }
 
+/// Rows [T, K, H] that are those of the chosen experts among [T, E, H]: GatherElements with the ids repeated along the columns.
+static std::optional<ExpertSum> matchChosen(Value rows, Value weights, int64_t k, const SizeProof &proof) {
+  OnnxOp gather = definedBy(peel(rows, FloatCasts), "GatherElements");
+  RankedTensorType type = gather ? tensorType(gather->getResult(0)) : RankedTensorType();
+  if (!type || type.getRank() < 3 || fromFront(intAttribute(gather, "axis", 0), type.getRank()) != type.getRank() - 2 || type.getDimSize(type.getRank() - 2) != k)
+    return std::nullopt;
+  Value all = gather.getInputs()[0], index = peel(gather.getInputs()[1], IntCasts), ids;
+  const int64_t experts = staticDim(all, -2);
+  auto repeat = index.getDefiningOp<OnnxOp>();
+  if (repeat && (isNode(repeat, "Expand") || isNode(repeat, "Tile")) && staticDim(repeat.getInputs()[0], -1) == 1 && staticDim(repeat.getInputs()[0], -2) == k)
+    ids = repeat.getInputs()[0];
+  // The index may be smaller than what it picks from, and then picks from the front.
+  bool same = ids && proof.sameLeading(ids, index) && tensorType(all).getRank() == type.getRank();
+  for (int64_t dim = 0; same && dim + 2 < type.getRank(); ++dim)
+    same = proof.sameDim(all, dim, index, dim);
+  if (!same || experts <= 1 || staticDim(all, -1) != type.getShape().back() || !idsInRange(ids, experts))
+    return std::nullopt;
+  return ExpertSum{all, {}, false, experts, ids, weights, k};
+}
+
 SmallVector<ExpertSum> matchExpertSums(OnnxOp op, const SizeProof &proof) {
   SmallVector<ExpertSum> found;
+  auto addChosen = [&](Value rows, Value weights, int64_t k) {
+    if (auto chosen = matchChosen(rows, weights, k, proof))
+      found.push_back(*chosen);
+  };
+  if (auto choices = matchChoiceSum(op))
+    if (auto weighted = matchWeightedRows(peel(choices->rows, Views | FloatCasts), choices->hidden, proof))
+      addChosen(weighted->rows, weighted->weights, choices->k);
   auto add = [&](Value rows, Value weights, bool rowsFirst, bool weightsFirst, int64_t experts) {
     Value map = mapBehind(weights, experts, weightsFirst);
     if (!map)
@@ -70,8 +98,11 @@ SmallVector<ExpertSum> matchExpertSums(OnnxOp op, const SizeProof &proof) {
   }
   auto product = matchLabelledProduct(op->getResult(0));
   for (unsigned side : {0u, 1u})
-    if (auto combined = product ? matchCombination(*product, side, proof) : std::nullopt; combined && combined->summed > 1)
+    if (auto combined = product ? matchCombination(*product, side, proof) : std::nullopt; combined && combined->summed > 1) {
+      if (!combined->rowsFirst && !combined->weightsFirst)
+        addChosen(combined->rows, combined->weights, combined->summed);
       add(combined->rows, combined->weights, combined->rowsFirst, combined->weightsFirst, combined->summed);
+    }
   return found;
 }
 

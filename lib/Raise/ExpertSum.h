@@ -9,14 +9,17 @@
 
 namespace moe::raise {
 
-/// Σ over E of rows · map.
+/// Σ over E of rows · map, or Σ over K of the chosen rows · weights.
 struct ExpertSum {
   /// Elements are [E, T, H] where `expertsFirst`, else [T, E, H].
   mlir::Value rows;
-  /// […, E], one row per token.
+  /// […, E], one row per token; null where the rows of the chosen experts are picked by a GatherElements.
   mlir::Value map;
   bool expertsFirst = false;
   int64_t experts = 0;
+  /// In place of a map: elements are [T, K], and the ids surely experts.
+  mlir::Value ids = {}, weights = {};
+  int64_t k = 0;
 };
 
 /// All ways to read `op` as such a sum: none where it is something else.

@@ -290,8 +290,10 @@ struct RaiseBatchedExperts : impl::RaiseBatchedExpertsBase<RaiseBatchedExperts> 
     }
   }
 
-  /// The lookup of whole matrices by ids that depend on data which `value` is, behind views and transposes; null where it is none.
-  static OnnxOp matrixLookup(Value value) {
+  /// The lookup of whole matrices by ids that depend on data which `operand` is, behind views and transposes; null where it is none. The rows of a stored
+  /// matrix count where a view makes matrices of them.
+  static OnnxOp matrixLookup(Value operand) {
+    Value value = operand;
     while (true) {
       value = peel(value, Views | FloatCasts);
       OnnxOp transpose = definedBy(value, "Transpose");
@@ -302,10 +304,17 @@ struct RaiseBatchedExperts : impl::RaiseBatchedExpertsBase<RaiseBatchedExperts> 
     OnnxOp gather = definedBy(value, "Gather");
     if (!gather)
       gather = definedBy(value, "GatherND");
+    if (!gather || intAttribute(gather, "axis", 0) != 0 || intAttribute(gather, "batch_dims", 0) != 0 || constantInts(gather.getInputs()[1]) ||
+        (isNode(gather, "GatherND") && staticDim(gather.getInputs()[1], -1) != 1))
+      return {};
     bool transposed = false;
-    const bool looksUp = gather && intAttribute(gather, "axis", 0) == 0 && intAttribute(gather, "batch_dims", 0) == 0 &&
-                         storedMatrix(gather.getInputs()[0], transposed) && !constantInts(gather.getInputs()[1]);
-    return looksUp && (isNode(gather, "Gather") || staticDim(gather.getInputs()[1], -1) == 1) ? gather : OnnxOp();
+    if (storedMatrix(gather.getInputs()[0], transposed))
+      return gather;
+    Value stored = storedTensor(gather.getInputs()[0]);
+    const int64_t rows = staticDim(operand, -2), columns = staticDim(operand, -1);
+    const bool isMatrix = stored && tensorType(stored).getRank() == 2 && tensorType(operand).getRank() > 2 && rows > 1 && columns > 1 &&
+                          rows * columns == staticDim(stored, 1);
+    return isMatrix ? gather : OnnxOp();
   }
 };
 } // namespace

@@ -31,8 +31,8 @@ public:
 
   /// `value` as one expert's weighted rows.
   std::optional<ExpertStep> matchTerm(OnnxOp op, Value value);
-  /// `value` as the rows of expert `expert`, which column `expert` of `map` weights.
-  std::optional<ExpertStep> matchRows(OnnxOp op, Value value, Value map, int64_t expert);
+  /// `value` as the rows of expert `expert` in a sum over all.
+  std::optional<ExpertStep> matchRows(OnnxOp op, Value value, const ExpertSum &sum, int64_t expert);
   bool isCandidate() const { return sawColumn; }
 
 private:
@@ -125,14 +125,16 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
   return std::nullopt;
 }
 
-std::optional<ExpertStep> MaskedMatcher::matchRows(OnnxOp op, Value value, Value map, int64_t expert) {
+std::optional<ExpertStep> MaskedMatcher::matchRows(OnnxOp op, Value value, const ExpertSum &sum, int64_t expert) {
   auto ffn = matchFfn(value);
   if (!ffn)
     return std::nullopt;
   Value x = peel(ffn->gate.rows, FloatCasts);
   if (ffn->up && flatRoot(peel(ffn->up->rows, FloatCasts)) != flatRoot(x))
     return miss(op, "gate and up read different tokens");
-  return ExpertStep{op, {}, expert, *ffn, x, map, {}, map, 0, staticDim(map, -1)};
+  if (sum.ids)
+    return ExpertStep{op, {}, expert, *ffn, x, sum.ids, {}, sum.weights, sum.k, sum.experts};
+  return ExpertStep{op, {}, expert, *ffn, x, sum.map, {}, sum.map, 0, sum.experts};
 }
 
 /// The parts of a Concat that has one of each expert along the experts' dim; empty where `rows` is none.
@@ -203,7 +205,7 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
       std::vector<ExpertStep> steps;
       MaskedMatcher matcher(proof);
       for (auto [expert, rows] : llvm::enumerate(stackedRows(sum.rows, sum.expertsFirst, sum.experts)))
-        if (auto step = matcher.matchRows(op, rows, sum.map, expert))
+        if (auto step = matcher.matchRows(op, rows, sum, expert))
           steps.push_back(*step);
         else
           break;

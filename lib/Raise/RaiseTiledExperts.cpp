@@ -30,6 +30,7 @@ private:
   Value matchTiled(const RoutedProduct &product, int64_t experts, int64_t hidden);
   std::optional<RoutedLayer> matchScaledInput(OnnxOp sum);
   std::optional<RoutedLayer> finish(OnnxOp sum, RoutedFfn ffn, Value rows, Value map, bool scalesInput);
+  std::optional<RoutedLayer> finishWith(OnnxOp sum, const RoutedFfn &ffn, const WeightMap &weights, bool scalesInput);
 
   bool isProduct = false, sawExperts = false;
 };
@@ -88,22 +89,25 @@ Value TiledMatcher::matchTiled(const RoutedProduct &product, int64_t experts, in
 //===-- The layer --------------------------------------------------------===//
 
 std::optional<RoutedLayer> TiledMatcher::finish(OnnxOp sum, RoutedFfn ffn, Value rows, Value map, bool scalesInput) {
-  const int64_t hidden = ffn.down.out;
-  ffn.gate.rows = rows;
-  Value x = matchTiled(ffn.gate, ffn.gate.experts, ffn.gate.in);
-  if (!x)
-    return std::nullopt;
   StringRef why;
   auto weights = matchWeightMap(map, proof, why);
   if (!weights)
     return miss(map.getDefiningOp(), why);
   if (scalesInput && !idsDistinct(weights->ids, weights->k))
     return miss(sum, "a token may choose an expert twice, whose row is scaled once");
-  RoutedLayer layer{{sum, {}, weights->k, hidden}, x, weights->ids, weights->weights, ffn, "tiled"};
+  ffn.gate.rows = rows;
+  return finishWith(sum, ffn, *weights, scalesInput);
+}
+
+std::optional<RoutedLayer> TiledMatcher::finishWith(OnnxOp sum, const RoutedFfn &ffn, const WeightMap &weights, bool scalesInput) {
+  Value x = matchTiled(ffn.gate, ffn.gate.experts, ffn.gate.in);
+  if (!x)
+    return std::nullopt;
+  RoutedLayer layer{{sum, {}, weights.k, ffn.down.out}, x, weights.ids, weights.weights, ffn, "tiled"};
   layer.compared = true;
-  layer.function = weights->function;
+  layer.function = weights.function;
   layer.scalesInput = scalesInput;
-  if (!placeOutput(layer, {x, weights->ids, weights->weights}, proof))
+  if (!placeOutput(layer, {x, weights.ids, weights.weights}, proof))
     return miss(sum, "the shape of the output is not that of the tokens");
   std::string text;
   if (!checkRoutedLayer(layer, proof, text))
@@ -119,6 +123,8 @@ std::optional<RoutedLayer> TiledMatcher::match(OnnxOp sum) {
     sawExperts |= isProduct ? expertsSeen == found.experts : expertsSeen > 0;
     if (!ffn || ffn->gate.experts != found.experts || ffn->down.place.together != (found.expertsFirst ? 0 : 1) || !sameTokens(*ffn))
       continue;
+    if (found.ids)
+      return finishWith(sum, *ffn, {found.ids, found.weights, MapFunction::None, found.k, found.experts}, false);
     return finish(sum, *ffn, ffn->gate.rows, found.map, false);
   }
   return isProduct ? std::nullopt : matchScaledInput(sum);

@@ -301,6 +301,22 @@ def of_tokens(w, x, ids, weights):
     return einsum(w, "tec,ech->th", combine, w.node("MatMul", h, w.weight(EXPERTS, INNER, HIDDEN)))
 
 
+def chosen(w, y, ids):
+    """The rows [T, K, H] of the chosen experts among [T, E, H]."""
+    shape = w.node("Concat", w.node("Shape", ids), w.ints(HIDDEN), axis=0)
+    return w.node("GatherElements", y, w.node("Expand", unsqueezed(w, ids, -1), shape), axis=-2)
+
+
+def picked_of_dense(w, x, ids, weights):
+    h = silu(w, einsum(w, "th,ehf->tef", x, w.weight(EXPERTS, HIDDEN, INNER)))
+    return mul_and_sum(w, chosen(w, einsum(w, "tef,efh->teh", h, w.weight(EXPERTS, INNER, HIDDEN)), ids), weights, 1)
+
+
+def picked_of_stack(w, x, ids, weights):
+    y = w.node("Concat", *[unsqueezed(w, expert(w, x), -2) for _ in range(EXPERTS)], axis=-2)
+    return matmul_of_weights(w, chosen(w, y, ids), weights, 2)
+
+
 # ===-- Nearly layers -----------------------------------------------------------------------------------------------------===
 
 
@@ -335,6 +351,15 @@ def mixed_up(w, x, ids, weights):
     return einsum(w, "bsec,bceh->bsh", dispatch, y)
 
 
+def flat_bank(w, x, ids, weights):
+    """Matrices stored as rows; and the second product is of other choices, so that it is no layer."""
+    def bank(of, inputs, outputs):
+        return w.node("Reshape", w.node("Gather", w.weight(EXPERTS, inputs * outputs), of), w.ints(-1, K, inputs, outputs))
+
+    h = w.node("Relu", einsum(w, "th,tkhf->tkf", x, bank(ids, HIDDEN, INNER)))
+    return einsum(w, "tk,tkh->th", weights, einsum(w, "tkf,tkfh->tkh", h, bank(topk_softmax(w, x)[0], INNER, HIDDEN)))
+
+
 def two_strangers(w, x, ids, weights):
     terms = weighted_experts(w, x, ids, weights)
     return w.node("Sum", *terms, expert(w, x), expert(w, x))
@@ -366,6 +391,8 @@ LAYERS = {
     "dense_batches": (batches(dense_einsum("bsh,ehf->bsef", "bsef,efh->bseh", "bse,bseh->bsh")), [TILED]),
     "dense_matmul": (matrix(dense_matmul(matmul_of_map)), [TILED, "gate = halves"]),
     "dense_matmul_sum": (matrix(dense_matmul(sum_of_transposed, one_hot)), [TILED]),
+    "picked_of_dense": (matrix(picked_of_dense), [TILED, "moe.select"]),
+    "picked_of_stack": (batches(picked_of_stack), [MASKED, "moe.select"]),
     "summed": (matrix(summed), [MASKED]),
     "summed_with_shared": (matrix(summed_with_shared), [MASKED]),
     "summed_in_parts": (matrix(summed_in_parts), [MASKED]),
@@ -387,6 +414,7 @@ REFUSED = {
     "softmax_of_all": (matrix(dense_einsum("th,ehf->tef", "tef,efh->teh", "te,teh->th", softmax_of_all)), "are no row that a ScatterElements"),
     "split_by_others": (matrix(by_split(of_others=True)), "the ends of the ranges are not a running sum"),
     "split_at_choices": (matrix(by_split(at_choice=True)), "the rows are not added up at their tokens"),
+    "flat_bank": (matrix(flat_bank), "it is in no weighted expert that is known"),
     "mixed_up": (batches(mixed_up), "the products do not keep the rows in the same order"),
     "two_strangers": (matrix(two_strangers), "more than one addend of a sum of experts is no weighted expert"),
 }
