@@ -5,7 +5,7 @@
 // CHECK-LABEL: func.func @repeats
 // CHECK: linalg.generic
 // CHECK-NOT: tensor.extract
-// CHECK: -> tensor<?x2x4xf32>
+// CHECK: return %{{.*}} : tensor<?x2x4xf32>
 func.func @repeats(%x: tensor<?x4xf32> {moe.dims = ["tokens", "4"]}, %ids: tensor<?x2xi64> {moe.dims = ["tokens", "2"]})
     -> (tensor<?x?x?xf32> {moe.name = "y"}) attributes {moe.entry} {
   %one = arith.constant dense<1> : tensor<1xi64>
