@@ -253,6 +253,7 @@ LogicalResult Session::run() {
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (const MoeLayerInfo &layer : layers)
     summary.layers.push_back({layer.name, layer.form, layer.experts, layer.topK});
+  summary.layersNotRaised = llvm::count_if(raising.notRaised(), [](const NotRaisedInfo &miss) { return miss.what != "router"; });
   return result;
 }
 

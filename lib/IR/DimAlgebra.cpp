@@ -143,7 +143,7 @@ bool DimAlgebra::toPolynomial(AffineExpr expression, Polynomial &result) {
     return toPolynomial(binary.getLHS(), result) && toPolynomial(binary.getRHS(), result);
   case AffineExprKind::Mul: {
     Polynomial lhs, rhs, product;
-    if (!toPolynomial(binary.getLHS(), lhs) || !toPolynomial(binary.getRHS(), rhs) || !multiply(lhs, rhs, product))
+    if (!toPolynomial(binary.getLHS(), lhs) || !toPolynomial(binary.getRHS(), rhs) || !multiply(lhs, rhs, product) || !undoDivisions(product))
       return false;
     for (const auto &[factors, coefficient] : product)
       if (!add(result, factors, coefficient))
@@ -173,7 +173,12 @@ bool DimAlgebra::divisionPolynomial(AffineBinaryOpExpr expression, Polynomial &r
   auto number = dyn_cast<AffineConstantExpr>(divisor);
   if (number && number.getValue() <= 0)
     return false;
-  Polynomial rest;
+  Polynomial rest, residue;
+  if (isMod && number) {
+    if (!takeResidue(numerator, number.getValue(), residue))
+      return false;
+    numerator = std::move(residue);
+  }
   for (const auto &[factors, coefficient] : numerator) {
     int64_t whole = number ? llvm::divideFloorSigned(coefficient, number.getValue()) : 0;
     int64_t left = coefficient - (number ? whole * number.getValue() : 0);
@@ -187,6 +192,71 @@ bool DimAlgebra::divisionPolynomial(AffineBinaryOpExpr expression, Polynomial &r
   if (auto folded = dyn_cast<AffineConstantExpr>(division))
     return folded.getValue() == 0 || add(result, {}, folded.getValue());
   return add(result, {division}, 1);
+}
+
+/// `factor` as a division of kind `kind` by a positive constant; its divisor, or 0.
+static int64_t constantDivisor(AffineExpr factor, AffineExprKind kind) {
+  auto binary = dyn_cast<AffineBinaryOpExpr>(factor);
+  if (!binary || factor.getKind() != kind)
+    return 0;
+  auto number = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  return number && number.getValue() > 0 ? number.getValue() : 0;
+}
+
+bool DimAlgebra::takeResidue(const Polynomial &numerator, int64_t divisor, Polynomial &residue) {
+  for (const auto &[factors, coefficient] : numerator) {
+    const int64_t left = coefficient - llvm::divideFloorSigned(coefficient, divisor) * divisor;
+    if (left == 0)
+      continue;
+    const int64_t inner = factors.size() == 1 ? constantDivisor(factors.front(), AffineExprKind::Mod) : 0;
+    Polynomial scaled, whole, product;
+    scaled[factors] = left;
+    if (inner && inner % divisor == 0) {
+      scaled.clear();
+      scaled[{}] = left;
+      if (!toPolynomial(cast<AffineBinaryOpExpr>(factors.front()).getLHS(), whole) || !multiply(scaled, whole, product) ||
+          !takeResidue(product, divisor, residue))
+        return false;
+      continue;
+    }
+    if (!add(residue, factors, left))
+      return false;
+  }
+  // Sums of coefficients below the divisor may reach it.
+  Polynomial below;
+  for (const auto &[factors, coefficient] : residue)
+    if (int64_t left = coefficient - llvm::divideFloorSigned(coefficient, divisor) * divisor)
+      below[factors] = left;
+  residue = std::move(below);
+  return true;
+}
+
+bool DimAlgebra::undoDivisions(Polynomial &polynomial) {
+  const Polynomial terms = polynomial;
+  for (const auto &[factors, coefficient] : terms)
+    for (const auto &[place, factor] : llvm::enumerate(factors)) {
+      const int64_t divisor = constantDivisor(factor, AffineExprKind::FloorDiv);
+      if (!divisor || coefficient % divisor != 0)
+        continue;
+      Polynomial numerator, residue, others, whole;
+      if (!toPolynomial(cast<AffineBinaryOpExpr>(factor).getLHS(), numerator) || !takeResidue(numerator, divisor, residue))
+        return false;
+      const bool isConstant = residue.empty() || (residue.size() == 1 && residue.begin()->first.empty());
+      if (!isConstant)
+        continue;
+      if (!residue.empty() && !add(numerator, {}, -residue.begin()->second))
+        return false;
+      Monomial rest(factors);
+      rest.erase(rest.begin() + place);
+      others[rest] = coefficient / divisor;
+      if (!multiply(others, numerator, whole) || !add(polynomial, factors, -coefficient))
+        return false;
+      for (const auto &[wholeFactors, wholeCoefficient] : whole)
+        if (!add(polynomial, wholeFactors, wholeCoefficient))
+          return false;
+      break;
+    }
+  return true;
 }
 
 AffineExpr DimAlgebra::fromPolynomial(const Polynomial &polynomial) const {

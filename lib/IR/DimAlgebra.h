@@ -58,6 +58,10 @@ private:
   mlir::AffineExpr normaliseSymbol(mlir::AffineExpr symbol);
   bool toPolynomial(mlir::AffineExpr expression, Polynomial &result);
   bool divisionPolynomial(mlir::AffineBinaryOpExpr expression, Polynomial &result);
+  /// What is the same modulo `divisor`: remainders by multiples of it stand for their numerators.
+  bool takeResidue(const Polynomial &numerator, int64_t divisor, Polynomial &residue);
+  /// c · (x floordiv c) is x - r where x is surely r modulo c.
+  bool undoDivisions(Polynomial &polynomial);
   mlir::AffineExpr fromPolynomial(const Polynomial &polynomial) const;
   static bool add(Polynomial &into, const Monomial &monomial, int64_t coefficient);
   static bool multiply(const Polynomial &lhs, const Polynomial &rhs, Polynomial &result);

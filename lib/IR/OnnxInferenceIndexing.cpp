@@ -167,6 +167,20 @@ static std::optional<int64_t> realDepth(OnnxNode &node) {
   return depth > -9e15 && depth < 9e15 ? std::optional(static_cast<int64_t>(depth)) : std::nullopt;
 }
 
+/// The elements of a OneHot with constant indices, new dim last: exporters write the repeats of a Tile so.
+static std::optional<Dims> oneHotContent(OnnxNode &node, std::optional<int64_t> depth) {
+  constexpr int64_t most = 64;
+  std::optional<SmallVector<int64_t>> indices = node.constants(0);
+  std::optional<Dims> offAndOn = node.content(2);
+  if (!indices || !depth || *depth > most || !offAndOn || offAndOn->size() != 2 || static_cast<int64_t>(indices->size()) > most)
+    return std::nullopt;
+  Dims content;
+  for (int64_t index : *indices)
+    for (int64_t place = 0; place < *depth; ++place)
+      content.push_back((*offAndOn)[place == (index < 0 ? index + *depth : index)]);
+  return content;
+}
+
 static LogicalResult inferOneHot(OnnxNode &node) {
   Dims dims = node.dims(0);
   FailureOr<int64_t> axis = node.normaliseAxis(node.integer("axis", -1), dims.size() + 1);
@@ -176,11 +190,13 @@ static LogicalResult inferOneHot(OnnxNode &node) {
   AffineExpr size = depth && depth->size() == 1 ? (*depth)[0] : nullptr;
   if (std::optional<int64_t> real = realDepth(node))
     size = node.number(*real);
-  if (std::optional<int64_t> known = size ? node.algebra.constantValue(size) : std::nullopt; known && *known < 0)
+  std::optional<int64_t> known = size ? node.algebra.constantValue(size) : std::nullopt;
+  if (known && *known < 0)
     return node.error() << "expected a depth of 0 or more, found " << *known;
+  const bool isLast = *axis == static_cast<int64_t>(dims.size());
   size = size ? node.sizeFrom(size, "depth") : node.freshSize("depth");
   dims.insert(dims.begin() + *axis, size);
-  return node.set(0, node.element(2), dims);
+  return node.set(0, node.element(2), dims, isLast ? oneHotContent(node, known) : std::nullopt);
 }
 
 void addIndexingRules(OnnxRuleTable &table) {

@@ -1,6 +1,7 @@
 // One-hot tensors, masks of one expert, and maps of weights: back to the ids and weights that they were made from.
 #include "ExpertChoice.h"
 
+#include "LabelledProduct.h"
 #include "RoutedLayer.h"
 
 #include <cmath>
@@ -100,6 +101,17 @@ static std::optional<OneHot> matchOneHotBelow(Value value, unsigned depth) {
 
 std::optional<OneHot> matchOneHot(Value value) { return matchOneHotBelow(value, 3); }
 
+/// Is the value of a one-hot tensor 1 where it is not 0: a comparison, or a OneHot of 0 and 1?
+static bool hasOnes(Value value) {
+  auto op = peelCastsAndViews(value).getDefiningOp<OnnxOp>();
+  if (!op || !isNode(op, "OneHot"))
+    return op && isNode(op, "Equal");
+  DenseElementsAttr values = constantElements(op.getInputs()[2]);
+  if (values && isa<FloatType>(values.getElementType()))
+    return (*(values.getValues<APFloat>().begin() + 1)).isExactlyValue(1.0);
+  return values && (*(values.getValues<APInt>().begin() + 1)).isOne();
+}
+
 //===-- Masks of one expert ----------------------------------------------===//
 
 /// Equal(ids, e) with ids [T, K] or [T]: no one-hot tensor of all experts.
@@ -190,7 +202,41 @@ bool idsDistinct(Value ids, int64_t k) {
          fromFront(intAttribute(top, "axis", -1), tensorType(root).getRank()) == tensorType(root).getRank() - 1;
 }
 
-std::optional<WeightMap> matchWeightMap(Value map, StringRef &why) {
+/// Σ over the choices of one-hot [T, K, E] · weights: a ReduceSum of a Mul, or a product.
+static std::optional<WeightMap> matchOneHotMap(Value map, const SizeProof &proof) {
+  const int64_t experts = staticDim(map, -1);
+  auto op = map.getDefiningOp<OnnxOp>();
+  auto read = [&](Value hot, Value weights) -> std::optional<WeightMap> {
+    auto found = matchOneHot(hot);
+    if (!found || found->mask || found->experts != experts || staticDim(hot, -1) != experts || !hasOnes(hot))
+      return std::nullopt;
+    WeightMap result{found->ids, weights, MapFunction::None, staticDim(hot, -2), experts};
+    return result.k > 0 ? std::optional<WeightMap>(result) : std::nullopt;
+  };
+  if (op && isNode(op, "ReduceSum")) {
+    RankedTensorType type = tensorType(op.getInputs()[0]);
+    auto axes = axesOf(op);
+    OnnxOp product = definedBy(peel(op.getInputs()[0], FloatCasts), "Mul");
+    if (!type || type.getRank() < 3 || !axes || axes->size() != 1 || fromFront((*axes)[0], type.getRank()) != type.getRank() - 2 || !product)
+      return std::nullopt;
+    for (unsigned side : {0u, 1u}) {
+      Value hot = product.getInputs()[side], weights = product.getInputs()[1 - side];
+      if (staticDim(weights, -1) == 1 && staticDim(hot, -1) == experts && proof.sameLeading(hot, weights))
+        if (auto found = read(hot, weights))
+          return found;
+    }
+    return std::nullopt;
+  }
+  auto product = matchLabelledProduct(map);
+  for (unsigned side : {0u, 1u})
+    if (auto combined = product ? matchCombination(*product, side, proof) : std::nullopt;
+        combined && !combined->rowsFirst && !combined->weightsFirst && combined->hidden == experts)
+      if (auto found = read(combined->rows, combined->weights))
+        return found;
+  return std::nullopt;
+}
+
+std::optional<WeightMap> matchWeightMap(Value map, const SizeProof &proof, StringRef &why) {
   auto miss = [&](StringRef text) {
     why = text;
     return std::nullopt;
@@ -199,6 +245,8 @@ std::optional<WeightMap> matchWeightMap(Value map, StringRef &why) {
   result.experts = staticDim(map, -1);
   Value root = peel(map, Views | FloatCasts);
   double elsewhere = 0.0;
+  if (auto summed = matchOneHotMap(root, proof); summed && summed->experts == result.experts)
+    return summed;
   if (OnnxOp sigmoid = definedBy(root, "Sigmoid"))
     result.function = MapFunction::Sigmoid;
   else if (OnnxOp softmax = definedBy(root, "Softmax")) {
@@ -217,7 +265,7 @@ std::optional<WeightMap> matchWeightMap(Value map, StringRef &why) {
   const int64_t rank = tensorType(root) ? tensorType(root).getRank() : 0;
   if (!scatter || stringAttribute(scatter, "reduction", "none") != "none" || fromFront(intAttribute(scatter, "axis", 0), rank) != rank - 1 ||
       staticDim(root, -1) != result.experts)
-    return miss("the weights of a token's experts are no row that a ScatterElements made");
+    return miss("the weights of a token's experts are no row that a ScatterElements or a sum of one-hot rows made");
   auto start = splatNumber(scatter.getInputs()[0]);
   if (!start || *start != elsewhere)
     return miss("experts that are not chosen do not get the weight 0");

@@ -32,7 +32,8 @@ std::optional<ExpertMask> matchExpertMask(mlir::Value value, const SizeProof &pr
 /// What is computed from the spread weights of a token.
 enum class MapFunction { None, Sigmoid, Softmax };
 
-/// A map […, E]: at (t, ids[t, k]) it has f(weights[t, k]), elsewhere 0.
+/// A map […, E]: at (t, ids[t, k]) it has f(weights[t, k]), elsewhere 0. Where ids of a token may be the same (sums of one-hot rows), f is none and the
+/// weights add up.
 struct WeightMap {
   /// Elements are [T, K].
   mlir::Value ids, weights;
@@ -40,7 +41,7 @@ struct WeightMap {
   int64_t k = 0, experts = 0;
 };
 /// Reads a map; says in `why` what it is not.
-std::optional<WeightMap> matchWeightMap(mlir::Value map, llvm::StringRef &why);
+std::optional<WeightMap> matchWeightMap(mlir::Value map, const SizeProof &proof, llvm::StringRef &why);
 
 /// Are the K ids of a token surely different: indices of one TopK, or only one?
 bool idsDistinct(mlir::Value ids, int64_t k);

@@ -12,27 +12,28 @@ static bool sameLayer(const ExpertStep &a, const ExpertStep &b) {
 }
 
 void ExpertLoops::add(const ExpertStep &step) {
-  Value before = step.before ? peel(step.before, FloatCasts) : Value(), result = step.op->getResult(0);
+  ExpertStep copy = step;
+  addAll(copy, step.before);
+}
+
+void ExpertLoops::addAll(MutableArrayRef<ExpertStep> steps, Value before) {
+  if (!llvm::all_of(steps.drop_front(), [&](const ExpertStep &step) { return sameLayer(steps.front(), step); }))
+    return;
+  steps.front().before = before;
+  before = before ? peel(before, FloatCasts) : Value();
+  Value result = steps.front().op->getResult(0);
   auto end = before ? ends.find(before) : ends.end();
-  if (end != ends.end() && sameLayer(all[end->second].steps.back(), step)) {
+  if (end != ends.end() && sameLayer(all[end->second].steps.back(), steps.front())) {
     const size_t index = end->second;
     ends.erase(end);
-    all[index].steps.push_back(step);
+    llvm::append_range(all[index].steps, steps);
     ends[result] = index;
     return;
   }
   ends[result] = all.size();
   all.emplace_back();
-  all.back().steps.push_back(step);
+  llvm::append_range(all.back().steps, steps);
   all.back().hasGap = before && gaps.contains(before);
-}
-
-void ExpertLoops::addPair(const ExpertStep &first, const ExpertStep &second) {
-  if (!sameLayer(first, second))
-    return;
-  ends[second.op->getResult(0)] = all.size();
-  all.emplace_back();
-  all.back().steps = {first, second};
 }
 
 void ExpertLoops::addGap(OnnxOp op, Value before) {

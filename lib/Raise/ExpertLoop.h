@@ -39,8 +39,8 @@ class ExpertLoops {
 public:
   /// Continues the chain that ends in `step.before`, or starts one. Steps come in program order.
   void add(const ExpertStep &step);
-  /// A node that adds two experts and nothing else: the start of a chain.
-  void addPair(const ExpertStep &first, const ExpertStep &second);
+  /// One node that adds several experts, and `before` unless that is null.
+  void addAll(llvm::MutableArrayRef<ExpertStep> steps, mlir::Value before);
   /// A node that adds to `before` and looks like a step, but could not be read.
   void addGap(OnnxOp op, mlir::Value before);
   llvm::MutableArrayRef<ExpertChain> chains() { return all; }

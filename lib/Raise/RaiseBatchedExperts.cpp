@@ -1,8 +1,9 @@
 // Forms C and G: every routed row gathers the whole matrix of its expert and multiplies with it. Form C (batched_mm) has a list of the rows of all
-// choices; form G (GenAI's gpt-oss for DirectML) has dims for batch, sequence and choice.
+// choices; form G (GenAI's gpt-oss for DirectML, and what people write by hand with MatMul or Einsum) has dims for tokens and choice.
 //
-// Taken literally this copies T·K weight matrices, so raising it is a need. Anchored at the sum over a token's choices and read upwards;
-// the router is never looked at: any expert ids and weights will do.
+// Taken literally this copies T·K weight matrices, so raising it is a need. Anchored at the sum over a token's choices (ReduceSum of a product, or
+// one product with the weights) and read upwards; the router is never looked at: any expert ids and weights will do.
+#include "LabelledProduct.h"
 #include "RoutedLayer.h"
 #include "moe/Raise/Passes.h"
 
@@ -20,8 +21,12 @@ public:
   using RoutedMatcher::RoutedMatcher;
 
   std::optional<RoutedLayer> match(OnnxOp sum);
+  /// As match, at the product of rows and weights: each row is a token with one choice. For sums that are written in a way that is not known, or absent.
+  std::optional<RoutedLayer> matchSingle(OnnxOp product);
   /// Did the match get as far as experts that gather their matrices? Only then a failure is worth a remark.
-  bool isCandidate() const { return sawGatheredWeights; }
+  bool isCandidate() const { return !gathers.empty(); }
+  /// The lookups of matrices that were looked at.
+  ArrayRef<Operation *> gathersSeen() const { return gathers; }
 
 protected:
   std::optional<RoutedProduct> matchProduct(Value value) override;
@@ -29,28 +34,42 @@ protected:
 
 private:
   Value matchGatheredWeights(Value value, bool &transposed);
-  Value matchTokens(Value rows, const ChoiceSum &choices);
+  Value matchTokens(const RoutedProduct &product, const ChoiceSum &choices);
+  std::optional<RoutedLayer> finish(const ChoiceSum &choices, const RoutedFfn &ffn, Value weights);
 
+  /// As the first lookup has them, with the views that made them indices.
   Value ids;
-  /// Tokens with the dims that the output has before K, where these are several (form G).
-  Value leadingOf;
-  bool sawGatheredWeights = false;
+  /// The matrices have dims for tokens and choices (form G).
+  bool keepsChoices = false;
+  SmallVector<Operation *> gathers;
 };
 
 } // namespace
+
+/// Is `op` a Transpose that swaps the last two dims and no others?
+static bool swapsLastDims(OnnxOp op) {
+  auto permutation = intsAttribute(op, "perm");
+  const int64_t rank = permutation ? permutation->size() : 0;
+  if (rank < 3)
+    return false;
+  for (int64_t i = 0; i < rank; ++i)
+    if ((*permutation)[i] != (i == rank - 1 ? rank - 2 : i == rank - 2 ? rank - 1 : i))
+      return false;
+  return true;
+}
 
 /// All products of a layer must read the same ids: the first lookup of the layer says which.
 bool BatchedMatcher::areExpertIds(Value indices) {
   Value root = peel(indices, Views | IntCasts);
   if (!ids)
-    ids = root;
-  return root == ids;
+    ids = indices;
+  return root == peel(ids, Views | IntCasts);
 }
 
 Value BatchedMatcher::matchGatheredWeights(Value value, bool &transposed) {
   value = peel(value, 0);
   if (OnnxOp transpose = definedBy(value, "Transpose")) {
-    if (!swapsInnerDims(transpose))
+    if (!swapsLastDims(transpose))
       return {};
     transposed = !transposed;
     value = peel(transpose.getInputs()[0], 0);
@@ -61,7 +80,8 @@ Value BatchedMatcher::matchGatheredWeights(Value value, bool &transposed) {
   Value weight = storedMatrix(gather.getInputs()[0], transposed);
   if (!weight)
     return {};
-  sawGatheredWeights = true;
+  gathers.push_back(gather);
+  keepsChoices |= tensorType(value) && tensorType(value).getRank() > 3;
   if (matchLookup(value))
     return weight;
   miss(gather, "its experts are not looked up by the layer's expert ids");
@@ -69,37 +89,47 @@ Value BatchedMatcher::matchGatheredWeights(Value value, bool &transposed) {
 }
 
 std::optional<RoutedProduct> BatchedMatcher::matchProduct(Value value) {
-  OnnxOp product = definedBy(value, "MatMul");
+  auto product = matchLabelledProduct(value);
   if (!product)
     return miss(value.getDefiningOp(), "no product of routed rows with gathered matrices");
+  Operation *at = value.getDefiningOp();
   // W[id]·row as a column, or row·W[id].
   for (unsigned side : {0u, 1u}) {
-    Value matrix = product.getInputs()[side], rows = product.getInputs()[1 - side];
-    RankedTensorType rowsType = tensorType(rows), matrixType = tensorType(matrix);
-    const bool column = side == 0;
-    if (!rowsType || !matrixType || rowsType.getRank() < 3 || matrixType.getRank() != rowsType.getRank() || staticDim(rows, column ? -1 : -2) != 1)
+    const Labels &matrix = product->labels[side];
+    Value rows = product->operands[1 - side];
+    if (matrix.size() < 3)
       continue;
-    bool transposed = !column;
-    Value weight = matchGatheredWeights(matrix, transposed);
+    // [.., in, out] or [.., out, in]: the one that is summed is `in`.
+    const bool inIsLast = !product->inResult(matrix.back());
+    const unsigned in = matrix[matrix.size() - (inIsLast ? 1 : 2)], out = matrix[matrix.size() - (inIsLast ? 2 : 1)];
+    bool transposed = !inIsLast;
+    Value weight = matchGatheredWeights(product->operands[side], transposed);
     if (!weight)
       continue;
-    // The weight is [E, out, in] as it stands in a column product, [E, in, out] where it is transposed an odd number of times.
     RoutedProduct result{rows, weight, {}, transposed ? WeightOrder::InOut : WeightOrder::OutIn, staticDim(weight, 0), 0, 0};
     result.in = staticDim(weight, transposed ? 1 : 2);
     result.out = staticDim(weight, transposed ? 2 : 1);
-    bool pairs = staticDim(rows, column ? -2 : -1) == result.in;
-    for (int64_t dim = 0; dim + 2 < rowsType.getRank(); ++dim)
-      pairs &= proof.sameDim(rows, dim, matrix, dim);
-    if (!pairs)
-      return miss(product, "rows and gathered matrices do not pair up one to one");
+    const Labels choices(matrix.begin(), matrix.end() - 2);
+    Labels own = choices, shared = choices, results = choices;
+    own.push_back(in);
+    results.push_back(out);
+    shared.back() = in;
+    const Labels found = product->withoutUnits(product->labels[1 - side], matrix);
+    result.sharesRows = choices.size() > 1 && found == shared;
+    if (product->inResult(in) || !product->sameSizes(proof) || product->withoutUnits(product->result, matrix) != results ||
+        !(result.sharesRows || found == own))
+      return miss(at, "rows and gathered matrices do not pair up one to one");
     return result;
   }
-  return miss(product, "no operand holds a stored matrix per routed row");
+  return miss(at, "no operand holds a stored matrix per routed row");
 }
 
-/// x of rows [T·K, H] that repeat each token K times in a row.
-Value BatchedMatcher::matchTokens(Value rows, const ChoiceSum &choices) {
+/// x of rows [T·K, H] that repeat each token K times in a row, or of the tokens themselves where the product repeats them.
+Value BatchedMatcher::matchTokens(const RoutedProduct &product, const ChoiceSum &choices) {
   const int64_t k = choices.k, hidden = choices.hidden;
+  Value rows = product.rows;
+  if (product.sharesRows)
+    return nearestMatrix(peel(rows, FloatCasts), hidden);
   Value repeated = peel(rows, Views | FloatCasts);
   auto op = repeated.getDefiningOp<OnnxOp>();
   if (op && (isNode(op, "Expand") || isNode(op, "Tile"))) {
@@ -109,10 +139,10 @@ Value BatchedMatcher::matchTokens(Value rows, const ChoiceSum &choices) {
                 staticDim(single, -1) == hidden && staticDim(repeated, -2) == k && staticDim(repeated, -1) == hidden;
     for (int64_t dim = 0; fits && dim + 2 < rank; ++dim)
       fits = proof.sameDim(single, dim, repeated, dim);
-    if (fits && choices.leading > 1 && rank == choices.leading + 2)
-      leadingOf = single;
     if (fits)
       return nearestMatrix(single, hidden);
+    if (k == 1)
+      return nearestMatrix(peel(rows, FloatCasts), hidden);
     miss(op, "the tokens are not repeated K times each");
     return {};
   }
@@ -128,6 +158,8 @@ Value BatchedMatcher::matchTokens(Value rows, const ChoiceSum &choices) {
         tensorType(numbers).getRank() == 2 && staticDim(numbers, 1) == k && proof.sameDim(single, 0, numbers, 0) &&
         splatNumber(range.getInputs()[0]) == 0.0 && splatNumber(range.getInputs()[2]) == 1.0)
       return op.getInputs()[0];
+    if (k == 1)
+      return nearestMatrix(peel(rows, FloatCasts), hidden);
     miss(op, "the tokens are not gathered K times each");
     return {};
   }
@@ -137,41 +169,152 @@ Value BatchedMatcher::matchTokens(Value rows, const ChoiceSum &choices) {
   return {};
 }
 
-std::optional<RoutedLayer> BatchedMatcher::match(OnnxOp sum) {
-  auto choices = matchChoiceSum(sum);
-  if (!choices)
-    return std::nullopt;
-  auto weighted = matchWeightedRows(peel(choices->rows, Views | FloatCasts), choices->hidden, proof);
-  if (!weighted)
-    return std::nullopt;
-  auto ffn = matchFfn(weighted->rows);
-  if (!ffn)
-    return std::nullopt;
-  Value x = matchTokens(ffn->gate.rows, *choices);
+std::optional<RoutedLayer> BatchedMatcher::finish(const ChoiceSum &choices, const RoutedFfn &ffn, Value weights) {
+  OnnxOp sum = choices.sum;
+  Value x = matchTokens(ffn.gate, choices);
   if (!x)
     return std::nullopt;
-  Value upX = ffn->up ? matchTokens(ffn->up->rows, *choices) : x;
+  Value upX = ffn.up ? matchTokens(*ffn.up, choices) : x;
   if (!upX || flatRoot(upX) != flatRoot(x))
     return miss(sum, "gate and up read different tokens");
-  const bool hasDims = choices->leading > 1;
-  RoutedLayer layer{*choices, x, ids, weighted->weights, *ffn, hasDims ? "gathered" : "batched"};
-  layer.leadingOf = leadingOf;
-  for (int64_t dim = 0; hasDims && dim < choices->leading; ++dim)
-    if (!leadingOf || !proof.sameDim(leadingOf, dim, sum->getResult(0), dim))
-      return miss(sum, "the dims of the output are not those of the tokens");
+  RoutedLayer layer{choices, x, ids, weights, ffn, keepsChoices ? "gathered" : "batched"};
+  if (!placeOutput(layer, {x, ids, weights}, proof))
+    return miss(sum, "the dims of the output are not those of the tokens");
   std::string why;
   if (!checkRoutedLayer(layer, proof, why))
     return miss(sum, why);
   return layer;
 }
 
+std::optional<RoutedLayer> BatchedMatcher::match(OnnxOp sum) {
+  if (auto choices = matchChoiceSum(sum)) {
+    auto weighted = matchWeightedRows(peel(choices->rows, Views | FloatCasts), choices->hidden, proof);
+    auto ffn = weighted ? matchFfn(weighted->rows) : std::nullopt;
+    return ffn ? finish(*choices, *ffn, weighted->weights) : std::nullopt;
+  }
+  auto product = matchLabelledProduct(sum->getResult(0));
+  for (unsigned side : {0u, 1u}) {
+    auto combined = product ? matchCombination(*product, side, proof) : std::nullopt;
+    auto ffn = combined && !combined->rowsFirst && !combined->weightsFirst ? matchFfn(combined->rows) : std::nullopt;
+    if (ffn)
+      return finish({sum, combined->rows, combined->summed, combined->hidden}, *ffn, combined->weights);
+  }
+  return std::nullopt;
+}
+
+std::optional<RoutedLayer> BatchedMatcher::matchSingle(OnnxOp product) {
+  Value result = product->getResult(0);
+  RankedTensorType type = tensorType(result);
+  const int64_t hidden = type && type.getRank() >= 2 ? staticDim(result, columnDim(type)) : -1;
+  auto weighted = hidden > 1 ? matchWeightedRows(result, hidden, proof) : std::nullopt;
+  auto ffn = weighted ? matchFfn(weighted->rows) : std::nullopt;
+  return ffn ? finish({product, result, 1, hidden}, *ffn, weighted->weights) : std::nullopt;
+}
+
+//===-- The pass ---------------------------------------------------------===//
+
 namespace {
 struct RaiseBatchedExperts : impl::RaiseBatchedExpertsBase<RaiseBatchedExperts> {
   using Base::Base;
 
   void runOnOperation() override {
-    if (failed(raiseLayersAtSums<BatchedMatcher>(getOperation(), remarks)))
+    LayerBuilder chain(getOperation());
+    LogicalResult result = forEachOnnxFunction(getOperation(), [&](func::FuncOp function, const SizeProof &proof) {
+      DenseSet<Operation *> explained;
+      std::vector<RoutedLayer> layers;
+      auto take = [&](OnnxOp op, std::optional<RoutedLayer> layer, const BatchedMatcher &matcher) {
+        explained.insert_range(matcher.gathersSeen());
+        if (layer)
+          return layers.push_back(*layer);
+        if (!matcher.isCandidate())
+          return;
+        remarkMiss(remarks, op, matcher.missedAt(), matcher.missed());
+        explainAbove(op, explained);
+      };
+      DenseMap<Operation *, unsigned> places;
+      function.walk([&](OnnxOp op) {
+        places.try_emplace(op, places.size());
+        BatchedMatcher matcher(proof);
+        if (isNode(op, "ReduceSum") || isNode(op, "MatMul") || isNode(op, "Einsum"))
+          take(op, matcher.match(op), matcher);
+      });
+      function.walk([&](OnnxOp op) {
+        BatchedMatcher matcher(proof);
+        if (!isNode(op, "Mul"))
+          return;
+        auto layer = matcher.matchSingle(op);
+        if (layer && llvm::none_of(matcher.gathersSeen(), [&](Operation *gather) { return explained.contains(gather); }))
+          take(op, layer, matcher);
+      });
+      remarkUnexplained(function, explained);
+      llvm::sort(layers, [&](const RoutedLayer &a, const RoutedLayer &b) { return places[a.choices.sum] < places[b.choices.sum]; });
+      replaceRoutedLayers(layers, chain);
+    });
+    if (failed(result))
       signalPassFailure();
+  }
+
+  /// Says of each layer's last product with matrices of a stored tensor that the data picks that no layer has it.
+  void remarkUnexplained(func::FuncOp function, DenseSet<Operation *> &explained) {
+    SmallVector<OnnxOp> products;
+    function.walk([&](OnnxOp op) {
+      if (isNode(op, "MatMul") || isNode(op, "Einsum"))
+        products.push_back(op);
+    });
+    for (OnnxOp product : llvm::reverse(products))
+      for (Value operand : product.getInputs())
+        if (OnnxOp gather = matrixLookup(operand); gather && !explained.contains(gather)) {
+          remarkMiss(remarks, product, gather, "its matrices are picked by ids as those of experts are, but it is in no weighted expert that is known");
+          explainAbove(product, explained);
+        }
+  }
+
+  /// Adds the lookups of the products at `op` and above it that belong to the same experts: up to any other product.
+  static void explainAbove(OnnxOp op, DenseSet<Operation *> &explained) {
+    SmallVector<OnnxOp> worklist = {op};
+    DenseSet<Operation *> seen;
+    while (!worklist.empty()) {
+      OnnxOp next = worklist.pop_back_val();
+      if (!seen.insert(next).second)
+        continue;
+      bool looksUp = next == op;
+      for (Value input : next.getInputs())
+        if (OnnxOp gather = matrixLookup(input)) {
+          explained.insert(gather);
+          looksUp = true;
+        }
+      const bool isProduct = isNode(next, "MatMul") || isNode(next, "Einsum") || isNode(next, "Gemm");
+      for (Value input : next.getInputs())
+        if (auto above = input.getDefiningOp<OnnxOp>(); above && (looksUp || !isProduct))
+          worklist.push_back(above);
+    }
+  }
+
+  /// The lookup of whole matrices by ids that depend on data which `operand` is, behind views and transposes; null where it is none. The rows of a stored
+  /// matrix count where a view makes matrices of them.
+  static OnnxOp matrixLookup(Value operand) {
+    Value value = operand;
+    while (true) {
+      value = peel(value, Views | FloatCasts);
+      OnnxOp transpose = definedBy(value, "Transpose");
+      if (!transpose)
+        break;
+      value = transpose.getInputs()[0];
+    }
+    OnnxOp gather = definedBy(value, "Gather");
+    if (!gather)
+      gather = definedBy(value, "GatherND");
+    if (!gather || intAttribute(gather, "axis", 0) != 0 || intAttribute(gather, "batch_dims", 0) != 0 || constantInts(gather.getInputs()[1]) ||
+        (isNode(gather, "GatherND") && staticDim(gather.getInputs()[1], -1) != 1))
+      return {};
+    bool transposed = false;
+    if (storedMatrix(gather.getInputs()[0], transposed))
+      return gather;
+    Value stored = storedTensor(gather.getInputs()[0]);
+    const int64_t rows = staticDim(operand, -2), columns = staticDim(operand, -1);
+    const bool isMatrix = stored && tensorType(stored).getRank() == 2 && tensorType(operand).getRank() > 2 && rows > 1 && columns > 1 &&
+                          rows * columns == staticDim(stored, 1);
+    return isMatrix ? gather : OnnxOp();
   }
 };
 } // namespace

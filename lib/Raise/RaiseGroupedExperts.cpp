@@ -1,9 +1,10 @@
-// Form B: rows sorted by expert, and for each expert one product over its range of rows (grouped_mm).
+// Form B: rows sorted by expert, and for each expert one product over its range of rows (grouped_mm), or over its piece of a Split.
 //
 // What is checked, because a graph that differs in any of it computes something else: the sort is over all ids and ascending; tokens and
 // weights follow the same permutation; range e goes from the end of e-1 to the end of e, and the ends are the running sum of the histogram of
-// the same ids; the E slices of a weight are all of it, in order; the inverse permutation brings the rows back. Each node is looked at a
-// constant number of times, so time is linear in the size of the graph.
+// the same ids (or the pieces are as long as the histogram says); the E slices of a weight are all of it, in order; the inverse permutation brings
+// the rows back, or they are added up at their tokens. Each node is looked at a constant number of times, so time is linear in the size of the graph.
+#include "GroupedCounts.h"
 #include "RoutedLayer.h"
 #include "moe/Raise/Passes.h"
 
@@ -18,7 +19,7 @@ namespace moe {
 namespace raise {
 namespace {
 
-/// Rows [ends[expert-1], ends[expert]) of `source`, all read with the same vector of ends.
+/// Rows [ends[expert-1], ends[expert]) of `source`, all read with the same vector of ends, or of sizes.
 struct Segment {
   Value source, ends;
   int64_t expert;
@@ -28,7 +29,8 @@ class GroupedMatcher : public RoutedMatcher {
 public:
   using RoutedMatcher::RoutedMatcher;
 
-  std::optional<RoutedLayer> match(OnnxOp sum);
+  /// `op` is a ReduceSum over choices, or a ScatterND that adds the rows up at their tokens.
+  std::optional<RoutedLayer> match(OnnxOp op);
   bool isCandidate() const { return sawSegments; }
 
 protected:
@@ -36,6 +38,9 @@ protected:
   bool areExpertIds(Value indices) override;
 
 private:
+  std::optional<RoutedLayer> finish(const ChoiceSum &choices, Value sorted);
+  std::optional<RoutedLayer> matchScatter(OnnxOp scatter);
+  Value peelExpand(Value rows);
   bool matchUnsort(Value rows, const ChoiceSum &choices, Value &sorted);
   bool matchSort(Value sortedIds);
   Value matchPermuted(Value value, Value index, bool divided);
@@ -144,6 +149,8 @@ bool GroupedMatcher::isTokenOf(Value index, int64_t choices) {
       return false;
     value = peel(corrected.getInputs()[0], Views | IntCasts);
   }
+  if (Value dividend = matchTruncatedQuotient(value, choices))
+    return isSortResult(sort, dividend, 1);
   auto divided = matchScalar(value, "Div");
   if (divided && divided->scalar == static_cast<double>(choices) && tensorType(value).getElementType().isSignlessInteger())
     return isSortResult(sort, divided->operand, 1);
@@ -171,7 +178,7 @@ std::optional<std::pair<Value, int64_t>> GroupedMatcher::matchEnd(Value value) {
   return std::nullopt;
 }
 
-/// Gather(source, Range(end of e-1, end of e, 1)), or the Slice between the same ends.
+/// Gather(source, Range(end of e-1, end of e, 1)), or the Slice between the same ends; or piece e of a Split, whose sizes stand for the ends.
 std::optional<Segment> GroupedMatcher::matchSegment(Value value) {
   value = peel(value, 0);
   Value start, end, source;
@@ -190,6 +197,13 @@ std::optional<Segment> GroupedMatcher::matchSegment(Value value) {
     source = slice.getInputs()[0];
     start = slice.getInputs()[1];
     end = slice.getInputs()[2];
+  } else if (OnnxOp split = definedBy(value, "Split")) {
+    source = split.getInputs()[0];
+    Value sizes = inputOrNull(split, 1);
+    if (!sizes || fromFront(intAttribute(split, "axis", 0), 2) != 0 || !tensorType(source) || tensorType(source).getRank() != 2 ||
+        tensorType(value).getRank() != 2)
+      return std::nullopt;
+    return Segment{source, peel(sizes, IntCasts), static_cast<int64_t>(cast<OpResult>(value).getResultNumber())};
   } else {
     return std::nullopt;
   }
@@ -282,6 +296,8 @@ bool GroupedMatcher::matchEnds(Value ends, int64_t experts) {
     return place->second == experts;
   OnnxOp running = definedBy(ends, "CumSum");
   Operation *at = ends.getDefiningOp();
+  if (!running && countsChoices(ends, sort.getInputs()[0], experts, proof))
+    return true;
   if (!running || intAttribute(running, "exclusive", 0) != 0 || intAttribute(running, "reverse", 0) != 0 || staticDim(ends, 0) != experts)
     return fail(at, "the ends of the ranges are not a running sum with one element per expert");
   Value counts = running.getInputs()[0];
@@ -372,13 +388,65 @@ std::optional<RoutedProduct> GroupedMatcher::matchProduct(Value value) {
 
 //===-- The layer --------------------------------------------------------===//
 
-std::optional<RoutedLayer> GroupedMatcher::match(OnnxOp sum) {
-  auto choices = matchChoiceSum(sum);
+/// An Expand to as many rows as were sorted: the pieces are that many together, so it repeats none.
+Value GroupedMatcher::peelExpand(Value rows) {
+  rows = peel(rows, Views | FloatCasts);
+  OnnxOp expand = definedBy(rows, "Expand");
+  const bool keeps = expand && tensorType(rows).getRank() == 2 && tensorType(expand.getInputs()[0]).getRank() == 2 &&
+                     staticDim(rows, 1) == staticDim(expand.getInputs()[0], 1) && proof.sameDim(rows, 0, sort->getResult(1), 0);
+  return keeps ? expand.getInputs()[0] : rows;
+}
+
+/// The permutation by which the weights of `rows` are gathered; null where there is none.
+static Value permutationOfWeights(Value rows) {
+  rows = peel(rows, Views | FloatCasts);
+  if (OnnxOp expand = definedBy(rows, "Expand"))
+    rows = peel(expand.getInputs()[0], Views | FloatCasts);
+  OnnxOp product = definedBy(rows, "Mul");
+  for (unsigned side : {0u, 1u})
+    if (OnnxOp gather = product ? rowGather(peel(product.getInputs()[side], Views | FloatCasts)) : OnnxOp()) {
+      Value index = peel(gather.getInputs()[1], Views | IntCasts);
+      if (definedBy(index, "TopK") && cast<OpResult>(index).getResultNumber() == 1)
+        return index;
+    }
+  return {};
+}
+
+/// zeros[token] += row, for all sorted rows.
+std::optional<RoutedLayer> GroupedMatcher::matchScatter(OnnxOp scatter) {
+  Value start = scatter.getInputs()[0], places = scatter.getInputs()[1], output = scatter->getResult(0);
+  if (stringAttribute(scatter, "reduction", "none") != "add" || tensorType(output).getRank() != 2 || staticDim(output, 1) <= 1 || staticDim(places, -1) != 1 ||
+      tensorType(places).getRank() != 2)
+    return std::nullopt;
+  // The combine weights are gathered by the permutation; the sort says what K is.
+  Value permutation = permutationOfWeights(scatter.getInputs()[2]);
+  if (!permutation || !matchSort(permutation))
+    return std::nullopt;
+  k = staticDim(peel(sort.getInputs()[0], Views | IntCasts), -1);
+  auto layer = finish({scatter, scatter.getInputs()[2], k, staticDim(output, 1)}, peelExpand(scatter.getInputs()[2]));
+  if (!layer)
+    return std::nullopt;
+  if (k <= 0 || !isTokenOf(places, k))
+    return miss(scatter, "the rows are not added up at their tokens");
+  if (splatNumber(start) != 0.0)
+    layer->start = start;
+  return layer;
+}
+
+std::optional<RoutedLayer> GroupedMatcher::match(OnnxOp op) {
+  if (isNode(op, "ScatterND"))
+    return matchScatter(op);
+  auto choices = matchChoiceSum(op);
   Value sorted;
   if (!choices || !matchUnsort(choices->rows, *choices, sorted))
     return std::nullopt;
   k = choices->k;
-  auto weighted = matchWeightedRows(peel(sorted, Views | FloatCasts), choices->hidden, proof);
+  return finish(*choices, sorted);
+}
+
+std::optional<RoutedLayer> GroupedMatcher::finish(const ChoiceSum &choices, Value sorted) {
+  OnnxOp sum = choices.sum;
+  auto weighted = matchWeightedRows(peel(sorted, Views | FloatCasts), choices.hidden, proof);
   if (!weighted)
     return miss(sum, "the sorted rows are not weighted one by one");
   auto ffn = matchFfn(weighted->rows);
@@ -390,7 +458,7 @@ std::optional<RoutedLayer> GroupedMatcher::match(OnnxOp sum) {
   Value x;
   for (const RoutedProduct *product : {&ffn->gate, ffn->up ? &*ffn->up : &ffn->gate}) {
     OnnxOp tokens = rowGather(peel(product->rows, Views | FloatCasts));
-    if (!tokens || !isTokenOf(tokens.getInputs()[1], k) || staticDim(tokens.getInputs()[0], -1) != choices->hidden ||
+    if (!tokens || !isTokenOf(tokens.getInputs()[1], k) || staticDim(tokens.getInputs()[0], -1) != choices.hidden ||
         tensorType(tokens.getInputs()[0]).getRank() != 2)
       return miss(sum, "the rows of the first product are not the tokens in the order of the sort");
     if (x && flatRoot(x) != flatRoot(tokens.getInputs()[0]))
@@ -400,7 +468,7 @@ std::optional<RoutedLayer> GroupedMatcher::match(OnnxOp sum) {
   Value ids = sort.getInputs()[0];
   if (!idsInRange(ids, ffn->gate.experts))
     return miss(sort, "the expert ids may lie outside of the histogram");
-  RoutedLayer layer{*choices, x, ids, weightGather.getInputs()[0], *ffn, "grouped"};
+  RoutedLayer layer{choices, x, ids, weightGather.getInputs()[0], *ffn, "grouped"};
   std::string why;
   if (!checkRoutedLayer(layer, proof, why))
     return miss(sum, why);

@@ -1,8 +1,10 @@
 // Form F: every expert computes every token, one expert after another; the weights of experts that a token has not chosen are 0.
 //
 // Correct as ordinary ops, but E/K times the work. A step adds expert(x) · w_e, where w_e is column e of a map of weights, or the sum over the choices
-// of (id == e) · weight. All steps must read the same tokens, and the same map or ids.
+// of (id == e) · weight. All steps must read the same tokens, and the same map or ids. The experts are added one after another, in one node, or stacked
+// and summed with the map.
 #include "ExpertLoop.h"
+#include "ExpertSum.h"
 #include "moe/Raise/Passes.h"
 
 #include <cmath>
@@ -29,6 +31,8 @@ public:
 
   /// `value` as one expert's weighted rows.
   std::optional<ExpertStep> matchTerm(OnnxOp op, Value value);
+  /// `value` as the rows of expert `expert` in a sum over all.
+  std::optional<ExpertStep> matchRows(OnnxOp op, Value value, const ExpertSum &sum, int64_t expert);
   bool isCandidate() const { return sawColumn; }
 
 private:
@@ -121,9 +125,27 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
   return std::nullopt;
 }
 
-/// A value that has the shape of the layer's output, among the tokens and their views.
-static Value shapeSource(Value x, Value output, const SizeProof &proof) {
-  return farthest(x, Views | FloatCasts, [&](Value view) { return proof.sameShape(view, output); });
+std::optional<ExpertStep> MaskedMatcher::matchRows(OnnxOp op, Value value, const ExpertSum &sum, int64_t expert) {
+  auto ffn = matchFfn(value);
+  if (!ffn)
+    return std::nullopt;
+  Value x = peel(ffn->gate.rows, FloatCasts);
+  if (ffn->up && flatRoot(peel(ffn->up->rows, FloatCasts)) != flatRoot(x))
+    return miss(op, "gate and up read different tokens");
+  if (sum.ids)
+    return ExpertStep{op, {}, expert, *ffn, x, sum.ids, {}, sum.weights, sum.k, sum.experts};
+  return ExpertStep{op, {}, expert, *ffn, x, sum.map, {}, sum.map, 0, sum.experts};
+}
+
+/// The parts of a Concat that has one of each expert along the experts' dim; empty where `rows` is none.
+static SmallVector<Value> stackedRows(Value rows, bool expertsFirst, int64_t experts) {
+  OnnxOp stack = definedBy(peel(rows, FloatCasts), "Concat");
+  RankedTensorType type = stack ? tensorType(stack->getResult(0)) : RankedTensorType();
+  const int64_t axis = type ? fromFront(intAttribute(stack, "axis", 0), type.getRank()) : -1;
+  if (!type || static_cast<int64_t>(stack.getInputs().size()) != experts || axis != (expertsFirst ? 0 : type.getRank() - 2) ||
+      !llvm::all_of(stack.getInputs(), [&](Value part) { return staticDim(part, axis) == 1; }))
+    return {};
+  return SmallVector<Value>(stack.getInputs());
 }
 
 //===-- The pass ---------------------------------------------------------===//
@@ -136,7 +158,12 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
     LayerBuilder chain(getOperation());
     auto raise = [&](func::FuncOp function, const SizeProof &proof) {
       ExpertLoops loops;
-      function.walk([&](OnnxOp op) { addSteps(op, proof, loops); });
+      function.walk([&](OnnxOp op) {
+        if (isNode(op, "Add") || isNode(op, "Sum"))
+          addSteps(op, proof, loops);
+        else if (isNode(op, "ReduceSum") || isNode(op, "MatMul") || isNode(op, "Einsum"))
+          addStack(op, proof, loops);
+      });
       std::vector<RoutedLayer> layers;
       for (const ExpertChain &loop : loops.chains())
         addLayer(loop, proof, layers);
@@ -146,21 +173,46 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
       signalPassFailure();
   }
 
-  /// An Add of two experts starts a chain, one of a chain and an expert goes on.
+  /// A sum of experts starts a chain, one of a chain and experts goes on.
   void addSteps(OnnxOp op, const SizeProof &proof, ExpertLoops &loops) {
-    if (!isNode(op, "Add") || op.getInputs().size() != 2 || !proof.sameShape(op.getInputs()[0], op.getInputs()[1]))
+    ValueRange addends = op.getInputs();
+    if (addends.size() < 2 || !llvm::all_of(addends, [&](Value addend) { return proof.sameShape(addend, addends.front()); }))
       return;
-    MaskedMatcher right(proof), left(proof);
-    auto second = right.matchTerm(op, op.getInputs()[1]), first = left.matchTerm(op, op.getInputs()[0]);
-    if (first && second) {
-      loops.addPair(*first, *second);
-    } else if (first || second) {
-      ExpertStep &step = first ? *first : *second;
-      step.before = op.getInputs()[first ? 1 : 0];
-      loops.add(step);
-    } else if (left.isCandidate() || right.isCandidate()) {
-      MaskedMatcher &missed = left.isCandidate() ? left : right;
-      remarkMiss(remarks, op, missed.missedAt(), missed.missed());
+    std::vector<ExpertStep> steps;
+    SmallVector<Value> others;
+    std::optional<MaskedMatcher> missed;
+    for (Value addend : addends) {
+      MaskedMatcher matcher(proof);
+      if (auto step = matcher.matchTerm(op, addend)) {
+        steps.push_back(*step);
+        continue;
+      }
+      others.push_back(addend);
+      if (matcher.isCandidate() && !missed)
+        missed.emplace(matcher);
+    }
+    if (missed)
+      remarkMiss(remarks, op, missed->missedAt(), missed->missed());
+    else if (!steps.empty() && others.size() > 1)
+      remarkMiss(remarks, op, others[1].getDefiningOp(), "more than one addend of a sum of experts is no weighted expert");
+    else if (!steps.empty())
+      loops.addAll(steps, others.empty() ? Value() : others.front());
+  }
+
+  /// Experts that are put side by side first, and then summed with the map.
+  void addStack(OnnxOp op, const SizeProof &proof, ExpertLoops &loops) {
+    for (const ExpertSum &sum : matchExpertSums(op, proof)) {
+      std::vector<ExpertStep> steps;
+      MaskedMatcher matcher(proof);
+      for (auto [expert, rows] : llvm::enumerate(stackedRows(sum.rows, sum.expertsFirst, sum.experts)))
+        if (auto step = matcher.matchRows(op, rows, sum, expert))
+          steps.push_back(*step);
+        else
+          break;
+      if (static_cast<int64_t>(steps.size()) == sum.experts)
+        return loops.addAll(steps, {});
+      if (!steps.empty())
+        return remarkMiss(remarks, op, matcher.missedAt(), matcher.missed());
     }
   }
 
@@ -172,7 +224,7 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
       return remarkMiss(remarks, last, last, why);
     if (layer->choices.k == 0) {
       StringRef reason;
-      auto map = matchWeightMap(layer->weights, reason);
+      auto map = matchWeightMap(layer->weights, proof, reason);
       if (!map)
         return remarkMiss(remarks, last, layer->weights.getDefiningOp(), reason);
       layer->indices = map->ids;
@@ -180,8 +232,7 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
       layer->function = map->function;
       layer->choices.k = map->k;
     }
-    Value output = layer->choices.sum->getResult(0);
-    if (tensorType(output).getRank() != 2 && !(layer->shapeOf = shapeSource(layer->x, output, proof)))
+    if (!placeOutput(*layer, {layer->x, layer->indices, layer->weights}, proof))
       return remarkMiss(remarks, last, last, "the shape of the output is not that of the tokens");
     if (checkRoutedLayer(*layer, proof, why))
       layers.push_back(*layer);

@@ -415,6 +415,7 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
   if (!gateProduct)
     return std::nullopt;
   result.gate = *gateProduct;
+  firstRows = gateProduct->rows;
   // A part is taken of the last dim: it must be the product's columns, not a regrouping of them.
   if (gatePart->columns != Columns::All && columnsOf(gatePart->source) != gateProduct->out)
     return miss(at, "the gate is a part of a reshaped product");
@@ -453,6 +454,14 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
   const int64_t columns = layout == GateLayout::Halves || layout == GateLayout::Interleaved ? 2 * down.in : down.in;
   if (result.gate.out != columns || (result.up && (result.up->out != down.in || result.up->in != result.gate.in)))
     return miss(at, "the widths of the two products do not fit");
+  // What lies between may regroup rows as long as those of an expert stay together.
+  auto feedsDown = [&](const RoutedProduct &first) {
+    if (first.place.together == down.rowsPlace.together && down.rowsPlace.together >= 0)
+      return true;
+    return first.result && first.place.dim == down.rowsPlace.dim && proof.sameLeading(first.result, down.rows);
+  };
+  if (down.sharesRows || !feedsDown(result.gate) || (result.up && !feedsDown(*result.up)))
+    return miss(at, "the products do not keep the rows in the same order");
   if (result.gate.experts != down.experts || (result.up && result.up->experts != down.experts))
     return miss(at, "the products have weights for different numbers of experts");
   if (result.gate.order != down.order || (result.up && result.up->order != down.order))
@@ -465,6 +474,7 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
 std::optional<RoutedFfn> RoutedMatcher::matchFfn(Value value) {
   missedOp = nullptr;
   missedText.clear();
+  firstRows = {};
   auto down = matchBiasedProduct(value);
   if (!down)
     return std::nullopt;

@@ -12,6 +12,13 @@
 
 namespace moe::raise {
 
+/// Where the dim of the experts stands in rows of all experts.
+struct ExpertPlace {
+  int64_t dim = 0;
+  /// How many rows of one expert lie together: 0 stands for all (the experts come first), 1 for an expert after the other in each token; -1 is not known.
+  int64_t together = 0;
+};
+
 /// [S, in] rows times each row's expert matrix, plus its expert's bias: [S, out].
 struct RoutedProduct {
   /// The operand that holds the rows, not peeled.
@@ -21,6 +28,12 @@ struct RoutedProduct {
   int64_t experts = 0, in = 0, out = 0;
   /// Where the product is that of one expert: its place in `weight` and `bias`, -1 where these are its own.
   int64_t weightSlice = -1, biasSlice = -1;
+  /// The rows are one per token and serve all of its choices (or experts): the product repeats them.
+  bool sharesRows = false;
+  /// Where the rows of all experts lie side by side: of the rows and of the result.
+  ExpertPlace rowsPlace = {}, place = {};
+  /// The product itself, without bias.
+  mlir::Value result = {};
 };
 
 /// A whole expert: first product(s), what is between, second product.
@@ -59,6 +72,8 @@ protected:
   std::nullopt_t miss(mlir::Operation *at, const llvm::Twine &text);
 
   const SizeProof &proof;
+  /// Rows of the first product that the last matchFfn found above an activation and a second one, whether or not these make an expert.
+  mlir::Value firstRows;
 
 private:
   struct Activated;

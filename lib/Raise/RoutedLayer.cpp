@@ -17,13 +17,16 @@ std::optional<ChoiceSum> matchChoiceSum(OnnxOp op) {
   RankedTensorType type = tensorType(rows), result = tensorType(op->getResult(0));
   if (!axes || axes->size() != 1 || !type || !result || type.getRank() < 3)
     return std::nullopt;
-  const int64_t column = type.getRank() == 3 ? 2 : columnDim(type);
-  if (column < 2 || fromFront((*axes)[0], type.getRank()) != column - 1)
+  const int64_t column = type.getRank() == 3 ? 2 : columnDim(type), choice = fromFront((*axes)[0], type.getRank());
+  if (choice < 1 || choice >= column)
     return std::nullopt;
-  int64_t k = staticDim(rows, column - 1), hidden = staticDim(rows, column);
+  for (int64_t dim = choice + 1; dim < column; ++dim)
+    if (type.getDimSize(dim) != 1)
+      return std::nullopt;
+  int64_t k = staticDim(rows, choice), hidden = staticDim(rows, column);
   if (k <= 0 || hidden <= 0 || !isa<Float32Type, Float16Type, BFloat16Type>(type.getElementType()))
     return std::nullopt;
-  return ChoiceSum{op, rows, k, hidden, column - 1};
+  return ChoiceSum{op, rows, k, hidden};
 }
 
 std::optional<WeightedRows> matchWeightedRows(Value value, int64_t hidden, const SizeProof &proof) {
@@ -117,6 +120,31 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
     return fail("rows and weights have different element types");
   layer.requireEqual = assumesInside(layer, proof);
   return true;
+}
+
+bool placeOutput(RoutedLayer &layer, ArrayRef<Value> sources, const SizeProof &proof) {
+  Value output = layer.choices.sum->getResult(0);
+  RankedTensorType type = tensorType(output);
+  // Dims up to the last that is not static are those of the tokens.
+  int64_t leading = type.getRank();
+  while (leading > 0 && !type.isDynamicDim(leading - 1))
+    --leading;
+  layer.leading = leading;
+  if (type.getRank() == 2 || leading <= 1 || llvm::count_if(type.getShape(), ShapedType::isDynamic) <= 1)
+    return true;
+  auto startsLikeOutput = [&](Value view) {
+    RankedTensorType viewType = tensorType(view);
+    if (!viewType || viewType.getRank() < leading)
+      return false;
+    for (int64_t dim = 0; dim < leading; ++dim)
+      if (!proof.sameDim(view, dim, output, dim))
+        return false;
+    return true;
+  };
+  for (Value source : sources)
+    if ((layer.leadingOf = source ? farthest(source, Views | FloatCasts | IntCasts, startsLikeOutput) : Value()))
+      return true;
+  return false;
 }
 
 /// Ids outside [0, E): ONNX counts negative ones from the end. Mod says the same and keeps any other id in range.
@@ -225,20 +253,23 @@ static Value finishResult(const RoutedLayer &layer, OpBuilder &builder, LayerBui
   OnnxOp sum = layer.choices.sum;
   Location loc = sum.getLoc();
   RankedTensorType sumType = tensorType(sum->getResult(0));
-  if (layer.shapeOf) {
-    Value shape = makeNode(builder, loc, "Shape", 13, {layer.shapeOf}, RankedTensorType::get({sumType.getRank()}, builder.getI64Type()));
+  const int64_t rank = sumType.getRank(), leading = layer.leading;
+  Type i64 = builder.getI64Type();
+  if (layer.leadingOf && leading == rank) {
+    Value shape = makeNode(builder, loc, "Shape", 13, {layer.leadingOf}, RankedTensorType::get({rank}, i64));
     result = makeNode(builder, loc, "Reshape", 14, {result, shape}, sumType);
   } else if (layer.leadingOf) {
     // The dims of the tokens, then what is known: H and dims of size 1.
-    const int64_t leading = layer.choices.leading, rank = sumType.getRank();
-    Type i64 = builder.getI64Type();
     Value dims = makeNode(builder, loc, "Shape", 15, {layer.leadingOf}, RankedTensorType::get({leading}, i64),
                           builder.getNamedAttr("end", builder.getI64IntegerAttr(leading)));
     Value shape = makeNode(builder, loc, "Concat", 13, {dims, makeInts(builder, loc, sumType.getShape().drop_front(leading))},
                            RankedTensorType::get({rank}, i64), builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)));
     result = makeNode(builder, loc, "Reshape", 14, {result, shape}, sumType);
-  } else if (sumType.getRank() == 3) {
-    result = chain.reshape(builder, loc, result, {-1, 1, layer.choices.hidden}, sumType);
+  } else if (rank != 2) {
+    SmallVector<int64_t> shape(sumType.getShape());
+    for (int64_t &size : shape)
+      size = ShapedType::isDynamic(size) ? -1 : size;
+    result = chain.reshape(builder, loc, result, shape, sumType);
   }
   return layer.start ? makeNode(builder, loc, "Add", 14, {layer.start, result}, sumType) : result;
 }
@@ -273,7 +304,7 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
   }
   Assignments list = LayerBuilder::assign(builder, loc, ids);
   RankedTensorType sumType = tensorType(sum->getResult(0));
-  const bool ownShape = layer.shapeOf || layer.leadingOf || layer.scalesInput;
+  const bool ownShape = sumType.getRank() != 2 || layer.scalesInput;
   auto resultType = RankedTensorType::get({ownShape ? tensorType(x).getDimSize(0) : sumType.getDimSize(0), hidden}, sumType.getElementType());
   Value result = chain.experts(builder, loc, x, list, vector, expertWeights(layer, builder, chain, name),
                                OriginAttr::get(builder.getContext(), name, layer.form), resultType);
@@ -294,7 +325,7 @@ void replaceRoutedLayers(MutableArrayRef<RoutedLayer> layers, LayerBuilder &chai
   // A layer may read the sum of an earlier one, which is gone by then.
   DenseMap<Value, Value> replaced;
   for (RoutedLayer &layer : layers) {
-    for (Value *input : {&layer.x, &layer.indices, &layer.weights, &layer.mask, &layer.start, &layer.shapeOf, &layer.leadingOf})
+    for (Value *input : {&layer.x, &layer.indices, &layer.weights, &layer.mask, &layer.start, &layer.leadingOf})
       if (Value now = *input ? replaced.lookup(*input) : Value())
         *input = now;
     Value sum = layer.choices.sum->getResult(0);

@@ -11,15 +11,14 @@
 
 namespace moe::raise {
 
-/// `sum` over the choices of a token: ReduceSum over dim K of a tensor [T, K, H], or of [.., K, H, 1, ..] where the dims in front count the tokens.
+/// `sum` over the choices of a token: ReduceSum over dim K of a tensor [T, K, H], or of [.., K, H] with dims of size 1 between and behind, where the dims
+/// in front count the tokens.
 struct ChoiceSum {
   /// The node whose first result is the layer's output; its elements are [T, H].
   OnnxOp sum;
   /// The summed tensor, not peeled; its flat elements are [T·K, H].
   mlir::Value rows;
   int64_t k = 0, hidden = 0;
-  /// Dims before K.
-  int64_t leading = 1;
 };
 std::optional<ChoiceSum> matchChoiceSum(OnnxOp op);
 
@@ -48,16 +47,18 @@ struct RoutedLayer {
   ExpertPieces pieces = {};
   /// What the sum starts from; null for zero.
   mlir::Value start = {};
-  /// A value with the shape of the output, where that is not [T, H] or [T, 1, H].
-  mlir::Value shapeOf = {};
-  /// A value whose first dims are the output's dims before K, where there are several.
+  /// A value whose first `leading` dims are those of the output, where the output is no matrix and more than one of its dims is dynamic.
   mlir::Value leadingOf = {};
+  int64_t leading = 0;
   /// Nodes that go away were the reason to take sizes as equal: the chain must require it itself.
   bool requireEqual = false;
 };
 
 /// Are these ids surely in [0, experts): the indices of a TopK over that many, an ArgMax, or a Concat of these?
 bool idsInRange(mlir::Value ids, int64_t experts);
+
+/// Finds out how to shape the output; `sources` are values that may have its dims, with what they are views of. False where none has.
+bool placeOutput(RoutedLayer &layer, llvm::ArrayRef<mlir::Value> sources, const SizeProof &proof);
 
 /// Do x, indices, weights and the result have one row per token for all input dims, and fitting widths? Says why not in `why`; sets
 /// `requireEqual`.
@@ -69,14 +70,15 @@ void replaceRoutedLayers(llvm::MutableArrayRef<RoutedLayer> layers, LayerBuilder
 /// Remarks of the recognisers: why something that looked like a layer was left as it is. Off unless the pass option asks.
 void remarkMiss(bool wanted, mlir::Operation *candidate, mlir::Operation *at, llvm::StringRef why, llvm::StringRef what = "MoE layer");
 
-/// The run of a recogniser whose layers end in a ReduceSum: asks a new Matcher(proof) at each and replaces the layers that it finds. Fails where
+/// The run of a recogniser whose layers end in a sum over choices or experts (a ReduceSum, a product that sums, or a
+/// ScatterND): asks a new Matcher(proof) at each and replaces the layers that it finds. Fails where
 /// inference fails.
 template <typename Matcher> mlir::LogicalResult raiseLayersAtSums(mlir::ModuleOp module, bool remarks) {
   LayerBuilder chain(module);
   return forEachOnnxFunction(module, [&](mlir::func::FuncOp function, const SizeProof &proof) {
     std::vector<RoutedLayer> layers;
     function.walk([&](OnnxOp op) {
-      if (!isNode(op, "ReduceSum"))
+      if (!(isNode(op, "ReduceSum") || isNode(op, "MatMul") || isNode(op, "Einsum") || isNode(op, "ScatterND")))
         return;
       Matcher matcher(proof);
       if (auto layer = matcher.match(op))

@@ -16,16 +16,19 @@ func.func @main(%rows: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> {
 
 // -----
 
-// As many slots as there are tokens: no constant.
+// Slots of an expert in each group, which are then taken for the experts of a slot.
 moe.weight @w1 : tensor<2x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
 moe.weight @w2 : tensor<2x16x8xf32> source(#moe.file<"model.onnx", offset = 1024, length = 1024>)
-func.func @main(%dispatch: tensor<2x?x?xf32> {moe.dims = ["2", "slots", "tokens"]}, %x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<2x?x8xf32> {
+func.func @main(%dispatch: tensor<?x?x2x3xf32> {moe.dims = ["groups", "tokens", "2", "3"]}, %x: tensor<?x?x8xf32> {moe.dims = ["groups", "tokens", "8"]}) -> tensor<?x3x2x8xf32> {
+  %regroup = arith.constant dense<[-1, 3, 2, 16]> : tensor<4xi64>
   %w1 = moe.weight_ref @w1 : tensor<2x8x16xf32>
   %w2 = moe.weight_ref @w2 : tensor<2x16x8xf32>
-  %rows = moe.onnx "MatMul"(%dispatch, %x) version 13 {} : (tensor<2x?x?xf32>, tensor<?x8xf32>) -> tensor<2x?x8xf32>
-  %h = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<2x?x8xf32>, tensor<2x8x16xf32>) -> tensor<2x?x16xf32>
-  %a = moe.onnx "Relu"(%h) version 14 {} : (tensor<2x?x16xf32>) -> tensor<2x?x16xf32>
-  // expected-remark @+1 {{MoE layer not raised: the number of slots of an expert is not known when the model is compiled}}
-  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<2x?x16xf32>, tensor<2x16x8xf32>) -> tensor<2x?x8xf32>
-  return %y : tensor<2x?x8xf32>
+  %rows = moe.onnx "Einsum"(%dispatch, %x) version 12 {equation = "gtec,gth->gech"} : (tensor<?x?x2x3xf32>, tensor<?x?x8xf32>) -> tensor<?x2x3x8xf32>
+  %h = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<?x2x3x8xf32>, tensor<2x8x16xf32>) -> tensor<?x2x3x16xf32>
+  %a = moe.onnx "Relu"(%h) version 14 {} : (tensor<?x2x3x16xf32>) -> tensor<?x2x3x16xf32>
+  // expected-note @+1 {{at this node}}
+  %turned = moe.onnx "Reshape"(%a, %regroup) version 14 {} : (tensor<?x2x3x16xf32>, tensor<4xi64>) -> tensor<?x3x2x16xf32>
+  // expected-remark @+1 {{MoE layer not raised: the products do not keep the rows in the same order}}
+  %y = moe.onnx "Einsum"(%turned, %w2) version 12 {equation = "gcef,efh->gceh"} : (tensor<?x3x2x16xf32>, tensor<2x16x8xf32>) -> tensor<?x3x2x8xf32>
+  return %y : tensor<?x3x2x8xf32>
 }

@@ -54,3 +54,26 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %dispatch: ten
   %out = moe.onnx "Add"(%y, %b2) version 14 {} : (tensor<2x3x8xf32>, tensor<2x1x8xf32>) -> tensor<2x3x8xf32>
   return %out : tensor<2x3x8xf32>
 }
+
+// -----
+
+// Groups of tokens claim slots apart, as many as the sizes of the input say: the experts' rows come to the front and go back.
+
+// CHECK: %[[ROWS:.*]] = moe.onnx "Einsum"
+// CHECK: %[[FIRST:.*]] = moe.onnx "Transpose"(%[[ROWS]]) {{.*}}perm = array<i64: 1, 0, 2, 3>{{.*}} -> tensor<2x?x?x8xf32>
+// CHECK: %[[JOINED:.*]] = moe.onnx "Reshape"(%[[FIRST]], {{.*}} -> tensor<2x?x8xf32>
+// CHECK: %[[STARTS:.*]] = moe.onnx "Mul"
+// CHECK: %[[OFFSET:.*]] = moe.onnx "Cast"(%[[STARTS]]) {{.*}} -> tensor<3xi32>
+// CHECK: %[[Y:.*]] = moe.experts %[[JOINED]], %[[OFFSET]] {{.*}}"padded"{{.*}} -> tensor<2x?x8xf32>
+// CHECK: moe.onnx "Transpose"(%{{.*}}) {{.*}}perm = array<i64: 1, 0, 2, 3>{{.*}} -> tensor<?x2x?x8xf32>
+moe.weight @w1 : tensor<2x8x16xf32> source(#moe.file<"model.onnx", offset = 192, length = 1024>)
+moe.weight @w2 : tensor<2x16x8xf32> source(#moe.file<"model.onnx", offset = 1344, length = 1024>)
+func.func @main(%x: tensor<?x?x8xf32> {moe.dims = ["groups", "tokens", "8"]}, %dispatch: tensor<?x?x2x?xf32> {moe.dims = ["groups", "tokens", "2", "slots"]}) -> tensor<?x2x?x8xf32> {
+  %w1 = moe.weight_ref @w1 : tensor<2x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<2x16x8xf32>
+  %rows = moe.onnx "Einsum"(%dispatch, %x) version 12 {equation = "gtec,gth->gech"} : (tensor<?x?x2x?xf32>, tensor<?x?x8xf32>) -> tensor<?x2x?x8xf32>
+  %h = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<?x2x?x8xf32>, tensor<2x8x16xf32>) -> tensor<?x2x?x16xf32>
+  %a = moe.onnx "Relu"(%h) version 14 {} : (tensor<?x2x?x16xf32>) -> tensor<?x2x?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<?x2x?x16xf32>, tensor<2x16x8xf32>) -> tensor<?x2x?x8xf32>
+  return %y : tensor<?x2x?x8xf32>
+}

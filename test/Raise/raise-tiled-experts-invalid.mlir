@@ -72,3 +72,64 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %out = moe.onnx "ReduceSum"(%y, %c4) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
   return %out : tensor<?x8xf32>
 }
+
+// -----
+
+// The first product has the experts in front, the second one behind the tokens: rows of one expert would meet the matrices of another.
+moe.weight @w1 : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 1536>)
+moe.weight @w2 : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 1536, length = 1536>)
+moe.weight @b1 : tensor<3x16xf32> source(#moe.file<"model.onnx", offset = 3072, length = 192>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %scores: tensor<?x3xf32> {moe.dims = ["tokens", "3"]}) -> tensor<?x8xf32> {
+  %k = arith.constant dense<2> : tensor<1xi64>
+  %depth = arith.constant dense<3> : tensor<i64>
+  %off_on = arith.constant dense<[0.0, 1.0]> : tensor<2xf32>
+  %w1 = moe.weight_ref @w1 : tensor<3x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<3x16x8xf32>
+  %b1 = moe.weight_ref @b1 : tensor<3x16xf32>
+  %values, %ids = moe.onnx "TopK"(%scores, %k) version 11 {axis = -1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %hot = moe.onnx "OneHot"(%ids, %depth, %off_on) version 11 {axis = -1 : i64} : (tensor<?x2xi64>, tensor<i64>, tensor<2xf32>) -> tensor<?x2x3xf32>
+  %regroup = arith.constant dense<[-1, 3, 16]> : tensor<3xi64>
+  %map = moe.onnx "Einsum"(%values, %hot) version 12 {equation = "tk,tke->te"} : (tensor<?x2xf32>, tensor<?x2x3xf32>) -> tensor<?x3xf32>
+  %g = moe.onnx "Einsum"(%x, %w1) version 12 {equation = "th,ehf->etf"} : (tensor<?x8xf32>, tensor<3x8x16xf32>) -> tensor<3x?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<3x?x16xf32>) -> tensor<3x?x16xf32>
+  // expected-note @+1 {{at this node}}
+  %at = moe.onnx "Reshape"(%a, %regroup) version 14 {} : (tensor<3x?x16xf32>, tensor<3xi64>) -> tensor<?x3x16xf32>
+  %y = moe.onnx "Einsum"(%at, %w2) version 12 {equation = "tef,efh->teh"} : (tensor<?x3x16xf32>, tensor<3x16x8xf32>) -> tensor<?x3x8xf32>
+  // expected-remark @+1 {{the products do not keep the rows in the same order}}
+  %out = moe.onnx "Einsum"(%map, %y) version 12 {equation = "te,teh->th"} : (tensor<?x3xf32>, tensor<?x3x8xf32>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
+// A token may choose an expert twice: of the rows that are scaled on the way in there is then only one.
+moe.weight @w1 : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 1536>)
+moe.weight @w2 : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 1536, length = 1536>)
+moe.weight @b1 : tensor<3x16xf32> source(#moe.file<"model.onnx", offset = 3072, length = 192>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %ids: tensor<?x2xi64> {moe.dims = ["tokens", "2"]}, %values: tensor<?x2xf32> {moe.dims = ["tokens", "2"]}) -> tensor<?x8xf32> {
+  %k = arith.constant dense<2> : tensor<1xi64>
+  %depth = arith.constant dense<3> : tensor<i64>
+  %off_on = arith.constant dense<[0.0, 1.0]> : tensor<2xf32>
+  %w1 = moe.weight_ref @w1 : tensor<3x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<3x16x8xf32>
+  %b1 = moe.weight_ref @b1 : tensor<3x16xf32>
+  %numbers = arith.constant dense<[0, 1, 2]> : tensor<3xi64>
+  %single = arith.constant dense<-1> : tensor<1xi64>
+  %ids3 = moe.onnx "Unsqueeze"(%ids, %single) version 13 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?x2x1xi64>
+  %equal = moe.onnx "Equal"(%ids3, %numbers) version 13 {} : (tensor<?x2x1xi64>, tensor<3xi64>) -> tensor<?x2x3xi1>
+  %hot = moe.onnx "Cast"(%equal) version 13 {to = 1 : i64} : (tensor<?x2x3xi1>) -> tensor<?x2x3xf32>
+  %copies = arith.constant dense<[3, 1, 1]> : tensor<3xi64>
+  %first = arith.constant dense<0> : tensor<1xi64>
+  %map = moe.onnx "Einsum"(%values, %hot) version 12 {equation = "tk,tke->te"} : (tensor<?x2xf32>, tensor<?x2x3xf32>) -> tensor<?x3xf32>
+  %turned = moe.onnx "Transpose"(%map) version 13 {perm = array<i64: 1, 0>} : (tensor<?x3xf32>) -> tensor<3x?xf32>
+  %factor = moe.onnx "Unsqueeze"(%turned, %single) version 13 {} : (tensor<3x?xf32>, tensor<1xi64>) -> tensor<3x?x1xf32>
+  %x3 = moe.onnx "Unsqueeze"(%x, %first) version 13 {} : (tensor<?x8xf32>, tensor<1xi64>) -> tensor<1x?x8xf32>
+  %tiled = moe.onnx "Tile"(%x3, %copies) version 13 {} : (tensor<1x?x8xf32>, tensor<3xi64>) -> tensor<3x?x8xf32>
+  %scaled = moe.onnx "Mul"(%tiled, %factor) version 14 {} : (tensor<3x?x8xf32>, tensor<3x?x1xf32>) -> tensor<3x?x8xf32>
+  %g = moe.onnx "MatMul"(%scaled, %w1) version 13 {} : (tensor<3x?x8xf32>, tensor<3x8x16xf32>) -> tensor<3x?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<3x?x16xf32>) -> tensor<3x?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<3x?x16xf32>, tensor<3x16x8xf32>) -> tensor<3x?x8xf32>
+  // expected-remark @+1 {{a token may choose an expert twice, whose row is scaled once}}
+  %out = moe.onnx "ReduceSum"(%y, %first) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}

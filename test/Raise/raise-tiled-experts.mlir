@@ -83,3 +83,34 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %out = moe.onnx "ReduceSum"(%y, %c4) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
   return %out : tensor<?x8xf32>
 }
+
+// -----
+
+// Einsums with the experts behind the tokens, biases without a dim for the tokens, and a map that is a sum of weighted one-hot rows.
+
+// CHECK: %[[TOP:[^:]+]]:2 = moe.onnx "TopK"
+// CHECK: %[[W:.*]] = moe.onnx "Reshape"(%[[TOP]]#0
+// CHECK: moe.assign %[[TOP]]#1 : tensor<?x2xi64>
+// CHECK: moe.experts {{.*}} gate(%{{.*}} : tensor<3x8x16xf32>) gate_bias(%{{.*}} : tensor<3x16xf32>) {{.*}}in_out{{.*}}"tiled"
+// CHECK: moe.combine {{.*}} %[[W]] tokens
+// CHECK-NOT: Einsum
+moe.weight @w1 : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 1536>)
+moe.weight @w2 : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 1536, length = 1536>)
+moe.weight @b1 : tensor<3x16xf32> source(#moe.file<"model.onnx", offset = 3072, length = 192>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %scores: tensor<?x3xf32> {moe.dims = ["tokens", "3"]}) -> tensor<?x8xf32> {
+  %k = arith.constant dense<2> : tensor<1xi64>
+  %depth = arith.constant dense<3> : tensor<i64>
+  %off_on = arith.constant dense<[0.0, 1.0]> : tensor<2xf32>
+  %w1 = moe.weight_ref @w1 : tensor<3x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<3x16x8xf32>
+  %b1 = moe.weight_ref @b1 : tensor<3x16xf32>
+  %values, %ids = moe.onnx "TopK"(%scores, %k) version 11 {axis = -1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %hot = moe.onnx "OneHot"(%ids, %depth, %off_on) version 11 {axis = -1 : i64} : (tensor<?x2xi64>, tensor<i64>, tensor<2xf32>) -> tensor<?x2x3xf32>
+  %map = moe.onnx "Einsum"(%values, %hot) version 12 {equation = "tk,tke->te"} : (tensor<?x2xf32>, tensor<?x2x3xf32>) -> tensor<?x3xf32>
+  %g = moe.onnx "Einsum"(%x, %w1) version 12 {equation = "th,ehf->tef"} : (tensor<?x8xf32>, tensor<3x8x16xf32>) -> tensor<?x3x16xf32>
+  %gb = moe.onnx "Add"(%g, %b1) version 14 {} : (tensor<?x3x16xf32>, tensor<3x16xf32>) -> tensor<?x3x16xf32>
+  %a = moe.onnx "Relu"(%gb) version 13 {} : (tensor<?x3x16xf32>) -> tensor<?x3x16xf32>
+  %y = moe.onnx "Einsum"(%a, %w2) version 12 {equation = "tef,efh->teh"} : (tensor<?x3x16xf32>, tensor<3x16x8xf32>) -> tensor<?x3x8xf32>
+  %out = moe.onnx "Einsum"(%map, %y) version 12 {equation = "te,teh->th"} : (tensor<?x3xf32>, tensor<?x3x8xf32>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}

@@ -81,6 +81,9 @@ void Console::summary(const moe::SessionOptions &options, const moe::SessionSumm
   out << options.output << ": ";
   if (summary.layers.empty()) {
     out << "no MoE layer found";
+    if (summary.layersNotRaised)
+      out << formatv(", but {0} {1}; {2} says why", summary.layersNotRaised, summary.layersNotRaised == 1 ? "node looks like one" : "nodes look like one",
+                     options.raiseReport.empty() ? "--raise-report=FILE" : options.raiseReport);
   } else {
     out << summary.layers.size() << (summary.layers.size() == 1 ? " MoE layer (" : " MoE layers (");
     interleaveComma(forms, out, [&out](const auto &form) { out << form.second << " " << form.first; });

@@ -65,6 +65,8 @@ struct LayerSummary {
 /// What the summary of moe-compile says.
 struct SessionSummary {
   std::vector<LayerSummary> layers;
+  /// What looked like an MoE layer and was not raised.
+  int64_t layersNotRaised = 0;
   int64_t routePermutes = 0, groupedProducts = 0, denseProducts = 0;
   uint64_t weightBytes = 0;
   std::vector<std::string> isaVersions;

@@ -68,9 +68,14 @@ def RaiseFusedExperts : Moe_RecogniserPass<"moe-raise-fused-experts"> {
 def RaiseBatchedExperts : Moe_MatchingPass<"moe-raise-batched-experts"> {
   let summary = "experts that gather a whole matrix per routed row become the chain of moe ops";
   let description = [{
-    Form C. Anchored at the ReduceSum over a token's choices and read upwards;
-    every product must look its weights up by the same ids. The router is not
-    looked at: its ids and weights feed `moe.assign` and `moe.combine`.
+    Forms C (`batched`: a list of the rows of all choices) and G (`gathered`: the
+    matrices have dims for tokens and choices). Anchored at the sum over a token's
+    choices (a ReduceSum of a product, or one MatMul or Einsum with the weights)
+    and read upwards; every product, MatMul or Einsum, must look its weights up by
+    the same ids. The router is not looked at: its ids and weights feed `moe.assign`
+    and `moe.combine`. Where no sum is known that ends the layer, weighted rows of
+    experts are raised with one choice per row and what follows stays. A remark
+    names each other product with matrices that ids pick.
   }];
 }
 
@@ -78,7 +83,9 @@ def RaiseGroupedExperts : Moe_MatchingPass<"moe-raise-grouped-experts"> {
   let summary = "experts that multiply slices of sorted rows become the chain of moe ops";
   let description = [{
     Form B: rows sorted by expert, one Gather and MatMul per expert over ranges
-    that come from a histogram, a Concat, and the inverse permutation. Every range,
+    that come from a histogram, a Concat, and the inverse permutation; or the pieces
+    of a Split into as many rows as each expert has, and a ScatterND that adds the
+    rows up at their tokens (JetMoe, GraniteMoe). Every range,
     every slice of the weights and both permutations are checked; time is linear in
     the number of nodes.
   }];
@@ -101,17 +108,20 @@ def RaiseMaskedExperts : Moe_MatchingPass<"moe-raise-masked-experts"> {
   let description = [{
     Form F: the sum over the experts of expert(x) times its weights, which are 0
     for tokens that did not choose it: a column of a map of weights, or
-    the sum over the choices of (id == expert) · weight.
+    the sum over the choices of (id == expert) · weight. Experts are added one after
+    another, by one Sum, or stacked by a Concat and summed with the map.
   }];
 }
 
 def RaiseTiledExperts : Moe_MatchingPass<"moe-raise-tiled-experts"> {
   let summary = "batched products of all tokens with all experts become the chain of moe ops";
   let description = [{
-    Form E: tokens tiled once per expert, two batched products, and a map of weights
-    that multiplies the results; or the rows on the way in (Llama 4), where the
-    experts have no bias. The map is a ScatterElements into zeros, or a
-    Sigmoid or Softmax of one into -inf.
+    Form E: tokens tiled once per expert or repeated by the product, two batched
+    products (MatMul, or Einsum with the experts before or after the tokens), and a
+    map of weights that multiplies the results and is summed with them, by a
+    ReduceSum or one product; or the rows on the way in (Llama 4), where the experts
+    have no bias. The map is a ScatterElements into zeros, a sum of weighted one-hot
+    rows, or a Sigmoid or Softmax of a ScatterElements into -inf.
   }];
 }
 
@@ -119,10 +129,11 @@ def RaisePaddedExperts : Moe_MatchingPass<"moe-raise-padded-experts"> {
   let summary = "batched experts on slots that a dispatch filled become moe.experts with padded rows";
   let description = [{
     Capacity forms (Switch, GShard, V-MoE: a one-hot dispatch times the tokens) and
-    Soft MoE (form `soft`: a Softmax times the tokens): two batched products with
-    one matrix per expert on rows E×C×H, C static. Dispatch and combine are
-    products and stay so. Rows that no product of two computed tensors made are
-    left: a batched MLP is not yet an MoE layer.
+    Soft MoE (form `soft`: a Softmax times the tokens): two batched products (MatMul
+    or Einsum) with one matrix per expert on rows E×C×H, or with dims for groups of
+    tokens that claim slots apart (E×G×C×H, G×E×C×H). C may depend on the sizes
+    of the input. Dispatch and combine are products and stay so. Rows that no product
+    of two computed tensors made are left: a batched MLP is not yet an MoE layer.
   }];
 }
 
