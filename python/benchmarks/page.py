@@ -35,7 +35,7 @@ def _row(cell, names):
     errors = [cell["error"][name] for name in names if name in cell["error"]]
     error = f"{cell['error'][OURS]:.1e}" + (f" ({min(errors):.1e})" if errors else "")
     return [cell["format"], str(cell["tokens"]), f"{_time(ours['seconds'])} ({_time(low)} to {_time(high)})", _time(ours["processor_per_thread"]),
-            f"{100 * share:.0f} % ({100 * share_low:.0f} to {100 * share_high:.0f})", *[_peer(cell, name) for name in names], error,
+            f"{100 * share:.0f} % ({100 * share_low:.0f} to {100 * share_high:.0f})", f"{100 * ours['processor_share']:.0f} %", *[_peer(cell, name) for name in names], error,
             f"{cell['load_average']:.1f}"]
 
 
