@@ -36,6 +36,10 @@ def instruction(format, activations):
     return format if format == "bf16" else "int8" if format in INTEGERS and activations == "int8" else "f32"
 
 
+def activations_of(format, options):
+    return options.activations if format in INTEGERS else "bf16" if format == "bf16" else "auto"
+
+
 def roofline(layer, pool, best, activations):
     """Seconds at best for each pair of the pool, on average."""
     peak = best[instruction(layer.format, activations)] or best["f32"]
@@ -114,7 +118,7 @@ def run_cell(layer, groups, machine, tokens, threads, options, scratch, absent):
         for name in group:
             if (layer.format, name) in absent:
                 continue
-            side = options.running.get(name) or Side(name, layer, threads, options.activations)
+            side = options.running.get(name) or Side(name, layer, threads, activations_of(layer.format, options))
             if side.absent:
                 print(f"  {name} left out: {side.absent}", flush=True)
                 absent[layer.format, name] = side.absent
@@ -135,7 +139,7 @@ def run_cell(layer, groups, machine, tokens, threads, options, scratch, absent):
     sides = {name: summary(turns[name], threads) for name in turns}
     best = {key: statistics.median(turn["best"][key] for name in turns for turn in turns[name]) for key in ("bandwidth", *INSTRUCTIONS)}
     return {"layer": list(layer.sizes), "format": layer.format, "tokens": tokens, "threads": threads, "load": options.load, "rounds": options.rounds,
-            "activations": options.activations, "instruction": INSTRUCTIONS[instruction(layer.format, options.activations)], "sides": sides, "error": error,
+            "activations": activations_of(layer.format, options), "instruction": INSTRUCTIONS[instruction(layer.format, options.activations)], "sides": sides, "error": error,
             "ratio": {name: sides[name]["seconds"] / sides[OURS]["seconds"] for name in sides if name != OURS}, "best": best,
             "absent": {name: why for (format, name), why in absent.items() if format == layer.format},
             "machine_busy": (after["busy"] - busy["busy"]) / ticks, "machine_stolen": (after["stolen"] - busy["stolen"]) / ticks,
