@@ -1,19 +1,18 @@
 // What this machine reads from memory and multiplies at best, on a given number of threads: the roof that layers are measured against.
-// Built by moe_layer.py with -march=native. Prints "<bytes per second> <f32 flops per second> <bf16 flops per second, 0 without vdpbf16ps>
-// <int8 operations per second, 0 without vpdpbusd>".
+// Built by machine.py with -march=native, as a library.
 #include <immintrin.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
-enum { WORDS = 32 << 20, PASSES = 3, ROUNDS = 4000000 };
+enum { WORDS = 32 << 20, PASSES = 3, ROUNDS = 400000 };
 
 static double seconds(void) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return now.tv_sec + 1e-9 * now.tv_nsec;
 }
 
@@ -96,42 +95,67 @@ static void *multiplyInt8(void *argument) {
 }
 #endif
 
-/// Seconds until `count` threads have run `work` on their own argument.
-static double together(int count, void *(*work)(void *), char *arguments, size_t size) {
-  pthread_t team[256];
+typedef struct {
+  void *(*work)(void *);
+  void *argument;
+  double time;
+} Timed;
+
+static void *runTimed(void *argument) {
+  Timed *timed = argument;
   const double start = seconds();
-  for (int t = 1; t < count; ++t)
-    pthread_create(&team[t], NULL, work, arguments + t * size);
-  work(arguments);
-  for (int t = 1; t < count; ++t)
-    pthread_join(team[t], NULL);
-  return seconds() - start;
+  timed->work(timed->argument);
+  timed->time = seconds() - start;
+  return NULL;
 }
 
-int main(int argc, char **argv) {
-  const int count = argc > 1 ? atoi(argv[1]) : 1;
+/// Seconds of processor time that the slowest of `count` threads takes to run `work` on its own argument. What other processes take of the
+/// machine is not in it, unless they crowd caches and memory.
+static double together(int count, void *(*work)(void *), char *arguments, size_t size) {
+  pthread_t team[256];
+  Timed timed[256];
+  for (int t = 0; t < count; ++t)
+    timed[t] = (Timed){work, arguments + t * size, 0};
+  for (int t = 1; t < count; ++t)
+    pthread_create(&team[t], NULL, runTimed, &timed[t]);
+  runTimed(&timed[0]);
+  double most = timed[0].time;
+  for (int t = 1; t < count; ++t) {
+    pthread_join(team[t], NULL);
+    most = timed[t].time > most ? timed[t].time : most;
+  }
+  return most;
+}
+
+/// results: bytes read per second, flops per second in f32, in bf16 (0 without vdpbf16ps), operations per second in int8 (0 without vpdpbusd).
+/// Reading also leaves nothing of anyone's weights in the caches. Not 0 where there is no memory or `count` is not from 1 to 256.
+int measure(int count, double *results) {
+  static uint64_t *words;
   if (count < 1 || count > 256)
     return 2;
-  uint64_t *words = aligned_alloc(64, WORDS * sizeof(uint64_t));
-  if (!words)
-    return 2;
-  memset(words, 1, WORDS * sizeof(uint64_t));
+  if (!words) {
+    words = aligned_alloc(2 << 20, WORDS * sizeof(uint64_t));
+    if (!words)
+      return 2;
+    madvise(words, WORDS * sizeof(uint64_t), MADV_HUGEPAGE);
+    memset(words, 1, WORDS * sizeof(uint64_t));
+  }
   Share shares[256];
-  float results[256];
+  float sums[256];
   double reading = 1e9, f32 = 1e9, bf16 = 1e9, int8 = 1e9;
   for (int pass = 0; pass < PASSES; ++pass) {
     for (int t = 0; t < count; ++t)
       shares[t] = (Share){words + WORDS / count * t, WORDS / count, 0};
     double time = together(count, readAll, (char *)shares, sizeof(Share));
     reading = time < reading ? time : reading;
-    time = together(count, multiply, (char *)results, sizeof(float));
+    time = together(count, multiply, (char *)sums, sizeof(float));
     f32 = time < f32 ? time : f32;
 #ifdef __AVX512BF16__
-    time = together(count, multiplyBf16, (char *)results, sizeof(float));
+    time = together(count, multiplyBf16, (char *)sums, sizeof(float));
     bf16 = time < bf16 ? time : bf16;
 #endif
 #ifdef __AVX512VNNI__
-    time = together(count, multiplyInt8, (char *)results, sizeof(float));
+    time = together(count, multiplyInt8, (char *)sums, sizeof(float));
     int8 = time < int8 ? time : int8;
 #endif
   }
@@ -146,7 +170,9 @@ int main(int argc, char **argv) {
 #else
   const double int8Rate = 0;
 #endif
-  printf("%.0f %.0f %.0f %.0f\n", WORDS * sizeof(uint64_t) / reading, products * LANES * 2 / f32, bf16Rate, int8Rate);
-  free(words);
+  results[0] = WORDS * sizeof(uint64_t) / reading;
+  results[1] = products * LANES * 2 / f32;
+  results[2] = bf16Rate;
+  results[3] = int8Rate;
   return 0;
 }

@@ -1,236 +1,210 @@
-"""Times one MoE layer, compiled by moe-opt, against ONNX Runtime's own op and PyTorch, on one machine in one run.
+"""Times one MoE layer, compiled by moe-opt, against its peers, on one machine in one run.
 
-    PYTHONPATH=build/release/python python python/benchmarks/moe_layer.py --layer 64,8,2048,1024 --tokens 1,16,512 --format f32,int4
+    tools/dev/bench-layers --cells 64,8,2048,1024 --tokens 1,16,512 --formats f32,int4 --threads 1,2
 
 Each cell is a layer (E experts, K per token, H hidden, I intermediate) at T tokens with weights of one format. Every side gets the same weights and
-rows. Rounds alternate between the sides, each round with rows of its own, so that other experts are hit and no weights stay in a cache; memory
-bandwidth and peak are measured between rounds, since they move on shared machines. Reported: median of all rounds with the spread of the middle
-half, the ratio to each peer, the share of the roofline (over active experts: max of weight bytes / bandwidth and flops / peak of the arithmetic that
-the format is computed in), and each side's largest error against float64, relative to the largest result. `--json` writes all of it.
+rows, and runs in a process of its own. Rounds alternate between the sides. A side's turn is one call that is not timed, then some that are, each with
+rows of its own: other experts are hit, and one token at a time goes through all of them, so that no weights stay in a cache. Before each turn what
+the machine reads and multiplies at best is measured, by processor time, since that moves on shared machines.
 
-Peers: ONNX Runtime's com.microsoft.MoE (f32) and QMoE (int4, blocks of 32; int8, a scale for each output channel); PyTorch, rows grouped by expert, F.linear per expert (f32, bf16).
-A peer that is not installed is left out, and said so.
+Reported: the median of all calls by the clock with the middle half, processor time per thread, the ratio to each peer, the share of the roofline (over
+active experts: max of weight bytes / bandwidth and flops / peak of the instruction that the format is computed with), and each side's largest error
+against float64, relative to the largest result. `--json` writes all of it, `--page` makes a page of that; without cells to run, of an old one.
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
 
-import moe_opt
+import page
+from layers import FORMATS, INTEGERS, LOADS, Layer
+from machine import INSTRUCTIONS, Machine, describe, load
+from sides import OURS, SIDES, Absent, Side
 
-HERE = pathlib.Path(__file__).parent
-BLOCK = 32
-
-
-class Layer:
-    """Weights of a gated-silu layer, gate and up interleaved as [E, 2I, H], and down as [E, H, I]; `dense` are the f32 values that every side has."""
-
-    def __init__(self, sizes, format, seed=0):
-        self.experts, self.k, self.hidden, self.intermediate = sizes
-        self.format = format
-        rng = np.random.default_rng(seed)
-        shapes = [(self.experts, 2 * self.intermediate, self.hidden), (self.experts, self.hidden, self.intermediate)]
-        if format == "int4":
-            self.codes = [rng.integers(0, 256, (e, n, k // 2), dtype=np.uint8) for e, n, k in shapes]
-            self.scales = [rng.uniform(0.002, 0.01, (e, n, k // BLOCK)).astype(np.float32) for e, n, k in shapes]
-        elif format == "int8":
-            self.codes = [rng.integers(0, 256, (e, n, k), dtype=np.uint8) for e, n, k in shapes]
-            self.scales = [rng.uniform(0.0001, 0.0005, (e, n)).astype(np.float32) for e, n, _ in shapes]
-        else:
-            self.dense = [rng.standard_normal(shape, dtype=np.float32) / np.float32(np.sqrt(shape[2])) for shape in shapes]
-            if format == "bf16":
-                import ml_dtypes
-                self.stored = [weight.astype(ml_dtypes.bfloat16) for weight in self.dense]
-                self.dense = [weight.astype(np.float32) for weight in self.stored]
-
-    def expert(self, which, e):
-        """The f32 matrix of one expert."""
-        if self.format not in ("int4", "int8"):
-            return self.dense[which][e]
-        codes = self.codes[which][e]
-        if self.format == "int8":
-            return (codes.astype(np.float32) - 128) * self.scales[which][e][:, None]
-        values = np.stack([codes & 15, codes >> 4], -1).reshape(codes.shape[0], -1).astype(np.float32) - 8
-        return values * np.repeat(self.scales[which][e], BLOCK, 1)
-
-    def bytes_per_expert(self):
-        elements = 3 * self.hidden * self.intermediate
-        return elements * {"f32": 4, "bf16": 2, "int8": 1, "int4": 0.5 + 4 / BLOCK}[self.format]
-
-    def model(self, folder, activations):
-        """The ONNX model in `folder`, weights in a file beside it; returns its path. A quantised one allows rows of int8 where these are asked for."""
-        data = open(folder / "weights.bin", "wb")
-
-        def initializer(name, array, kind):
-            tensor = TensorProto(name=name, data_type=kind, dims=array.shape, data_location=TensorProto.EXTERNAL)
-            data.seek(-(-data.tell() // 4096) * 4096)
-            for key, value in (("location", "weights.bin"), ("offset", str(data.tell())), ("length", str(array.nbytes))):
-                tensor.external_data.add(key=key, value=value)
-            array.tofile(data)
-            return tensor
-
-        attributes = dict(k=self.k, activation_type="swiglu", swiglu_fusion=1, activation_alpha=1.0, activation_beta=0.0, normalize_routing_weights=1)
-        kind = TensorProto.BFLOAT16 if self.format == "bf16" else TensorProto.FLOAT
-        if self.format in ("int4", "int8"):
-            stored = dict(expert_weight_bits=4, block_size=BLOCK) if self.format == "int4" else dict(expert_weight_bits=8)
-            initializers = [initializer("q1", self.codes[0], TensorProto.UINT8), initializer("s1", self.scales[0], TensorProto.FLOAT),
-                            initializer("q2", self.codes[1], TensorProto.UINT8), initializer("s2", self.scales[1], TensorProto.FLOAT)]
-            nodes = [helper.make_node("QMoE", ["x", "logits", "q1", "s1", "", "q2", "s2"], ["y"], domain="com.microsoft",
-                                      accuracy_level=4 if activations == "int8" else 0, **stored, **attributes)]
-        else:
-            weights = self.stored if self.format == "bf16" else self.dense
-            initializers = [initializer(f"w{i + 1}", weight, kind) for i, weight in enumerate(weights)]
-            nodes = [helper.make_node("MoE", ["x", "logits", "w1", "", "w2"], ["y"], domain="com.microsoft", **attributes)]
-        data.close()
-        value = lambda name, columns: helper.make_tensor_value_info(name, kind, ["tokens", columns])
-        graph = helper.make_graph(nodes, "layer", [value("x", self.hidden), value("logits", self.experts)], [value("y", self.hidden)], initializers)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)], ir_version=10)
-        onnx.save(model, folder / "model.onnx")
-        return folder / "model.onnx"
-
-    def route(self, logits):
-        """Experts [T, K] by falling logit, ties to the lower one, and their weights: softmax, the chosen ones divided by their sum."""
-        order = np.argsort(-logits, axis=1, kind="stable")[:, :self.k]
-        chosen = np.exp(np.take_along_axis(logits, order, 1).astype(np.float64) - logits.max(1, keepdims=True))
-        return order, chosen / chosen.sum(1, keepdims=True)
-
-    def reference(self, x, logits):
-        order, weights = self.route(logits)
-        y = np.zeros(x.shape)
-        for e in np.unique(order):
-            token, rank = np.nonzero(order == e)
-            product = x[token].astype(np.float64) @ self.expert(0, e).astype(np.float64).T
-            gate, up = product[:, 0::2], product[:, 1::2]
-            y[token] += weights[token, rank][:, None] * ((gate / (1 + np.exp(-gate)) * up) @ self.expert(1, e).astype(np.float64).T)
-        return y
+CELLS = "8,2,4096,14336 64,8,2048,1024 128,8,2048,768 32,4,2880,2880"
 
 
-def ours(layer, folder, threads, activations):
-    model = moe_opt.compile(str(layer.model(folder, activations)), output=str(folder / "out"), activations=activations, threads=threads)
-    return lambda x, logits: model.run({"x": x, "logits": logits})["y"]
+def instruction(format, activations):
+    return format if format == "bf16" else "int8" if format in INTEGERS and activations == "int8" else "f32"
 
 
-def onnx_runtime(layer, folder, threads, activations):
-    if layer.format == "bf16":
-        raise NotImplementedError("its CPU op takes no bf16")
-    import onnxruntime
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
-    return lambda x, logits: session.run(["y"], {"x": x, "logits": logits})[0]
+def activations_of(format, options):
+    return options.activations if format in INTEGERS else "bf16" if format == "bf16" else "auto"
 
 
-def pytorch(layer, folder, threads, activations):
-    if layer.format in ("int4", "int8"):
-        raise NotImplementedError("it has no grouped product with integers for CPUs")
-    import torch
-    torch.set_num_threads(threads)
-    dtype = torch.bfloat16 if layer.format == "bf16" else torch.float32
-    first, second = [torch.from_numpy(weight).to(dtype) for weight in layer.dense]
-
-    def run(x, logits):
-        with torch.inference_mode():
-            rows = torch.from_numpy(x.astype(np.float32)).to(dtype)
-            weights, order = torch.softmax(torch.from_numpy(logits.astype(np.float32)), -1).topk(layer.k, -1)
-            weights = (weights / weights.sum(-1, keepdim=True)).to(dtype)
-            y = torch.zeros_like(rows)
-            for e in order.unique().tolist():
-                token, rank = torch.nonzero(order == e, as_tuple=True)
-                product = torch.nn.functional.linear(rows[token], first[e])
-                hidden = torch.nn.functional.silu(product[:, 0::2]) * product[:, 1::2]
-                y.index_add_(0, token, torch.nn.functional.linear(hidden, second[e]) * weights[token, rank, None])
-            return y.float().numpy()
-    return run
+def roofline(layer, pool, best, activations):
+    """Seconds at best for each pair of the pool, on average."""
+    peak = best[instruction(layer.format, activations)] or best["f32"]
+    total = 0
+    for _, logits in pool:
+        _, rows = np.unique(layer.route(logits.astype(np.float32))[0], return_counts=True)
+        total += sum(max(layer.bytes_per_expert() / best["bandwidth"], 6 * n * layer.hidden * layer.intermediate / peak) for n in rows)
+    return total / len(pool)
 
 
-def measure_machine(program, threads):
-    return [float(word) for word in subprocess.run([program, str(threads)], capture_output=True, text=True, check=True).stdout.split()]
+def quartiles(values):
+    return statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
 
 
-def roofline(layer, order, machine, activations):
-    """Seconds: over active experts the greater of reading its weights and computing its rows."""
-    bandwidth, f32, bf16, int8 = machine
-    integers = int8 if activations == "int8" else 0
-    peak = {"bf16": bf16, "int4": integers, "int8": integers}.get(layer.format, 0) or f32
-    _, rows = np.unique(order, return_counts=True)
-    return sum(max(layer.bytes_per_expert() / bandwidth, 6 * n * layer.hidden * layer.intermediate / peak) for n in rows)
+def summary(turns, threads):
+    """Of one side's turns, each {"best", "calls", "roofline"}."""
+    calls = [(call, turn["roofline"]) for turn in turns for call in turn["calls"]]
+    first, median, third = quartiles([call["seconds"] for call, _ in calls])
+    # The kernel counts other threads' time in ticks: of single short calls it says little.
+    processor = [statistics.fmean(call["processor"] for call in turn["calls"]) / threads for turn in turns]
+    return {"seconds": median, "middle_half": [first, third], "processor_per_thread": statistics.median(processor),
+            "share": statistics.median(roof / call["seconds"] for call, roof in calls),
+            "processor_share": statistics.median(turn["roofline"] / max(time, 1e-9) for turn, time in zip(turns, processor)),
+            "share_middle_half": quartiles([roof / call["seconds"] for call, roof in calls])[::2],
+            "faults": statistics.median(call["faults"] for call, _ in calls), "switches": sum(call["switches"] for call, _ in calls), "calls": len(calls)}
 
 
-def run_cell(layer, tokens, sides, rounds, threads, activations, program):
-    rng = np.random.default_rng(tokens)
-    kind = np.float32
-    if layer.format == "bf16":
-        import ml_dtypes
-        kind = ml_dtypes.bfloat16
-    inputs = [(rng.standard_normal((tokens, layer.hidden)).astype(kind), rng.standard_normal((tokens, layer.experts)).astype(kind)) for _ in range(rounds)]
-    times, shares, errors = {name: [] for name in sides}, [], {}
-    for name, run in sides.items():  # Warm, and the error of each side.
-        want = layer.reference(inputs[0][0].astype(np.float32), inputs[0][1].astype(np.float32))
-        got = np.asarray(run(*inputs[0])).astype(np.float64)
-        errors[name] = float(np.abs(got - want).max() / np.abs(want).max())
-    for x, logits in inputs:
-        machine = measure_machine(program, threads)
-        for name, run in sides.items():
-            start = time.perf_counter()
-            run(x, logits)
-            times[name].append(time.perf_counter() - start)
-        shares.append(roofline(layer, layer.route(logits.astype(np.float32))[0], machine, activations) / times["moe-opt"][-1])
-    quartiles = {name: statistics.quantiles(values, n=4) if len(values) > 1 else values * 3 for name, values in times.items()}
-    return {"layer": [layer.experts, layer.k, layer.hidden, layer.intermediate], "format": layer.format, "tokens": tokens, "rounds": rounds,
-            "seconds": {name: q[1] for name, q in quartiles.items()}, "middle_half": {name: [q[0], q[2]] for name, q in quartiles.items()},
-            "ratio": {name: quartiles[name][1] / quartiles["moe-opt"][1] for name in sides if name != "moe-opt"},
-            "roofline_share": statistics.median(shares), "error": errors}
+def alternate(layer, sides, machine, tokens, options):
+    """All rounds of a cell; {side: turns}. A side that fails leaves `sides`."""
+    count = {1: 8, 4: 4, 16: 2}.get(tokens, 1)
+    # As many different calls as take one token through all experts at least twice.
+    pool = max(2 * (count + 1), 2 * layer.experts // layer.k if tokens == 1 else 0)
+    rows = layer.inputs(tokens, min(pool, 16), options.load)
+    turns = {name: [] for name in sides}
+    for number in range(options.rounds):
+        names = list(sides)
+        for name in names[number % len(names):] + names[:number % len(names)]:
+            time.sleep(0.01)  # Threads of the side before are done spinning.
+            best = machine.measure()
+            try:
+                calls = sides[name].calls(tokens=tokens, load=options.load, count=count, pool=pool)
+            except Absent as why:
+                print(f"  {name} left out: {why}", flush=True)
+                sides[name].absent = str(why)
+                del sides[name]
+                continue
+            turns[name].append({"best": best, "calls": calls, "roofline": roofline(layer, rows, best, options.activations)})
+    return {name: turns[name] for name in turns if turns[name]}
 
 
-def start_sides(layer, folder, threads, activations):
-    sides = {"moe-opt": ours(layer, folder, threads, activations)}
-    for name, start in (("ONNX Runtime", onnx_runtime), ("PyTorch", pytorch)):
+def errors(layer, sides, tokens, options, scratch):
+    x, logits = layer.inputs(tokens, 2, options.load)[0]
+    want = layer.reference(x, logits)
+    results = {}
+    for name in list(sides):
+        kept = os.path.join(scratch, "kept.npy")
         try:
-            sides[name] = start(layer, folder, threads, activations)
-        except (ImportError, NotImplementedError) as error:
-            print(f"  {name} left out: {error}", flush=True)
-    return sides
+            # A pool of two: the first call of a fresh one has the rows of `x`.
+            sides[name].calls(tokens=tokens, load=options.load, count=1, pool=2, keep=kept)
+        except Absent as why:
+            print(f"  {name} left out: {why}", flush=True)
+            sides[name].absent = str(why)
+            del sides[name]
+            continue
+        got = np.load(kept)
+        results[name] = float(np.abs(got - want).max() / np.abs(want).max())
+        if not results[name] < 0.2:
+            raise SystemExit(f"{name} is wrong: an error of {results[name]:.2g} of the largest result")
+    return results
+
+
+def run_cell(layer, groups, machine, tokens, threads, options, scratch, absent):
+    busy, turns, error = load(), {}, {}
+    for group in groups:
+        sides = {}
+        for name in group:
+            if (layer.format, name) in absent:
+                continue
+            side = options.running.get(name) or Side(name, layer, threads, activations_of(layer.format, options))
+            if side.absent:
+                print(f"  {name} left out: {side.absent}", flush=True)
+                absent[layer.format, name] = side.absent
+                side.close()
+                continue
+            sides[name] = options.running[name] = side
+        error.update(errors(layer, sides, tokens, options, scratch))
+        for name, more in alternate(layer, sides, machine, tokens, options).items():
+            turns.setdefault(name, []).extend(more)
+        for name in group:
+            side = options.running.get(name)
+            if side and (side.absent or len(groups) > 1 and name != OURS):
+                if side.absent:
+                    absent[layer.format, name] = side.absent
+                options.running.pop(name).close()
+    after = load()
+    ticks = max(after["all"] - busy["all"], 1)
+    sides = {name: summary(turns[name], threads) for name in turns}
+    best = {key: statistics.median(turn["best"][key] for name in turns for turn in turns[name]) for key in ("bandwidth", *INSTRUCTIONS)}
+    return {"layer": list(layer.sizes), "format": layer.format, "tokens": tokens, "threads": threads, "load": options.load, "rounds": options.rounds,
+            "activations": activations_of(layer.format, options), "instruction": INSTRUCTIONS[instruction(layer.format, options.activations)], "sides": sides, "error": error,
+            "ratio": {name: sides[name]["seconds"] / sides[OURS]["seconds"] for name in sides if name != OURS}, "best": best,
+            "absent": {name: why for (format, name), why in absent.items() if format == layer.format},
+            "machine_busy": (after["busy"] - busy["busy"]) / ticks, "machine_stolen": (after["stolen"] - busy["stolen"]) / ticks,
+            "load_average": os.getloadavg()[0]}
+
+
+def line(cell):
+    ours = cell["sides"][OURS]
+    peers = ", ".join(f"{name} {ratio:.2f}x" for name, ratio in cell["ratio"].items())
+    return (f"{','.join(map(str, cell['layer']))} {cell['format']} T={cell['tokens']} {cell['threads']} threads: {1e3 * ours['seconds']:.3g} ms, "
+            f"{100 * ours['share']:.0f} % of the roofline ({100 * ours['share_middle_half'][0]:.0f} to {100 * ours['share_middle_half'][1]:.0f}), "
+            f"{100 * ours['processor_share']:.0f} % by processor time; {peers}; "
+            "errors " + ", ".join(f"{error:.1e}" for error in cell["error"].values()))
+
+
+def fits(layer, sides):
+    available = next(int(text.split()[1]) * 1024 for text in open("/proc/meminfo") if text.startswith("MemAvailable"))
+    return layer.bytes_per_expert() * layer.experts * (2 + 1.5 * sides) < available
+
+
+def run(options, results):
+    wanted = [OURS] + [name for name in SIDES if name != OURS and (not options.sides or name in options.sides.split(","))]
+    numbers = lambda text: [int(word) for word in text.split(",")]
+    for text, format in itertools.product(options.cells, options.formats.split(",")):
+        with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
+            layer = Layer(numbers(text), format, folder)
+            groups = [wanted] if fits(layer, len(wanted)) else [[OURS, name] for name in wanted[1:]] or [wanted]
+            for threads in numbers(options.threads):
+                machine, absent, options.running = Machine(folder, threads), {}, {}
+                for tokens in numbers(options.tokens):
+                    cell = run_cell(layer, groups, machine, tokens, threads, options, folder, absent)
+                    results["cells"].append(cell)
+                    print(line(cell), flush=True)
+                    if options.json:
+                        pathlib.Path(options.json).write_text(json.dumps(results, indent=1))
+                for side in options.running.values():
+                    side.close()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--layer", action="append", help="E,K,H,I (repeatable; 64,8,2048,1024)")
-    parser.add_argument("--tokens", default="1,16,512")
-    parser.add_argument("--format", default="f32", help="f32, bf16, int8 and int4, joined by commas")
-    parser.add_argument("--activations", default="auto", help="as moe-compile's; with int8 nodes that ONNX Runtime gets say accuracy level 4")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--cells", nargs="*", default=CELLS.split(), help="layers as E,K,H,I; default: %(default)s; none: only the page")
+    parser.add_argument("--tokens", default="1,4,16,64,512")
+    parser.add_argument("--formats", default=",".join(FORMATS))
+    parser.add_argument("--threads", default=str(len(os.sched_getaffinity(0))), help="numbers, joined by commas")
+    parser.add_argument("--sides", help="peers, joined by commas; default: all of " + ", ".join(name for name in SIDES if name != OURS) + "; 'none'")
+    parser.add_argument("--activations", default="int8", help="as moe-compile's, for int8 and int4 weights; floats are multiplied as they are stored")
+    parser.add_argument("--load", default="random", choices=LOADS, help="how tokens spread over experts")
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--json", help="file for all figures")
+    parser.add_argument("--scratch", help="folder for weights (several times their size)")
+    parser.add_argument("--json", help="file for all figures; cells in it that are not run again stay")
+    parser.add_argument("--page", help="Markdown page to write from the figures, with a drawing beside it")
     options = parser.parse_args()
 
-    cells = []
-    with tempfile.TemporaryDirectory() as scratch:
-        program = os.path.join(scratch, "machine")
-        subprocess.run(["clang-22", "-O3", "-march=native", str(HERE / "machine.c"), "-o", program, "-lpthread"], check=True)
-        for text in options.layer or ["64,8,2048,1024"]:
-            sizes = [int(word) for word in text.split(",")]
-            for format in options.format.split(","):
-                layer = Layer(sizes, format)
-                folder = pathlib.Path(tempfile.mkdtemp(dir=scratch))
-                sides = start_sides(layer, folder, options.threads, options.activations)
-                for tokens in (int(word) for word in options.tokens.split(",")):
-                    cell = run_cell(layer, tokens, sides, options.rounds, options.threads, options.activations, program)
-                    cells.append(cell)
-                    peers = ", ".join(f"{name} {ratio:.2f}x" for name, ratio in cell["ratio"].items())
-                    print(f"{text} {format} T={tokens}: {1e3 * cell['seconds']['moe-opt']:.3g} ms, {100 * cell['roofline_share']:.0f} % of the roofline; "
-                          f"{peers}; errors " + ", ".join(f"{error:.1e}" for error in cell["error"].values()), flush=True)
+    results = {"cells": []}
+    if options.json and os.path.exists(options.json):
+        results = json.loads(pathlib.Path(options.json).read_text())
+    if options.cells:
+        results["machine"] = describe()
+        run(options, results)
+        page.keep_latest(results)
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps({"threads": options.threads, "cells": cells}, indent=1))
+        pathlib.Path(options.json).write_text(json.dumps(results, indent=1))
+    if options.page:
+        page.write(results, pathlib.Path(options.page))
     return 0
 
 

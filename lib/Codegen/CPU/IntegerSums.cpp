@@ -82,7 +82,9 @@ IntegerSums::Block IntegerSums::block(Value number) {
 
 // Part `number` of a block, which has so many lines of codes.
 IntegerSums::Values IntegerSums::part(const Block &block, Value codes, Value number, int64_t lines, ValueRange sums) {
-  prefetch(b.add(block.offset, b.mul(number, b.i64(BlocksAttr::partDepth * blocks.bits() / 32 * lineBytes))), lines);
+  // Scales and zero points of a block go with its first part, if that is no loop; of longer blocks they are too few to matter.
+  const int64_t before = blocks.getGroup() <= BlocksAttr::partDepth ? blocks.blockBytes() - lines * lineBytes : 0;
+  prefetch(b.add(block.offset, b.mul(number, b.i64(BlocksAttr::partDepth * blocks.bits() / 32 * lineBytes))), before + lines * lineBytes);
   const Values products = integers(block, codes, number, lines);
   Value scaleOffset = b.add(block.rowOffset, b.mul(number, b.i64(4))), sumOffset = b.add(scaleOffset, b.i64(4 * blocks.partCount()));
   Values next;
@@ -158,20 +160,21 @@ void IntegerSums::addLine(Value line, ArrayRef<Value> quads, int64_t offset, Val
   }
 }
 
-// One request per cache line that the tile reads of the codes `offset` bytes into the panel; narrower vectors read too little at once for that.
-void IntegerSums::prefetch(Value offset, int64_t lines) {
+// One request per cache line that the tile reads of `count` bytes, `offset` into the panel; narrower vectors read too little at once for that.
+void IntegerSums::prefetch(Value offset, int64_t count) {
   if (b.lanes() < 8)
     return;
-  const int64_t perLine = b.lanes() == 16 || spec.gateUp ? 2 : 1;
+  // Two vectors of 8 lanes are one line of two, side by side or apart.
+  const int64_t apart = b.lanes() == 16 || spec.gateUp ? 1 : 2;
   // Kernels for few rows are never one of several passes, and have no time for more than constants.
   const bool isSingle = 2 * static_cast<int64_t>(rows.size()) < mostRows(b.isa, blocks);
   Value step = isSingle ? b.i64(cacheLineBytes) : arguments.aheadStep;
   Value place = b.at(arguments.ahead, b.getI8Type(), isSingle ? offset : Value(arith::ShRUIOp::create(b, b.mul(offset, step), b.i64(6))));
   if (b.lanes() == 8)
     place = b.at(place, b.getI32Type(), spec.gateUp ? b.i64(0) : columns[0]);
-  step = b.mul(step, b.i64(2 / perLine));
-  for (int64_t number = 0; number < perLine * lines; ++number) {
-    LLVM::Prefetch::create(b, place, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+  step = b.mul(step, b.i64(apart));
+  for (int64_t number = 0; number < count / (cacheLineBytes * apart); ++number) {
+    LLVM::Prefetch::create(b, place, /*rw=*/0, MatmulKernel::prefetchHint(isSingle), /*cache=*/1);
     place = b.at(place, b.getI8Type(), step);
   }
 }

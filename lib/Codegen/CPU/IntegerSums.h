@@ -46,7 +46,7 @@ private:
   Value scaled(Value sum, Value rowSum, Value rowScale, const Block &block, size_t vector, Value into);
   /// One block has all of k.
   bool isOneBlock() const { return spec.k == blocks.rowBlockBytes(); }
-  void prefetch(Value offset, int64_t lines);
+  void prefetch(Value offset, int64_t count);
 
   Value onBytes(Value vector, int64_t mask);
   Value shifted(Value vector, mlir::Type element, int64_t bits, bool isSigned);

@@ -62,7 +62,7 @@ void MatmulKernel::prefetch(Value step) {
   Value aheadStep = isOnePass() ? b.i64(cacheLineBytes) : arguments.aheadStep;
   Value place = b.at(arguments.ahead, b.getI8Type(), b.mul(step, b.mul(aheadStep, b.i64(stepLines))));
   for (int64_t line = 0; line < lines; ++line) {
-    LLVM::Prefetch::create(b, place, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+    LLVM::Prefetch::create(b, place, /*rw=*/0, prefetchHint(isOnePass()), /*cache=*/1);
     place = b.at(place, b.getI8Type(), aheadStep);
   }
 }
@@ -125,7 +125,7 @@ void MatmulKernel::prefetchBlocks(Value offset) {
     offset = arith::ShRUIOp::create(b, b.mul(offset, arguments.aheadStep), b.i64(6));
   Value place = b.at(arguments.ahead, b.getI8Type(), offset);
   for (int64_t panel = 0; panel < std::max<int64_t>(tiles / geometry.tilesPerPanel, 1); ++panel)
-    LLVM::Prefetch::create(b, b.at(place, b.getI8Type(), panel * spec.panelBytes()), /*rw=*/0, /*hint=*/3, /*cache=*/1);
+    LLVM::Prefetch::create(b, b.at(place, b.getI8Type(), panel * spec.panelBytes()), /*rw=*/0, prefetchHint(isOnePass()), /*cache=*/1);
 }
 
 // The same sums where scales hold for a group of k.

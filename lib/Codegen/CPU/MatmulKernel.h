@@ -54,6 +54,9 @@ public:
 
   /// Bytes from the weights in use to those asked for where one pass reads them.
   static constexpr int64_t prefetchBytes = 6144;
+  /// Into which cache, in LLVM's numbers: what is read at once into the first, the panel behind this one, which has no room there, into the second.
+  /// There it would also push out the rows.
+  static constexpr int32_t prefetchHint(bool isOnePass) { return isOnePass ? 3 : 2; }
 
   /// Emits the function `name` at the end of `module`.
   mlir::func::FuncOp emit(mlir::ModuleOp module, llvm::StringRef name);

@@ -5,8 +5,8 @@
 // DEFINE: %{assemble} = mlir-translate --mlir-to-llvmir | opt -O3 -mtriple=x86_64-linux-gnu | llc -O3 -relocation-model=pic
 // RUN: split-file %s %t
 // REDEFINE: %{features} = +avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512vl,+avx512vnni
-// RUN: %{lower} %t/int4.mlir | %{assemble} -o %t.4.s && FileCheck %s --check-prefixes=VNNI,CLEAN --input-file=%t.4.s
-// RUN: %{lower} %t/int8.mlir | %{assemble} -o %t.8.s && FileCheck %s --check-prefixes=VNNI,CLEAN --input-file=%t.8.s
+// RUN: %{lower} %t/int4.mlir | %{assemble} -o %t.4.s && FileCheck %s --check-prefixes=VNNI,CLEAN --input-file=%t.4.s && FileCheck %s --check-prefix=AHEAD4 --input-file=%t.4.s
+// RUN: %{lower} %t/int8.mlir | %{assemble} -o %t.8.s && FileCheck %s --check-prefixes=VNNI,CLEAN --input-file=%t.8.s && FileCheck %s --check-prefix=AHEAD8 --input-file=%t.8.s
 // REDEFINE: %{features} = +avx2,+fma,+f16c
 // RUN: %{lower} %t/int8.mlir | %{assemble} -o %t.82.s && FileCheck %s --check-prefixes=YMM --input-file=%t.82.s
 // RUN: %{lower} %t/int4.mlir | %{assemble} -o %t.42.s && FileCheck %s --check-prefixes=BYTES --input-file=%t.42.s
@@ -22,6 +22,21 @@
 // VNNI-COUNT-96: vpdpbusd {{.*}}, %zmm
 // VNNI-NOT: vpdpbusd
 // VNNI: retq
+
+// What one row reads soon goes into the first cache, the panel behind the one that several passes read into the second. A block of 32 values has ten
+// lines, two of them scales; a part of a long block eight lines of codes for each half of the panel.
+// AHEAD4-LABEL: moe_kernel_int8_1x32:
+// AHEAD4-COUNT-10: prefetcht0
+// AHEAD4-NOT: prefetch
+// AHEAD4: retq
+// AHEAD4-LABEL: moe_kernel_int8_6x32:
+// AHEAD4-COUNT-10: prefetcht1
+// AHEAD4-NOT: prefetch
+// AHEAD4: retq
+// AHEAD8-LABEL: moe_kernel_int8_1x32:
+// AHEAD8-COUNT-16: prefetcht0
+// AHEAD8-LABEL: moe_kernel_int8_6x32:
+// AHEAD8-COUNT-16: prefetcht1
 
 // BYTES-LABEL: moe_kernel_int8_1x16:
 // BYTES-NOT: {{ymm[0-9]+.*\(%rsp|\(%rsp.*ymm}}
