@@ -1,11 +1,14 @@
 // The order of the stage's passes.
 #include "moe/Raise/Passes.h"
 
+#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Transforms/Passes.h"
 
 void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &options) {
   // A hand-written model may call a layer as a function.
   pm.addPass(mlir::createInlinerPass());
+  // One may also write arith and math on tensors.
+  pm.addPass(mlir::createConvertElementwiseToLinalgPass());
   // Experts first, from any ids and weights; then the routers in front of them; what is left is ordinary.
   pm.addPass(createRaiseExpandLayers());
   pm.addPass(createRaiseInlineExperts());

@@ -41,6 +41,15 @@ public:
         op->emitError() << "is left after the raise stage";
         ok = false;
       }
+      // No later stage takes these, and none would say so.
+      if (auto call = dyn_cast<func::CallOp>(op)) {
+        call.emitError() << "calls '" << call.getCallee() << "', which calls itself; a function is inlined where it is called";
+        ok = false;
+      }
+      if (op->getName().getDialectNamespace() == "scf" && llvm::any_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>)) {
+        op->emitError() << "is not supported on tensors: a model has no loops and branches but in regions of linalg ops";
+        ok = false;
+      }
       for (Type type : op->getResultTypes())
         if (isa<UnrankedTensorType>(type)) {
           op->emitError() << "has a result of type " << type << ", expected a ranked tensor";

@@ -39,3 +39,24 @@ func.func @unranked(%x: tensor<4xf32> {moe.name = "x", moe.dims = ["4"]})
   %0 = tensor.cast %x : tensor<4xf32> to tensor<*xf32>
   return %x : tensor<4xf32>
 }
+
+// -----
+
+func.func @again(%x: tensor<4xf32> {moe.name = "x", moe.dims = ["4"]}) -> (tensor<4xf32> {moe.name = "y", moe.dims = ["4"]}) attributes {moe.entry} {
+  // expected-error @below {{calls 'again', which calls itself; a function is inlined where it is called}}
+  %0 = call @again(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @branch(%x: tensor<4xf32> {moe.name = "x", moe.dims = ["4"]}) -> (tensor<4xf32> {moe.name = "y", moe.dims = ["4"]}) attributes {moe.entry} {
+  %yes = arith.constant true
+  // expected-error @below {{is not supported on tensors: a model has no loops and branches but in regions of linalg ops}}
+  %0 = scf.if %yes -> tensor<4xf32> {
+    scf.yield %x : tensor<4xf32>
+  } else {
+    scf.yield %x : tensor<4xf32>
+  }
+  return %0 : tensor<4xf32>
+}
