@@ -71,7 +71,7 @@ private:
   LogicalResult matchExperts() {
     chain.experts = chain.combine.getRows().getDefiningOp<ExpertsOp>();
     if (!chain.experts)
-      return refuse("the rows of moe.combine do not come from moe.experts");
+      return refuse("the rows of moe.combine do not come from moe.experts with an ffn (experts of a region are ordinary code)");
     ExpertsOp op = chain.experts;
     if (!op.getFfn() || !op.getGate() || !op.getDown() || !op.getParameters().empty())
       return refuse("moe.experts computes a region instead of an ffn with gate and down weights");

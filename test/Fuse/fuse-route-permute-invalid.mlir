@@ -135,7 +135,7 @@ func.func @no_experts(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>, %T: index,
   %w = moe.weigh gather %scores, %t, %e, %r, %v : tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xf32>
   %slot, %keep, %count, %off = moe.slots %t, %e, %r, %v {experts = 8 : i64} : tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1> -> tensor<?xi32>, tensor<?xi1>, tensor<8xi32>, tensor<9xi32>
   %rows = moe.dispatch ragged %x, %t, %e, %slot, %keep, %off : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<9xi32> -> tensor<?x64xf32>
-  // expected-remark @below {{the layer is not fused: the rows of moe.combine do not come from moe.experts}}
+  // expected-remark @below {{the layer is not fused: the rows of moe.combine do not come from moe.experts with an ffn (experts of a region are ordinary code)}}
   %out = moe.combine %rows, %t, %e, %slot, %keep, %w tokens(%T) : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
   return %out : tensor<?x64xf32>
 }

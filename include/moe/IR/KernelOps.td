@@ -319,6 +319,8 @@ def Moe_RoutineOp
 def Moe_BarrierOp : Moe_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "all threads of the model meet; what was written before is seen after";
   let description = [{
+    Constraints: none.
+
     Lifespan: created by lower's thread split; a call of the runtime after codegen.
 
     Example:
@@ -332,6 +334,8 @@ def Moe_BarrierOp : Moe_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
 def Moe_ThreadIdOp : Moe_Op<"thread_id", [Pure]> {
   let summary = "number of this thread, from 0";
   let description = [{
+    Constraints: none.
+
     Lifespan: created by lower's thread split; a load from MoeThread after codegen.
 
     Example:
@@ -347,6 +351,8 @@ def Moe_ThreadIdOp : Moe_Op<"thread_id", [Pure]> {
 def Moe_NumThreadsOp : Moe_Op<"num_threads", [Pure]> {
   let summary = "number of threads that run the model";
   let description = [{
+    Constraints: none.
+
     Lifespan: created by lower's thread split; a load from MoeThread after codegen.
 
     Example:
@@ -366,6 +372,8 @@ def Moe_FaultOp : Moe_Op<"fault", [MemoryEffects<[MemWrite<Moe_FaultWord>]>]> {
     values, in row-major order, is `value`, outside of low <= value < high. A
     thread keeps the condition of the least number, and of that the first
     position; the runtime takes the least of all threads after the run.
+
+    Constraints: none.
 
     Lifespan: created by lower; a call of the runtime after codegen.
 

@@ -40,6 +40,8 @@ def Moe_OnnxOp : Moe_Op<"onnx", [Pure]> {
 def Moe_AbsentOp : Moe_Op<"absent", [Pure]> {
   let summary = "an optional ONNX input that the node does not have";
   let description = [{
+    Constraints: none.
+
     Lifespan: created by import, gone after raise.
 
     Example:

@@ -102,6 +102,8 @@ def Moe_RequireEqualOp : Moe_Op<"require_equal"> {
     time, run answers bad_shape with `message`. Import cannot always prove that
     two symbolic dims agree; this is what it assumed.
 
+    Constraints: none.
+
     Lifespan: created by raise; lower moves it into the shape function.
 
     Example:
@@ -123,6 +125,8 @@ def Moe_RequireRangeOp : Moe_Op<"require_range", [MemoryEffects<[MemWrite<Moe_Fa
     the model is reported, with its first value in row-major order, however many
     threads there are. The model runs to its end all the same: whoever reads memory
     at `values` keeps inside by itself, and the outputs then mean nothing.
+
+    Constraints: none.
 
     Lifespan: created by raise; numbered by moe-lower-checks, on a memref after
     bufferization, loops with a `moe.fault` after moe-lower-loops.
