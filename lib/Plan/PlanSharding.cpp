@@ -74,6 +74,7 @@ private:
   void explainChoice(const PlannedLayer &planned, InFlightDiagnostic &remark);
   std::pair<double, double> bytesSent(const PlannedLayer &planned) const;
 
+  SmallVector<const PlannedLayer *> explained;
   SearchOptions options;
   Mesh machines;
   MeshOp meshOp;
@@ -294,7 +295,21 @@ void PlanSharding::say(const PlannedLayer &planned, ShardingAttr sharding, bool 
     explainChoice(planned, remark);
 }
 
+/// Do the two cost the same whatever is chosen?
+static bool isAlike(const PlannedLayer &a, const PlannedLayer &b) {
+  const LayerShape &x = a.layer.shape, &y = b.layer.shape;
+  return x.experts == y.experts && x.topK == y.topK && x.hidden == y.hidden && x.intermediate == y.intermediate && x.matrices == y.matrices &&
+         x.computeType == y.computeType && x.dispatchBytes == y.dispatchBytes && x.weightBytes == y.weightBytes && a.layer.windows == b.layer.windows &&
+         a.layer.coactivation == b.layer.coactivation && a.chosen.candidate.str() == b.chosen.candidate.str();
+}
+
 void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic &remark) {
+  for (const PlannedLayer *other : explained)
+    if (isAlike(*other, planned)) {
+      remark.attachNote(planned.ops.experts->getLoc()) << "for the reasons of layer '" << other->layer.name << "', which is alike";
+      return;
+    }
+  explained.push_back(&planned);
   SearchOptions all = options;
   all.expertParallel = 0;
   const LayerCandidates runnable = scoreCandidates(machines, planned.layer, all);
@@ -304,7 +319,12 @@ void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic
     const double more = other.timeUs / planned.chosen.timeUs - 1;
     std::string text = llvm::formatv("{0} us, {1}{2:F1} % of the chosen one's time, {3} a device", microseconds(other.timeUs), more >= 0 ? "+" : "",
                                      100 * more, bytesText(memory(other)));
-    return memory(other) > double(machines.device.memoryBytes) ? text + ", more than there is" : text;
+    if (memory(other) > double(machines.device.memoryBytes))
+      return text + ", more than there is";
+    // The search is over all layers together: what is faster for one and was not taken does not fit beside the others.
+    ExpertsOp experts = planned.ops.experts;
+    const bool isFree = expertParallel == 0 && !experts.getPlan()->getSharding().getPinned();
+    return more < 0 && isFree ? text + ", with the other layers more than there is" : text;
   };
   remark.attachNote(loc) << "chosen: " << planned.chosen.candidate.str() << ", " << microseconds(planned.chosen.timeUs) << " us, "
                          << bytesText(memory(planned.chosen)) << " a device of " << bytesText(double(machines.device.memoryBytes))
@@ -340,6 +360,7 @@ LogicalResult PlanSharding::plan() {
   }
   if (planTokens < 1)
     return fail("plan-tokens: expected at least 1, found " + Twine(planTokens));
+  explained.clear();
   options.onlyRunnable = true;
   options.expertParallel = expertParallel;
   if (expertParallel < 0 || (expertParallel > 0 && machines.devices() % expertParallel != 0))

@@ -19,32 +19,6 @@ const char *moe_version(void) { return MOE_VERSION; }
 
 const char *moe_last_error(void) { return lastError(); }
 
-const char *moe_status_name(moe_status status) {
-  switch (status) {
-  case MOE_STATUS_OK:
-    return "ok";
-  case MOE_STATUS_BAD_ARGUMENT:
-    return "bad_argument";
-  case MOE_STATUS_BAD_SHAPE:
-    return "bad_shape";
-  case MOE_STATUS_BAD_DTYPE:
-    return "bad_dtype";
-  case MOE_STATUS_BAD_ARTIFACT:
-    return "bad_artifact";
-  case MOE_STATUS_UNSUPPORTED_CPU:
-    return "unsupported_cpu";
-  case MOE_STATUS_NO_MEMORY:
-    return "no_memory";
-  case MOE_STATUS_IO:
-    return "io";
-  case MOE_STATUS_COMM:
-    return "comm";
-  case MOE_STATUS_INTERNAL:
-    return "internal";
-  }
-  return "unknown";
-}
-
 const void *moe_model_metadata(uint64_t *bytes) {
   const Program program = linkedProgram();
   if (bytes)

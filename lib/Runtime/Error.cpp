@@ -25,3 +25,30 @@ moe_status fail(moe_status status, const char *format, ...) {
 const char *lastError() { return message; }
 
 } // namespace moe::runtime
+
+// Here and not with the other functions of the ABI: those bring the whole model along.
+const char *moe_status_name(moe_status status) {
+  switch (status) {
+  case MOE_STATUS_OK:
+    return "ok";
+  case MOE_STATUS_BAD_ARGUMENT:
+    return "bad_argument";
+  case MOE_STATUS_BAD_SHAPE:
+    return "bad_shape";
+  case MOE_STATUS_BAD_DTYPE:
+    return "bad_dtype";
+  case MOE_STATUS_BAD_ARTIFACT:
+    return "bad_artifact";
+  case MOE_STATUS_UNSUPPORTED_CPU:
+    return "unsupported_cpu";
+  case MOE_STATUS_NO_MEMORY:
+    return "no_memory";
+  case MOE_STATUS_IO:
+    return "io";
+  case MOE_STATUS_COMM:
+    return "comm";
+  case MOE_STATUS_INTERNAL:
+    return "internal";
+  }
+  return "unknown";
+}

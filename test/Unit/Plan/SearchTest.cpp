@@ -301,6 +301,26 @@ TEST(Search, NumbersThatDoNotDivide) {
   }
 }
 
+TEST(Search, OnlyWhatCanRun) {
+  const Mesh mesh = h800(32, 56 * gibibyte);
+  const PlanLayer layer = deepSeekV3(4096);
+  SearchOptions options;
+  const double anything = scoreCandidates(mesh, layer, options).scored.front().timeUs;
+  options.onlyRunnable = true;
+  const LayerCandidates runnable = scoreCandidates(mesh, layer, options);
+  ASSERT_FALSE(runnable.scored.empty());
+  for (const ScoredCandidate &scored : runnable.scored) {
+    const Candidate &c = scored.candidate;
+    EXPECT_TRUE(c.movement == Movement::Tokens && c.algorithm == Algorithm::Direct && c.dedup == Dedup::None && c.etp == 1 && c.chunks == 1) << c.str();
+    EXPECT_TRUE(c.isBitwise(layer.shape.topK)) << c.str();
+  }
+  // Two levels, duplicates and chunks are what makes prefill over nodes fast.
+  EXPECT_LT(anything, runnable.scored.front().timeUs);
+  options.expertParallel = 16;
+  for (const ScoredCandidate &scored : scoreCandidates(mesh, layer, options).scored)
+    EXPECT_EQ(scored.candidate.ep, 16);
+}
+
 TEST(Search, PinnedPlansThatDoNotFit) {
   const Mesh mesh = h800(16, gibibyte);
   std::string error;

@@ -36,6 +36,14 @@ struct BlobModel {
     std::vector<uint32_t> numbers; ///< experts, top_k, hidden, intermediate
   };
   std::vector<Layer> layers;
+  struct Shard {
+    uint32_t section;
+    uint64_t offset, expertBytes;
+    uint32_t experts, slotsPerDevice;
+    std::vector<uint32_t> slots;
+  };
+  uint32_t devices = 1; ///< 1: the blob ends with the layers.
+  std::vector<Shard> shards;
   uint64_t weightsBytes = 0;
   std::string weightsSha256 = std::string(32, '\0');
   uint32_t formatVersion = moe::modelInfoVersion;
@@ -100,6 +108,20 @@ struct BlobModel {
       text(layer.form);
       for (uint32_t number : layer.numbers)
         u32(number);
+    }
+    if (devices != 1) {
+      u32(devices);
+      u32(shards.size());
+      for (const Shard &shard : shards) {
+        u32(shard.section);
+        u64(shard.offset);
+        u64(shard.expertBytes);
+        u32(shard.experts);
+        u32(shard.slotsPerDevice);
+        u32(shard.slots.size());
+        for (uint32_t expert : shard.slots)
+          u32(expert);
+      }
     }
     const uint32_t size = uint32_t(out.size());
     out.replace(12, 4, reinterpret_cast<const char *>(&size), 4);

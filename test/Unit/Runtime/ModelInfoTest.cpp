@@ -33,6 +33,9 @@ BlobModel richModel() {
   model.sections = {{7, 0, 100}, {9, 4096, 10}};
   model.versions = {{"wide", 0x30, {0, 1}}, {"plain", 0, {1}}};
   model.layers = {{"layers.0.mlp", "batched", {8, 2, 64, 96}}};
+  // Two devices share three experts of 20 bytes, the first on both; two such groups.
+  model.devices = 4;
+  model.shards = {{0, 40, 20, 3, 2, {0, 1, 2, 0}}};
   return model;
 }
 
@@ -73,13 +76,23 @@ TEST(ModelInfo, ReadsEverything) {
   EXPECT_STREQ(info.layers[0].form, "batched");
   EXPECT_EQ(info.layers[0].experts, 8u);
   EXPECT_EQ(info.layers[0].topK, 2u);
+  EXPECT_EQ(info.devices, 4u);
+  ASSERT_EQ(info.numShards, 1u);
+  EXPECT_EQ(info.shards[0].offset, 40u);
+  EXPECT_EQ(info.shards[0].expertBytes, 20u);
+  ASSERT_EQ(info.shards[0].numSlots, 4u);
+  EXPECT_EQ(info.shards[0].slots[2], 2u);
   EXPECT_EQ(info.layers[0].hidden, 64u);
   EXPECT_EQ(info.layers[0].intermediate, 96u);
 }
 
 TEST(ModelInfo, EveryTruncationIsRefused) {
   const std::vector<unsigned char> whole = richModel().bytes();
+  BlobModel alone = richModel();
+  alone.devices = 1;
   for (size_t size = 0; size < whole.size(); ++size) {
+    if (size == alone.bytes().size())
+      continue; // What is left with a header that agrees is a model for one device.
     // Once with the size that the header had, once with a header that agrees with the file.
     for (bool patched : {false, true}) {
       std::vector<unsigned char> cut(whole.begin(), whole.begin() + size);
@@ -137,6 +150,14 @@ TEST(ModelInfo, EachRuleHasItsMessage) {
   EXPECT_NE(broken([](BlobModel &m) { m.sections[1].bytes = ~0ull; }).find("reaches beyond model.weights"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.versions.clear(); }).find("at least one ISA version"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.versions[0].sections[0] = 2; }).find("'wide' reads weight section 2 of 2"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.devices = 5000; }).find("expected 2 to 4096 devices, found 5000"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.shards[0].section = 2; }).find("shard 0 is in weight section 2 of 2"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.shards[0].offset = 41; }).find("shard 0 reaches beyond its section of 100 bytes"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.shards[0].expertBytes = ~0ull; }).find("shard 0 reaches beyond its section"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.shards[0].experts = 0; m.shards[0].slots = {}; }).find("shard 0 reaches beyond its section"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.shards[0].slots[3] = 3; }).find("shard 0 has a slot of expert 3 of 3"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.shards[0].slotsPerDevice = 3; }).find("shard 0 has 4 slots, 3 a device, for 4 devices"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.devices = 3; }).find("shard 0 has 4 slots, 2 a device, for 3 devices"), std::string::npos);
   std::vector<unsigned char> longer = richModel().bytes();
   longer.push_back(0);
   *reinterpret_cast<uint32_t *>(&longer[12]) += 1;
