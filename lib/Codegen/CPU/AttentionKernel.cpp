@@ -76,8 +76,23 @@ Value AttentionKernel::finishScore(Value sum, Value place, Value bounds, int64_t
   return seen ? b.select(seen, score, b.splat(-infinity)) : score;
 }
 
+// 2^n scaling is an instruction on whole vectors only.
+IsaVersion AttentionKernel::halfOf(const IsaVersion &isa) {
+  IsaVersion half = isa;
+  half.f32Lanes /= 2;
+  half.hasScale = false;
+  return half;
+}
+
+void AttentionKernel::callHalfScores(int64_t keys, const ScoreArguments &call) {
+  const IsaVersion half = halfOf(b.isa);
+  KernelBuilder builder(b.getLoc(), b.getContext(), half);
+  builder.restoreInsertionPoint(b.saveInsertionPoint());
+  AttentionKernel(kernels, builder, spec).callScores(1, keys, call);
+}
+
 void AttentionKernel::callScores(int64_t rowVectors, int64_t keys, const ScoreArguments &call) {
-  const std::string key = llvm::formatv("attention scores {0} {1} {2}", spec.text(), rowVectors, keys);
+  const std::string key = llvm::formatv("attention scores {0} {1} {2} {3}", spec.text(), rowVectors, keys, b.lanes());
   const std::string name = llvm::formatv("moe_attention_scores_{0}x{1}", keys, rowVectors * b.lanes());
   func::FuncOp function = kernels.get(key, name, [&](StringRef free) {
     OpBuilder::InsertionGuard guard(b);

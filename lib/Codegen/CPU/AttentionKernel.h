@@ -32,6 +32,10 @@ class AttentionKernel {
 public:
   AttentionKernel(KernelModule &kernels, KernelBuilder &builder, const AttentionSpec &spec) : kernels(kernels), b(builder), math(builder), spec(spec), frame(spec) {}
 
+  /// Are there vectors of half the width, in as many registers? Eight rows waste nothing in them.
+  bool hasHalfVectors() const { return b.isa.f32Lanes == 16 && b.isa.has("avx512vl"); }
+  /// What a kernel on such vectors is built for.
+  static IsaVersion halfOf(const IsaVersion &isa);
   /// Vectors of rows that a score kernel takes at most, and the keys of its block for that many.
   int64_t mostRowVectors() const { return b.isa.vectorRegisters > 16 ? 3 : 2; }
   int64_t blockKeys(int64_t rowVectors) const;
@@ -47,6 +51,8 @@ public:
   };
   /// scores = masked, capped, scaled products of `rowVectors` vectors of rows and a block of `keys` keys.
   void callScores(int64_t rowVectors, int64_t keys, const ScoreArguments &arguments);
+  /// The same for one vector of half the width.
+  void callHalfScores(int64_t keys, const ScoreArguments &arguments);
 
   struct ValueArguments {
     /// At the first row and column: powers of the chunk's first key, values of it, sums, `keep` of the row's factors.

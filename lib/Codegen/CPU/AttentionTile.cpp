@@ -182,7 +182,11 @@ void AttentionEmitter::computeScores(const Tile &tile, int64_t rowVectors, Value
       call.queries = place(frame->queries, lane);
       call.scores = b.atF32(scores, lane);
       call.bounds = place(frame->first, lane);
-      kernel->callScores(vectors, block, call);
+      if (vectors > 1 || !kernel->hasHalfVectors())
+        return kernel->callScores(vectors, block, call);
+      b.ifTrue(
+          b.compare(arith::CmpIPredicate::sle, b.sub(tile.rows, lane), b.i64(b.lanes() / 2)), [&] { kernel->callHalfScores(block, call); },
+          [&] { kernel->callScores(1, block, call); });
     };
     Value vectors = vectorsOf(tile), groups = b.div(vectors, b.i64(rowVectors));
     b.forLoop(b.i64(0), groups, [&](Value group) { run(rowVectors, b.mul(group, b.i64(rowVectors))); });
