@@ -160,6 +160,9 @@ static AffineExpr slicePosition(OnnxNode &node, AffineExpr given, AffineExpr siz
     if (*number <= -int64_t(INT32_MAX))
       return low;
   }
+  // As many from the end as there are, or more: the first one, even where there is none and the number is 0.
+  if (algebra.constantValue(low) == 0 && algebra.nonNegative(given * -1) && algebra.nonNegative((size + given) * -1))
+    return low;
   if (algebra.nonNegative(given * -1 - 1))
     given = size + given;
   else if (node.mayBeNegative(given))
