@@ -25,7 +25,8 @@ def _peer(cell, name):
     if name not in cell["ratio"]:
         return ""
     ratio = cell["ratio"][name]
-    return f"{LOST} {ratio:.2f}" if ratio < 1 else f"{ratio:.2f}"
+    processor = cell["sides"][name]["processor_per_thread"] / max(cell["sides"][OURS]["processor_per_thread"], 1e-9)
+    return f"{LOST} {ratio:.2f} ({processor:.2f})" if ratio < 1 else f"{ratio:.2f} ({processor:.2f})"
 
 
 def _row(cell, names):
@@ -60,8 +61,9 @@ def _intro(results, names):
     lines = ["# Speed of single MoE layers", "",
              "Written by `tools/dev/bench-layers`; `python/benchmarks/moe_layer.py --help` says how times are taken. A cell is one layer of E experts, K per token,",
              "hidden H and intermediate I at T tokens, with routing and combine. `share` is of the roofline: over active experts the greater of weight bytes / bandwidth",
-             "and operations / peak of the instruction used; first by the clock, then by processor time of all threads, which other processes do not add to. Columns of peers are their time divided by ours; " + LOST + " where a peer is faster. The error is the largest",
-             "difference from float64 with the same weights, relative to the largest result (in brackets: the best peer's).", "",
+             "and operations / peak of the instruction used; first by the clock, then by processor time of all threads, which other processes do not add to. Columns",
+             "of peers are their time divided by ours by the clock, in brackets that of processor time; " + LOST + " where a peer is faster by the clock. The error is the",
+             "largest difference from float64 with the same weights, relative to the largest result (in brackets: the best peer's).", "",
              f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}. It is virtual and was shared with other work: the load",
              "average at the end of a cell is its last column (the run itself is about 1 to 2 of it). Where it is above that, times by the clock say how the cores were shared, too.",
              "Measured in between, medians of the cells:", "", *by_threads, ""]

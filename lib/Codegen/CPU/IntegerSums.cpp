@@ -162,19 +162,18 @@ void IntegerSums::addLine(Value line, ArrayRef<Value> quads, int64_t offset, Val
 
 // One request per cache line that the tile reads of `count` bytes, `offset` into the panel; narrower vectors read too little at once for that.
 void IntegerSums::prefetch(Value offset, int64_t count) {
-  if (b.lanes() < 8)
+  // Kernels for few rows are never one of several passes: they go through the weights once, in order, as the hardware's own prefetcher likes it best.
+  if (b.lanes() < 8 || 2 * static_cast<int64_t>(rows.size()) < mostRows(b.isa, blocks))
     return;
   // Two vectors of 8 lanes are one line of two, side by side or apart.
   const int64_t apart = b.lanes() == 16 || spec.gateUp ? 1 : 2;
-  // Kernels for few rows are never one of several passes, and have no time for more than constants.
-  const bool isSingle = 2 * static_cast<int64_t>(rows.size()) < mostRows(b.isa, blocks);
-  Value step = isSingle ? b.i64(cacheLineBytes) : arguments.aheadStep;
-  Value place = b.at(arguments.ahead, b.getI8Type(), isSingle ? offset : Value(arith::ShRUIOp::create(b, b.mul(offset, step), b.i64(6))));
+  Value step = arguments.aheadStep;
+  Value place = b.at(arguments.ahead, b.getI8Type(), arith::ShRUIOp::create(b, b.mul(offset, step), b.i64(6)));
   if (b.lanes() == 8)
     place = b.at(place, b.getI32Type(), spec.gateUp ? b.i64(0) : columns[0]);
   step = b.mul(step, b.i64(apart));
   for (int64_t number = 0; number < count / (cacheLineBytes * apart); ++number) {
-    LLVM::Prefetch::create(b, place, /*rw=*/0, MatmulKernel::prefetchHint(isSingle), /*cache=*/1);
+    LLVM::Prefetch::create(b, place, /*rw=*/0, MatmulKernel::prefetchHint(/*isOnePass=*/false), /*cache=*/1);
     place = b.at(place, b.getI8Type(), step);
   }
 }
