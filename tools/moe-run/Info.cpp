@@ -66,6 +66,8 @@ void printText(const runtime::ModelInfo &info, const char *madeBy) {
     std::printf("  %s: %s, %s experts, top %s, hidden %s, intermediate %s\n", layer.name, layer.form, known(layer.experts).c_str(),
                 known(layer.topK).c_str(), known(layer.hidden).c_str(), known(layer.intermediate).c_str());
   }
+  if (info.devices > 1)
+    std::printf("planned for %u devices: runs on any number of processes that divides it\n", info.devices);
   const uint64_t present = readCpuInfo().features;
   std::printf("versions\n");
   for (uint32_t v = 0; v < info.numVersions; ++v) {
@@ -117,6 +119,7 @@ std::string jsonText(const runtime::ModelInfo &info, const char *madeBy) {
       .add("inputs", jsonTensors(info.inputs, info.numInputs, info.outputs))
       .add("outputs", jsonTensors(info.outputs, info.numOutputs, info.inputs))
       .add("moe_layers", layers.str())
+      .add("devices", std::to_string(info.devices))
       .add("versions", versions.str())
       .add("weights_bytes", std::to_string(info.weightsBytes))
       .add("moe_opt_version", jsonString(madeBy))
