@@ -239,9 +239,8 @@ def Moe_AppendOp : Moe_Op<"append", [DestinationStyleOpInterface, DeclareOpInter
   let description = [{
     out[b, h, r] = new[b, h, r − at[b]] where at[b] <= r < at[b] + T, past[b, h, r]
     for any other r < P, else 0: `past` is B×H×P×D, `new` B×H×T×D, `at` i64[B],
-    `outs` B×H×S×D. Where `past` is the very buffer of the output only the new
-    rows are written. at[b] is not negative; rows that `outs` has no place for
-    are dropped.
+    `outs` B×H×S×D. Where `past` is the very buffer of the output its rows are not
+    copied. at[b] is not negative; rows that `outs` has no place for are dropped.
 
     Constraints:
     - append-c1: `past`, `new` and one of `outs` have rank 4 and one element

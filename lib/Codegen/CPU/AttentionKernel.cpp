@@ -22,7 +22,7 @@ AttentionFrame::AttentionFrame(const AttentionSpec &spec) : size(0) {
   scores = take((keys + spareKeys) * rows);
   sums = take(rows * spec.paddedColumns());
   wideKeys = take(spec.key.isF32() ? 0 : spareKeys * spec.depth);
-  wideValues = take(keys * spec.paddedColumns());
+  wideValues = take(spec.columns == spec.paddedColumns() ? 0 : keys * spec.paddedColumns());
   first = take(rows);
   end = take(rows);
   range = take(4);
