@@ -5,6 +5,41 @@ using namespace mlir;
 
 namespace moe {
 
+/// Sizes that are all constant; none otherwise.
+static std::optional<SmallVector<int64_t>> constantSizes(OnnxNode &node, ArrayRef<AffineExpr> dims) {
+  SmallVector<int64_t> sizes;
+  for (AffineExpr dim : dims)
+    if (std::optional<int64_t> size = node.algebra.constantValue(dim))
+      sizes.push_back(*size);
+    else
+      return std::nullopt;
+  return sizes;
+}
+
+/// The elements of a tensor of shape `dims`, whose element at `index` is that of input 0 at from(index). Small tensors of numbers that shapes are made of:
+/// exporters turn the pads of a Pad around with a Slice and a Transpose.
+static std::optional<Dims> movedContent(OnnxNode &node, ArrayRef<AffineExpr> dims,
+                                        llvm::function_ref<SmallVector<int64_t>(ArrayRef<int64_t>)> from) {
+  std::optional<Dims> content = node.content(0);
+  auto sizes = constantSizes(node, dims), source = constantSizes(node, node.dims(0));
+  if (!content || !sizes || !source)
+    return std::nullopt;
+  int64_t count = 1;
+  for (int64_t size : *sizes)
+    count *= size;
+  Dims moved;
+  for (int64_t linear = 0; linear < count; ++linear) {
+    SmallVector<int64_t> index(sizes->size());
+    for (int64_t dim = sizes->size() - 1, rest = linear; dim >= 0; rest /= (*sizes)[dim--])
+      index[dim] = rest % (*sizes)[dim];
+    int64_t position = 0;
+    for (auto [size, at] : llvm::zip(*source, from(index)))
+      position = position * size + at;
+    moved.push_back((*content)[position]);
+  }
+  return moved;
+}
+
 static LogicalResult inferTranspose(OnnxNode &node) {
   Dims source = node.dims(0);
   SmallVector<int64_t> permutation;
@@ -17,6 +52,7 @@ static LogicalResult inferTranspose(OnnxNode &node) {
   if (permutation.size() != source.size())
     return node.error() << "expected a permutation of " << source.size() << " axes, found " << permutation.size();
   SmallVector<bool> used(source.size());
+  SmallVector<int64_t> order;
   Dims dims;
   for (int64_t axis : permutation) {
     FailureOr<int64_t> checked = node.normaliseAxis(axis, source.size(), "perm");
@@ -25,9 +61,16 @@ static LogicalResult inferTranspose(OnnxNode &node) {
     if (used[*checked])
       return node.error() << "expected each axis once in perm, found " << axis << " twice";
     used[*checked] = true;
+    order.push_back(*checked);
     dims.push_back(source[*checked]);
   }
-  return node.set(0, node.element(0), dims, source.size() <= 1 ? node.content(0) : std::nullopt);
+  auto content = movedContent(node, dims, [&](ArrayRef<int64_t> index) {
+    SmallVector<int64_t> from(index.size());
+    for (auto [axis, at] : llvm::zip(order, index))
+      from[axis] = at;
+    return from;
+  });
+  return node.set(0, node.element(0), dims, content);
 }
 
 /// Elements of a concatenation along the only axis; those of parts that are not known become symbols, if any part is known.
@@ -254,7 +297,9 @@ static LogicalResult inferSlice(OnnxNode &node) {
   FailureOr<SliceOperands> operands = sliceOperands(node, dims.size());
   if (failed(operands))
     return failure();
-  std::optional<Dims> content = node.content(0), sliced;
+  // First element and step of each axis; none where a start is not known.
+  SmallVector<std::pair<int64_t, int64_t>> taking(dims.size(), {0, 1});
+  bool startsKnown = true;
   for (auto [i, given] : llvm::enumerate(operands->axes)) {
     FailureOr<int64_t> axis = node.normaliseAxis(given, dims.size(), "axes");
     if (failed(axis))
@@ -264,17 +309,17 @@ static LogicalResult inferSlice(OnnxNode &node) {
       return node.error() << "expected steps other than 0, found " << step;
     SlicedAxis taken = sliceAxis(node, dims[*axis], operands->starts[i], operands->ends[i], step);
     std::optional<int64_t> start = taken.start ? node.algebra.constantValue(taken.start) : std::nullopt;
-    std::optional<int64_t> length = node.algebra.constantValue(taken.length);
-    if (content && dims.size() == 1 && operands->axes.size() == 1 && start && length) {
-      sliced.emplace();
-      for (int64_t k = 0; k < *length; ++k)
-        sliced->push_back((*content)[*start + k * step]);
-    }
+    startsKnown &= start.has_value();
+    taking[*axis] = {start.value_or(0), step};
     dims[*axis] = taken.length;
   }
-  if (operands->axes.empty())
-    sliced = content;
-  return node.set(0, node.element(0), dims, sliced);
+  auto sliced = [&](ArrayRef<int64_t> index) {
+    SmallVector<int64_t> from;
+    for (auto [first, at] : llvm::zip(taking, index))
+      from.push_back(first.first + at * first.second);
+    return from;
+  };
+  return node.set(0, node.element(0), dims, startsKnown ? movedContent(node, dims, sliced) : std::nullopt);
 }
 
 //===-- Tile, Pad, Trilu -------------------------------------------------===//

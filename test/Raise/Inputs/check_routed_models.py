@@ -36,12 +36,11 @@ def check(folder, model, shapes, expected, absent):
     folder.mkdir(parents=True)
     onnx.save(model, folder / "model.onnx")
     write_data(folder, model, shapes, 7)
-    run("moe-compile", folder / "model.onnx", "--compile-to=raise", "-o", folder / "raised.mlir", "--quiet")
-    raised = (folder / "raised.mlir").read_text().replace("  ", " ")
+    run("moe-compile", folder / "model.onnx", "-o", folder / "out", "--quiet", "--dump-stages-to", folder / "stages")
+    raised = next((folder / "stages").glob("*-raise.mlir")).read_text().replace("  ", " ")
     missing, found = [text for text in expected if text not in raised], [text for text in absent if text in raised]
     if missing or found:
         sys.exit(f"{folder.name}: raised IR lacks {missing} and has {found}\n" + "\n".join(line for line in raised.splitlines() if " moe." in line))
-    run("moe-compile", folder / "model.onnx", "-o", folder / "out", "--quiet")
     for number in range(len(shapes)):
         run("moe-run", folder / "out", "--test-data", folder / f"test_data_set_{number}", "--atol", 2e-5, "--rtol", 2e-5, "--threads", 1 + number)
     print(folder.name)
