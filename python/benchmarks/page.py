@@ -65,7 +65,8 @@ def _intro(results, names):
              "of peers are their time divided by ours by the clock, in brackets that of processor time; " + LOST + " where a peer is faster by the clock. The error is the",
              "largest difference from float64 with the same weights, relative to the largest result (in brackets: the best peer's).", "",
              f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}. It is virtual and was shared with other work: the load",
-             "average at the end of a cell is its last column (the run itself is about 1 to 2 of it). Where it is above that, times by the clock say how the cores were shared, too.",
+             "average at the end of a cell is its last column (the run itself is about 1 to 2 of it). Where it is above that, times by the clock say how the cores were shared, too;",
+             "and a share above 100 % says that others read memory while bandwidth was measured, more than during the calls.",
              "Measured in between, medians of the cells:", "", *by_threads, ""]
     if least:
         lines += [f"Of {len(least)} cells {lost} {'is' if lost == 1 else 'are'} lost to a peer. Geometric mean of the ratio to the best peer: "
