@@ -160,6 +160,6 @@ func.func @main(%p: !matrix {moe.name = "p", moe.dims = ["tokens", "4"]}, %logit
       %over_tokens, %t4, %e4, %v4, %side_w, %dts1, %dts2, %dts3, %dts4, %e5, %v5, %top_p_w, %mixed, %e6, %ernie_w, %clamped, %gelu_erf, %gelu_tanh,
       %silu, %relu2, %quick, %gated_quick
       : !list, !mask, !list, !list, !offset, !mask, !list, !list, !offset, !list, !mask, !list, !list, !offset, !mask, !list, !list, !offset, !list,
-        !gates, !gates, !list, tensor<4xf32>, tensor<f32>, !matrix, !list, !list, !mask, !gates, !matrix, !matrix, !matrix, !matrix, !list, !mask, !gates,
-        tensor<1x2xf32>, !list, !gates, !column, !column, !column, !column, !column, !column, !column
+        !gates, !gates, !list, tensor<4xf32>, tensor<f32>, !matrix, !list, !list, !mask, !gates, !matrix, !matrix, !matrix, !matrix, !list, !mask,
+        !gates, tensor<1x2xf32>, !list, !gates, !column, !column, !column, !column, !column, !column, !column
 }

@@ -80,13 +80,14 @@ def capacities_text():
         for rule, text in enumerate(CAPACITY_RULES.values()):
             capacity = text.format(cf=f"numerator = {factor.numerator}, denominator = {factor.denominator}", k=k)
             body += (f"  %{c}_{rule}, %keep{number}_{rule}, %count{number}_{rule}, %offset{number}_{rule} = moe.slots %t{number}, %e{number}, "
-                     f"%r{number}, %v{number}\n      {{experts = {experts} : i64, layout = #moe<slot_layout padded>, capacity = #moe.capacity<{capacity}>}}\n"
+                     f"%r{number}, %v{number}\n"
+                     f"      {{experts = {experts} : i64, layout = #moe<slot_layout padded>, capacity = #moe.capacity<{capacity}>}}\n"
                      f"      : !list, !list, !list, !mask -> !list, !mask, tensor<{experts}xi32>, tensor<{experts + 1}xi32>\n")
             results.append(f'!list {{moe.name = "{c}_{rule}"}}')
             values.append(f"%{c}_{rule}")
             types.append("!list")
-    return ("!list = tensor<?xi32>\n!mask = tensor<?xi1>\n\n"
-            f"func.func @main({', '.join(arguments)})\n    -> ({', '.join(results)}) {{\n{body}  return {', '.join(values)} : {', '.join(types)}\n}}\n")
+    return (f"!list = tensor<?xi32>\n!mask = tensor<?xi1>\n\nfunc.func @main({', '.join(arguments)})\n    -> ({', '.join(results)}) {{\n{body}"
+            f"  return {', '.join(values)} : {', '.join(types)}\n}}\n")
 
 
 def capacity_inputs():
