@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <type_traits>
 #include <unistd.h>
 
@@ -116,8 +117,10 @@ void endMpi(int status, void *) {
   int done = 1;
   if (table.finalized(&done) != 0 || done)
     return;
-  if (status != 0)
+  if (status != 0) {
+    letOutputPass();
     table.abort(table.world, status);
+  }
   table.finalize();
 }
 
@@ -160,6 +163,11 @@ bool othersWait() {
   int (*initialized)(int *) = reinterpret_cast<int (*)(int *)>(dlsym(RTLD_DEFAULT, "MPI_Initialized"));
   int flag = 0;
   return isLaunched() && !(initialized && initialized(&flag) == 0 && flag);
+}
+
+void letOutputPass() {
+  const timespec pause = {0, 300 * 1000 * 1000};
+  nanosleep(&pause, nullptr);
 }
 
 moe_status findMpi(const Mpi **mpi) {

@@ -45,6 +45,7 @@ void Ranks::giveUp(const char *message) {
   if (write(STDERR_FILENO, text, size_t(length) < sizeof(text) ? size_t(length) : sizeof(text)) < 0) {
     // Nowhere to say it.
   }
+  letOutputPass();
   mpi->abort(mpi->world, 1);
   _exit(1);
 }

@@ -28,7 +28,9 @@ int main(int argc, char **argv) {
   } catch (const std::exception &failure) {
     std::fprintf(stderr, "moe-run: error: %s\n", failure.what());
   }
-  if (moe::runtime::othersWait())
+  if (moe::runtime::othersWait()) {
+    moe::runtime::letOutputPass();
     std::raise(SIGTERM);
+  }
   return 2;
 }

@@ -42,6 +42,10 @@ bool isLaunched();
 /// that for a program without MPI. Ending by a signal does not.
 bool othersWait();
 
+/// To be called between the reason that a process gives for ending the ranks and its end: a launcher that hears of the end first may drop what it has
+/// not read yet.
+void letOutputPass();
+
 /// The MPI of this process, initialised (and finalised at exit) where nobody else has: $MOE_MPI_LIB, else one that is loaded already, else libmpi_abi.so, then
 /// MPICH's and Open MPI's libmpi.so, where the loader finds them or beside the mpiexec of $PATH. MOE_STATUS_COMM where there is none that is known.
 /// A process that ends with an exit status other than 0 ends all ranks.
