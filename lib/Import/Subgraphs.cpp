@@ -2,9 +2,9 @@
 // condition is not known computes both branches and chooses, a Loop or Scan is unrolled. What needs a number of runs that only data tells is an error that names the node.
 #include "GraphImporter.h"
 #include "OnnxVersions.h"
-#include "ScalarFolder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "moe/IR/ScalarFolding.h"
 
 using namespace mlir;
 

@@ -10,27 +10,6 @@ using namespace mlir;
 
 namespace moe::raise {
 
-/// Skips casts between bool, integers and floats, and Identity. What is zero stays zero; so does what is 0 or 1.
-static Value peelCasts(Value value) {
-  while (true) {
-    value = peel(value, 0);
-    OnnxOp cast = definedBy(value, "Cast");
-    if (!cast)
-      return value;
-    value = cast.getInputs()[0];
-  }
-}
-
-/// As peelCasts, and views on the way.
-static Value peelCastsAndViews(Value value) {
-  while (true) {
-    Value above = peelCasts(peel(value, Views));
-    if (above == value)
-      return value;
-    value = above;
-  }
-}
-
 //===-- One-hot tensors --------------------------------------------------===//
 
 /// Is `value` the numbers 0 … E-1 along its last dim, and that is all of it?
@@ -80,7 +59,7 @@ static std::optional<OneHot> matchComparison(OnnxOp op) {
 
 /// As matchOneHot; `depth` bounds how many factors are looked through.
 static std::optional<OneHot> matchOneHotBelow(Value value, unsigned depth) {
-  Value inner = peelCastsAndViews(value);
+  Value inner = peel(value, AllCasts | Views);
   auto op = inner.getDefiningOp<OnnxOp>();
   // Views on top may regroup rows, but not what a row is.
   if (!op || !tensorType(inner) || staticDim(inner, -1) != staticDim(value, -1))
@@ -103,7 +82,7 @@ std::optional<OneHot> matchOneHot(Value value) { return matchOneHotBelow(value, 
 
 /// Is the value of a one-hot tensor 1 where it is not 0: a comparison, or a OneHot of 0 and 1?
 static bool hasOnes(Value value) {
-  auto op = peelCastsAndViews(value).getDefiningOp<OnnxOp>();
+  auto op = peel(value, AllCasts | Views).getDefiningOp<OnnxOp>();
   if (!op || !isNode(op, "OneHot"))
     return op && isNode(op, "Equal");
   DenseElementsAttr values = constantElements(op.getInputs()[2]);
@@ -136,13 +115,13 @@ static std::optional<ExpertMask> matchSingleComparison(Value value) {
 
 std::optional<ExpertMask> matchExpertMask(Value value, const SizeProof &proof) {
   RankedTensorType maskType = tensorType(value);
-  value = peelCasts(value);
+  value = peel(value, AllCasts);
   bool swapped = false;
   if (OnnxOp transpose = definedBy(value, "Transpose"); transpose && maskType && maskType.getRank() == 2) {
     auto permutation = intsAttribute(transpose, "perm");
-    if (permutation && *permutation == SmallVector<int64_t>{1, 0} && definedBy(peelCasts(transpose.getInputs()[0]), "Equal")) {
+    if (permutation && *permutation == SmallVector<int64_t>{1, 0} && definedBy(peel(transpose.getInputs()[0], AllCasts), "Equal")) {
       swapped = true;
-      value = peelCasts(transpose.getInputs()[0]);
+      value = peel(transpose.getInputs()[0], AllCasts);
     }
   }
   if (auto single = matchSingleComparison(value)) {
@@ -151,7 +130,7 @@ std::optional<ExpertMask> matchExpertMask(Value value, const SizeProof &proof) {
     return single;
   }
   // One column of a tensor over tokens, choices and experts in any order.
-  auto part = peelCastsAndViews(value).getDefiningOp<OnnxOp>();
+  auto part = peel(value, AllCasts | Views).getDefiningOp<OnnxOp>();
   if (swapped || !part || part.getInputs().empty() || !maskType || maskType.getRank() > 2)
     return std::nullopt;
   RankedTensorType wholeType = tensorType(part.getInputs()[0]);
@@ -165,7 +144,7 @@ std::optional<ExpertMask> matchExpertMask(Value value, const SizeProof &proof) {
     SmallVector<int64_t> order(rank);
     for (int64_t i = 0; i < rank; ++i)
       order[i] = i;
-    Value all = peelCasts(single.source);
+    Value all = peel(single.source, AllCasts);
     if (OnnxOp transpose = definedBy(all, "Transpose")) {
       auto permutation = intsAttribute(transpose, "perm");
       if (!permutation || static_cast<int64_t>(permutation->size()) != rank)

@@ -79,13 +79,7 @@ std::optional<RoutedLayer> layerOf(const ExpertChain &chain, StringRef form, std
 
 /// Is `value` the numbers of the experts that any token chose: NonZero of "the mask of an expert has more than 0 ones"?
 static bool listsHitExperts(Value value) {
-  while (true) {
-    value = peel(value, Views | IntCasts);
-    OnnxOp transpose = definedBy(value, "Transpose");
-    if (!transpose)
-      break;
-    value = transpose.getInputs()[0];
-  }
+  value = peel(value, Views | IntCasts | Transposes);
   OnnxOp nonZero = definedBy(value, "NonZero");
   auto hit = nonZero ? peel(nonZero.getInputs()[0], Views).getDefiningOp<OnnxOp>() : OnnxOp();
   if (!hit || !isNode(hit, "Greater"))

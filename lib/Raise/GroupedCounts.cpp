@@ -8,17 +8,6 @@ using namespace mlir;
 
 namespace moe::raise {
 
-/// Skips Cast between any types of numbers, and Identity.
-static Value peelCasts(Value value) {
-  while (true) {
-    value = peel(value, 0);
-    OnnxOp cast = definedBy(value, "Cast");
-    if (!cast)
-      return value;
-    value = cast.getInputs()[0];
-  }
-}
-
 //===-- Counts ------------------------------------------------------------===//
 
 /// The one element that `value` has of a vector of more than one.
@@ -51,11 +40,11 @@ static Value vectorBehind(Value value, int64_t experts, const SizeProof &proof) 
 
 bool countsChoices(Value counts, Value ids, int64_t experts, const SizeProof &proof) {
   counts = vectorBehind(peel(counts, IntCasts), experts, proof);
-  OnnxOp sum = counts ? definedBy(peelCasts(counts), "ReduceSum") : OnnxOp();
+  OnnxOp sum = counts ? definedBy(peel(counts, AllCasts), "ReduceSum") : OnnxOp();
   if (!sum || staticDim(counts, 0) != experts)
     return false;
   auto axes = axesOf(sum);
-  Value hot = peelCasts(sum.getInputs()[0]);
+  Value hot = peel(sum.getInputs()[0], AllCasts);
   RankedTensorType type = tensorType(hot);
   OnnxOp scatter = definedBy(hot, "ScatterElements");
   if (!axes || *axes != SmallVector<int64_t>{0} || !scatter || type.getRank() != 2 || type.getDimSize(1) != experts ||

@@ -3,6 +3,7 @@
 
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "moe/IR/ScalarFolding.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -106,9 +107,11 @@ static bool mayPeel(OnnxOp op, unsigned what) {
   if (type == "Reshape" || type == "Squeeze" || type == "Unsqueeze" || type == "Flatten")
     return what & Views;
   if (type == "Transpose")
-    return (what & Views) && movesOnlyUnits(op);
+    return (what & Transposes) || ((what & Views) && movesOnlyUnits(op));
   if (type != "Cast")
     return false;
+  if (what & AllCasts)
+    return true;
   RankedTensorType from = tensorType(op.getInputs()[0]), to = tensorType(op->getResult(0));
   if (!from || !to)
     return false;
@@ -210,6 +213,9 @@ static std::optional<double> splatOf(DenseElementsAttr elements) {
 }
 
 std::optional<double> splatNumber(Value value) {
+  // A scale is sometimes computed from a size, and rounded on the way.
+  if (std::optional<double> number = foldScalar(value))
+    return number;
   while (true) {
     value = peel(value, Views | FloatCasts | IntCasts);
     if (DenseElementsAttr elements = constantElements(value))

@@ -49,6 +49,8 @@ enum Peel : unsigned {
   Views = 1,      ///< Reshape, Squeeze, Unsqueeze, Flatten, Transpose of dims of size 1: same elements in row-major order.
   FloatCasts = 2, ///< Cast between f32, f16 and bf16.
   IntCasts = 4,   ///< Cast between i64 and i32.
+  AllCasts = 8,   ///< Cast between bool, integers and floats: what is 0 or 1 stays so.
+  Transposes = 16 ///< Transpose of any dims.
 };
 /// Walks up through Identity, casts to the same type and what `what` allows.
 mlir::Value peel(mlir::Value value, unsigned what);
@@ -62,7 +64,7 @@ inline mlir::Value flatRoot(mlir::Value value) { return peel(value, Views); }
 mlir::DenseElementsAttr constantElements(mlir::Value value);
 /// The elements of a constant integer tensor, row-major.
 std::optional<llvm::SmallVector<int64_t>> constantInts(mlir::Value value);
-/// The number that all elements of `value` have: constants, ConstantOfShape, and Expand or Cast of them.
+/// The number that all elements of `value` have: constants, ConstantOfShape, Expand or Cast of them, and what foldScalar knows.
 std::optional<double> splatNumber(mlir::Value value);
 /// A constant of exactly one element that broadcasts to `to` without growing it.
 std::optional<double> scalarFor(mlir::Value value, mlir::Value to);

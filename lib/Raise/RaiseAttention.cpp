@@ -7,6 +7,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace moe {
@@ -36,10 +38,13 @@ public:
 
   std::optional<SpelledAttention> match(OnnxOp product) {
     found = {};
+    blankMask = {};
     if (!isNode(product, "MatMul") || !hasRank(product.getInputs()[0], 4) || !hasRank(product.getInputs()[1], 4))
       return std::nullopt;
     Value scores = matchProbabilities(product.getInputs()[0]);
     if (!scores || !matchScores(scores) || !matchValues(product.getInputs()[1]))
+      return std::nullopt;
+    if (blankMask && (found.masks.size() != 1 || peelCasts(found.masks.front()) != blankMask))
       return std::nullopt;
     return found;
   }
@@ -62,7 +67,7 @@ private:
   static Value peelCasts(Value value) { return peel(value, FloatCasts); }
 
   Value matchProbabilities(Value value);
-  Value matchSoftmax(Value value, bool &isGuarded);
+  bool isWithoutKeys(Value condition, Value probabilities);
   Value matchSink(Value softmaxInput);
   bool matchScores(Value value);
   bool matchMask(Value mask);
@@ -81,6 +86,8 @@ private:
   /// Keys before they were repeated for the heads of a group, and after; null where they are there only before.
   Value singleKey, repeatedKey;
   bool isSliced = false;
+  /// The mask that says which rows have no keys; null where their probabilities say it.
+  Value blankMask;
 };
 
 } // namespace
@@ -100,10 +107,9 @@ Value AttentionMatcher::matchProbabilities(Value value) {
     isSliced = true;
     value = peelCasts(slice.getInputs()[0]);
   }
-  // NaN, which a row without keys has, is replaced by 0.
+  // What a row without keys has (NaN) is replaced by 0.
   if (OnnxOp where = definedBy(value, "Where")) {
-    OnnxOp isNan = definedBy(peel(where.getInputs()[0], 0), "IsNaN");
-    if (!isNan || splatNumber(where.getInputs()[1]) != 0 || peelCasts(isNan.getInputs()[0]) != peelCasts(where.getInputs()[2]))
+    if (!isWithoutKeys(where.getInputs()[0], where.getInputs()[2]) || splatNumber(where.getInputs()[1]) != 0)
       return {};
     value = peelCasts(where.getInputs()[2]);
   }
@@ -119,6 +125,21 @@ Value AttentionMatcher::matchProbabilities(Value value) {
     return {};
   Value scores = peelCasts(softmax.getInputs()[0]);
   return isSliced ? matchSink(scores) : scores;
+}
+
+/// Does `condition` say of each row of `probabilities` whether they are NaN, or whether its mask is -inf all along?
+bool AttentionMatcher::isWithoutKeys(Value condition, Value probabilities) {
+  condition = peel(condition, 0);
+  if (OnnxOp isNan = definedBy(condition, "IsNaN"))
+    return peelCasts(isNan.getInputs()[0]) == peelCasts(probabilities);
+  OnnxOp equal = definedBy(condition, "Equal");
+  OnnxOp most = equal && splatNumber(equal.getInputs()[1]) == -HUGE_VAL ? definedBy(peelCasts(equal.getInputs()[0]), "ReduceMax") : OnnxOp();
+  auto axes = most ? axesOf(most) : std::nullopt;
+  if (!axes || axes->size() != 1 || intAttribute(most, "keepdims", 1) != 1)
+    return false;
+  blankMask = peelCasts(most.getInputs()[0]);
+  RankedTensorType type = tensorType(blankMask);
+  return type && fromFront((*axes)[0], type.getRank()) == type.getRank() - 1;
 }
 
 /// Scores that a column was joined to. Taking off the greatest before a softmax changes nothing.

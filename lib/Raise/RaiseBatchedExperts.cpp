@@ -293,14 +293,7 @@ struct RaiseBatchedExperts : impl::RaiseBatchedExpertsBase<RaiseBatchedExperts> 
   /// The lookup of whole matrices by ids that depend on data which `operand` is, behind views and transposes; null where it is none. The rows of a stored
   /// matrix count where a view makes matrices of them.
   static OnnxOp matrixLookup(Value operand) {
-    Value value = operand;
-    while (true) {
-      value = peel(value, Views | FloatCasts);
-      OnnxOp transpose = definedBy(value, "Transpose");
-      if (!transpose)
-        break;
-      value = transpose.getInputs()[0];
-    }
+    Value value = peel(operand, Views | FloatCasts | Transposes);
     OnnxOp gather = definedBy(value, "Gather");
     if (!gather)
       gather = definedBy(value, "GatherND");

@@ -126,3 +126,65 @@ func.func @other(%q: tensor<1x4x8x16xf32> {moe.name = "q", moe.dims = ["1", "4",
   %z = moe.onnx "MatMul"(%r, %q) version 13 {} : (tensor<1x4x8x8xf32>, tensor<1x4x8x16xf32>) -> tensor<1x4x8x16xf32>
   return %y, %z : tensor<1x4x8x16xf32>, tensor<1x4x8x16xf32>
 }
+
+// -----
+
+// A scale that is computed from a size and rounded to f16: 4^(-1/2). Rows whose mask is -inf all along become 0.
+// CHECK-LABEL: func.func @blank
+// CHECK: moe.onnx "Attention"(%arg0, %{{.*}}, %arg2, %{{.*}}) domain "moe.internal" version 1 {scale = 5.000000e-01 : f32}
+// CHECK-NOT: Softmax
+func.func @blank(%q: tensor<1x2x3x4xf16> {moe.name = "q", moe.dims = ["1", "2", "3", "4"]}, %k: tensor<1x2x5x4xf16> {moe.name = "k", moe.dims = ["1", "2", "5", "4"]},
+    %v: tensor<1x2x5x4xf16> {moe.name = "v", moe.dims = ["1", "2", "5", "4"]}, %m: tensor<3x5xf16> {moe.name = "m", moe.dims = ["3", "5"]},
+    %o: tensor<3x5xf16> {moe.name = "o", moe.dims = ["3", "5"]}) -> (tensor<1x2x3x4xf16> {moe.name = "y", moe.dims = ["1", "2", "3", "4"]}) attributes {moe.entry} {
+  %last = arith.constant dense<-1> : tensor<1xi64>
+  %one = arith.constant dense<1.0> : tensor<1xf32>
+  %zero = arith.constant dense<0.0> : tensor<f16>
+  %inf = arith.constant dense<0xFF800000> : tensor<1xf32>
+  %size = moe.onnx "Shape"(%q) version 21 {start = 3 : i64, end = 4 : i64} : (tensor<1x2x3x4xf16>) -> tensor<1xi64>
+  %real = moe.onnx "Cast"(%size) version 21 {to = 1 : i64} : (tensor<1xi64>) -> tensor<1xf32>
+  %root = moe.onnx "Sqrt"(%real) version 13 {} : (tensor<1xf32>) -> tensor<1xf32>
+  %scale = moe.onnx "Div"(%one, %root) version 14 {} : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
+  %half = moe.onnx "Cast"(%scale) version 21 {to = 10 : i64} : (tensor<1xf32>) -> tensor<1xf16>
+  %kt = moe.onnx "Transpose"(%k) version 21 {perm = array<i64: 0, 1, 3, 2>} : (tensor<1x2x5x4xf16>) -> tensor<1x2x4x5xf16>
+  %qs = moe.onnx "Mul"(%q, %half) version 14 {} : (tensor<1x2x3x4xf16>, tensor<1xf16>) -> tensor<1x2x3x4xf16>
+  %s = moe.onnx "MatMul"(%qs, %kt) version 13 {} : (tensor<1x2x3x4xf16>, tensor<1x2x4x5xf16>) -> tensor<1x2x3x5xf16>
+  %sm = moe.onnx "Add"(%s, %m) version 14 {} : (tensor<1x2x3x5xf16>, tensor<3x5xf16>) -> tensor<1x2x3x5xf16>
+  %p = moe.onnx "Softmax"(%sm) version 13 {axis = -1 : i64} : (tensor<1x2x3x5xf16>) -> tensor<1x2x3x5xf16>
+  %most = moe.onnx "ReduceMax"(%m, %last) version 20 {} : (tensor<3x5xf16>, tensor<1xi64>) -> tensor<3x1xf16>
+  %none = moe.onnx "CastLike"(%inf, %m) version 21 {} : (tensor<1xf32>, tensor<3x5xf16>) -> tensor<1xf16>
+  %blank = moe.onnx "Equal"(%most, %none) version 19 {} : (tensor<3x1xf16>, tensor<1xf16>) -> tensor<3x1xi1>
+  %safe = moe.onnx "Where"(%blank, %zero, %p) version 16 {} : (tensor<3x1xi1>, tensor<f16>, tensor<1x2x3x5xf16>) -> tensor<1x2x3x5xf16>
+  %y = moe.onnx "MatMul"(%safe, %v) version 13 {} : (tensor<1x2x3x5xf16>, tensor<1x2x5x4xf16>) -> tensor<1x2x3x4xf16>
+  return %y : tensor<1x2x3x4xf16>
+}
+
+// -----
+
+// Another mask than the one that is added says which rows become 0: that is no matter of the keys.
+// CHECK-LABEL: func.func @other_blank
+// CHECK-NOT: moe.onnx "Attention"
+// CHECK: Softmax
+func.func @other_blank(%q: tensor<1x2x3x4xf16> {moe.name = "q", moe.dims = ["1", "2", "3", "4"]}, %k: tensor<1x2x5x4xf16> {moe.name = "k", moe.dims = ["1", "2", "5", "4"]},
+    %v: tensor<1x2x5x4xf16> {moe.name = "v", moe.dims = ["1", "2", "5", "4"]}, %m: tensor<3x5xf16> {moe.name = "m", moe.dims = ["3", "5"]},
+    %o: tensor<3x5xf16> {moe.name = "o", moe.dims = ["3", "5"]}) -> (tensor<1x2x3x4xf16> {moe.name = "y", moe.dims = ["1", "2", "3", "4"]}) attributes {moe.entry} {
+  %last = arith.constant dense<-1> : tensor<1xi64>
+  %one = arith.constant dense<1.0> : tensor<1xf32>
+  %zero = arith.constant dense<0.0> : tensor<f16>
+  %inf = arith.constant dense<0xFF800000> : tensor<1xf32>
+  %size = moe.onnx "Shape"(%q) version 21 {start = 3 : i64, end = 4 : i64} : (tensor<1x2x3x4xf16>) -> tensor<1xi64>
+  %real = moe.onnx "Cast"(%size) version 21 {to = 1 : i64} : (tensor<1xi64>) -> tensor<1xf32>
+  %root = moe.onnx "Sqrt"(%real) version 13 {} : (tensor<1xf32>) -> tensor<1xf32>
+  %scale = moe.onnx "Div"(%one, %root) version 14 {} : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
+  %half = moe.onnx "Cast"(%scale) version 21 {to = 10 : i64} : (tensor<1xf32>) -> tensor<1xf16>
+  %kt = moe.onnx "Transpose"(%k) version 21 {perm = array<i64: 0, 1, 3, 2>} : (tensor<1x2x5x4xf16>) -> tensor<1x2x4x5xf16>
+  %qs = moe.onnx "Mul"(%q, %half) version 14 {} : (tensor<1x2x3x4xf16>, tensor<1xf16>) -> tensor<1x2x3x4xf16>
+  %s = moe.onnx "MatMul"(%qs, %kt) version 13 {} : (tensor<1x2x3x4xf16>, tensor<1x2x4x5xf16>) -> tensor<1x2x3x5xf16>
+  %sm = moe.onnx "Add"(%s, %m) version 14 {} : (tensor<1x2x3x5xf16>, tensor<3x5xf16>) -> tensor<1x2x3x5xf16>
+  %p = moe.onnx "Softmax"(%sm) version 13 {axis = -1 : i64} : (tensor<1x2x3x5xf16>) -> tensor<1x2x3x5xf16>
+  %most = moe.onnx "ReduceMax"(%o, %last) version 20 {} : (tensor<3x5xf16>, tensor<1xi64>) -> tensor<3x1xf16>
+  %none = moe.onnx "CastLike"(%inf, %m) version 21 {} : (tensor<1xf32>, tensor<3x5xf16>) -> tensor<1xf16>
+  %blank = moe.onnx "Equal"(%most, %none) version 19 {} : (tensor<3x1xf16>, tensor<1xf16>) -> tensor<3x1xi1>
+  %safe = moe.onnx "Where"(%blank, %zero, %p) version 16 {} : (tensor<3x1xi1>, tensor<f16>, tensor<1x2x3x5xf16>) -> tensor<1x2x3x5xf16>
+  %y = moe.onnx "MatMul"(%safe, %v) version 13 {} : (tensor<1x2x3x5xf16>, tensor<1x2x5x4xf16>) -> tensor<1x2x3x4xf16>
+  return %y : tensor<1x2x3x4xf16>
+}

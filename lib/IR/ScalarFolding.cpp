@@ -1,13 +1,13 @@
 // A double holds every result before it is rounded to f32 or less as if it were exact (53 bits are more than twice 24 and two), so one rounding
 // to the node's type gives what the type's own arithmetic gives.
-#include "ScalarFolder.h"
+#include "moe/IR/ScalarFolding.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
 #include "moe/IR/MoeDialect.h"
 
 #include "llvm/ADT/APFloat.h"
-#include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/STLExtras.h"
 
 #include <cmath>
 
@@ -15,7 +15,7 @@ using namespace mlir;
 
 namespace moe {
 
-/// Longer chains are not followed: they are no trip counts, and recursion must end.
+/// Longer chains are not followed: they are no counts or scales, and recursion must end.
 static constexpr unsigned longestChain = 32;
 static constexpr double greatestInteger = 9007199254740992.0;
 
@@ -54,7 +54,11 @@ static std::optional<double> constantOf(Value value) {
 
 static std::optional<double> apply(StringRef name, ArrayRef<double> in, bool isInteger) {
   const bool one = in.size() == 1, two = in.size() == 2;
-  if (one && (name == "Cast" || name == "Identity"))
+  if (one && name == "Sqrt")
+    return std::sqrt(in[0]);
+  if (one && name == "Reciprocal")
+    return 1 / in[0];
+  if (!in.empty() && (name == "Cast" || name == "CastLike" || name == "Identity" || name == "Squeeze" || name == "Unsqueeze" || name == "Reshape"))
     return in[0];
   if (one && (name == "Ceil" || name == "Floor"))
     return name == "Ceil" ? std::ceil(in[0]) : std::floor(in[0]);
@@ -73,6 +77,20 @@ static std::optional<double> apply(StringRef name, ArrayRef<double> in, bool isI
   return std::nullopt;
 }
 
+/// The one size that a Shape node gives.
+static std::optional<double> sizeOf(OnnxOp node) {
+  auto type = dyn_cast<RankedTensorType>(node.getInputs()[0].getType());
+  if (!type)
+    return std::nullopt;
+  const auto attribute = [&](StringRef name, int64_t otherwise) {
+    auto given = node.getNodeAttributes().getAs<IntegerAttr>(name);
+    const int64_t dim = given ? given.getInt() : otherwise;
+    return std::clamp<int64_t>(dim < 0 ? dim + type.getRank() : dim, 0, type.getRank());
+  };
+  const int64_t first = attribute("start", 0), end = attribute("end", type.getRank());
+  return end == first + 1 && !type.isDynamicDim(first) ? std::optional<double>(type.getDimSize(first)) : std::nullopt;
+}
+
 static std::optional<double> fold(Value value, unsigned chain) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type || !type.hasStaticShape() || type.getNumElements() != 1 || chain > longestChain)
@@ -82,8 +100,11 @@ static std::optional<double> fold(Value value, unsigned chain) {
   auto node = value.getDefiningOp<OnnxOp>();
   if (!node || !node.getDomain().empty() || node.getOutputs().size() != 1 || node.getInputs().size() > 2)
     return std::nullopt;
+  if (node.getOpType() == "Shape" && node.getInputs().size() == 1)
+    return sizeOf(node);
+  const bool isView = llvm::is_contained({"Squeeze", "Unsqueeze", "Reshape", "CastLike"}, node.getOpType());
   SmallVector<double, 2> operands;
-  for (Value input : node.getInputs()) {
+  for (Value input : isView ? node.getInputs().take_front() : node.getInputs()) {
     // What two chains share would be folded once for each.
     std::optional<double> operand = fold(input, chain + (node.getInputs().size() > 1 ? 4 : 1));
     if (!operand)
@@ -93,6 +114,8 @@ static std::optional<double> fold(Value value, unsigned chain) {
   const std::optional<double> result = apply(node.getOpType(), operands, isa<IntegerType>(type.getElementType()));
   return result && (!std::isnan(*result) || isa<FloatType>(type.getElementType())) ? rounded(*result, type.getElementType()) : std::nullopt;
 }
+
+std::optional<double> foldScalar(Value value) { return fold(value, 0); }
 
 std::optional<int64_t> foldToInteger(Value value) {
   if (!isa<IntegerType>(getElementTypeOrSelf(value.getType())))
