@@ -23,7 +23,7 @@ cl::OptionCategory &category = compileOptions();
 cl::opt<std::string> input(cl::Positional, cl::desc("<model.onnx or model.mlir>"), cl::Required, cl::cat(category));
 cl::opt<std::string> output("o", cl::desc("Folder of the artifact, or file with --emit and --compile-to (- is standard output)"),
                             cl::value_desc("path"), cl::cat(category));
-cl::opt<std::string> target("target", cl::desc("Processor to compile for: cpu (x86-64), cuda (NVIDIA GPU)"), cl::init("cpu"), cl::cat(category));
+cl::opt<std::string> target("target", cl::desc("Processor to compile for: cpu (x86-64); cuda (NVIDIA GPU) is not supported yet"), cl::init("cpu"), cl::cat(category));
 cl::opt<std::string> cpuFeatures(
     "cpu-features", cl::desc("ISA versions in the artifact (default: host, the best that this CPU runs): host, x86-64, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
                              "version, ';' separates versions"),
