@@ -85,6 +85,7 @@ private:
   }
   LogicalResult checkOptions();
   LogicalResult read();
+  LogicalResult verifyInput();
   LogicalResult runStages();
   LogicalResult dump(const StageInfo &info, size_t number);
   LogicalResult reportRaising();
@@ -178,6 +179,18 @@ LogicalResult Session::dump(const StageInfo &info, size_t number) {
   return writeModule(path);
 }
 
+/// What stands in a file need not be what its stage leaves: a later stage would say so in words that nobody understands.
+LogicalResult Session::verifyInput() {
+  const StageInfo *stage = first > 0 ? &stages()[first - 1] : nullptr;
+  if (!stage || !stage->verify)
+    return success();
+  PassManager manager(&context);
+  manager.addPass(stage->verify());
+  if (failed(manager.run(*module)))
+    return fail(options.input + " is not what the stage " + stage->name + " leaves (--compile-from); moe-opt runs single passes on any IR");
+  return success();
+}
+
 LogicalResult Session::runStages() {
   ArrayRef<StageInfo> table = stages();
   // Hand-written IR that starts after raise names no layers, but until fuse has them.
@@ -188,6 +201,8 @@ LogicalResult Session::runStages() {
   // An input that a stage from raise to distribute left has its layers already; fuse takes them away.
   if (first > size_t(Stage::Raise) && first <= size_t(Stage::Fuse))
     layers = collectMoeLayers(*module);
+  if (failed(verifyInput()))
+    return failure();
   for (size_t row = std::max<size_t>(first, 1); row <= last && row < table.size(); ++row) {
     const StageInfo &info = table[row];
     if (!info.build)

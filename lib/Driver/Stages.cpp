@@ -8,22 +8,23 @@ using mlir::OpPassManager;
 
 llvm::ArrayRef<StageInfo> moe::stages() {
   static const StageInfo table[] = {
-      {Stage::Import, "import", "ONNX file to moe.onnx ops and moe.weight symbols", nullptr},
+      {Stage::Import, "import", "ONNX file to moe.onnx ops and moe.weight symbols", nullptr, nullptr},
       {Stage::Raise, "raise", "moe.onnx ops to moe.*, linalg, tensor and arith; MoE layers found",
        [](OpPassManager &pm, const StageOptions &o) {
          buildRaisePipeline(pm, o.raise);
          pm.addPass(createRecordLayers());
-       }},
+       },
+       [] { return createVerifyRaised(); }},
       {Stage::Plan, "plan", "decides precision, packing and placement; writes attributes only",
-       [](OpPassManager &pm, const StageOptions &o) { buildPlanPipeline(pm, o.plan); }},
+       [](OpPassManager &pm, const StageOptions &o) { buildPlanPipeline(pm, o.plan); }, [] { return createVerifyPlanned(); }},
       {Stage::Distribute, "distribute", "one program per rank with explicit collectives",
-       [](OpPassManager &pm, const StageOptions &o) { buildDistributePipeline(pm, o.distribute); }},
+       [](OpPassManager &pm, const StageOptions &o) { buildDistributePipeline(pm, o.distribute); }, [] { return createVerifyDistributed(); }},
       {Stage::Fuse, "fuse", "routing with permutation, experts with epilogues",
-       [](OpPassManager &pm, const StageOptions &o) { buildFusePipeline(pm, o.fuse); }},
+       [](OpPassManager &pm, const StageOptions &o) { buildFusePipeline(pm, o.fuse); }, [] { return createVerifyFused(); }},
       {Stage::Lower, "lower", "tensors to memrefs in a planned arena, one function for all threads",
-       [](OpPassManager &pm, const StageOptions &o) { buildLowerPipeline(pm, o.lower); }},
-      {Stage::Codegen, "codegen", "kernels and LLVM IR per ISA version, objects", nullptr},
-      {Stage::Package, "package", "model.so, model.h, model.weights, manifest.json", nullptr},
+       [](OpPassManager &pm, const StageOptions &o) { buildLowerPipeline(pm, o.lower); }, [] { return createVerifyLowered(); }},
+      {Stage::Codegen, "codegen", "kernels and LLVM IR per ISA version, objects", nullptr, nullptr},
+      {Stage::Package, "package", "model.so, model.h, model.weights, manifest.json", nullptr, nullptr},
   };
   return table;
 }

@@ -27,12 +27,14 @@ struct StageOptions {
   LowerOptions lower;
 };
 
-/// One row of the table. `build` is null for stages that are no pass pipeline (import, codegen, package).
+/// One row of the table. `build` is null for stages that are no pass pipeline (import, codegen, package). `verify` makes the pass that says what the
+/// stage leaves, which the pipeline ends in; null for the same stages.
 struct StageInfo {
   Stage stage;
   llvm::StringLiteral name;
   llvm::StringLiteral summary;
   void (*build)(mlir::OpPassManager &, const StageOptions &);
+  std::unique_ptr<mlir::Pass> (*verify)();
 };
 
 /// The table, in order.
