@@ -4,9 +4,6 @@
 using namespace mlir;
 namespace moe {
 
-// A barrier of two threads takes about as long as the selection for one or two tokens, one of many threads longer.
-static constexpr int64_t mostTokensSelectedByAll = 4;
-
 LogicalResult RouteEmitter::replace(RoutePermuteOp op) {
   FailureOr<RouteSpec> read = RouteSpec::read(op);
   if (failed(read))
@@ -25,12 +22,10 @@ LogicalResult RouteEmitter::replace(RoutePermuteOp op) {
     weights = b.memrefPointer(outs[4]);
     tokens = b.memrefSize(op.getLogits(), 0);
     k = b.i64(spec.k);
-    // Few tokens are less work than a barrier: every thread selects for all of them, and reads what it wrote itself, or another wrote the same.
-    Value isShared = b.compare(arith::CmpIPredicate::sgt, tokens, b.i64(mostTokensSelectedByAll));
     func::CallOp::create(b, select,
                          ValueRange{b.memrefPointer(op.getLogits()), b.memrefStride(op.getLogits(), 0), ids, weights, tokens,
-                                    b.select(isShared, thread, b.i64(0)), b.select(isShared, threads, b.i64(1))});
-    b.ifTrue(isShared, [&] { BarrierOp::create(b); });
+                                    thread, threads});
+    BarrierOp::create(b);
   } else {
     ids = b.memrefPointer(op.getIndices());
     weights = spec.hasWeights ? b.memrefPointer(op.getWeights()) : Value(LLVM::ZeroOp::create(b, b.ptrType()));
