@@ -1,8 +1,9 @@
-"""Writes the seeds and the dictionary of moe-fuzz-import: make_corpus.py CORPUS_FOLDER DICTIONARY.
+"""Writes the seeds and the dictionary of moe-fuzz-import: make_corpus.py CORPUS_FOLDER DICTIONARY [FOLDER_OF_MODELS].
 
 The seeds are small, so that a change of a few bytes hits structure: one model for each op of the `onnx` package's node tests, those that call a
 model-local function or hold graphs, and models of our own with what the node tests lack: external data, typed and raw initialisers of every
-type, nested graphs, functions that call functions, outer values. Models that must be refused are seeds too.
+type, nested graphs, functions that call functions, outer values. Models that must be refused are seeds too. Of a folder of exported models, each
+is a seed without its weights: a weight becomes an input, so that the nodes of the exporter remain and little else.
 """
 
 import pathlib
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper
 from onnx.backend.test.loader import load_model_tests
 
 LARGEST = 1500  # Bytes of a seed.
+LARGEST_EXPORTED = 60000  # Bytes of a seed from an exporter.
 OPSET = 20
 
 
@@ -120,10 +122,30 @@ def dictionary(seeds):
     return "".join('"' + "".join(f"\\x{byte:02x}" for byte in word) + '"\n' for word in quoted)
 
 
+def without_weights(proto):
+    """The model with inputs where it has initialisers of more than 64 bytes; small ones steer shapes and stay."""
+    large = [tensor for tensor in proto.graph.initializer if len(tensor.SerializeToString()) > 64]
+    inputs = {entry.name for entry in proto.graph.input}
+    for tensor in large:
+        proto.graph.initializer.remove(tensor)
+        if tensor.name not in inputs:
+            proto.graph.input.append(value(tensor.name, tensor.dims, tensor.data_type))
+    return proto
+
+
+def exported(folder):
+    for path in sorted(folder.rglob("*.onnx")):
+        data = without_weights(onnx.load(path, load_external_data=False)).SerializeToString()
+        if len(data) <= LARGEST_EXPORTED:
+            yield "exported-" + "-".join(path.relative_to(folder).with_suffix("").parts), data
+
+
 def main():
     folder, words = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     seeds = [(name, proto.SerializeToString()) for name, proto in own_models()] + node_tests()
+    if len(sys.argv) > 3:
+        seeds += exported(pathlib.Path(sys.argv[3]))
     for name, data in seeds:
         (folder / name).write_bytes(data)
     words.write_text(dictionary([data for _, data in seeds]))
