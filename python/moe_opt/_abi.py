@@ -1,6 +1,7 @@
 """The C ABI of a compiled model (model.h) in ctypes: structs, signatures and element types."""
 
 import ctypes
+import functools
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
 from typing import Any
 
@@ -54,6 +55,7 @@ _ML_DTYPES = {
 }
 
 
+@functools.lru_cache(maxsize=None)  # Asked for each array of each run, and numpy takes microseconds to name a dtype.
 def dtype_of(array_dtype: Any) -> DType:
     """The ABI's element type of a dtype of numpy or ml_dtypes. Raises TypeError for others."""
     array_dtype = np.dtype(array_dtype)
