@@ -67,20 +67,35 @@ void MatmulKernel::prefetch(Value step) {
   }
 }
 
+SmallVector<Value> MatmulKernel::sumInSections(function_ref<SmallVector<Value>(Value start, Value end, ValueRange sums)> section) {
+  const SmallVector<Value> zeros(rows * tiles * 2, b.splat(0.0));
+  if (!spec.hasSections())
+    return section(b.i64(0), arguments.k, zeros);
+  Value length = b.i64(MatmulSpec::sectionLength);
+  return b.forLoop(b.i64(0), arguments.k, length, zeros, [&](Value start, ValueRange totals) {
+    const SmallVector<Value> sums = section(start, b.min(b.add(start, length), arguments.k), zeros);
+    SmallVector<Value> next;
+    for (auto [total, sum] : llvm::zip_equal(totals, sums))
+      next.push_back(b.addf(total, sum));
+    return next;
+  });
+}
+
 // Sums in the order [row][tile][vector]. K is not unrolled: that makes LLVM's scheduler spill.
 SmallVector<Value> MatmulKernel::sumOverK() {
   const SmallVector<Value> x = rowPointers(), weights = tilePointers();
-  const SmallVector<Value> zeros(rows * tiles * 2, b.splat(0.0));
-  return b.forLoop(b.i64(0), arguments.k, b.i64(1), zeros, [&](Value k, ValueRange sums) {
-    Value offset = b.mul(k, b.i64(panelColumns));
-    SmallVector<Value> vectors;
-    for (Value weight : weights) {
-      Value tile = b.at(weight, spec.weightElement, offset);
-      vectors.push_back(loadWidened(b, spec.weightElement, tile));
-      vectors.push_back(loadWidened(b, spec.weightElement, b.at(tile, spec.weightElement, geometry.secondVector)));
-      prefetch(k);
-    }
-    return multiplyAdd(sums, x, k, vectors);
+  return sumInSections([&](Value start, Value end, ValueRange zeros) {
+    return b.forLoop(start, end, b.i64(1), zeros, [&](Value k, ValueRange sums) {
+      Value offset = b.mul(k, b.i64(panelColumns));
+      SmallVector<Value> vectors;
+      for (Value weight : weights) {
+        Value tile = b.at(weight, spec.weightElement, offset);
+        vectors.push_back(loadWidened(b, spec.weightElement, tile));
+        vectors.push_back(loadWidened(b, spec.weightElement, b.at(tile, spec.weightElement, geometry.secondVector)));
+        prefetch(k);
+      }
+      return multiplyAdd(sums, x, k, vectors);
+    });
   });
 }
 
@@ -128,20 +143,22 @@ void MatmulKernel::prefetchBlocks(Value offset) {
     LLVM::Prefetch::create(b, b.at(place, b.getI8Type(), panel * spec.panelBytes()), /*rw=*/0, prefetchHint(isOnePass()), /*cache=*/1);
 }
 
-// The same sums where scales hold for a group of k.
+// The same sums where scales hold for a group of k. Sections are those of floats, wherever groups end: decoded weights give the bits of dense ones.
 SmallVector<Value> MatmulKernel::sumOverBlocks() {
   const SmallVector<Value> x = rowPointers();
   BlockDecoder decoder(b, spec, geometry, tiles, arguments.weight, arguments.tileColumn);
-  const SmallVector<Value> zeros(rows * tiles * 2, b.splat(0.0));
-  Value zero = b.i64(0), one = b.i64(1), group = b.i64(spec.blocks.getGroup());
-  return b.forLoop(zero, b.ceilDiv(arguments.k, group), one, zeros, [&](Value number, ValueRange sums) {
-    const BlockDecoder::Block block = decoder.block(number);
-    Value start = b.mul(number, group), count = b.min(b.sub(arguments.k, start), group);
-    Value offset = b.mul(number, b.i64(spec.blocks.blockBytes()));
-    return b.forLoop(zero, count, one, sums, [&](Value k, ValueRange inner) {
-      prefetchBlocks(b.add(offset, b.div(b.mul(k, b.i64(spec.blocks.codeBytes())), group)));
-      const SmallVector<Value> weights = decoder.weights(block, k);
-      return multiplyAdd(inner, x, b.add(start, k), weights);
+  Value one = b.i64(1), group = b.i64(spec.blocks.getGroup());
+  return sumInSections([&](Value start, Value end, ValueRange zeros) {
+    return b.forLoop(b.div(start, group), b.ceilDiv(end, group), one, zeros, [&](Value number, ValueRange sums) {
+      const BlockDecoder::Block block = decoder.block(number);
+      Value blockStart = b.mul(number, group);
+      Value from = b.max(b.sub(start, blockStart), b.i64(0)), to = b.min(b.sub(end, blockStart), group);
+      Value offset = b.mul(number, b.i64(spec.blocks.blockBytes()));
+      return b.forLoop(from, to, one, sums, [&](Value k, ValueRange inner) {
+        prefetchBlocks(b.add(offset, b.div(b.mul(k, b.i64(spec.blocks.codeBytes())), group)));
+        const SmallVector<Value> weights = decoder.weights(block, k);
+        return multiplyAdd(inner, x, b.add(blockStart, k), weights);
+      });
     });
   });
 }

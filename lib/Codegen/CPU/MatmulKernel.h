@@ -1,5 +1,5 @@
 // The micro-kernel: `rows` rows of x times `tiles` register tiles of a packed weight, whole K, then the epilogue, all in registers.
-// One emitter for every height, ISA and epilogue. A row's sum is one chain over K in every kernel: results are row-stable.
+// One emitter for every height, ISA and epilogue. A row's sum is made in the same order in every kernel: results are row-stable.
 #ifndef MOE_CODEGEN_CPU_MATMULKERNEL_H
 #define MOE_CODEGEN_CPU_MATMULKERNEL_H
 
@@ -64,6 +64,9 @@ public:
 private:
   llvm::SmallVector<mlir::Value> rowPointers();
   llvm::SmallVector<mlir::Value> tilePointers();
+  /// Adds up sections of K, each summed from zero by `section`: the error of one long chain would grow with the root of K.
+  llvm::SmallVector<mlir::Value>
+  sumInSections(llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value start, mlir::Value end, mlir::ValueRange sums)> section);
   llvm::SmallVector<mlir::Value> sumOverK();
   llvm::SmallVector<mlir::Value> sumOverPairs();
   llvm::SmallVector<mlir::Value> sumOverBlocks();

@@ -132,8 +132,9 @@ std::string MatmulSpec::kernelKey() const {
   std::string text;
   llvm::raw_string_ostream stream(text);
   stream << gateUp << gather << combine << static_cast<int>(bias) << hasGateBias << hasUpBias << hasTail() << ' ';
-  // Kernels get K as an argument, but a number of blocks and the distance of panels depend on it.
+  // Kernels get K as an argument, but sections, the number of blocks and the distance of panels depend on it.
   stream << weightElement << ' ' << outElement << ' ';
+  stream << hasSections() << ' ';
   if (pairs)
     stream << "pairs " << k % 2 << ' ';
   if (blocks)

@@ -48,6 +48,9 @@ struct MatmulSpec {
   /// Elements of x (f32 or bf16; i8 where the blocks have quads, of which k counts the bytes of a row then) and of the result (f32 or bf16).
   mlir::Type xElement, outElement;
 
+  /// Values of k whose products are summed before the sum joins the total. A fixed number: bits do not depend on the machine.
+  static constexpr int64_t sectionLength = 128;
+  bool hasSections() const { return k > sectionLength; }
   bool multipliesIntegers() const { return blocks && blocks.getQuads(); }
   /// The panels are strings of a dictionary, which are decoded before a kernel reads them.
   bool hasDictionary() const { return blocks && blocks.getDictionary(); }
