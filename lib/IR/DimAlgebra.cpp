@@ -15,6 +15,9 @@ static constexpr size_t maximumTerms = 512;
 // memory are the terms of all long sums together, so that a chain of nodes that each make the sum before longer cannot use more than its share.
 static constexpr size_t maximumLongTerms = size_t(1) << 24;
 
+// Terms that a proof of a sign may look at. A sum of n minima has n² pairs of bounds, each with n terms: a file of 100 bytes can ask for 64.
+static constexpr size_t maximumProofTerms = 20000;
+
 /// An order of expressions that does not depend on where they lie in memory.
 static int compare(AffineExpr lhs, AffineExpr rhs) {
   if (lhs == rhs)
@@ -440,14 +443,20 @@ bool DimAlgebra::nonNegativeFactor(AffineExpr factor) {
   return nonNegative(binary.getLHS()) && nonNegative(binary.getRHS());
 }
 
-bool DimAlgebra::nonNegative(AffineExpr expression, int depth) {
+bool DimAlgebra::nonNegative(AffineExpr expression) {
+  size_t budget = maximumProofTerms;
+  return nonNegative(expression, /*depth=*/2, budget);
+}
+
+bool DimAlgebra::nonNegative(AffineExpr expression, int depth, size_t &budget) {
   Polynomial polynomial;
   if (!toPolynomial(expression, polynomial))
     return false;
+  budget -= std::min(budget, polynomial.size());
   bool noNegativeTerm = llvm::all_of(polynomial, [&](const auto &term) {
     return term.second >= 0 && llvm::all_of(term.first, [&](AffineExpr factor) { return nonNegativeFactor(factor); });
   });
-  if (noNegativeTerm || depth == 0)
+  if (noNegativeTerm || depth == 0 || budget == 0)
     return noNegativeTerm;
   // A subtracted minimum is bounded by either operand, and so is an added maximum: with one in its place the sum can only get less.
   for (const auto &[factors, coefficient] : polynomial) {
@@ -459,7 +468,7 @@ bool DimAlgebra::nonNegative(AffineExpr expression, int depth) {
     // A copy: what follows may make symbols.
     DimSymbol symbol = allSymbols[leaf.getPosition()];
     for (AffineExpr operand : {symbol.lhs, symbol.rhs})
-      if (nonNegative(expression + (operand - leaf) * coefficient, depth - 1))
+      if (budget > 0 && nonNegative(expression + (operand - leaf) * coefficient, depth - 1, budget))
         return true;
   }
   return false;

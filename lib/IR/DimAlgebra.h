@@ -27,8 +27,8 @@ public:
   bool equalByCases(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
   /// Their difference is a constant other than zero, or never zero.
   bool different(mlir::AffineExpr lhs, mlir::AffineExpr rhs);
-  /// Never negative, as far as the signs of its terms and the bounds of up to `depth` minima and maxima tell.
-  bool nonNegative(mlir::AffineExpr expression, int depth = 2);
+  /// Never negative, as far as the signs of its terms and the bounds of up to two minima and maxima tell.
+  bool nonNegative(mlir::AffineExpr expression);
   bool positive(mlir::AffineExpr expression) { return nonNegative(expression - 1); }
   std::optional<int64_t> constantValue(mlir::AffineExpr expression);
 
@@ -67,6 +67,7 @@ private:
   static bool multiply(const Polynomial &lhs, const Polynomial &rhs, Polynomial &result);
   static bool divide(Polynomial numerator, const Polynomial &denominator, Polynomial &quotient);
   bool nonNegativeFactor(mlir::AffineExpr factor);
+  bool nonNegative(mlir::AffineExpr expression, int depth, size_t &budget);
   void removeCommonFactors(Polynomial &polynomial);
   void replace(unsigned position, mlir::AffineExpr value);
   void forEachSymbol(mlir::AffineExpr expression, llvm::function_ref<void(unsigned)> visit) const;
