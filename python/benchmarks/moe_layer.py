@@ -104,7 +104,8 @@ def errors(layer, sides, tokens, options, scratch):
             sides[name].absent = str(why)
             del sides[name]
             continue
-        got = np.load(kept)
+        # In the type that the layer gives: a side that answers in f32 where it was asked for bf16 would spare itself the last rounding.
+        got = np.load(kept).astype(x.dtype).astype(np.float64)
         results[name] = float(np.abs(got - want).max() / np.abs(want).max())
         if not results[name] < 0.2:
             raise SystemExit(f"{name} is wrong: an error of {results[name]:.2g} of the largest result")

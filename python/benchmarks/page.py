@@ -63,7 +63,7 @@ def _intro(results, names):
              "hidden H and intermediate I at T tokens, with routing and combine. `share` is of the roofline: over active experts the greater of weight bytes / bandwidth",
              "and operations / peak of the instruction used; first by the clock, then by processor time of all threads, which other processes do not add to. Columns",
              "of peers are their time divided by ours by the clock, in brackets that of processor time; " + LOST + " where a peer is faster by the clock. The error is the",
-             "largest difference from float64 with the same weights, relative to the largest result (in brackets: the best peer's).", "",
+             "largest difference from float64 with the same weights, relative to the largest result (in brackets: the best peer's), results in the layer's type.", "",
              f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}. It is virtual and was shared with other work: the load",
              "average at the end of a cell is its last column (the run itself is about 1 to 2 of it). Where it is above that, times by the clock say how the cores were shared, too;",
              "and a share above 100 % says that others read memory while bandwidth was measured, more than during the calls.",
