@@ -25,6 +25,19 @@ static std::optional<Dims> gatherContent(OnnxNode &node) {
   return content;
 }
 
+/// The element of a Range of integers at a constant place: as many as a model has tokens, but the last is known by the sizes alone.
+static std::optional<Dims> rangeElement(OnnxNode &node) {
+  auto range = node.op.getInputs()[0].getDefiningOp<OnnxOp>();
+  const auto place = node.constants(1);
+  if (!range || range.getOpType() != "Range" || !node.element(0).isInteger() || !place || place->size() != 1)
+    return std::nullopt;
+  const std::optional<Dims> start = node.inference.facts(range.getInputs()[0]).content, delta = node.inference.facts(range.getInputs()[2]).content;
+  if (!start || !delta || start->size() != 1 || delta->size() != 1)
+    return std::nullopt;
+  AffineExpr index = node.number(place->front());
+  return Dims{(*start)[0] + (place->front() < 0 ? node.dims(0)[0] + index : index) * (*delta)[0]};
+}
+
 static LogicalResult inferGather(OnnxNode &node) {
   Dims data = node.dims(0), indices = node.dims(1);
   FailureOr<int64_t> axis = node.axis("axis", 0, data.size());
@@ -39,7 +52,8 @@ static LogicalResult inferGather(OnnxNode &node) {
   Dims dims(ArrayRef<AffineExpr>(data).take_front(*axis));
   dims.append(indices);
   dims.append(data.begin() + *axis + 1, data.end());
-  return node.set(0, node.element(0), dims, gatherContent(node));
+  std::optional<Dims> content = gatherContent(node);
+  return node.set(0, node.element(0), dims, content ? content : rangeElement(node));
 }
 
 static LogicalResult inferGatherElements(OnnxNode &node) {

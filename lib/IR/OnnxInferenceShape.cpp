@@ -83,14 +83,39 @@ static std::optional<int64_t> realRangeLength(OnnxNode &node) {
   return length > 0 ? static_cast<int64_t>(length) : 0;
 }
 
+/// A float that is a whole number: a constant, or an integer that a Cast made a float. The number is then required to be exact in the float's type.
+static std::optional<AffineExpr> wholeNumber(OnnxNode &node, unsigned i) {
+  Value operand = node.op.getInputs()[i];
+  DenseFPElementsAttr constant;
+  if (matchPattern(operand, m_Constant(&constant))) {
+    const double value = constant.getNumElements() == 1 ? (*constant.begin()).convertToDouble() : 0.5;
+    return std::abs(value) < 1e15 && value == std::floor(value) ? std::optional(node.number(static_cast<int64_t>(value))) : std::nullopt;
+  }
+  auto conversion = operand.getDefiningOp<OnnxOp>();
+  if (!conversion || conversion.getOpType() != "Cast" || !conversion.getDomain().empty())
+    return std::nullopt;
+  Value integer = conversion.getInputs()[0];
+  auto from = dyn_cast<RankedTensorType>(integer.getType());
+  const std::optional<Dims> content = from && from.getElementType().isInteger() ? node.inference.facts(integer).content : std::nullopt;
+  if (!content || content->size() != 1)
+    return std::nullopt;
+  const unsigned precision = cast<FloatType>(node.element(i)).getFPMantissaWidth();
+  node.requireNotNegative(node.number(int64_t(1) << std::min(precision, 62u)) - (*content)[0]);
+  return (*content)[0];
+}
+
 static LogicalResult inferRange(OnnxNode &node) {
   for (unsigned i : {0u, 1u, 2u})
     if (node.element(i) != node.element(0))
       return node.error() << "expected start, limit and delta of one element type, found " << node.element(0) << " and " << node.element(i);
   Type element = node.element(0);
   if (isa<FloatType>(element)) {
-    std::optional<int64_t> length = realRangeLength(node);
-    return node.set(0, element, {length ? node.number(*length) : node.freshSize("range")});
+    if (std::optional<int64_t> length = realRangeLength(node))
+      return node.set(0, element, {node.number(*length)});
+    const auto start = wholeNumber(node, 0), limit = wholeNumber(node, 1), delta = wholeNumber(node, 2);
+    if (!start || !limit || !delta || *delta != node.number(1) || node.algebra.dependsOnData(*limit - *start))
+      return node.set(0, element, {node.freshSize("range")});
+    return node.set(0, element, {node.algebra.maximum(*limit - *start, node.number(0))});
   }
   SmallVector<AffineExpr> given;
   for (unsigned i : {0u, 1u, 2u})

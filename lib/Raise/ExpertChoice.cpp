@@ -3,6 +3,7 @@
 
 #include "LabelledProduct.h"
 #include "RoutedLayer.h"
+#include "RouterMatcher.h"
 
 #include <cmath>
 
@@ -170,12 +171,58 @@ std::optional<ExpertMask> matchExpertMask(Value value, const SizeProof &proof) {
   return std::nullopt;
 }
 
+//===-- One choice after the other ---------------------------------------===//
+
+Value matchPickedFrom(Value ids, int64_t experts) {
+  ids = peel(ids, IntCasts);
+  auto op = ids.getDefiningOp<OnnxOp>();
+  if (!op || staticDim(ids, -1) != 1)
+    return {};
+  Value from = op.getInputs()[0];
+  const int64_t rank = tensorType(from) ? tensorType(from).getRank() : 0;
+  if (rank < 2 || staticDim(from, -1) != experts)
+    return {};
+  if (isNode(op, "ArgMax"))
+    return fromFront(intAttribute(op, "axis", 0), rank) == rank - 1 && intAttribute(op, "keepdims", 1) == 1 &&
+                   intAttribute(op, "select_last_index", 0) == 0 ? from : Value();
+  return isLastTopK(op) && cast<OpResult>(ids).getResultNumber() == 1 ? from : Value();
+}
+
+bool isWithoutPick(Value rest, Value pool, Value pick) {
+  OnnxOp without = definedBy(peel(rest, 0), "ScatterElements");
+  if (!without)
+    return false;
+  const int64_t rank = tensorType(pool).getRank();
+  return peel(without.getInputs()[0], 0) == peel(pool, 0) && stringAttribute(without, "reduction", "none") == "none" &&
+         fromFront(intAttribute(without, "axis", 0), rank) == rank - 1 && splatNumber(without.getInputs()[2]) == -HUGE_VAL &&
+         peel(without.getInputs()[1], IntCasts) == peel(pick, IntCasts);
+}
+
+/// Are these k picks side by side, each the greatest of what the one before left over?
+static bool arePicksInTurn(OnnxOp picks, int64_t k) {
+  RankedTensorType type = tensorType(picks->getResult(0));
+  if (static_cast<int64_t>(picks.getInputs().size()) != k || !type || fromFront(intAttribute(picks, "axis", 0), type.getRank()) != type.getRank() - 1)
+    return false;
+  Value pool, before;
+  for (Value pick : picks.getInputs()) {
+    OnnxOp chooser = peel(pick, IntCasts).getDefiningOp<OnnxOp>();
+    Value from = chooser ? matchPickedFrom(pick, staticDim(chooser.getInputs()[0], -1)) : Value();
+    if (!from || (before && !isWithoutPick(from, pool, before)))
+      return false;
+    pool = from;
+    before = pick;
+  }
+  return true;
+}
+
 //===-- Maps of weights --------------------------------------------------===//
 
 bool idsDistinct(Value ids, int64_t k) {
   if (k == 1)
     return true;
   Value root = peel(ids, Views | IntCasts);
+  if (OnnxOp picks = definedBy(root, "Concat"))
+    return arePicksInTurn(picks, k);
   OnnxOp top = definedBy(root, "TopK");
   return top && cast<OpResult>(root).getResultNumber() == 1 && staticDim(root, -1) == k &&
          fromFront(intAttribute(top, "axis", -1), tensorType(root).getRank()) == tensorType(root).getRank() - 1;

@@ -43,7 +43,13 @@ struct WeightMap {
 /// Reads a map; says in `why` what it is not.
 std::optional<WeightMap> matchWeightMap(mlir::Value map, const SizeProof &proof, llvm::StringRef &why);
 
-/// Are the K ids of a token surely different: indices of one TopK, or only one?
+/// The indices of the greatest of each row, [.., 1], of `experts` columns: gives the rows; null where `ids` is nothing like that.
+mlir::Value matchPickedFrom(mlir::Value ids, int64_t experts);
+
+/// Is `rest` the rows of `pool` with -inf at `pick`?
+bool isWithoutPick(mlir::Value rest, mlir::Value pool, mlir::Value pick);
+
+/// Are the K ids of a token surely different: indices of one TopK, picks that each leave the one before out, or only one?
 bool idsDistinct(mlir::Value ids, int64_t k);
 
 } // namespace moe::raise

@@ -88,11 +88,42 @@ static bool listsHitExperts(Value value) {
   return count && splatNumber(hit.getInputs()[1]) == 0.0;
 }
 
+/// Is each piece of a Split of rows multiplied by a stored matrix of its own, as an expert's rows are?
+static bool feedsExperts(OnnxOp split) {
+  SmallPtrSet<Operation *, 8> matrices;
+  for (Value piece : split->getResults()) {
+    OnnxOp product;
+    for (Operation *user : piece.getUsers())
+      if (auto node = dyn_cast<OnnxOp>(user); node && (isNode(node, "MatMul") || isNode(node, "Gemm")) && node.getInputs()[0] == piece)
+        product = node;
+    Value matrix = product ? storedTensor(peel(product.getInputs()[1], Views | Transposes)) : Value();
+    if (!matrix || !matrices.insert(matrix.getDefiningOp()).second)
+      return false;
+  }
+  return split->getNumResults() > 1;
+}
+
+/// A Split whose pieces have the sizes that the exporter's example gave the experts, though its rows are as many as tokens ask for.
+static bool refuseTracedSizes(OnnxOp split) {
+  Value rows = split.getInputs()[0];
+  RankedTensorType type = tensorType(rows);
+  auto sizes = inputOrNull(split, 1) ? constantInts(split.getInputs()[1]) : intsAttribute(split, "split");
+  const int64_t axis = type ? fromFront(intAttribute(split, "axis", 0), type.getRank()) : -1;
+  if (!sizes || axis != 0 || type.getRank() != 2 || !type.isDynamicDim(0) || !feedsExperts(split))
+    return false;
+  InFlightDiagnostic error = split.emitError() << "the rows of the tokens are divided among " << sizes->size() << " experts in pieces of ";
+  llvm::interleaveComma(*sizes, error);
+  error << " rows, as the exporter's example input chose them: other inputs choose otherwise; export with an implementation whose sizes are computed "
+           "(transformers: experts_implementation=\"batched_mm\" or \"grouped_mm\")";
+  return true;
+}
+
 LogicalResult refuseTracedLoops(ModuleOp module) {
   bool found = false;
   module.walk([&](OnnxOp op) {
     if (!isNode(op, "Split"))
       return;
+    found |= refuseTracedSizes(op);
     Value list = op.getInputs()[0];
     RankedTensorType type = tensorType(list);
     const int64_t axis = type ? fromFront(intAttribute(op, "axis", 0), type.getRank()) : -1;

@@ -81,7 +81,7 @@ static StoredSlice matchVector(Value value, const SizeProof &proof) {
   Value root = peel(value, Views);
   if (!tensorType(value) || !tensorType(value).hasStaticShape())
     return {};
-  if (Value whole = storedTensor(root)) {
+  if (Value whole = storedTensor(root); whole && !whole.getDefiningOp<DequantOp>()) {
     // More than one dim larger than 1 would be no vector.
     return tensorType(whole).getNumElements() == staticDim(value, -1) ? StoredSlice{whole, -1} : StoredSlice{};
   }
@@ -141,6 +141,18 @@ std::optional<RoutedProduct> ExpertMatcher::matchProduct(Value value) {
 
 //===-- All experts ------------------------------------------------------===//
 
+/// May the weights of two experts be stacked: both stored as they are, or quantised in the same way?
+static bool storedAlike(Value a, Value b) {
+  auto left = a.getDefiningOp<DequantOp>(), right = b.getDefiningOp<DequantOp>();
+  if (a.getType() != b.getType() || !left != !right)
+    return false;
+  if (!left)
+    return true;
+  auto isStored = [](Value operand) { return operand.getDefiningOp<WeightRefOp>() || operand.getDefiningOp<arith::ConstantOp>(); };
+  return left->getAttrDictionary() == right->getAttrDictionary() && llvm::equal(left->getOperandTypes(), right->getOperandTypes()) &&
+         !left.getCodebook() && llvm::all_of(left->getOperands(), isStored) && llvm::all_of(right->getOperands(), isStored);
+}
+
 /// The tensors that hold one part of all experts: one tensor whose slice e is expert e's, or a tensor per expert in `pieces`.
 static bool mergePart(ArrayRef<StoredSlice> parts, SmallVectorImpl<Value> &pieces, Value &whole, std::string &why) {
   const auto count = static_cast<int64_t>(parts.size());
@@ -159,7 +171,7 @@ static bool mergePart(ArrayRef<StoredSlice> parts, SmallVectorImpl<Value> &piece
   }
   why = "the experts' tensors have different types";
   for (const StoredSlice &part : parts) {
-    if (!part.stored || part.index >= 0 || part.stored.getType() != whole.getType())
+    if (!part.stored || part.index >= 0 || !storedAlike(part.stored, whole))
       return false;
     pieces.push_back(part.stored);
   }

@@ -215,7 +215,27 @@ Value LayerBuilder::storedAs(OpBuilder &builder, Value value, ArrayRef<int64_t> 
   return view ? view : reshape(builder, value.getLoc(), value, shape, type);
 }
 
+Value LayerBuilder::stackQuantized(OpBuilder &builder, ArrayRef<Value> parts, StringRef name) {
+  auto first = parts.front().getDefiningOp<DequantOp>();
+  auto stacked = [&](unsigned operand, StringRef suffix) {
+    Value own = first.getODSOperands(operand).empty() ? Value() : first.getODSOperands(operand).front();
+    if (!own)
+      return own;
+    SmallVector<Value> values;
+    for (Value part : parts)
+      values.push_back(part.getDefiningOp<DequantOp>().getODSOperands(operand).front());
+    return stackWeights(builder, values, tensorType(own).getShape(), (name + suffix).str());
+  };
+  SmallVector<int64_t> shape = {static_cast<int64_t>(parts.size())};
+  llvm::append_range(shape, first.getType().getShape());
+  Value codes = stacked(0, ".codes"), scales = stacked(1, ".scales"), zeros = stacked(2, ".zeros");
+  return DequantOp::create(builder, first.getLoc(), first.getType().clone(shape), codes, scales, zeros, /*codebook=*/Value(), first.getFormatAttr(),
+                           first.getAccuracyLevelAttr());
+}
+
 Value LayerBuilder::stackWeights(OpBuilder &builder, ArrayRef<Value> parts, ArrayRef<int64_t> dims, StringRef name) {
+  if (parts.front().getDefiningOp<DequantOp>())
+    return stackQuantized(builder, parts, name);
   SmallVector<Attribute> sources;
   Type element = tensorType(parts.front()).getElementType();
   for (Value part : parts) {

@@ -84,7 +84,7 @@ public:
                       ExpertWeights expertWeights, OriginAttr origin, mlir::RankedTensorType resultType);
 
   /// One weight of the stored `parts`, in order along a new first dim: [parts, dims…]. Each part has as many elements as `dims` say. No bytes are read:
-  /// the weight lists the parts' sources.
+  /// the weight lists the parts' sources. Parts that are all moe.dequant of one format give a moe.dequant of their stacked operands.
   mlir::Value stackWeights(mlir::OpBuilder &builder, llvm::ArrayRef<mlir::Value> parts, llvm::ArrayRef<int64_t> dims, llvm::StringRef name);
 
   /// The stored tensor `value` with another shape of as many elements; null for null.
@@ -94,6 +94,8 @@ public:
   mlir::Value storedWeight(mlir::OpBuilder &builder, mlir::Value value, llvm::StringRef name);
 
 private:
+  mlir::Value stackQuantized(mlir::OpBuilder &builder, llvm::ArrayRef<mlir::Value> parts, llvm::StringRef name);
+
   mlir::ModuleOp module;
   mlir::SymbolTable symbols;
   llvm::StringSet<> names;

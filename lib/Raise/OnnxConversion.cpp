@@ -239,9 +239,10 @@ LogicalResult moe::NodeConverter::requireWithin(Value origin, const SizedTensor 
   // What the input dims decide is checked on entry; elements of inputs are data, though some of them decide sizes.
   auto isData = [&](AffineExpr number) { return values.sizes.dependsOnData(number) || values.inference.usesElements(number); };
   const std::optional<SmallVector<AffineExpr>> elements = contents(origin);
-  if (!elements || llvm::any_of(*elements, isData)) {
+  const bool areDataBounds = isData(low) || isData(high);
+  if (!elements || areDataBounds || llvm::any_of(*elements, isData)) {
     const NumberRange range = rangeOf(values.inference, origin);
-    if (range.isExact && !isData(range.least) && !isData(range.most))
+    if (range.isExact && !areDataBounds && !isData(range.least) && !isData(range.most))
       for (AffineExpr bound : {range.least, range.most})
         values.sizes.requireWithin(bound, low, high, t.loc, describe(what));
     else

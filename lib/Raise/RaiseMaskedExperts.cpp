@@ -105,9 +105,10 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
     if (!column)
       continue;
     auto ffn = matchFfn(rows);
+    // Ids compared with a number tell an expert, whatever it computes; a column of some map may be anything.
+    sawColumn |= ffn || column->ids;
     if (!ffn)
       continue;
-    sawColumn = true;
     if (!proof.sameLeading(rows, weights))
       return miss(product, "the rows of an expert are not weighted one by one");
     Value x = peel(ffn->gate.rows, FloatCasts);
@@ -219,7 +220,8 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
   void addLayer(const ExpertChain &loop, const SizeProof &proof, std::vector<RoutedLayer> &layers) {
     Operation *last = loop.steps.back().op;
     std::string why;
-    auto layer = loop.steps.size() > 1 ? layerOf(loop, "masked", why) : std::nullopt;
+    // One expert alone is one where ids are compared with its number; a column of a map may be a gate of anything.
+    auto layer = loop.steps.size() > 1 || loop.steps.front().k > 0 ? layerOf(loop, "masked", why) : std::nullopt;
     if (!layer)
       return remarkMiss(remarks, last, last, why);
     if (layer->choices.k == 0) {

@@ -114,7 +114,7 @@ LogicalResult QuantizedRaiser::raiseMatMul(OnnxOp op) {
     return OnnxOp::create(builder, op.getLoc(), TypeRange{result}, node, inputs, "", version, builder.getDictionaryAttr(attributes), 0)->getResult(0);
   };
   Value transposed = create("Transpose", RankedTensorType::get({n.depth, n.columns}, element), weight, 13,
-                            builder.getNamedAttr("perm", builder.getI64ArrayAttr({1, 0})));
+                            builder.getNamedAttr("perm", builder.getDenseI64ArrayAttr({1, 0})));
   Type result = op->getResult(0).getType();
   Value product = create("MatMul", result, {op.getInputs()[0], transposed}, 13, {});
   if (Value bias = inputOrNull(op, 5))

@@ -101,6 +101,16 @@ std::optional<ScatterSum> UnrolledMatcher::matchSum(OnnxOp op) {
 
 //===-- Coordinates ------------------------------------------------------===//
 
+/// The NonZero that `value` is with its two dims swapped: [n, dims].
+static OnnxOp transposedNonZero(Value value) {
+  OnnxOp transpose = definedBy(peel(value, IntCasts), "Transpose");
+  auto permutation = transpose ? intsAttribute(transpose, "perm") : std::nullopt;
+  // Without the attribute all dims are reversed.
+  if (!transpose || (permutation && *permutation != SmallVector<int64_t>{1, 0}))
+    return {};
+  return definedBy(peel(transpose.getInputs()[0], IntCasts), "NonZero");
+}
+
 std::optional<Coordinate> UnrolledMatcher::matchCoordinate(Value value) {
   value = peel(value, Views | IntCasts);
   // NonZero gives [dims, n]; exporters transpose it and take a column.
@@ -108,15 +118,8 @@ std::optional<Coordinate> UnrolledMatcher::matchCoordinate(Value value) {
     SinglePart part = matchSinglePart(value, axis, proof);
     if (!part.source)
       continue;
-    Value all = peel(part.source, IntCasts);
-    if (axis == 1) {
-      OnnxOp transpose = definedBy(all, "Transpose");
-      auto permutation = transpose ? intsAttribute(transpose, "perm") : std::nullopt;
-      if (!transpose || !permutation || *permutation != SmallVector<int64_t>{1, 0})
-        continue;
-      all = peel(transpose.getInputs()[0], IntCasts);
-    }
-    if (OnnxOp nonZero = definedBy(all, "NonZero"))
+    OnnxOp nonZero = axis == 1 ? transposedNonZero(part.source) : definedBy(peel(part.source, IntCasts), "NonZero");
+    if (nonZero)
       return Coordinate{nonZero, part.index};
   }
   // Of a vector all of it is the coordinate, perhaps transposed.
@@ -127,6 +130,9 @@ std::optional<Coordinate> UnrolledMatcher::matchCoordinate(Value value) {
 
 /// Is `index` [n, 2] the pairs (token, choice), or [n, 1] the tokens where there is one choice?
 bool UnrolledMatcher::isPair(Value index, const Coordinate &token, std::optional<Coordinate> choice) {
+  // All coordinates as they are found, where the mask is [T, K] like the weights.
+  if (OnnxOp nonZero = transposedNonZero(index))
+    return choice && nonZero == token.nonZero && token.row == 0 && choice->row == 1 && staticDim(index, -1) == 2;
   OnnxOp concat = definedBy(peel(index, IntCasts), "Concat");
   if (!concat)
     return !choice && staticDim(index, -1) == 1 && matchCoordinate(index) == token;

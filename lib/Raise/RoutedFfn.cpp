@@ -19,11 +19,31 @@ static bool isNear(double found, double wanted) { return std::abs(found - wanted
 
 //===-- Stored tensors and lookups ---------------------------------------===//
 
+/// May two weights lie side by side: of one type, quantised alike or not at all? Products of gate and up read both at once.
+static bool storedAlike(Value a, Value b) {
+  auto left = a.getDefiningOp<DequantOp>(), right = b.getDefiningOp<DequantOp>();
+  return tensorType(a).getElementType() == tensorType(b).getElementType() && !left == !right &&
+         (!left || (left.getFormat() == right.getFormat() && left.getPayload().getType() == right.getPayload().getType()));
+}
+
+/// Is it a Cast of f16 or bf16 to f32?
+static bool widensHalves(OnnxOp cast) {
+  RankedTensorType from = tensorType(cast.getInputs()[0]), to = tensorType(cast->getResult(0));
+  return from && to && isa<Float16Type, BFloat16Type>(from.getElementType()) && to.getElementType().isF32();
+}
+
 Value storedTensor(Value value) {
   if (!value)
     return {};
-  while (OnnxOp identity = definedBy(value, "Identity"))
-    value = identity.getInputs()[0];
+  for (;;) {
+    OnnxOp view = definedBy(value, "Identity"), cast = definedBy(value, "Cast");
+    // Widened weights are multiplied as they are stored: that is exact.
+    if (cast && widensHalves(cast))
+      view = cast;
+    if (!view)
+      break;
+    value = view.getInputs()[0];
+  }
   Operation *op = value.getDefiningOp();
   return op && isa<WeightRefOp, arith::ConstantOp, DequantOp>(op) && tensorType(value) && tensorType(value).hasStaticShape() ? value : Value();
 }
@@ -466,6 +486,8 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
     return miss(at, "the products have weights for different numbers of experts");
   if (result.gate.order != down.order || (result.up && result.up->order != down.order))
     return miss(at, "the weights are stored in different orders");
+  if (result.up && !storedAlike(result.gate.weight, result.up->weight))
+    return miss(at, "gate and up weights are stored in different ways");
   result.ffn = FfnAttr::get(context, activated.activation, layout, optionalNumber(context, activated.alpha, 1.0),
                             optionalNumber(context, offset, 0.0), optionalNumber(context, limit, infinity));
   return result;
@@ -486,7 +508,15 @@ std::optional<RoutedFfn> RoutedMatcher::matchFfn(Value value) {
   auto activated = matchActivation(factors, constant);
   if (!activated)
     return miss(at, "no known activation lies between the two products");
-  return resolve(*activated, *down);
+  auto resolved = resolve(*activated, *down);
+  // Where no activation is known, the node between is taken for the first product itself.
+  auto node = dyn_cast_or_null<OnnxOp>(missedOp);
+  const bool isProduct = node && (isNode(node, "MatMul") || isNode(node, "Gemm") || isNode(node, "Einsum"));
+  if (!resolved && node && !isProduct && activated->activation == Activation::Identity && factors.size() == 1 && node == seen(factors[0]).getDefiningOp()) {
+    missedOp = nullptr;
+    return miss(at, "no known activation lies between the two products");
+  }
+  return resolved;
 }
 
 } // namespace moe::raise

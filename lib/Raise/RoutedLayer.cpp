@@ -113,7 +113,11 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
   if (!proof.sameRowsTimes(layer.x, k, ids))
     return fail("the expert ids may be more or fewer than K per token");
   Type element = tensorType(layer.x).getElementType();
-  auto sameType = [&](Value value) { return !value || tensorType(value).getElementType() == element; };
+  // Weights of half the width are widened as they are multiplied.
+  auto sameType = [&](Value value) {
+    Type own = value ? tensorType(value).getElementType() : element;
+    return own == element || (element.isF32() && isa<Float16Type, BFloat16Type>(own));
+  };
   const RoutedFfn &ffn = layer.ffn;
   if (!sameType(ffn.gate.weight) || !sameType(ffn.gate.bias) || !sameType(ffn.down.weight) || !sameType(ffn.down.bias) ||
       (ffn.up && (!sameType(ffn.up->weight) || !sameType(ffn.up->bias))))

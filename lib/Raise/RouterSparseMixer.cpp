@@ -1,4 +1,5 @@
 // The sparse mixer (Phi-3.5-MoE): two rounds, each a Softmax over the logits that come near the greatest, and its value at the greatest.
+#include "ExpertChoice.h"
 #include "RouterMatcher.h"
 
 #include <cmath>
@@ -10,22 +11,6 @@ namespace moe::raise {
 static std::pair<Value, Value> operandsOf(Value value, StringRef type) {
   OnnxOp op = definedBy(peel(value, 0), type);
   return op && op.getInputs().size() == 2 ? std::pair<Value, Value>(op.getInputs()[0], op.getInputs()[1]) : std::pair<Value, Value>();
-}
-
-/// The indices of the greatest of each row, [.., 1]: gives the rows.
-static Value matchPickedFrom(Value ids, int64_t experts) {
-  ids = peel(ids, IntCasts);
-  auto op = ids.getDefiningOp<OnnxOp>();
-  if (!op || staticDim(ids, -1) != 1)
-    return {};
-  Value from = op.getInputs()[0];
-  const int64_t rank = tensorType(from) ? tensorType(from).getRank() : 0;
-  if (rank < 2 || staticDim(from, -1) != experts)
-    return {};
-  if (isNode(op, "ArgMax"))
-    return fromFront(intAttribute(op, "axis", 0), rank) == rank - 1 && intAttribute(op, "keepdims", 1) == 1 &&
-                   intAttribute(op, "select_last_index", 0) == 0 ? from : Value();
-  return isLastTopK(op) && cast<OpResult>(ids).getResultNumber() == 1 ? from : Value();
 }
 
 /// Is `value` the greatest of each row of `pool`, [.., 1]?
@@ -84,12 +69,7 @@ std::optional<SparseMixer> matchSparseMixer(Value ids, Value weights, int64_t ex
   if (!first || !second)
     return std::nullopt;
   const Value logits = peel(first, 0), rest = peel(second, 0);
-  // The second round is on the logits without the first pick.
-  OnnxOp without = definedBy(rest, "ScatterElements");
-  const int64_t rank = tensorType(logits).getRank();
-  if (!without || peel(without.getInputs()[0], 0) != logits || stringAttribute(without, "reduction", "none") != "none" ||
-      fromFront(intAttribute(without, "axis", 0), rank) != rank - 1 || splatNumber(without.getInputs()[2]) != -HUGE_VAL ||
-      peel(without.getInputs()[1], IntCasts) != peel(bothIds.getInputs()[0], IntCasts))
+  if (!isWithoutPick(rest, logits, bothIds.getInputs()[0]))
     return std::nullopt;
   double jitter = 0.0, secondJitter = 0.0;
   if (!matchRoundWeight(bothWeights.getInputs()[0], bothIds.getInputs()[0], logits, logits, jitter) ||

@@ -164,5 +164,17 @@ func.func @ranges(%x: tensor<?xf32> {moe.dims = ["n"]}, %to: tensor<i64>) -> ten
   %d = moe.onnx "Range"(%start, %limit, %delta) version 11 {} : (tensor<f32>, tensor<f32>, tensor<f32>) -> tensor<f32>
   // expected-remark @+1 {{dims [max(0, argument 1[0])]}}
   %e = moe.onnx "Range"(%zero, %to, %one) version 11 {} : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<f32>
+  // A table of positions: the last position and one more, as a float.
+  %last = arith.constant dense<-1> : tensor<i64>
+  %step = arith.constant dense<1.0> : tensor<f32>
+  // expected-remark @+1 {{dims [] content [n - 1]}}
+  %f = moe.onnx "Gather"(%a, %last) version 13 {axis = 0 : i64} : (tensor<f32>, tensor<i64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [] content [n]}}
+  %g = moe.onnx "Add"(%f, %one) version 14 {} : (tensor<f32>, tensor<i64>) -> tensor<f32>
+  // expected-remark @+1 {{dims []}}
+  %h = moe.onnx "Cast"(%g) version 13 {to = 1 : i64} : (tensor<f32>) -> tensor<f32>
+  // expected-remark @+2 {{dims [n]}}
+  // expected-remark @+1 {{takes min(-1*n + 16777216, 0) as equal to 0}}
+  %i = moe.onnx "Range"(%start, %h, %step) version 11 {} : (tensor<f32>, tensor<f32>, tensor<f32>) -> tensor<f32>
   return %d : tensor<f32>
 }

@@ -4,7 +4,7 @@
 // CHECK-LABEL: func.func @product
 // CHECK-SAME: %[[X:.*]]: tensor<?x?x64xf32>, %[[B:.*]]: tensor<32xf32>
 // CHECK: %[[W:.*]] = moe.dequant %{{.*}} scales(%{{.*}} : tensor<32x2xf32>) zeros(%{{.*}} : tensor<32x1xui8>) <format = int4_group, group_size = 32> : tensor<32x32xui8> -> tensor<32x64xf32>
-// CHECK: %[[T:.*]] = moe.onnx "Transpose"(%[[W]]) version 13 {perm = [1, 0]} : (tensor<32x64xf32>) -> tensor<64x32xf32>
+// CHECK: %[[T:.*]] = moe.onnx "Transpose"(%[[W]]) version 13 {perm = array<i64: 1, 0>} : (tensor<32x64xf32>) -> tensor<64x32xf32>
 // CHECK: %[[Y:.*]] = moe.onnx "MatMul"(%[[X]], %[[T]])
 // CHECK: moe.onnx "Add"(%[[Y]], %[[B]])
 // CHECK-NOT: onnx "MatMulNBits"

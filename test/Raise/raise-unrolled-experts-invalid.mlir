@@ -271,3 +271,17 @@ func.func @main(%ids: tensor<?x2xi64> {moe.dims = ["tokens", "2"]}) -> (tensor<1
   %first, %second = moe.onnx "Split"(%list, %c4) version 13 {axis = 0 : i64} : (tensor<?x1xi64>, tensor<2xi64>) -> (tensor<1x1xi64>, tensor<1x1xi64>)
   return %first, %second : tensor<1x1xi64>, tensor<1x1xi64>
 }
+
+// -----
+
+// Rows sorted by expert, cut into pieces of the sizes that the exporter's example input gave: 3 and 5 of the 8 rows it had.
+func.func @main(%rows: tensor<?x4xf32> {moe.dims = ["2*tokens", "4"]}) -> (tensor<3x6xf32>, tensor<5x6xf32>) {
+  %sizes = arith.constant dense<[3, 5]> : tensor<2xi64>
+  %w0 = arith.constant dense<1.0> : tensor<4x6xf32>
+  %w1 = arith.constant dense<2.0> : tensor<4x6xf32>
+  // expected-error @+1 {{the rows of the tokens are divided among 2 experts in pieces of 3, 5 rows, as the exporter's example input chose them}}
+  %first, %second = moe.onnx "Split"(%rows, %sizes) version 13 {axis = 0 : i64} : (tensor<?x4xf32>, tensor<2xi64>) -> (tensor<3x4xf32>, tensor<5x4xf32>)
+  %y0 = moe.onnx "MatMul"(%first, %w0) version 13 {} : (tensor<3x4xf32>, tensor<4x6xf32>) -> tensor<3x6xf32>
+  %y1 = moe.onnx "MatMul"(%second, %w1) version 13 {} : (tensor<5x4xf32>, tensor<4x6xf32>) -> tensor<5x6xf32>
+  return %y0, %y1 : tensor<3x6xf32>, tensor<5x6xf32>
+}

@@ -89,6 +89,13 @@ def main():
 
           [{"x": x, "m": np.array(m, bool)} for m in ([1, 0, 0, 1, 1], [0] * 5, [1] * 5)], {"x": ["n", 4], "m": ["n"]},
           [("zero", i64(0)), ("one", i64(1)), ("w", rng.standard_normal((4, 4)).astype(np.float32))])
+    # The greatest place is known from the sizes, how many rows there are is not.
+    few = np.array([0, 1, 0, 0, 1], bool)
+    check("places in chosen rows", [node("NonZero", ["m"], ["at"]), node("Squeeze", ["at", "zero"], ["flat"]), node("Gather", ["x", "flat"], ["some"]),
+                                    node("Shape", ["p"], ["length"], start=0, end=1), node("Squeeze", ["length", "zero"], ["end"]),
+                                    node("Range", ["nil", "end", "step"], ["places"]), node("Gather", ["some", "places"], ["y"])],
+          [{"x": x, "m": few, "p": x[:n, 0]} for n in (2, 1, 0)] + [{"x": x, "m": ~few, "p": x[:3, 0]}], {"x": ["n", 4], "m": ["n"], "p": ["k"]},
+          [("zero", i64(0)), ("nil", np.int64(0)), ("step", np.int64(1))], errors=[({"x": x, "m": few, "p": x[:3, 0]}, "bad_argument")])
     left, right = np.array([1, 0, 1, 1], bool), np.array([0, 1, 1, 0, 0, 1], bool)
     check("two counts", [node("NonZero", ["l"], ["i0"]), node("NonZero", ["r"], ["i1"]), node("Concat", ["i0", "i1"], ["i"], axis=0)],
           [{"l": left, "r": right}, {"l": left[:0], "r": right[:0]}], {"l": ["n"], "r": ["m"]}, errors=[({"l": left, "r": ~right & right}, "bad_argument"), ({"l": left[:2], "r": right}, "bad_argument")])
