@@ -11,6 +11,8 @@ using namespace mlir;
 
 namespace moe {
 
+static constexpr int64_t keptMappedBytes = 64 << 20;
+
 int64_t denseBytes(RankedTensorType type) {
   if (!type.hasStaticShape() || !type.getElementType().isIntOrFloat())
     return -1;
@@ -61,7 +63,19 @@ FailureOr<ArrayRef<uint8_t>> WeightReader::openFile(WeightOp op, FileAttr file, 
   const auto size = static_cast<int64_t>(region->size());
   if (file.getOffset() < 0 || file.getOffset() > size || bytes > size - file.getOffset())
     return fail("expected " + Twine(bytes) + " bytes at " + Twine(file.getOffset()) + ", the file has " + Twine(size) + " bytes");
+  mappedBytes += bytes;
   return ArrayRef(reinterpret_cast<const uint8_t *>(region->const_data()) + file.getOffset(), bytes);
+}
+
+void WeightReader::release() {
+  expanded.clear();
+  // Small weights share pages: asking after each would fault the same ones in again and again.
+  if (mappedBytes < keptMappedBytes)
+    return;
+  mappedBytes = 0;
+  for (auto &file : files)
+    if (file.second)
+      file.second->dontNeed();
 }
 
 /// The attribute has one element of `width` bits in each byte.
