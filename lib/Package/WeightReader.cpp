@@ -7,6 +7,8 @@
 #include "llvm/Support/CheckedArithmetic.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <sys/mman.h>
+
 using namespace mlir;
 
 namespace moe {
@@ -74,8 +76,8 @@ void WeightReader::release() {
     return;
   mappedBytes = 0;
   for (auto &file : files)
-    if (file.second)
-      file.second->dontNeed();
+    if (file.second) // LLVM's own dontNeed asks by posix_madvise, which the C library here leaves without effect.
+      madvise(const_cast<char *>(file.second->const_data()), file.second->size(), MADV_DONTNEED);
 }
 
 /// The attribute has one element of `width` bits in each byte.
