@@ -5,6 +5,7 @@
 #ifndef MOE_LIB_RAISE_ONNXCONVERSION_H
 #define MOE_LIB_RAISE_ONNXCONVERSION_H
 
+#include "BranchDemand.h"
 #include "NarrowTypes.h"
 #include "TensorBuilder.h"
 
@@ -31,6 +32,8 @@ public:
 
   SizeTable &sizes;
   OnnxInference &inference;
+  /// When the results of a node count.
+  BranchDemand demand;
 
 private:
   mlir::Value materialise(mlir::Value value);
@@ -111,6 +114,8 @@ public:
 
 private:
   std::string describe(llvm::StringRef what);
+  /// The values where this node's results count, and `low` in their place where they do not.
+  SizedTensor whereDemanded(const SizedTensor &values, mlir::AffineExpr low);
 
   ConvertedValues &values;
   bool hasFailed = false;

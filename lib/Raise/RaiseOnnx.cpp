@@ -142,6 +142,7 @@ static void dropProvenConditions(Block &body, ConvertedValues &values) {
 }
 
 LogicalResult RaiseOnnx::convertNodes(Block &body, ConvertedValues &values) {
+  values.demand = BranchDemand(body);
   llvm::DenseSet<Operation *> needed = neededNodes(body, values);
   SmallVector<OnnxOp> nodes(body.getOps<OnnxOp>());
   bool ok = true;
