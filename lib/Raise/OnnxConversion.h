@@ -130,6 +130,8 @@ struct NodeConversion {
   ConvertNode convert = nullptr;
   /// Bit i: input i gives only its type or shape, so its producer need not be converted for this node.
   uint32_t shapeOnlyInputs = 0;
+  /// Does the conversion itself say how long its result is (data decides it)?
+  bool definesSizes = false;
 };
 
 /// Conversions by domain and op type. The default domain is "" (also spelled "ai.onnx").
@@ -138,8 +140,8 @@ public:
   /// The table with all families, built once.
   static const ConversionTable &get();
 
-  void add(llvm::StringRef type, ConvertNode convert, llvm::StringRef domain = "", uint32_t shapeOnlyInputs = 0) {
-    table[(domain + ":" + type).str()] = {convert, shapeOnlyInputs};
+  NodeConversion &add(llvm::StringRef type, ConvertNode convert, llvm::StringRef domain = "", uint32_t shapeOnlyInputs = 0) {
+    return table[(domain + ":" + type).str()] = {convert, shapeOnlyInputs};
   }
   /// The conversion of an op, or one without `convert`.
   NodeConversion lookup(OnnxOp op) const;
