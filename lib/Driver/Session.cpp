@@ -142,6 +142,8 @@ LogicalResult Session::checkOptions() {
     return fail("--require-raised and --raise-experts=false exclude each other");
   if (options.output.empty())
     return fail("expected an output: -o <folder>, or -o <file> with --emit or --compile-to");
+  if (options.emit == Emit::Artifact && last > lower && llvm::is_contained({".mlir", ".mlirbc", ".onnx"}, llvm::sys::path::extension(options.output)))
+    return fail("expected a folder for the artifact, got '" + options.output + "'; --compile-to=lower and earlier stages write .mlir");
   // Asked before minutes go into code that then has no place.
   StringRef parent = llvm::sys::path::parent_path(StringRef(options.output).rtrim('/'));
   if (options.output != "-" && llvm::sys::fs::exists(parent.empty() ? "." : parent))

@@ -64,7 +64,7 @@ static AffineExpr elementSymbol(DimAlgebra &algebra, Value tensor, int64_t posit
 }
 
 /// Is it like the inputs that give sizes, axes and positions in models: a scalar or a short list of int32 or int64? Ids are matrices.
-static bool mayDecideSizes(RankedTensorType type) {
+static bool isListOfSizes(RankedTensorType type) {
   constexpr int64_t mostElements = 16;
   return type.hasStaticShape() && type.getRank() <= 1 && type.getNumElements() <= mostElements &&
          (type.getElementType().isSignlessInteger(32) || type.getElementType().isSignlessInteger(64));
@@ -105,7 +105,7 @@ void OnnxInference::addEntryArguments(func::FuncOp entry) {
         named[name] = expression;
       facts.dims.push_back(expression);
     }
-    if (mayDecideSizes(type)) {
+    if (isListOfSizes(type)) {
       facts.content.emplace();
       for (int64_t position = 0, count = type.getNumElements(); position < count; ++position)
         facts.content->push_back(elementSymbol(*algebra, argument, position, argumentName ? argumentName.str() : "argument " + std::to_string(argument.getArgNumber())));

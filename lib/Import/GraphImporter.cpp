@@ -35,6 +35,9 @@ LogicalResult GraphImporter::buildNodes(ArrayRef<wire::Node> nodes) {
   return success();
 }
 
+/// Before it, arithmetic broadcast only where attributes said so.
+static constexpr int64_t oldestOpset = 7;
+
 LogicalResult GraphImporter::readOpsets(ArrayRef<wire::OpsetImport> imports, llvm::StringMap<int64_t> &opsets) {
   for (const wire::OpsetImport &opset : imports) {
     StringRef domain = opset.domain == "ai.onnx" ? StringRef() : StringRef(opset.domain);
@@ -43,6 +46,9 @@ LogicalResult GraphImporter::readOpsets(ArrayRef<wire::OpsetImport> imports, llv
     auto [place, isNew] = opsets.try_emplace(domain, opset.version);
     if (!isNew && place->second != opset.version)
       return emitError(file) << "expected one opset version for domain '" << domain << "', found " << place->second << " and " << opset.version;
+    if (domain.empty() && opset.version < oldestOpset)
+      emitWarning(file) << "opset " << opset.version << " is older than " << oldestOpset
+                        << ", the oldest one supported; a node may be refused or mean something else, and onnx.version_converter makes a newer model";
     if (domain.empty() && opset.version > newestOnnxOpset())
       emitWarning(file) << "opset " << opset.version << " is newer than " << newestOnnxOpset() << ", the newest one known; ops are taken as they were then";
   }

@@ -103,6 +103,10 @@ private:
   /// `then` where the bool `condition` holds, else `otherwise`; an error that names `what` where their dims or types differ.
   mlir::FailureOr<mlir::Value> emitChoice(mlir::Value condition, mlir::Value then, mlir::Value otherwise, const wire::Node &node, mlir::Location loc,
                                           const llvm::Twine &what);
+  /// Notes that what a node gives is one of its operands, as the first says.
+  void markChoice(mlir::Value value);
+  /// A value of one element without dims.
+  mlir::FailureOr<mlir::Value> emitScalar(mlir::Value condition, mlir::Location loc);
   /// Equal slices joined along a new axis.
   mlir::FailureOr<mlir::Value> emitStack(mlir::ValueRange slices, int64_t axis, mlir::Location loc);
   /// The single element of a value where it is known.

@@ -67,14 +67,21 @@ FailureOr<Value> GraphImporter::emitChoice(Value condition, Value then, Value ot
     nodeError(node, loc) << what << " would have the type " << then.getType() << " or " << otherwise.getType() << ", as the condition says, which is not known when the model is compiled";
     return failure();
   }
-  // A condition of one element may have dims, which must not be broadcast into the result.
-  if (cast<RankedTensorType>(condition.getType()).getRank() != 0) {
-    FailureOr<Value> scalar = emitNode("Squeeze", condition, {}, loc);
-    if (failed(scalar))
-      return failure();
-    condition = *scalar;
-  }
-  return emitNode("Where", {condition, then, otherwise}, {}, loc);
+  FailureOr<Value> chosen = emitNode("Where", {condition, then, otherwise}, {}, loc);
+  if (succeeded(chosen))
+    markChoice(*chosen);
+  return chosen;
+}
+
+/// Raise judges the data of a node only where its result is chosen (BranchDemand.h).
+void GraphImporter::markChoice(Value value) { value.getDefiningOp()->setDiscardableAttr("moe.choice", builder.getUnitAttr()); }
+
+/// A condition of one element may have dims, which must not be broadcast into what it chooses.
+FailureOr<Value> GraphImporter::emitScalar(Value condition, Location loc) {
+  auto type = dyn_cast<RankedTensorType>(condition.getType());
+  if (!type || type.getRank() == 0)
+    return condition;
+  return emitNode("Squeeze", condition, {}, loc);
 }
 
 FailureOr<Value> GraphImporter::emitStack(ValueRange slices, int64_t axis, Location loc) {
@@ -167,6 +174,9 @@ FailureOr<SmallVector<Value>> GraphImporter::buildIf(const wire::Node &node, Loc
   if (std::optional<int64_t> condition = knownInteger(operands[0]))
     return buildSubgraph(*condition ? *thenGraph : *elseGraph, {}, node, loc, *condition ? "then" : "else");
 
+  FailureOr<Value> condition = emitScalar(operands[0], loc);
+  if (failed(condition))
+    return failure();
   FailureOr<SmallVector<Value>> then = buildSubgraph(*thenGraph, {}, node, loc, "then");
   if (failed(then))
     return failure();
@@ -177,7 +187,7 @@ FailureOr<SmallVector<Value>> GraphImporter::buildIf(const wire::Node &node, Loc
     return nodeError(node, loc) << "expected branches of as many outputs, found " << then->size() << " and " << otherwise->size(), failure();
   SmallVector<Value> results;
   for (auto [i, pair] : llvm::enumerate(llvm::zip(*then, *otherwise))) {
-    FailureOr<Value> chosen = emitChoice(operands[0], std::get<0>(pair), std::get<1>(pair), node, loc, "output " + Twine(i));
+    FailureOr<Value> chosen = emitChoice(*condition, std::get<0>(pair), std::get<1>(pair), node, loc, "output " + Twine(i));
     if (failed(chosen))
       return failure();
     results.push_back(*chosen);
@@ -205,8 +215,12 @@ FailureOr<SmallVector<Value>> GraphImporter::buildLoop(const wire::Node &node, L
     std::optional<int64_t> known = knownInteger(operands[1]);
     if (known == 0)
       count = 0;
-    else if (!known)
-      active = operands[1];
+    else if (!known) {
+      FailureOr<Value> scalar = emitScalar(operands[1], loc);
+      if (failed(scalar))
+        return failure();
+      active = *scalar;
+    }
   }
   FailureOr<Value> always = emitConstantTrue(loc);
   if (failed(always))
@@ -240,9 +254,14 @@ FailureOr<SmallVector<Value>> GraphImporter::buildLoop(const wire::Node &node, L
       break;
     if (known)
       continue;
-    FailureOr<Value> both = active ? emitNode("And", {active, condition}, {}, loc) : FailureOr<Value>(condition);
+    FailureOr<Value> scalar = emitScalar(condition, loc);
+    if (failed(scalar))
+      return failure();
+    FailureOr<Value> both = active ? emitNode("And", {active, *scalar}, {}, loc) : scalar;
     if (failed(both))
       return failure();
+    if (active)
+      markChoice(*both);
     active = *both;
   }
   for (auto [i, rows] : llvm::enumerate(slices)) {

@@ -53,6 +53,7 @@ private:
 
   llvm::DenseMap<Place, Place> symbols;              // where two dims have one symbol: the later one to the first
   SmallVector<std::pair<Value, std::string>> checks; // i1 that must hold, message
+  llvm::StringMap<size_t> checkOf;                   // the check with a message
 };
 
 LogicalResult LowerShapes::checkTypes(func::FuncOp entry) {
@@ -85,9 +86,16 @@ void LowerShapes::findSymbols(func::FuncOp entry) {
   }
 }
 
+/// Conditions that say the same are one.
 void LowerShapes::require(OpBuilder &builder, Location loc, Value lhs, Value rhs, const Twine &message) {
+  if (lhs == rhs) // Dims of one symbol, which the checks of inputs compare already.
+    return;
   Value equal = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, lhs, rhs);
-  checks.emplace_back(equal, message.str());
+  auto [place, isNew] = checkOf.try_emplace(message.str(), checks.size());
+  if (isNew)
+    checks.emplace_back(equal, message.str());
+  else
+    checks[place->second].first = arith::AndIOp::create(builder, loc, checks[place->second].first, equal);
 }
 
 /// Static dims, and dims that share a symbol.

@@ -28,21 +28,23 @@ Value ShapeResolver::fold(OpFoldResult size) {
   return scalar(cast<Value>(size));
 }
 
-Value ShapeResolver::dim(Value shaped, int64_t dim) {
-  // Destination style ops and casts keep the shape: walk to where it is decided, so that deep chains need no recursion.
+Value decidesShape(Value shaped) {
   while (Operation *op = shaped.getDefiningOp()) {
-    if (auto destination = dyn_cast<DestinationStyleOpInterface>(op)) {
-      if (isa<TensorType>(shaped.getType())) {
-        shaped = destination.getTiedOpOperand(cast<OpResult>(shaped))->get();
-        continue;
-      }
-    }
-    if (isa<tensor::CastOp, memref::CastOp, tensor::InsertOp, tensor::InsertSliceOp>(op)) {
-      shaped = isa<tensor::InsertOp, tensor::InsertSliceOp>(op) ? op->getOperand(1) : op->getOperand(0);
-      continue;
-    }
-    break;
+    auto destination = dyn_cast<DestinationStyleOpInterface>(op);
+    if (destination && isa<TensorType>(shaped.getType()))
+      shaped = destination.getTiedOpOperand(cast<OpResult>(shaped))->get();
+    else if (isa<tensor::CastOp, memref::CastOp>(op))
+      shaped = op->getOperand(0);
+    else if (isa<tensor::InsertOp, tensor::InsertSliceOp>(op))
+      shaped = op->getOperand(1);
+    else
+      break;
   }
+  return shaped;
+}
+
+Value ShapeResolver::dim(Value shaped, int64_t dim) {
+  shaped = decidesShape(shaped);
   auto type = cast<ShapedType>(shaped.getType());
   if (!type.isDynamicDim(dim))
     return constant(shaped.getLoc(), type.getDimSize(dim));
@@ -86,25 +88,32 @@ OpFoldResult sizeOfSlice(ArrayRef<OpFoldResult> sizes, const llvm::SmallBitVecto
   return {};
 }
 
-/// The size of a dynamic dim where `op` states it: allocations and the tensor dialect's view-like ops.
-Value ShapeResolver::dimOfView(Operation *op, int64_t dim) {
-  auto type = cast<ShapedType>(op->getResult(0).getType());
+StatedDim statedDim(Operation *op, int64_t dim) {
   if (isa<tensor::EmptyOp, tensor::GenerateOp, tensor::SplatOp, memref::AllocOp>(op)) {
-    unsigned first = isa<tensor::SplatOp>(op) ? 1 : 0;
-    return scalar(op->getOperand(first + type.getDynamicDimIndex(dim)));
+    const unsigned first = isa<tensor::SplatOp>(op) ? 1 : 0;
+    return {op->getOperand(first + cast<ShapedType>(op->getResult(0).getType()).getDynamicDimIndex(dim)), {}, {}};
   }
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
-    return fold(expand.getMixedOutputShape()[dim]);
+    return {expand.getMixedOutputShape()[dim], {}, {}};
   if (auto expand = dyn_cast<memref::ExpandShapeOp>(op))
-    return fold(expand.getMixedOutputShape()[dim]);
+    return {expand.getMixedOutputShape()[dim], {}, {}};
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
-    return product(collapse.getSrc(), collapse.getReassociationIndices()[dim]);
+    return {{}, collapse.getSrc(), llvm::to_vector(ArrayRef(collapse.getReassociationIndices()[dim]))};
   if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op))
-    return product(collapse.getSrc(), collapse.getReassociationIndices()[dim]);
+    return {{}, collapse.getSrc(), llvm::to_vector(ArrayRef(collapse.getReassociationIndices()[dim]))};
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
-    return fold(sizeOfSlice(slice.getMixedSizes(), slice.getDroppedDims(), dim));
+    return {sizeOfSlice(slice.getMixedSizes(), slice.getDroppedDims(), dim), {}, {}};
   if (auto view = dyn_cast<memref::SubViewOp>(op))
-    return fold(sizeOfSlice(view.getMixedSizes(), view.getDroppedDims(), dim));
+    return {sizeOfSlice(view.getMixedSizes(), view.getDroppedDims(), dim), {}, {}};
+  return {};
+}
+
+Value ShapeResolver::dimOfView(Operation *op, int64_t dim) {
+  StatedDim stated = statedDim(op, dim);
+  if (stated.size)
+    return fold(stated.size);
+  if (stated.source)
+    return product(stated.source, stated.dims);
   if (auto pad = dyn_cast<tensor::PadOp>(op)) {
     Value low = fold(pad.getMixedLowPad()[dim]), high = fold(pad.getMixedHighPad()[dim]), size = this->dim(pad.getSource(), dim);
     if (!low || !high || !size)

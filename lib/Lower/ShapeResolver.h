@@ -15,6 +15,18 @@ namespace moe {
 /// Size of dim `dim` of a slice that drops the dims of `dropped`.
 mlir::OpFoldResult sizeOfSlice(llvm::ArrayRef<mlir::OpFoldResult> sizes, const llvm::SmallBitVector &dropped, int64_t dim);
 
+/// The value in front of destination-style ops and casts that decides the shape of `shaped`: they keep it. A loop, so that deep chains need no recursion.
+mlir::Value decidesShape(mlir::Value shaped);
+
+/// What an op says of a dynamic dim of its result: `size`, or the product of `dims` of `source`. Neither where the op is none that states it.
+struct StatedDim {
+  mlir::OpFoldResult size;
+  mlir::Value source;
+  llvm::SmallVector<int64_t> dims;
+};
+/// Allocations, and the views of the tensor and memref dialects.
+StatedDim statedDim(mlir::Operation *op, int64_t dim);
+
 class ShapeResolver {
 public:
   /// Gives the value of dim `dim` of entry argument `argument`, built with the resolver's builder.

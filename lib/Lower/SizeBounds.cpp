@@ -1,8 +1,6 @@
 // See SizeBounds.h. Interval arithmetic on the ops that sizes are made with. A dim is never negative, whatever computed it.
 #include "SizeBounds.h"
 
-#include "mlir/Interfaces/DestinationStyleOpInterface.h"
-
 using namespace mlir;
 
 namespace moe {
@@ -72,21 +70,11 @@ SizeBounds::Range SizeBounds::compute(Operation *op) {
 }
 
 SizeBounds::Range SizeBounds::rangeOfDim(Value shaped, int64_t dim) {
-  while (Operation *op = shaped.getDefiningOp()) {
-    auto destination = dyn_cast<DestinationStyleOpInterface>(op);
-    if (destination && isa<TensorType>(shaped.getType()))
-      shaped = destination.getTiedOpOperand(cast<OpResult>(shaped))->get();
-    else if (isa<tensor::CastOp, memref::CastOp>(op))
-      shaped = op->getOperand(0);
-    else if (isa<tensor::InsertOp, tensor::InsertSliceOp>(op))
-      shaped = op->getOperand(1);
-    else
-      break;
-  }
+  shaped = decidesShape(shaped);
   if (Value exact = resolver.dim(shaped, dim))
     return {exact, exact};
   Operation *op = shaped.getDefiningOp();
-  Range range = op ? computeDim(op, cast<ShapedType>(shaped.getType()), dim) : Range();
+  Range range = op ? computeDim(op, dim) : Range();
   Value zero = arith::ConstantIndexOp::create(builder, shaped.getLoc(), 0);
   range.low = range.low ? arith::MaxSIOp::create(builder, shaped.getLoc(), range.low, zero).getResult() : zero;
   return range;
@@ -107,22 +95,11 @@ SizeBounds::Range SizeBounds::productOfDims(Value shaped, ArrayRef<int64_t> dims
   return all;
 }
 
-SizeBounds::Range SizeBounds::computeDim(Operation *op, ShapedType type, int64_t dim) {
-  if (isa<tensor::EmptyOp, tensor::GenerateOp, tensor::SplatOp, memref::AllocOp>(op))
-    return rangeOf(op->getOperand((isa<tensor::SplatOp>(op) ? 1 : 0) + type.getDynamicDimIndex(dim)));
-  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
-    return fold(expand.getMixedOutputShape()[dim]);
-  if (auto expand = dyn_cast<memref::ExpandShapeOp>(op))
-    return fold(expand.getMixedOutputShape()[dim]);
-  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
-    return productOfDims(collapse.getSrc(), collapse.getReassociationIndices()[dim]);
-  if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op))
-    return productOfDims(collapse.getSrc(), collapse.getReassociationIndices()[dim]);
-  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
-    return fold(sizeOfSlice(slice.getMixedSizes(), slice.getDroppedDims(), dim));
-  if (auto view = dyn_cast<memref::SubViewOp>(op))
-    return fold(sizeOfSlice(view.getMixedSizes(), view.getDroppedDims(), dim));
-  return {};
+SizeBounds::Range SizeBounds::computeDim(Operation *op, int64_t dim) {
+  StatedDim stated = statedDim(op, dim);
+  if (stated.size)
+    return fold(stated.size);
+  return stated.source ? productOfDims(stated.source, stated.dims) : Range();
 }
 
 } // namespace moe

@@ -26,7 +26,7 @@ private:
   Range rangeOf(mlir::Value scalar);
   Range rangeOfDim(mlir::Value shaped, int64_t dim);
   Range compute(mlir::Operation *op);
-  Range computeDim(mlir::Operation *op, mlir::ShapedType type, int64_t dim);
+  Range computeDim(mlir::Operation *op, int64_t dim);
   Range productOfDims(mlir::Value shaped, llvm::ArrayRef<int64_t> dims);
   Range product(Range a, Range b, mlir::Location loc);
   Range fold(mlir::OpFoldResult size);

@@ -192,7 +192,7 @@ LogicalResult writeWeight(WeightOp op, const SymbolTable &symbols, WeightReader 
     opened.push_back(*one);
   }
   LogicalResult result = packWeight(op, opened, sink);
-  sources.releaseExpanded();
+  sources.release();
   return result;
 }
 

@@ -7,9 +7,13 @@
 #include "llvm/Support/CheckedArithmetic.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <sys/mman.h>
+
 using namespace mlir;
 
 namespace moe {
+
+static constexpr int64_t keptMappedBytes = 64 << 20;
 
 int64_t denseBytes(RankedTensorType type) {
   if (!type.hasStaticShape() || !type.getElementType().isIntOrFloat())
@@ -61,7 +65,19 @@ FailureOr<ArrayRef<uint8_t>> WeightReader::openFile(WeightOp op, FileAttr file, 
   const auto size = static_cast<int64_t>(region->size());
   if (file.getOffset() < 0 || file.getOffset() > size || bytes > size - file.getOffset())
     return fail("expected " + Twine(bytes) + " bytes at " + Twine(file.getOffset()) + ", the file has " + Twine(size) + " bytes");
+  mappedBytes += bytes;
   return ArrayRef(reinterpret_cast<const uint8_t *>(region->const_data()) + file.getOffset(), bytes);
+}
+
+void WeightReader::release() {
+  expanded.clear();
+  // Small weights share pages: asking after each would fault the same ones in again and again.
+  if (mappedBytes < keptMappedBytes)
+    return;
+  mappedBytes = 0;
+  for (auto &file : files)
+    if (file.second) // LLVM's own dontNeed asks by posix_madvise, which the C library here leaves without effect.
+      madvise(const_cast<char *>(file.second->const_data()), file.second->size(), MADV_DONTNEED);
 }
 
 /// The attribute has one element of `width` bits in each byte.

@@ -28,8 +28,9 @@ public:
   /// The values of a weight that has a source. Errors are diagnostics at `op` that name the file.
   mlir::FailureOr<WeightData> open(WeightOp op);
 
-  /// Frees what was expanded from attributes; sources opened from attributes before are gone.
-  void releaseExpanded() { expanded.clear(); }
+  /// Frees what was expanded from attributes, and lets pages of files go, so that the memory in use is that of one weight and not of the model. What was
+  /// opened before may not be read again.
+  void release();
 
 private:
   mlir::FailureOr<llvm::ArrayRef<uint8_t>> openFile(WeightOp op, FileAttr file, int64_t bytes);
@@ -40,6 +41,8 @@ private:
 
   llvm::StringMap<std::unique_ptr<llvm::sys::fs::mapped_file_region>> files;
   std::vector<std::unique_ptr<std::vector<uint8_t>>> expanded;
+  /// Bytes of files opened since their pages were let go.
+  int64_t mappedBytes = 0;
 };
 
 } // namespace moe

@@ -47,6 +47,7 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
       return signalPassFailure();
     }
     routerProducts = productsOfRouters(getOperation());
+    floatProducts.clear();
     const WalkResult result = getOperation().walk([&](Operation *op) {
       if (auto experts = dyn_cast<ExpertsOp>(op))
         return WalkResult(planExperts(experts));
@@ -56,6 +57,14 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
     });
     if (result.wasInterrupted())
       signalPassFailure();
+    for (auto &[why, products] : floatProducts) {
+      InFlightDiagnostic remark = products.front()->emitRemark() << describeOp(products.front());
+      if (products.size() > 1)
+        remark << " and " << products.size() - 1 << (products.size() == 2 ? " other product keep" : " other products keep");
+      else
+        remark << " keeps";
+      remark << " activations in f32: " << why;
+    }
   }
 
   LogicalResult planExperts(ExpertsOp op) {
@@ -84,7 +93,10 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
   /// weights are that, which loses nothing (experts would round what is between their products), else f32.
   StringRef precisionFor(Operation *op, Value rows, ArrayRef<Value> weights) {
     auto keepsFloat = [&](StringRef why) {
-      op->emitRemark() << describeOp(op) << " keeps activations in f32: " << why;
+      if (isa<ExpertsOp>(op))
+        op->emitRemark() << describeOp(op) << " keeps activations in f32: " << why;
+      else // A model has hundreds.
+        floatProducts[why].push_back(op);
       return StringRef("f32");
     };
     if (activations == "bf16")
@@ -110,6 +122,8 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
   static bool allowsInt8(Value weight) { return isIntegers(weight) && weight.getDefiningOp<DequantOp>().getAccuracyLevel() == int8AccuracyLevel; }
 
   llvm::DenseSet<Operation *> routerProducts;
+  /// Products of rows that keep f32, by the reason.
+  llvm::MapVector<StringRef, SmallVector<Operation *>> floatProducts;
 };
 
 } // namespace

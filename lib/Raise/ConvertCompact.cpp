@@ -89,6 +89,6 @@ LogicalResult convertCompress(NodeConverter &node) {
 } // namespace
 
 void moe::addCompactConversions(ConversionTable &table) {
-  table.add("NonZero", convertNonZero);
-  table.add("Compress", convertCompress);
+  table.add("NonZero", convertNonZero).definesSizes = true;
+  table.add("Compress", convertCompress).definesSizes = true;
 }

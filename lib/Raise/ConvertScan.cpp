@@ -158,5 +158,5 @@ LogicalResult convertOneHot(NodeConverter &node) {
 void moe::addScanConversions(ConversionTable &table) {
   table.add("CumSum", convertCumSum);
   table.add("TopK", convertTopK, "", /*shapeOnlyInputs=*/1u << 1);
-  table.add("OneHot", convertOneHot);
+  table.add("OneHot", convertOneHot).definesSizes = true;
 }

@@ -159,6 +159,6 @@ void moe::addShapeConversions(ConversionTable &table) {
   table.add("Shape", convertShape, "", 1);
   table.add("Size", convertShape, "", 1);
   table.add("ConstantOfShape", convertConstantOfShape, "", 1);
-  table.add("Range", convertRange);
+  table.add("Range", convertRange).definesSizes = true;
   table.add("Tile", convertTile, "", second);
 }

@@ -236,6 +236,10 @@ std::string moe::NodeConverter::describe(StringRef what) {
 LogicalResult moe::NodeConverter::requireWithin(Value origin, const SizedTensor &tensor, AffineExpr low, AffineExpr high, StringRef what) {
   if (isProvenWithin(values.inference, origin, low, high))
     return success();
+  if (!values.demand.of(op).empty()) {
+    requireWithin(tensor, low, high, what);
+    return success();
+  }
   // What the input dims decide is checked on entry; elements of inputs are data, though some of them decide sizes.
   auto isData = [&](AffineExpr number) { return values.sizes.dependsOnData(number) || values.inference.usesElements(number); };
   const std::optional<SmallVector<AffineExpr>> elements = contents(origin);
@@ -260,8 +264,33 @@ LogicalResult moe::NodeConverter::requireWithin(Value origin, const SizedTensor 
   return success();
 }
 
+moe::SizedTensor moe::NodeConverter::whereDemanded(const SizedTensor &tensor, AffineExpr low) {
+  SmallVector<SizedTensor> inputs = {tensor};
+  SmallVector<bool> wanted;
+  for (BranchCondition condition : values.demand.of(op)) {
+    FailureOr<SizedTensor> converted = this->tensor(condition.getPointer());
+    if (mlir::failed(converted))
+      continue;
+    inputs.push_back(*converted);
+    wanted.push_back(condition.getInt());
+  }
+  if (wanted.empty())
+    return tensor;
+  Value least = t.indexOf(low);
+  Type wide = t.builder.getI64Type();
+  return t.elementwise(inputs, tensor.dims, wide, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+    Value all;
+    for (auto [condition, isWanted] : llvm::zip(in.drop_front(), wanted)) {
+      Value holds = isWanted ? condition : arith::XOrIOp::create(b, loc, condition, arith::ConstantIntOp::create(b, loc, 1, 1)).getResult();
+      all = all ? arith::AndIOp::create(b, loc, all, holds).getResult() : holds;
+    }
+    Value number = in[0].getType() == wide ? in[0] : arith::ExtSIOp::create(b, loc, wide, in[0]).getResult();
+    return arith::SelectOp::create(b, loc, all, number, arith::IndexCastOp::create(b, loc, wide, least));
+  });
+}
+
 void moe::NodeConverter::requireWithin(const SizedTensor &tensor, AffineExpr low, AffineExpr high, StringRef what) {
-  RequireRangeOp::create(t.builder, t.loc, tensor.value, t.indexOf(low), t.indexOf(high), t.builder.getStringAttr(describe(what)), IntegerAttr());
+  RequireRangeOp::create(t.builder, t.loc, whereDemanded(tensor, low).value, t.indexOf(low), t.indexOf(high), t.builder.getStringAttr(describe(what)), IntegerAttr());
 }
 
 void moe::NodeConverter::result(unsigned i, const SizedTensor &tensor) {

@@ -5,6 +5,7 @@
 #ifndef MOE_LIB_RAISE_ONNXCONVERSION_H
 #define MOE_LIB_RAISE_ONNXCONVERSION_H
 
+#include "BranchDemand.h"
 #include "NarrowTypes.h"
 #include "TensorBuilder.h"
 
@@ -31,6 +32,8 @@ public:
 
   SizeTable &sizes;
   OnnxInference &inference;
+  /// When the results of a node count.
+  BranchDemand demand;
 
 private:
   mlir::Value materialise(mlir::Value value);
@@ -111,6 +114,8 @@ public:
 
 private:
   std::string describe(llvm::StringRef what);
+  /// The values where this node's results count, and `low` in their place where they do not.
+  SizedTensor whereDemanded(const SizedTensor &values, mlir::AffineExpr low);
 
   ConvertedValues &values;
   bool hasFailed = false;
@@ -125,6 +130,8 @@ struct NodeConversion {
   ConvertNode convert = nullptr;
   /// Bit i: input i gives only its type or shape, so its producer need not be converted for this node.
   uint32_t shapeOnlyInputs = 0;
+  /// Does the conversion itself say how long its result is (data decides it)?
+  bool definesSizes = false;
 };
 
 /// Conversions by domain and op type. The default domain is "" (also spelled "ai.onnx").
@@ -133,8 +140,8 @@ public:
   /// The table with all families, built once.
   static const ConversionTable &get();
 
-  void add(llvm::StringRef type, ConvertNode convert, llvm::StringRef domain = "", uint32_t shapeOnlyInputs = 0) {
-    table[(domain + ":" + type).str()] = {convert, shapeOnlyInputs};
+  NodeConversion &add(llvm::StringRef type, ConvertNode convert, llvm::StringRef domain = "", uint32_t shapeOnlyInputs = 0) {
+    return table[(domain + ":" + type).str()] = {convert, shapeOnlyInputs};
   }
   /// The conversion of an op, or one without `convert`.
   NodeConversion lookup(OnnxOp op) const;

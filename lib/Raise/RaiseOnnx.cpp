@@ -91,11 +91,8 @@ private:
 
 } // namespace
 
-/// Does the conversion of the op itself say how long its result is?
-bool definesSizes(StringRef opType) { return llvm::is_contained<ArrayRef<StringRef>>({"NonZero", "Compress", "Range", "OneHot"}, opType); }
-
 /// Refuses what no conversion could handle: sizes that nothing gives and element types without arithmetic.
-static LogicalResult checkNode(OnnxOp op, ConvertedValues &values) {
+static LogicalResult checkNode(OnnxOp op, const NodeConversion &conversion, ConvertedValues &values) {
   auto fail = [&]() { return op.emitError() << "node '" << nodeName(op.getLoc()) << "' (" << op.getOpType() << "): "; };
   auto isAllowed = [&](Type type) { return isComputable(type) || (isNarrow(type) && takesNarrow(op.getOpType())); };
   for (Value result : op.getOutputs()) {
@@ -104,7 +101,7 @@ static LogicalResult checkNode(OnnxOp op, ConvertedValues &values) {
       continue;
     SmallVector<AffineExpr> dims = values.inference.facts(result).dims;
     for (auto [i, dim] : llvm::enumerate(dims))
-      if (!values.sizes.isKnown(dim) && !definesSizes(op.getOpType()))
+      if (!values.sizes.isKnown(dim) && !conversion.definesSizes)
         return fail() << "the size of dim " << i << " of the result depends on data (" << values.sizes.describe(dim) << ")";
     if (!isAllowed(type.getElementType()))
       return fail() << "results of element type " << type.getElementType() << " are not supported yet";
@@ -121,7 +118,7 @@ LogicalResult RaiseOnnx::convertNode(OnnxOp op, ConvertedValues &values) {
     return op.emitError() << "node '" << nodeName(op.getLoc()) << "': ONNX op '" << op.getOpType() << "' of domain '" << op.getDomain()
                           << "' (version " << op.getVersion() << ") is not supported yet";
   values.sizes.setPlace(op);
-  if (failed(checkNode(op, values)))
+  if (failed(checkNode(op, conversion, values)))
     return failure();
   if (!values.sizes.emitDataConditions(op.getLoc()))
     return op.emitError() << "node '" << nodeName(op.getLoc()) << "' (" << op.getOpType() << "): needs sizes that depend on data to be equal";
@@ -142,6 +139,7 @@ static void dropProvenConditions(Block &body, ConvertedValues &values) {
 }
 
 LogicalResult RaiseOnnx::convertNodes(Block &body, ConvertedValues &values) {
+  values.demand = BranchDemand(body);
   llvm::DenseSet<Operation *> needed = neededNodes(body, values);
   SmallVector<OnnxOp> nodes(body.getOps<OnnxOp>());
   bool ok = true;

@@ -15,5 +15,8 @@ from ._model import Model, TensorInfo, load
 from ._session import (ExecutionMode, GraphOptimizationLevel, InferenceSession, ModelMetadata, NodeArg, RunOptions, SessionOptions,
                        get_available_providers, get_device)
 
+#: Of the package and of the compiler in it, as `moe-compile --version` says it.
+__version__ = "0.1.0"
+
 __all__ = ["Diagnostic", "Error", "ExecutionMode", "GraphOptimizationLevel", "IOBinding", "InferenceSession", "Model", "ModelMetadata", "NodeArg", "OrtValue",
            "RunOptions", "SessionOptions", "TensorInfo", "compile", "get_available_providers", "get_device", "load"]

@@ -36,6 +36,7 @@ cl::list<std::string> wholeArchives("whole-archive", cl::cat(category), cl::desc
 cl::list<std::string> archives("archive", cl::cat(category), cl::desc("archive to link as needed"));
 cl::list<std::string> exports("export", cl::cat(category), cl::desc("pattern of exported names"));
 cl::opt<uint64_t> memoryLimit("memory-limit", cl::cat(category), cl::desc("bytes of address space, 0 for no limit"), cl::init(0));
+cl::opt<int> parent("parent", cl::cat(category), cl::desc("process to end with, 0 for whichever started this one"), cl::init(0));
 cl::opt<Fault> fault("inject-fault", cl::cat(category), cl::Hidden, cl::desc("end in this way"), cl::init(Fault::None),
                      cl::values(clEnumValN(Fault::Abort, "abort", "abort"), clEnumValN(Fault::Kill, "kill", "a signal"),
                                 clEnumValN(Fault::Hang, "hang", "never end"), clEnumValN(Fault::OutOfMemory, "oom", "use all memory")));
@@ -115,6 +116,8 @@ int main(int argc, char **argv) {
   std::signal(SIGXFSZ, SIG_IGN); // A file that may not grow is a failed write, not the end of this process.
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "moe-codegen-worker: LLVM and lld in a process of their own\n");
+  if (!moe::worker::endWithParent(parent))
+    return fail("the process that started this one has ended");
   std::string error;
   if (!moe::worker::limitProcess(memoryLimit, error))
     return fail(error);

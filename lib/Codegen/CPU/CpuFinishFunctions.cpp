@@ -48,6 +48,7 @@ struct CpuFinishFunctions : impl::CpuFinishFunctionsBase<CpuFinishFunctions> {
         load.setInvariant(true);
     });
     getOperation().walk([](LLVM::BrOp branch) { annotateLoop(branch); });
+    getOperation().walk([](LLVM::CondBrOp branch) { annotateLoop(branch); });
     getOperation().walk([](Operation *op) { dropMoeAttributes(op); });
   }
 
@@ -104,9 +105,10 @@ private:
   }
 
   /// MLIR carries what lower says of a loop to its last branch, but not into the attribute that is translated.
-  static void annotateLoop(LLVM::BrOp branch) {
+  template <typename Branch>
+  static void annotateLoop(Branch branch) {
     const StringRef name = "llvm.loop_annotation";
-    if (auto annotation = branch->getAttrOfType<LLVM::LoopAnnotationAttr>(name)) {
+    if (auto annotation = branch->template getAttrOfType<LLVM::LoopAnnotationAttr>(name)) {
       branch->removeDiscardableAttr(name);
       branch.setLoopAnnotationAttr(annotation);
     }

@@ -29,7 +29,7 @@ static void addSimplification(OpPassManager &pm, const moe::CpuCodegenOptions &o
 }
 
 static void addConversionToLLVM(OpPassManager &pm) {
-  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(moe::createCpuLowerLoops());
   ConvertVectorToLLVMPassOptions vector;
   vector.x86Vector = true;
   vector.amx = true;

@@ -13,6 +13,7 @@
 #include "llvm/Support/Process.h"
 
 #include <cstring>
+#include <unistd.h>
 
 using namespace mlir;
 
@@ -68,6 +69,7 @@ LogicalResult runWorker(Location loc, std::vector<std::string> arguments, const 
   std::string worker = findCodegenWorker(options, error);
   if (worker.empty())
     return emitError(loc) << error;
+  arguments.push_back("--parent=" + std::to_string(getpid()));
   arguments.push_back("--memory-limit=" + std::to_string(options.memoryLimit));
   if (!options.injectFault.empty())
     arguments.push_back("--inject-fault=" + options.injectFault);

@@ -31,6 +31,7 @@
 #include <link.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -42,8 +43,12 @@ namespace moe::worker {
 
 using namespace llvm;
 
-bool limitProcess(uint64_t memoryLimit, std::string &error) {
+bool endWithParent(int parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  return parent == 0 || getppid() == parent;
+}
+
+bool limitProcess(uint64_t memoryLimit, std::string &error) {
   rlimit noCore = {0, 0};
   setrlimit(RLIMIT_CORE, &noCore);
 #ifndef MOE_HUGE_SHADOW_MEMORY // sanitizers reserve terabytes of address space

@@ -22,6 +22,9 @@ def main():
 
     node = helper.make_node
     onnx.save(model([node("Frobnicate", ["x"], ["y"], name="frob")]), folder / "unknown.onnx")
+    old = model([node("Relu", ["x"], ["y"])])
+    old.opset_import[0].version = 6
+    onnx.save(old, folder / "old.onnx")
     weight = numpy_helper.from_array(np.ones((5, 3), np.float32), "w")
     onnx.save(model([node("MatMul", ["x", "w"], ["y"], name="product")], [weight]), folder / "dims.onnx")
     onnx.save(model([node("Relu", ["nowhere"], ["y"], name="dangling")]), folder / "undefined.onnx")

@@ -65,6 +65,13 @@ i = np.array([[4, 3], [-5, -4], [0, 0]])
 good("nd", {"x": x, "i": i}, x[i[:, 0], i[:, 1]])
 bad("nd", bad=[[4, 3], [3, 4]])
 
+codes = rng.integers(0, 255, (5, 8), np.uint8)
+model("blocks", [node("GatherBlockQuantized", "codes i scales", domain="com.microsoft", bits=4, block_size=16)], {"i": ["m"]},
+      {"codes": codes, "scales": np.full((5, 1), 0.5, np.float32)})
+i = np.array([4, -5, 2])
+rows = (np.stack([codes & 15, codes >> 4], -1).reshape(5, 16).astype(np.float32) - 8) / 2
+good("blocks", {"i": np.append(i, [5, -6, -2**63])}, np.append(rows[i], np.zeros((3, 16), np.float32), 0))
+
 u = rng.standard_normal((5, 2)).astype(np.float32)
 np.save(FOLDER / "u.npy", u)
 model("scatter", [node("ScatterElements", "x i u", axis=1, reduction="add")], {"x": ["n", 4], "i": ["n", "k"], "u": ["n", "k"]})

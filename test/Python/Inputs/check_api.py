@@ -2,6 +2,7 @@
 
 import pathlib
 import pickle
+import subprocess
 import sys
 import unittest
 
@@ -43,6 +44,10 @@ class CompileTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.model = moe_opt.compile(small_model())
+
+    def test_version(self):
+        compiler = subprocess.run(["moe-compile", "--version"], check=True, capture_output=True, text=True).stdout
+        self.assertEqual(compiler.strip(), f"moe-compile {moe_opt.__version__}")
 
     def test_run_by_name(self):
         results = self.model.run({"y": Y, "x": X})

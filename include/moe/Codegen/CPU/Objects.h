@@ -58,7 +58,11 @@ mlir::LogicalResult emitAndLinkModel(mlir::ModuleOp tables, LinkInputs inputs, l
 
 namespace worker {
 
-/// Limits this process's address space and makes it die with its parent. Called first.
+/// Makes this process end when the process that started it does; `parent` is that one's number, 0 if nobody gave it. False where it has ended already,
+/// which is not rare: this program needs longer to load than a user to press Ctrl-C. Called first.
+bool endWithParent(int parent);
+
+/// Limits this process's address space (bytes, 0 for no limit). Called before anything large is allocated.
 bool limitProcess(uint64_t memoryLimit, std::string &error);
 
 /// Reads the LLVM-dialect module in `inputPath` (bytecode or text), optimises it and writes `outputPath`.

@@ -74,6 +74,17 @@ def CpuWidenHalves : Pass<"moe-cpu-widen-halves", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def CpuLowerLoops : Pass<"moe-cpu-lower-loops", "::mlir::ModuleOp"> {
+  let summary = "structured control flow becomes branches, counted loops with their condition at the end";
+  let description = [{
+    A loop is entered if its first number is below its end and repeated if its
+    next one is, the form into which LLVM brings loops before it does anything
+    else with them. LLVM takes time for that that grows with the square of the
+    number of loops. Bounds that are constants need no condition in front.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect"];
+}
+
 def CpuHideHalves : Pass<"moe-cpu-hide-halves", "::mlir::ModuleOp"> {
   let summary = "f16 and bf16 of LLVM functions become i16 where the CPU cannot convert them";
   let description = [{

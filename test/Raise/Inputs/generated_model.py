@@ -1,10 +1,13 @@
-"""Writes an ONNX model whose MoE layers are in form B (sorted rows, one product per expert), at any size; the weights are one sparse file beside it.
+"""Writes an ONNX model of MoE layers, at any size; the weights are one file beside it.
 
-    grouped_model.py OUTPUT.onnx LAYERS EXPERTS [HIDDEN INTERMEDIATE TOP_K]
+    generated_model.py OUTPUT.onnx LAYERS EXPERTS [HIDDEN INTERMEDIATE TOP_K] [--form=FORM] [--seed=N]
 
-Each layer is a router, the layer as transformers' grouped_mm is exported, and a residual sum. The weights read as zeros.
+Each layer is a router, the experts in the form asked for, and a residual sum: `grouped` (form B, the default: sorted rows, one product per expert, as
+transformers' grouped_mm is exported), or one of loop_layers.py. The file of weights is sparse and reads as zeros, or holds normal random numbers, scaled
+by the length of the rows, with --seed.
 """
 
+import argparse
 import pathlib
 import sys
 
@@ -12,10 +15,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import loop_layers  # noqa: E402
+
 
 class Writer:
     def __init__(self, weights_file):
-        self.nodes, self.initializers, self.weights_file, self.bytes = [], [], weights_file, 0
+        self.nodes, self.initializers, self.weights_file, self.bytes, self.constants = [], [], weights_file, 0, {}
 
     def node(self, op, inputs, outputs=1, **attributes):
         names = [f"{op}_{len(self.nodes)}_{i}" for i in range(outputs)]
@@ -24,10 +30,11 @@ class Writer:
 
     def constant(self, values, dtype=np.int64):
         array = np.array(values, dtype)
-        name = f"c_{array.dtype}_{array.shape}_{array.reshape(-1)[:8].tolist()}"
-        if all(tensor.name != name for tensor in self.initializers[:32]):
-            self.initializers.insert(0, numpy_helper.from_array(array, name))
-        return name
+        key = (array.dtype, array.shape, array.tobytes())
+        if key not in self.constants:
+            self.constants[key] = f"constant_{len(self.constants)}"
+            self.initializers.append(numpy_helper.from_array(array, self.constants[key]))
+        return self.constants[key]
 
     def weight(self, name, shape):
         tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL)
@@ -52,11 +59,14 @@ def grouped_product(w, rows, ends, weight, experts):
     return w.node("Concat", pieces, axis=0)
 
 
-def layer(w, x, prefix, experts, hidden, inner, k):
-    minus_one, one = w.constant([-1]), w.constant([1])
+def router(w, x, prefix, experts, hidden, k):
     logits = w.node("MatMul", [x, w.weight(prefix + "gate.weight", [hidden, experts])])
     values, ids = w.node("TopK", [w.node("Softmax", [logits], axis=-1), w.constant([k])], 2, axis=-1, largest=1, sorted=1)
-    weights = w.node("Div", [values, w.node("ReduceSum", [values, minus_one], keepdims=1)])
+    return ids, w.node("Div", [values, w.node("ReduceSum", [values, w.constant([-1])], keepdims=1)])
+
+
+def grouped(w, x, ids, weights, prefix, experts, hidden, inner, k):
+    minus_one, one = w.constant([-1]), w.constant([1])
     flat = w.node("Reshape", [ids, minus_one])
     sorted_ids, order = w.node("TopK", [flat, w.node("Shape", [flat])], 2, axis=-1, largest=0, sorted=1)
     rows = w.node("GatherND", [x, w.node("Unsqueeze", [w.node("Div", [order, w.constant(k)]), minus_one])])
@@ -78,20 +88,40 @@ def layer(w, x, prefix, experts, hidden, inner, k):
     return w.node("ReduceSum", [w.node("Reshape", [back, w.constant([-1, k, hidden])]), one], keepdims=0)
 
 
+def write_weights(path, w, seed):
+    with open(path, "wb") as stream:
+        stream.truncate(w.bytes)
+        if seed is None:
+            return
+        random = np.random.default_rng(seed)
+        for tensor in w.initializers:
+            if tensor.external_data:
+                stream.seek(int(tensor.external_data[1].value))
+                # Of a matrix [in, out] or [experts, …]: any of its sizes is near enough.
+                stream.write((random.standard_normal(tuple(tensor.dims), np.float32) / np.sqrt(np.float32(tensor.dims[-1]))).tobytes())
+
+
 def main():
-    path = pathlib.Path(sys.argv[1])
-    layers, experts, *rest = map(int, sys.argv[2:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("output", type=pathlib.Path)
+    parser.add_argument("sizes", type=int, nargs="+")
+    parser.add_argument("--form", default="grouped")
+    parser.add_argument("--seed", type=int)
+    options = parser.parse_args()
+    layers, experts, *rest = options.sizes
     hidden, inner, k = rest or (64, 32, 2)
-    w = Writer(path.name + ".data")
+    form = grouped if options.form == "grouped" else getattr(loop_layers, options.form)
+    w = Writer(options.output.name + ".data")
     x = "x"
     for number in range(layers):
-        x = w.node("Add", [x, layer(w, x, f"layers.{number}.mlp.", experts, hidden, inner, k)])
+        prefix = f"layers.{number}.mlp."
+        ids, weights = router(w, x, prefix, experts, hidden, k)
+        x = w.node("Add", [x, form(w, x, ids, weights, prefix, experts, hidden, inner, k)])
     w.nodes[-1].output[0] = "y"
     value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["tokens", hidden])
-    graph = helper.make_graph(w.nodes, "grouped", [value("x")], [value("y")], w.initializers)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
-    with open(path.with_name(w.weights_file), "wb") as stream:
-        stream.truncate(w.bytes)
+    graph = helper.make_graph(w.nodes, options.form, [value("x")], [value("y")], w.initializers)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), options.output)
+    write_weights(options.output.with_name(w.weights_file), w, options.seed)
     print(len(w.nodes), "nodes")
 
 
