@@ -130,3 +130,22 @@ func.func @main(%flags: tensor<?xi1>, %count: tensor<i64>) -> tensor<?xf32> attr
   %y = linalg.fill ins(%z : f32) outs(%e : tensor<?xf32>) -> tensor<?xf32>
   return %y : tensor<?xf32>
 }
+
+// -----
+
+// What is said more than once is one condition, and dims of one symbol need none beyond the one of the inputs.
+// CHECK: module attributes {moe.checks = ["input 'mask': dim 0 ('b') must equal dim 0 of input 'x'", "rows of the layer"]}
+func.func @main(%x: tensor<?x?x?xf32> {moe.name = "x", moe.dims = ["b", "n", "m"]}, %mask: tensor<?xf32> {moe.name = "mask", moe.dims = ["b"]})
+    -> tensor<?xf32> attributes {moe.entry} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %b = tensor.dim %x, %c0 : tensor<?x?x?xf32>
+  %rows = tensor.dim %mask, %c0 : tensor<?xf32>
+  %n = tensor.dim %x, %c1 : tensor<?x?x?xf32>
+  %m = tensor.dim %x, %c2 : tensor<?x?x?xf32>
+  moe.require_equal %b, %rows, "batches differ"
+  moe.require_equal %n, %m, "rows of the layer"
+  moe.require_equal %m, %b, "rows of the layer"
+  return %mask : tensor<?xf32>
+}
