@@ -29,7 +29,7 @@ std::vector<const SimtModule *> &modules() {
 
 uintptr_t number(const void *address) { return reinterpret_cast<uintptr_t>(address); }
 
-const char *verb(uint32_t access) { return access >= simtAtomic ? "atomic on" : access == simtWrite ? "writes" : "reads"; }
+const char *verb(uint32_t access) { return access == simtAtomic ? "changes" : access == simtWrite || access == simtAtomicWrite ? "writes" : "reads"; }
 
 /// The stack of a thread of the running blocks that holds the address.
 bool isOwnStack(const Thread &thread, const void *address, uint64_t size) {
