@@ -15,7 +15,7 @@
 // FEW: kernel too_few, {{.*}} llvm.load: reads byte {{[0-9]+}} of shared memory, which a cp.async of thread
 // A stage is filled again while others still read it.
 // RUN: not moe-simt-run %s --kernel refilled --block 64 --arg f32[512]=iota --arg f32[64]=none 2>&1 | FileCheck %s --check-prefix=REFILL
-// REFILL: kernel refilled, {{.*}} nvvm.cp.async.shared.global: race: writes byte {{.*}} of shared memory, which thread ({{.*}},0,0) reads at
+// REFILL: kernel refilled, {{.*}} race: {{(reads|writes)}} byte {{.*}} of shared memory, which thread ({{.*}},0,0) {{(reads|writes)}} at async.mlir:{{.*}}, with nothing that orders the two
 
 gpu.module @kernels {
   llvm.mlir.global internal @stages() {addr_space = 3 : i32, alignment = 128 : i64} : !llvm.array<1024 x i8>

@@ -14,6 +14,26 @@
 // RUN: not moe-simt-run %s --kernel mma_s8 --block 16 --arg i32[128]=0 --arg i32[64]=0 --arg i32[128]=0 --arg i32[128]=none 2>&1 | FileCheck %s
 // CHECK: kernel mma_s8, block (0,0,0), {{.*}} nvvm.mma.sync: a warp's operation needs all 32 lanes; some have exited or never were
 
+// Random numbers, to the bit as mmasim has them for Ampere and Hopper.
+// RUN: %python %S/Inputs/products.py make f16 %t.f16.80 80
+// RUN: moe-simt-run %s --kernel mma_f16 --block 32 --arch 80 --arg i32[128]=@%t.f16.80/a.bin --arg i32[64]=@%t.f16.80/b.bin --arg i32[128]=@%t.f16.80/c.bin --arg i32[128]=none --dump 3=%t.f16.80/d.bin
+// RUN: %python %S/Inputs/products.py check f16 %t.f16.80 80
+// RUN: %python %S/Inputs/products.py make f16 %t.f16.90 90
+// RUN: moe-simt-run %s --kernel mma_f16 --block 32 --arch 90 --arg i32[128]=@%t.f16.90/a.bin --arg i32[64]=@%t.f16.90/b.bin --arg i32[128]=@%t.f16.90/c.bin --arg i32[128]=none --dump 3=%t.f16.90/d.bin
+// RUN: %python %S/Inputs/products.py check f16 %t.f16.90 90
+// RUN: %python %S/Inputs/products.py make bf16 %t.bf16.80 80
+// RUN: moe-simt-run %s --kernel mma_bf16 --block 32 --arch 80 --arg i32[128]=@%t.bf16.80/a.bin --arg i32[64]=@%t.bf16.80/b.bin --arg i32[128]=@%t.bf16.80/c.bin --arg i32[128]=none --dump 3=%t.bf16.80/d.bin
+// RUN: %python %S/Inputs/products.py check bf16 %t.bf16.80 80
+// RUN: %python %S/Inputs/products.py make bf16 %t.bf16.90 90
+// RUN: moe-simt-run %s --kernel mma_bf16 --block 32 --arch 90 --arg i32[128]=@%t.bf16.90/a.bin --arg i32[64]=@%t.bf16.90/b.bin --arg i32[128]=@%t.bf16.90/c.bin --arg i32[128]=none --dump 3=%t.bf16.90/d.bin
+// RUN: %python %S/Inputs/products.py check bf16 %t.bf16.90 90
+// RUN: %python %S/Inputs/products.py make tf32 %t.tf32.80 80
+// RUN: moe-simt-run %s --kernel mma_tf32 --block 32 --arch 80 --arg i32[128]=@%t.tf32.80/a.bin --arg i32[64]=@%t.tf32.80/b.bin --arg i32[128]=@%t.tf32.80/c.bin --arg i32[128]=none --dump 3=%t.tf32.80/d.bin
+// RUN: %python %S/Inputs/products.py check tf32 %t.tf32.80 80
+// RUN: %python %S/Inputs/products.py make tf32 %t.tf32.90 90
+// RUN: moe-simt-run %s --kernel mma_tf32 --block 32 --arch 90 --arg i32[128]=@%t.tf32.90/a.bin --arg i32[64]=@%t.tf32.90/b.bin --arg i32[128]=@%t.tf32.90/c.bin --arg i32[128]=none --dump 3=%t.tf32.90/d.bin
+// RUN: %python %S/Inputs/products.py check tf32 %t.tf32.90 90
+
 gpu.module @kernels {
   llvm.func @mma_f16(%pa: !llvm.ptr<1>, %pb: !llvm.ptr<1>, %pc: !llvm.ptr<1>, %pd: !llvm.ptr<1>) attributes {nvvm.kernel} {
     %lane = nvvm.read.ptx.sreg.laneid : i32

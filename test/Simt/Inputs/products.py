@@ -1,9 +1,12 @@
-"""Registers of mma.sync for mma.mlir, packed and read as the PTX ISA's tables of fragments say, and the products in NumPy.
+"""Registers of mma.sync for mma.mlir, packed and read as the PTX ISA's tables of fragments say.
 
-  products.py make TYPE FOLDER      writes a.bin, b.bin, c.bin: for each lane its 4, 2 and 4 words
-  products.py check TYPE FOLDER     compares d.bin; also with the bit-accurate model of the package mmasim where it is installed
+  products.py make TYPE FOLDER [ARCH]       writes a.bin, b.bin, c.bin: for each lane its 4, 2 and 4 words
+  products.py check TYPE FOLDER [ARCH]      compares d.bin
+  products.py record TYPE FOLDER ARCH       writes mmasim-TYPE-ARCH.bin beside this file; needs the package mmasim
 
-Small integers and powers of two: every partial sum is exact, so the result is the same to the bit in any order.
+Without ARCH the numbers are small integers and powers of two: every partial sum is exact, and NumPy's product is the result in any order. With
+ARCH (80 or 90) they are random and of very different size, and the result is what mmasim, a model that is tested against hardware to the bit,
+made of them when it was recorded (mmasim 2.1.1).
 """
 
 import pathlib
@@ -11,7 +14,9 @@ import sys
 
 import numpy as np
 
-kind, folder = sys.argv[2], pathlib.Path(sys.argv[3])
+mode, kind, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+arch = sys.argv[4] if len(sys.argv) > 4 else None
+recorded = pathlib.Path(__file__).parent / f"mmasim-{kind}-{arch}.bin"
 DEPTH = {"f16": 16, "bf16": 16, "tf32": 8, "s8": 32}[kind]
 ELEMENTS = {"f16": 2, "bf16": 2, "tf32": 1, "s8": 4}[kind]  # of a word
 
@@ -22,6 +27,14 @@ def numbers():
     shapes = [(16, DEPTH), (DEPTH, 8), (16, 8)]
     if kind == "s8":
         return [random.integers(-128, 128, shape).astype(np.float64) for shape in shapes]
+    if arch:
+        # Of the type's own precision, subnormals of f16 among them, and some zeros.
+        narrow = {"f16": np.float16, "tf32": np.float32, "bf16": np.float32}[kind]
+        made = [(random.standard_normal(shape) * 2.0 ** random.integers(-9, 9, shape) * (random.random(shape) < 0.9)).astype(narrow) for shape in shapes]
+        made[2] = made[2].astype(np.float32) * np.float32(1.1)
+        if kind != "f16":
+            made[:2] = [(m.view(np.uint32) & np.uint32(0xFFFF0000 if kind == "bf16" else 0xFFFFE000)).view(np.float32) for m in made[:2]]
+        return [m.astype(np.float64) for m in made]
     return [random.integers(-8, 9, shape) * 2.0 ** random.integers(-3, 4, shape) for shape in shapes]
 
 
@@ -71,15 +84,22 @@ def pack(matrix, place, words):
 
 a, b, c = numbers()
 accumulator = np.int32 if kind == "s8" else np.float32
-if sys.argv[1] == "make":
+if mode == "make":
     folder.mkdir(parents=True, exist_ok=True)
     pack(bits(a), place_a, 4).tofile(folder / "a.bin")
     pack(bits(b), place_b, 2).tofile(folder / "b.bin")
     np.array([[c[place_c(lane, element)] for element in range(4)] for lane in range(32)]).astype(accumulator).tofile(folder / "c.bin")
+elif mode == "record":
+    import torch
+    from mmasim.nv_ptx.sim import MMA
+    dtype = {"f16": torch.float16, "bf16": torch.bfloat16, "tf32": torch.float32}[kind]
+    model = MMA({"80": "Ampere", "90": "Hopper"}[arch], f"m16n8k{DEPTH}.f32.{kind}.{kind}.f32")
+    result = model(torch.tensor(a).to(dtype), torch.tensor(b).to(dtype), torch.tensor(c).to(torch.float32))
+    result.numpy().astype(np.float32).tofile(recorded)
 else:
     found = np.fromfile(folder / "d.bin", accumulator).reshape(32, 4)
-    expected = (a @ b + c).astype(accumulator)
+    expected = np.fromfile(recorded, np.float32).reshape(16, 8) if arch else (a @ b + c).astype(accumulator)
     for lane in range(32):
         for element in range(4):
             wanted = expected[place_c(lane, element)]
-            assert found[lane, element] == wanted, f"D{place_c(lane, element)}: expected {wanted}, found {found[lane, element]}"
+            assert found[lane, element] == wanted, f"D{place_c(lane, element)}: expected {wanted!r}, found {found[lane, element]!r}"

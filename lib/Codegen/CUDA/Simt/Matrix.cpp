@@ -1,6 +1,6 @@
-// ldmatrix, stmatrix and mma.sync. Which lane holds which element: PTX ISA, "Matrix fragments". A product's sum is made in f64 and rounded
-// once; the hardware's own order and truncation are not modelled, so only sums that are exact are the same to the bit.
+// ldmatrix, stmatrix and mma.sync. Which lane holds which element: PTX ISA, "Matrix fragments". How the products are added: FusedDot.h.
 #include "Collectives.h"
+#include "FusedDot.h"
 
 #include <cmath>
 #include <cstring>
@@ -19,12 +19,6 @@ float asFloat(uint32_t bits) {
   return value;
 }
 
-uint32_t asBits(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return bits;
-}
-
 /// A small float with an implicit bit and subnormals.
 float decodeSmall(uint32_t bits, uint32_t exponentBits, uint32_t mantissaBits, bool hasInfinity) {
   const uint32_t sign = bits >> (exponentBits + mantissaBits) & 1, mantissa = bits & ((1u << mantissaBits) - 1);
@@ -40,27 +34,6 @@ float decodeSmall(uint32_t bits, uint32_t exponentBits, uint32_t mantissaBits, b
   else
     value = std::ldexp(static_cast<float>(mantissa | 1u << mantissaBits), static_cast<int>(exponent) - bias - static_cast<int>(mantissaBits));
   return sign ? -value : value;
-}
-
-/// To nearest, ties to even.
-uint32_t encodeHalf(double value) {
-  const uint32_t sign = std::signbit(value) ? 0x8000 : 0;
-  const double magnitude = std::fabs(value);
-  if (std::isnan(value))
-    return 0x7FFF;
-  if (magnitude >= 65520.0)
-    return sign | 0x7C00;
-  int exponent = 0;
-  std::frexp(magnitude, &exponent);
-  const int shift = exponent < -13 ? -24 : exponent - 11; // the last bit's weight
-  auto units = static_cast<uint32_t>(std::nearbyint(std::ldexp(magnitude, -shift)));
-  if (exponent < -13)
-    return sign | units;
-  if (units == 2048) {
-    units = 1024;
-    ++exponent;
-  }
-  return sign | static_cast<uint32_t>(exponent + 14) << 10 | (units & 1023);
 }
 
 uint32_t bitsOf(uint32_t type) {
@@ -115,22 +88,19 @@ Place placeOfB(uint32_t n, uint32_t k, uint32_t perWord) {
 }
 Place placeOfC(uint32_t m, uint32_t n) { return {(m % 8) * 4 + n / 2, m / 8 * 2 + n % 2}; }
 
-uint32_t integerResult(double sum, bool saturates) {
-  const auto exact = static_cast<int64_t>(sum);
+uint32_t integerResult(int64_t sum, bool saturates) {
   if (saturates)
-    return static_cast<uint32_t>(exact > INT32_MAX ? INT32_MAX : exact < INT32_MIN ? INT32_MIN : static_cast<int32_t>(exact));
-  return static_cast<uint32_t>(exact);
+    return static_cast<uint32_t>(sum > INT32_MAX ? INT32_MAX : sum < INT32_MIN ? INT32_MIN : static_cast<int32_t>(sum));
+  return static_cast<uint32_t>(sum);
 }
 
-void store(void *words, uint32_t element, double sum, uint32_t type, bool saturates) {
-  auto *out = static_cast<uint32_t *>(words);
-  if (type == simtS32)
-    out[element] = integerResult(sum, saturates);
-  else if (type == simtF32)
-    out[element] = asBits(static_cast<float>(sum));
-  else
-    out[element / 2] = (out[element / 2] & (element % 2 ? 0x0000FFFF : 0xFFFF0000)) | encodeHalf(sum) << (element % 2 ? 16 : 0);
+void storeHalf(uint32_t *words, uint32_t element, uint32_t half) {
+  uint32_t &word = words[element / 2];
+  word = element % 2 ? (word & 0x0000FFFF) | half << 16 : (word & 0xFFFF0000) | half;
 }
+
+/// The least exponent of a type's normal numbers.
+int leastExponent(uint32_t type) { return type == simtF16 || type == simtE5M2 ? -14 : type == simtE4M3 ? -6 : -126; }
 
 /// Checks the rows' addresses as accesses of the lanes that give them.
 void checkRows(Warp &warp, uint32_t count, uint32_t access) {
@@ -198,15 +168,24 @@ void product(Warp &warp) {
       b[n][k] = elementOf(warp.lanes[place.lane]->request.b, place.element, typeB);
     }
   }
+  const DotModel model = dotModel(options().arch, bitsOf(typeA), leastExponent(typeA), leastExponent(typeB), typeD == simtF16);
   for (uint32_t m = 0; m < 16; ++m)
     for (uint32_t n = 0; n < 8; ++n) {
       const Place place = placeOfC(m, n);
       const Request &request = warp.lanes[place.lane]->request;
-      double sum = typeC == simtS32 ? static_cast<int32_t>(static_cast<const uint32_t *>(request.c)[place.element])
-                                    : elementOf(request.c, place.element, typeC);
-      for (uint32_t k = 0; k < depth; ++k)
-        sum += a[m][k] * b[n][k];
-      store(request.out, place.element, sum, typeD, saturates);
+      auto *out = static_cast<uint32_t *>(request.out);
+      if (typeD == simtS32) {
+        int64_t sum = static_cast<int32_t>(static_cast<const uint32_t *>(request.c)[place.element]);
+        for (uint32_t k = 0; k < depth; ++k)
+          sum += static_cast<int64_t>(a[m][k] * b[n][k]);
+        out[place.element] = integerResult(sum, saturates);
+        continue;
+      }
+      const uint32_t bits = fusedDot(model, a[m], b[n], depth, elementOf(request.c, place.element, typeC));
+      if (typeD == simtF16)
+        storeHalf(out, place.element, bits);
+      else
+        out[place.element] = bits;
     }
 }
 
