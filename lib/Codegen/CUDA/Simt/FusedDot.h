@@ -8,21 +8,34 @@
 
 namespace moe::simt {
 
-struct DotModel {
-  /// Bits behind the point, products of a chunk, and the exponent that a zero counts with.
-  int fractionBits;
-  uint32_t chunk;
-  int zeroExponent;
-  /// Exponents of A's and B's subnormals.
-  int leastA, leastB;
-  bool toHalf;
+/// A float as an integer: significand * 2^(exponent - fraction bits of its type).
+struct Number {
+  int32_t significand = 0;
+  int32_t exponent = 0;
+  bool isFinite = true;
+  /// Infinity or NaN, if not finite.
+  float special = 0;
 };
 
-/// The model of mma.sync on `arch` (80 or 90) for elements of `bits` bits.
-DotModel dotModel(uint32_t arch, uint32_t bits, int leastA, int leastB, bool toHalf);
+/// The number that `bits` are in one of the types of SimtType; tf32 is an f32 whose low 13 bits are not looked at.
+Number decode(uint32_t type, uint32_t bits);
 
-/// a · b + c over `depth` products, as the bits of an f32 or, if the model says so, an f16.
-uint32_t fusedDot(const DotModel &model, const double *a, const double *b, uint32_t depth, double c);
+struct DotModel {
+  /// Bits behind the point in a sum, products of a chunk, and the exponent that a zero counts with.
+  int sumBits;
+  uint32_t chunk;
+  int zeroExponent;
+  /// Fraction bits of the elements.
+  int bitsA, bitsB;
+  /// simtF32 or simtF16.
+  uint32_t result;
+};
+
+/// The model of mma.sync on `arch` (80 or 90). Accumulator and result have the same type.
+DotModel dotModel(uint32_t arch, uint32_t typeA, uint32_t typeB, uint32_t result);
+
+/// a · b + c over `depth` products, as bits of the result's type; `c` are bits of it.
+uint32_t fusedDot(const DotModel &model, const Number *a, const Number *b, uint32_t depth, uint32_t c);
 
 } // namespace moe::simt
 

@@ -2,7 +2,6 @@
 #include "Collectives.h"
 #include "FusedDot.h"
 
-#include <cmath>
 #include <cstring>
 
 #define MOE_SIMT_EXPORT __attribute__((visibility("default")))
@@ -12,29 +11,6 @@ namespace moe::simt {
 namespace {
 
 constexpr uint32_t rowsOfMatrix = 8, rowBytes = 16;
-
-float asFloat(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
-/// A small float with an implicit bit and subnormals.
-float decodeSmall(uint32_t bits, uint32_t exponentBits, uint32_t mantissaBits, bool hasInfinity) {
-  const uint32_t sign = bits >> (exponentBits + mantissaBits) & 1, mantissa = bits & ((1u << mantissaBits) - 1);
-  const uint32_t exponent = bits >> mantissaBits & ((1u << exponentBits) - 1), highest = (1u << exponentBits) - 1;
-  const int bias = (1 << (exponentBits - 1)) - 1;
-  float value;
-  if (exponent == highest && hasInfinity)
-    value = mantissa ? NAN : INFINITY;
-  else if (!hasInfinity && exponent == highest && mantissa == (1u << mantissaBits) - 1)
-    value = NAN;
-  else if (exponent == 0)
-    value = std::ldexp(static_cast<float>(mantissa), 1 - bias - static_cast<int>(mantissaBits));
-  else
-    value = std::ldexp(static_cast<float>(mantissa | 1u << mantissaBits), static_cast<int>(exponent) - bias - static_cast<int>(mantissaBits));
-  return sign ? -value : value;
-}
 
 uint32_t bitsOf(uint32_t type) {
   switch (type) {
@@ -47,33 +23,14 @@ uint32_t bitsOf(uint32_t type) {
   }
 }
 
-double decode(uint32_t type, uint32_t bits) {
-  switch (type) {
-  case simtF16:
-    return decodeSmall(bits, 5, 10, true);
-  case simtBF16:
-    return asFloat(bits << 16);
-  case simtTF32:
-    return asFloat(bits & ~0x1FFFu); // the low bits are not looked at
-  case simtE4M3:
-    return decodeSmall(bits, 4, 3, false);
-  case simtE5M2:
-    return decodeSmall(bits, 5, 2, true);
-  case simtS8:
-    return static_cast<int8_t>(bits);
-  case simtU8:
-    return static_cast<uint8_t>(bits);
-  default:
-    return asFloat(bits);
-  }
-}
-
 /// Element `i` of those that a lane holds in `words`.
-double elementOf(const void *words, uint32_t i, uint32_t type) {
+uint32_t elementOf(const void *words, uint32_t i, uint32_t type) {
   const uint32_t bits = bitsOf(type), perWord = 32 / bits;
   const uint32_t word = static_cast<const uint32_t *>(words)[i / perWord];
-  return decode(type, bits == 32 ? word : word >> (i % perWord * bits) & ((1u << bits) - 1));
+  return bits == 32 ? word : word >> (i % perWord * bits) & ((1u << bits) - 1);
 }
+
+int32_t integerOf(uint32_t type, uint32_t bits) { return type == simtS8 ? static_cast<int8_t>(bits) : static_cast<int32_t>(bits); }
 
 /// Where an element of A (row m of 16, column k) is held: lane and number among the lane's elements. B's (k, n) are A's without the upper rows.
 struct Place {
@@ -98,9 +55,6 @@ void storeHalf(uint32_t *words, uint32_t element, uint32_t half) {
   uint32_t &word = words[element / 2];
   word = element % 2 ? (word & 0x0000FFFF) | half << 16 : (word & 0xFFFF0000) | half;
 }
-
-/// The least exponent of a type's normal numbers.
-int leastExponent(uint32_t type) { return type == simtF16 || type == simtE5M2 ? -14 : type == simtE4M3 ? -6 : -126; }
 
 /// Checks the rows' addresses as accesses of the lanes that give them.
 void checkRows(Warp &warp, uint32_t count, uint32_t access) {
@@ -154,34 +108,43 @@ void storeMatrix(Warp &warp) {
 void product(Warp &warp) {
   const uint64_t variant = warp.lanes[0]->request.variant;
   const auto types = static_cast<uint32_t>(variant >> 32);
-  const uint32_t typeA = types & 0xFF, typeB = types >> 8 & 0xFF, typeC = types >> 16 & 0xFF, typeD = types >> 24;
+  const uint32_t typeA = types & 0xFF, typeB = types >> 8 & 0xFF, typeD = types >> 24;
   const uint32_t depth = variant >> 16 & 0xFF, perWord = 32 / bitsOf(typeA);
-  const bool saturates = variant >> 24 & 1;
-  double a[16][64], b[8][64];
+  const bool saturates = variant >> 24 & 1, isInteger = typeD == simtS32;
+  // Integers travel in the significand.
+  auto numberOf = [&](uint32_t type, uint32_t bits) {
+    if (!isInteger)
+      return decode(type, bits);
+    Number number;
+    number.significand = integerOf(type, bits);
+    return number;
+  };
+  Number a[16][64], b[8][64];
   for (uint32_t k = 0; k < depth; ++k) {
     for (uint32_t m = 0; m < 16; ++m) {
       const Place place = placeOfA(m, k, perWord);
-      a[m][k] = elementOf(warp.lanes[place.lane]->request.a, place.element, typeA);
+      a[m][k] = numberOf(typeA, elementOf(warp.lanes[place.lane]->request.a, place.element, typeA));
     }
     for (uint32_t n = 0; n < 8; ++n) {
       const Place place = placeOfB(n, k, perWord);
-      b[n][k] = elementOf(warp.lanes[place.lane]->request.b, place.element, typeB);
+      b[n][k] = numberOf(typeB, elementOf(warp.lanes[place.lane]->request.b, place.element, typeB));
     }
   }
-  const DotModel model = dotModel(options().arch, bitsOf(typeA), leastExponent(typeA), leastExponent(typeB), typeD == simtF16);
+  const DotModel model = dotModel(options().arch, typeA, typeB, typeD);
   for (uint32_t m = 0; m < 16; ++m)
     for (uint32_t n = 0; n < 8; ++n) {
       const Place place = placeOfC(m, n);
       const Request &request = warp.lanes[place.lane]->request;
       auto *out = static_cast<uint32_t *>(request.out);
-      if (typeD == simtS32) {
-        int64_t sum = static_cast<int32_t>(static_cast<const uint32_t *>(request.c)[place.element]);
+      const uint32_t c = elementOf(request.c, place.element, typeD);
+      if (isInteger) {
+        int64_t sum = static_cast<int32_t>(c);
         for (uint32_t k = 0; k < depth; ++k)
-          sum += static_cast<int64_t>(a[m][k] * b[n][k]);
+          sum += int64_t(a[m][k].significand) * b[n][k].significand;
         out[place.element] = integerResult(sum, saturates);
         continue;
       }
-      const uint32_t bits = fusedDot(model, a[m], b[n], depth, elementOf(request.c, place.element, typeC));
+      const uint32_t bits = fusedDot(model, a[m], b[n], depth, c);
       if (typeD == simtF16)
         storeHalf(out, place.element, bits);
       else
