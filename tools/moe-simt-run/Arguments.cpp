@@ -12,6 +12,9 @@
 
 using namespace llvm;
 
+// From the stub driver, which the executor's library has too.
+extern "C" int cuTensorMapEncodeTiled(void *, int, unsigned, void *, const uint64_t *, const uint64_t *, const unsigned *, const unsigned *, int, int, int, int);
+
 size_t KernelArgument::elementBytes() const {
   return StringSwitch<size_t>(type).Cases({"i8", "u8"}, 1).Cases({"i16", "f16", "bf16"}, 2).Cases({"i32", "f32"}, 4).Cases({"i64", "f64"}, 8).Default(0);
 }
@@ -110,5 +113,29 @@ bool parseArgument(StringRef text, KernelArgument &argument, std::string &error)
   if (argument.memory)
     return fill(argument, content, error);
   error = "no memory for " + text.str();
+  return false;
+}
+
+bool parseMap(StringRef text, const std::vector<KernelArgument> &before, KernelArgument &argument, std::string &error) {
+  SmallVector<StringRef> parts;
+  text.split(parts, ':');
+  unsigned of = 0, swizzleBytes = 0;
+  uint64_t size[2] = {};
+  unsigned box[2] = {};
+  const bool parsed = parts.size() == 5 && !parts[0].getAsInteger(10, of) && of < before.size() && !parts[4].getAsInteger(10, swizzleBytes) &&
+                      !parts[2].split('x').first.getAsInteger(10, size[1]) && !parts[2].split('x').second.getAsInteger(10, size[0]) &&
+                      !parts[3].split('x').first.getAsInteger(10, box[1]) && !parts[3].split('x').second.getAsInteger(10, box[0]);
+  const int type = parsed ? StringSwitch<int>(parts[1]).Case("f16", 6).Case("f32", 7).Case("bf16", 9).Default(-1) : -1;
+  if (type < 0) {
+    error = "expected map=argument:type:rows x columns:box rows x columns:swizzle, found " + text.str();
+    return false;
+  }
+  const uint64_t stride = size[0] * (type == 7 ? 4 : 2);
+  const unsigned ones[] = {1, 1};
+  const int swizzle = swizzleBytes == 128 ? 3 : swizzleBytes == 64 ? 2 : swizzleBytes == 32 ? 1 : 0;
+  argument.isMap = true;
+  if (cuTensorMapEncodeTiled(argument.map, type, 2, before[of].memory, size, &stride, box, ones, 0, swizzle, 0, 0) == 0)
+    return true;
+  error = "the driver refuses the tensor map " + text.str();
   return false;
 }

@@ -92,9 +92,10 @@ int launch() {
   std::vector<void *> parameters;
   std::string error;
   for (auto [text, value] : zip(arguments, values)) {
-    if (!parseArgument(text, value, error))
+    StringRef content = text;
+    if (!(content.consume_front("map=") ? parseMap(content, values, value, error) : parseArgument(text, value, error)))
       return fail(error);
-    parameters.push_back(&value.value);
+    parameters.push_back(value.parameter());
   }
   if (parameters.size() != launch.kernel->parameterCount)
     return fail("the kernel takes " + Twine(launch.kernel->parameterCount) + " arguments, found " + Twine(parameters.size()));

@@ -56,7 +56,7 @@ void checkWriter(Thread &thread, const Cell &cell, const void *address, bool ato
     return;
   if (cell.writeClock & pendingBit) {
     fault(site, std::string(what) + " byte " + std::to_string(static_cast<const char *>(address) - thread.block->shared) +
-                    " of shared memory, which a cp.async of " + nameOf(cell.writer) + " at " + cell.writeSite + " writes and which was not waited for");
+                    " of shared memory, which an async copy of " + nameOf(cell.writer) + " at " + cell.writeSite + " writes and which was not waited for");
   }
   if (atomic && (cell.writeClock & atomicBit))
     return;

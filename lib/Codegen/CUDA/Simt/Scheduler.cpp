@@ -67,6 +67,8 @@ void leave(void **saved) {
 void threadMain(void *argument) {
   auto *thread = static_cast<Thread *>(argument);
   execution->launch->kernel->run(execution->launch->parameters);
+  if (!thread->stores.empty())
+    fault(thread->stores.front().site, "exits before it has waited for this copy to global memory");
   thread->exited = true;
   execution->idle = 0;
   thread->warp->live &= ~(1u << thread->lane);

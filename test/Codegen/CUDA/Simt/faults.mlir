@@ -7,7 +7,7 @@
 // BARRIER-SEED: race:
 
 // RUN: not moe-simt-run %s --kernel missing_wait --block 32 --arg f32[128]=iota --arg f32[32]=none 2>&1 | FileCheck %s --check-prefix=WAIT
-// WAIT: kernel missing_wait, block (0,0,0), thread (0,0,0), at faults.mlir:{{.*}} llvm.load: reads byte 0 of shared memory, which a cp.async of thread (0,0,0) at faults.mlir:{{.*}} nvvm.cp.async.shared.global writes and which was not waited for
+// WAIT: kernel missing_wait, block (0,0,0), thread (0,0,0), at faults.mlir:{{.*}} llvm.load: reads byte 0 of shared memory, which an async copy of thread (0,0,0) at faults.mlir:{{.*}} nvvm.cp.async.shared.global writes and which was not waited for
 
 // RUN: not moe-simt-run %s --kernel missing_barrier_after_wait --block 64 --arg f32[256]=iota --arg f32[64]=none 2>&1 | FileCheck %s --check-prefix=AFTER-WAIT
 // AFTER-WAIT: kernel missing_barrier_after_wait, {{.*}} llvm.load: race: reads byte

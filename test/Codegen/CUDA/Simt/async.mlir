@@ -12,7 +12,7 @@
 // BOUNDS: nvvm.cp.async.shared.global: reads 12 bytes out of bounds
 // One group less is waited for than should be.
 // RUN: not moe-simt-run %s --kernel too_few --block 32 --arg f32[256]=iota 2>&1 | FileCheck %s --check-prefix=FEW
-// FEW: kernel too_few, {{.*}} llvm.load: reads byte {{[0-9]+}} of shared memory, which a cp.async of thread
+// FEW: kernel too_few, {{.*}} llvm.load: reads byte {{[0-9]+}} of shared memory, which an async copy of thread
 // A stage is filled again while others still read it.
 // RUN: not moe-simt-run %s --kernel refilled --block 64 --arg f32[512]=iota --arg f32[64]=none 2>&1 | FileCheck %s --check-prefix=REFILL
 // REFILL: kernel refilled, {{.*}} race: {{(reads|writes)}} byte {{.*}} of shared memory, which thread ({{.*}},0,0) {{(reads|writes)}} at async.mlir:{{.*}}, with nothing that orders the two
