@@ -262,22 +262,6 @@ LogicalResult SimtCalls::convertMatrixOp(Operation *op, bool &done) {
   return success();
 }
 
-LogicalResult SimtCalls::convertScalarOp(Operation *op, bool &done) {
-  OpBuilder builder(op);
-  Location loc = op->getLoc();
-  if (auto reciprocal = dyn_cast<NVVM::RcpApproxFtzF32Op>(op)) {
-    Value one = LLVM::ConstantOp::create(builder, loc, builder.getF32FloatAttr(1.0f));
-    op->getResult(0).replaceAllUsesWith(LLVM::FDivOp::create(builder, loc, one, op->getOperand(0)));
-  } else if (isa<NVVM::InlinePtxOp>(op)) {
-    return convertInlinePtx(op);
-  } else {
-    done = false;
-    return success();
-  }
-  op->erase();
-  return success();
-}
-
 LogicalResult SimtCalls::convertInlinePtx(Operation *op) {
   auto ptx = cast<NVVM::InlinePtxOp>(op);
   OpBuilder builder(op);

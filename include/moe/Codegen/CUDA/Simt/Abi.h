@@ -99,6 +99,17 @@ void simt_cp_async_commit();
 /// Waits until at most `pending` groups are left.
 void simt_cp_async_wait(uint32_t pending);
 
+/// prmt without a mode: byte i of the result is the one of {hi, lo} that nibble i of the selector names, or its sign eight times.
+uint32_t simt_permute(uint32_t lo, uint32_t hi, uint32_t selector);
+/// cvt to tf32: rounding 1 to nearest, ties to even; 4 towards zero; 5 to nearest, ties away.
+uint32_t simt_to_tf32(float value, uint32_t rounding);
+/// cvt of one number to e4m3 or e5m2 (SimtType), to nearest, ties to even; what is too big becomes the greatest finite number.
+uint32_t simt_to_fp8(float value, uint32_t type);
+/// The f32 that an e4m3 or e5m2 is.
+float simt_from_fp8(uint32_t bits, uint32_t type);
+/// dp4a: four products of bytes, each signed or not, and c.
+uint32_t simt_dot4(uint32_t a, uint32_t aIsSigned, uint32_t b, uint32_t bIsSigned, uint32_t c);
+
 /// An mbarrier for `count` arrivals in a phase.
 void simt_mbarrier_init(void *barrier, uint32_t count, const char *site);
 void simt_mbarrier_invalidate(void *barrier, const char *site);
