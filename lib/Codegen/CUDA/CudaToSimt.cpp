@@ -109,7 +109,7 @@ private:
     if (auto atomic = dyn_cast<LLVM::AtomicRMWOp>(op))
       return check(op, atomic.getPtr(), atomic.getType(), std::nullopt, simtAtomic | orderingBits(atomic.getOrdering()));
     if (auto exchange = dyn_cast<LLVM::AtomicCmpXchgOp>(op))
-      return check(op, exchange.getPtr(), exchange.getVal().getType(), std::nullopt, simtAtomic | orderingBits(exchange.getSuccessOrdering()));
+      return check(op, exchange.getPtr(), exchange.getVal().getType(), std::nullopt, simtAtomic | simtCompare | orderingBits(exchange.getSuccessOrdering()));
     if (auto fence = dyn_cast<LLVM::FenceOp>(op)) {
       OpBuilder builder(op);
       calls.call(builder, op, "simt_fence", {}, {calls.constant(builder, op->getLoc(), 2)}, /*withSite=*/false);
@@ -173,7 +173,7 @@ private:
     for (Operation *op : SmallVector<Operation *>(moved)) {
       if (auto global = dyn_cast<LLVM::GlobalOp>(op))
         moveGlobal(global);
-      if (auto function = dyn_cast<LLVM::LLVMFuncOp>(op))
+      else if (auto function = dyn_cast<LLVM::LLVMFuncOp>(op))
         moveFunction(function);
     }
     return success();

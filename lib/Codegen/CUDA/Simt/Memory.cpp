@@ -318,13 +318,19 @@ MOE_SIMT_EXPORT char *simt_shared(const SimtShared *variable) { return self().bl
 MOE_SIMT_EXPORT void simt_check(void *address, uint64_t size, uint32_t alignment, uint32_t access, uint32_t space, const char *site) {
   const uint32_t what = access & 7;
   // A thread that spins on a flag must let the others run.
-  if (what == simtAtomicRead)
+  Thread &thread = self();
+  const bool triesAgain = access & simtCompare && thread.triedAddress == address && thread.triedSite == site;
+  if (what == simtAtomicRead || triesAgain)
     spin(site);
   else if (what >= simtAtomic)
     perhapsYield();
+  if (what >= simtAtomic) {
+    thread.triedAddress = access & simtCompare ? address : nullptr;
+    thread.triedSite = site;
+  }
   checkAccess(address, size, alignment, access, space, site, /*count=*/true);
   if (what >= simtAtomic && options().races)
-    orderAtomic(self(), address, access);
+    orderAtomic(thread, address, access);
 }
 
 MOE_SIMT_EXPORT void simt_fence(uint32_t) {

@@ -58,6 +58,9 @@ Thread *next() {
 /// Goes on with another thread, or with the launch if none can run. Comes back when this one is ready.
 void leave(void **saved) {
   Thread *other = next();
+  // Its own turn again: what was saved last would be an older state of it.
+  if (other && saved == &other->stackPointer)
+    return;
   ++execution->report->switches;
   execution->current = other;
   moe_simt_switch(saved, other ? other->stackPointer : execution->mainStackPointer);

@@ -103,6 +103,9 @@ struct Thread {
   uint32_t proxyFence = 0;
   /// What it knew then.
   KnowledgePtr proxyKnown;
+  /// Where it last tried an exchange: the next time there it waits for others.
+  const void *triedAddress = nullptr;
+  const char *triedSite = nullptr;
   std::deque<AsyncCopy> stores; // bulk copies to global memory
   uint64_t storeGroup = 0;
 };

@@ -9,8 +9,35 @@
 // A block waits for a flag of another: all must be alive.
 // RUN: moe-simt-run %s --kernel flag --grid 2 --block 1 --arg i32[1]=0 --arg i32[1]=none --arg i32[1]=none --resident-blocks 0 --print 2 | FileCheck %s --check-prefix=FLAG
 // FLAG: {{^}}77{{$}}
+// Waiting in vain is found too.
+// RUN: not moe-simt-run %s --kernel flag --grid 2 --block 1 --arg i32[1]=0 --arg i32[1]=none --arg i32[1]=none 2>&1 | FileCheck %s --check-prefix=VAIN
+// VAIN: kernel flag, block (0,0,0), thread (0,0,0), at atomics.mlir:{{.*}} llvm.load: looks again and again for what never happens; if another block should do it, are all blocks alive (1 are, 0 means all)?
+
+// A lock: an exchange that fails until the other has let go.
+// RUN: moe-simt-run %s --kernel locked --grid 2 --block 64 --arg i32[1]=0 --arg i32[1]=0 --resident-blocks 0 --print 1 | FileCheck %s --check-prefix=LOCK
+// RUN: moe-simt-run %s --kernel locked --grid 2 --block 64 --arg i32[1]=0 --arg i32[1]=0 --resident-blocks 0 --print 1 --seed 2 | FileCheck %s --check-prefix=LOCK
+// LOCK: {{^}}128{{$}}
+// RUN: not moe-simt-run %s --kernel locked --grid 2 --block 64 --arg i32[1]=1 --arg i32[1]=0 --resident-blocks 0 2>&1 | FileCheck %s --check-prefix=HELD
+// HELD: llvm.cmpxchg: looks again and again for what never happens
 
 gpu.module @kernels {
+  llvm.func @locked(%lock: !llvm.ptr<1>, %sum: !llvm.ptr<1>) attributes {nvvm.kernel} {
+    %c0 = llvm.mlir.constant(0 : i32) : i32
+    %c1 = llvm.mlir.constant(1 : i32) : i32
+    llvm.br ^try
+  ^try:
+    %pair = llvm.cmpxchg %lock, %c0, %c1 acq_rel monotonic : !llvm.ptr<1>, i32
+    %taken = llvm.extractvalue %pair[1] : !llvm.struct<(i32, i1)>
+    llvm.cond_br %taken, ^held, ^try
+  ^held:
+    %before = llvm.load %sum : !llvm.ptr<1> -> i32
+    %all = llvm.mlir.constant(1 : i32) : i32
+    %after = llvm.add %before, %all : i32
+    llvm.store %after, %sum : i32, !llvm.ptr<1>
+    %old = llvm.atomicrmw xchg %lock, %c0 release : !llvm.ptr<1>, i32
+    llvm.return
+  }
+
   llvm.func @last_block(%tickets: !llvm.ptr<1>, %partial: !llvm.ptr<1>, %total: !llvm.ptr<1>, %fenced: i32) attributes {nvvm.kernel} {
     %t = nvvm.read.ptx.sreg.tid.x : i32
     %b = nvvm.read.ptx.sreg.ctaid.x : i32

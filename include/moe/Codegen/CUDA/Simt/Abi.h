@@ -59,8 +59,10 @@ uint32_t simt_register(uint32_t which);
 /// Where a shared variable lies in this thread's block.
 char *simt_shared(const SimtShared *variable);
 
-/// What an access does; acquire and release are added to an atomic.
-enum SimtAccess : uint32_t { simtRead = 0, simtWrite = 1, simtAtomic = 2, simtAtomicRead = 3, simtAtomicWrite = 4, simtAcquire = 8, simtRelease = 16 };
+/// What an access does; acquire and release are added to an atomic, compare to an exchange that may fail and be tried again.
+enum SimtAccess : uint32_t {
+  simtRead = 0, simtWrite = 1, simtAtomic = 2, simtAtomicRead = 3, simtAtomicWrite = 4, simtAcquire = 8, simtRelease = 16, simtCompare = 32
+};
 /// Before each access to memory. `alignment` is what the access claims; `space` is the address space of its pointer (0 generic, 1 global,
 /// 3 shared, 4 constant).
 void simt_check(void *address, uint64_t size, uint32_t alignment, uint32_t access, uint32_t space, const char *site);
