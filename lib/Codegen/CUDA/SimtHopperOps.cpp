@@ -140,8 +140,11 @@ LogicalResult SimtCalls::convertGroupOp(Operation *op, bool &done) {
          {product.getDescriptorA(), product.getDescriptorB(), constant(builder, loc, n | k << 16), constant(builder, loc, *a | *b << 8 | *d << 16),
           constant(builder, loc, flags), words});
     product.getResults().replaceAllUsesWith(loadWords(builder, loc, words, product.getResults().getType()));
-  } else if (!isa<NVVM::WgmmaFenceAlignedOp, NVVM::WgmmaGroupSyncAlignedOp, NVVM::WgmmaWaitGroupSyncOp>(op)) {
-    // The product is made where it stands: nothing is left to wait for.
+  } else if (isa<NVVM::WgmmaGroupSyncAlignedOp>(op)) {
+    call(builder, op, "simt_wgmma_commit", {}, {}, /*withSite=*/false);
+  } else if (auto wait = dyn_cast<NVVM::WgmmaWaitGroupSyncOp>(op)) {
+    call(builder, op, "simt_wgmma_wait", {}, {constant(builder, loc, wait.getGroup())}, /*withSite=*/false);
+  } else if (!isa<NVVM::WgmmaFenceAlignedOp>(op)) {
     done = false;
     return success();
   }

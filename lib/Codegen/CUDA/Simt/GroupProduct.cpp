@@ -1,5 +1,6 @@
 // wgmma.mma_async: a product of four warps, its operands in shared memory by 64-bit descriptors (PTX ISA, "Matrix-Descriptor Format"). It is made
-// when the last of the 128 threads has come; that a result is read before wgmma.wait_group is not seen here.
+// when the last of the 128 threads has come. That an operand is overwritten before wgmma.wait_group shows there; that a result is read before it
+// is not seen.
 #include "FusedDot.h"
 #include "State.h"
 #include "TensorMap.h"
@@ -38,13 +39,16 @@ Operand decodeDescriptor(uint64_t descriptor, const char *site) {
 }
 
 /// Reads a matrix with the checks that its reader is due.
-void load(const Operand &operand, uint32_t rows, uint32_t depth, uint32_t type, uint32_t elementBytes, Number *numbers, const char *site) {
+void load(const Operand &operand, uint32_t rows, uint32_t depth, uint32_t type, uint32_t elementBytes, Number *numbers, const char *site,
+          GroupOperands &kept) {
   for (uint32_t row = 0; row < rows; ++row)
     for (uint32_t byte = 0; byte < depth * elementBytes; byte += 16) {
       auto *address = reinterpret_cast<char *>(operand.addressOf(row, byte));
       if (!isShared(*self().block, address, 16))
         checkAccess(address, 16, 16, simtRead, 3, site, /*counts=*/false);
       recordProxyRead(self(), address, 16, site);
+      kept.rows.push_back(address);
+      kept.bytes.insert(kept.bytes.end(), address, address + 16);
       for (uint32_t i = 0; i < 16; i += elementBytes) {
         uint32_t bits = 0;
         std::memcpy(&bits, address + i, elementBytes);
@@ -60,8 +64,10 @@ void groupProduct(Block &block, uint32_t firstThread) {
   const uint32_t typeA = types & 0xFF, typeB = types >> 8 & 0xFF, typeD = types >> 16 & 0xFF, elementBytes = 32 / k;
   std::vector<Number> a(groupRows * k), b(n * k);
   const char *site = request.site;
-  load(decodeDescriptor(request.value, site), groupRows, k, typeA, elementBytes, a.data(), site);
-  load(decodeDescriptor(reinterpret_cast<uint64_t>(request.a), site), n, k, typeB, elementBytes, b.data(), site);
+  GroupOperands kept = {block.threads[firstThread].productGroup, site, {}, {}};
+  load(decodeDescriptor(request.value, site), groupRows, k, typeA, elementBytes, a.data(), site, kept);
+  load(decodeDescriptor(reinterpret_cast<uint64_t>(request.a), site), n, k, typeB, elementBytes, b.data(), site, kept);
+  block.threads[firstThread].operands.push_back(std::move(kept));
   if (flags & 2)
     for (Number &number : a)
       number.significand = -number.significand;
@@ -116,4 +122,18 @@ MOE_SIMT_EXPORT void simt_wgmma(uint64_t descriptorA, uint64_t descriptorB, uint
   for (uint32_t i = first; i < first + groupThreads; ++i)
     if (&block.threads[i] != &thread)
       makeReady(block.threads[i]);
+}
+
+MOE_SIMT_EXPORT void simt_wgmma_commit() { ++self().productGroup; }
+
+MOE_SIMT_EXPORT void simt_wgmma_wait(uint32_t pending) {
+  Thread &thread = self();
+  while (!thread.operands.empty() && thread.operands.front().group + pending < thread.productGroup) {
+    const GroupOperands &kept = thread.operands.front();
+    for (size_t i = 0; i < kept.rows.size(); ++i)
+      if (std::memcmp(kept.rows[i], kept.bytes.data() + 16 * i, 16) != 0)
+        fault(kept.site, "its operand at byte " + std::to_string(kept.rows[i] - thread.block->shared) +
+                             " of shared memory was overwritten before the product was waited for");
+    thread.operands.pop_front();
+  }
 }

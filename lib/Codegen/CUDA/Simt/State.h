@@ -81,6 +81,14 @@ struct MemoryBarrier {
   std::vector<TrackedCopy> copies;
 };
 
+/// What a wgmma reads until it is waited for: rows of 16 bytes, as they were.
+struct GroupOperands {
+  uint64_t group;
+  const char *site;
+  std::vector<const char *> rows;
+  std::vector<char> bytes;
+};
+
 struct Thread {
   Block *block = nullptr;
   Warp *warp = nullptr;
@@ -99,6 +107,9 @@ struct Thread {
   KnowledgePtr fenced, pending;
   std::deque<AsyncCopy> copies;
   uint64_t group = 0;
+  /// Of the first thread of a warpgroup.
+  std::deque<GroupOperands> operands;
+  uint64_t productGroup = 0;
   /// The clock of its last fence.proxy.async.
   uint32_t proxyFence = 0;
   /// What it knew then.
