@@ -33,6 +33,12 @@
 // RUN: %python %S/Inputs/products.py make tf32 %t.tf32.90 90
 // RUN: moe-simt-run %s --kernel mma_tf32 --block 32 --arch 90 --arg i32[128]=@%t.tf32.90/a.bin --arg i32[64]=@%t.tf32.90/b.bin --arg i32[128]=@%t.tf32.90/c.bin --arg i32[128]=none --dump 3=%t.tf32.90/d.bin
 // RUN: %python %S/Inputs/products.py check tf32 %t.tf32.90 90
+// RUN: %python %S/Inputs/products.py make f16f16 %t.f16f16.80 80
+// RUN: moe-simt-run %s --kernel mma_f16f16 --block 32 --arch 80 --arg i32[128]=@%t.f16f16.80/a.bin --arg i32[64]=@%t.f16f16.80/b.bin --arg i32[64]=@%t.f16f16.80/c.bin --arg i32[64]=none --dump 3=%t.f16f16.80/d.bin
+// RUN: %python %S/Inputs/products.py check f16f16 %t.f16f16.80 80
+// RUN: %python %S/Inputs/products.py make f16f16 %t.f16f16.90 90
+// RUN: moe-simt-run %s --kernel mma_f16f16 --block 32 --arch 90 --arg i32[128]=@%t.f16f16.90/a.bin --arg i32[64]=@%t.f16f16.90/b.bin --arg i32[64]=@%t.f16f16.90/c.bin --arg i32[64]=none --dump 3=%t.f16f16.90/d.bin
+// RUN: %python %S/Inputs/products.py check f16f16 %t.f16f16.90 90
 
 gpu.module @kernels {
   llvm.func @mma_f16(%pa: !llvm.ptr<1>, %pb: !llvm.ptr<1>, %pc: !llvm.ptr<1>, %pd: !llvm.ptr<1>) attributes {nvvm.kernel} {
@@ -238,6 +244,51 @@ gpu.module @kernels {
     %d3 = llvm.extractvalue %d[3] : !llvm.struct<(i32, i32, i32, i32)>
     %pd3 = llvm.getelementptr %rowd[3] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i32
     llvm.store %d3, %pd3 : i32, !llvm.ptr<1>
+    llvm.return
+  }
+
+  llvm.func @mma_f16f16(%pa: !llvm.ptr<1>, %pb: !llvm.ptr<1>, %pc: !llvm.ptr<1>, %pd: !llvm.ptr<1>) attributes {nvvm.kernel} {
+    %lane = nvvm.read.ptx.sreg.laneid : i32
+    %rowa = llvm.getelementptr %pa[%lane] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, !llvm.array<4 x i32>
+    %av = llvm.load %rowa {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xi32>
+    %ai0 = llvm.mlir.constant(0 : i32) : i32
+    %aw0 = llvm.extractelement %av[%ai0 : i32] : vector<4xi32>
+    %a0 = llvm.bitcast %aw0 : i32 to vector<2xf16>
+    %ai1 = llvm.mlir.constant(1 : i32) : i32
+    %aw1 = llvm.extractelement %av[%ai1 : i32] : vector<4xi32>
+    %a1 = llvm.bitcast %aw1 : i32 to vector<2xf16>
+    %ai2 = llvm.mlir.constant(2 : i32) : i32
+    %aw2 = llvm.extractelement %av[%ai2 : i32] : vector<4xi32>
+    %a2 = llvm.bitcast %aw2 : i32 to vector<2xf16>
+    %ai3 = llvm.mlir.constant(3 : i32) : i32
+    %aw3 = llvm.extractelement %av[%ai3 : i32] : vector<4xi32>
+    %a3 = llvm.bitcast %aw3 : i32 to vector<2xf16>
+    %rowb = llvm.getelementptr %pb[%lane] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, !llvm.array<2 x i32>
+    %bv = llvm.load %rowb {alignment = 8 : i64} : !llvm.ptr<1> -> vector<2xi32>
+    %bi0 = llvm.mlir.constant(0 : i32) : i32
+    %bw0 = llvm.extractelement %bv[%bi0 : i32] : vector<2xi32>
+    %b0 = llvm.bitcast %bw0 : i32 to vector<2xf16>
+    %bi1 = llvm.mlir.constant(1 : i32) : i32
+    %bw1 = llvm.extractelement %bv[%bi1 : i32] : vector<2xi32>
+    %b1 = llvm.bitcast %bw1 : i32 to vector<2xf16>
+    %rowc = llvm.getelementptr %pc[%lane] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, !llvm.array<2 x i32>
+    %cv = llvm.load %rowc {alignment = 8 : i64} : !llvm.ptr<1> -> vector<2xi32>
+    %ci0 = llvm.mlir.constant(0 : i32) : i32
+    %cw0 = llvm.extractelement %cv[%ci0 : i32] : vector<2xi32>
+    %c0 = llvm.bitcast %cw0 : i32 to vector<2xf16>
+    %ci1 = llvm.mlir.constant(1 : i32) : i32
+    %cw1 = llvm.extractelement %cv[%ci1 : i32] : vector<2xi32>
+    %c1 = llvm.bitcast %cw1 : i32 to vector<2xf16>
+    %d = nvvm.mma.sync A[%a0, %a1, %a2, %a3] B[%b0, %b1] C[%c0, %c1]
+      {layoutA = #nvvm.mma_layout<row>, layoutB = #nvvm.mma_layout<col>, shape = #nvvm.shape<m = 16, n = 8, k = 16>}
+      : (vector<2xf16>, vector<2xf16>, vector<2xf16>) -> !llvm.struct<(vector<2xf16>, vector<2xf16>)>
+    %rowd = llvm.getelementptr %pd[%lane] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, !llvm.array<2 x i32>
+    %d0 = llvm.extractvalue %d[0] : !llvm.struct<(vector<2xf16>, vector<2xf16>)>
+    %pd0 = llvm.getelementptr %rowd[0] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i32
+    llvm.store %d0, %pd0 : vector<2xf16>, !llvm.ptr<1>
+    %d1 = llvm.extractvalue %d[1] : !llvm.struct<(vector<2xf16>, vector<2xf16>)>
+    %pd1 = llvm.getelementptr %rowd[1] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i32
+    llvm.store %d1, %pd1 : vector<2xf16>, !llvm.ptr<1>
     llvm.return
   }
 }

@@ -1,5 +1,7 @@
 """Registers of mma.sync for mma.mlir, packed and read as the PTX ISA's tables of fragments say.
 
+TYPE is f16, bf16, tf32 or s8, or f16f16 for sums in f16.
+
   products.py make TYPE FOLDER [ARCH]       writes a.bin, b.bin, c.bin: for each lane its 4, 2 and 4 words
   products.py check TYPE FOLDER [ARCH]      compares d.bin
   products.py record TYPE FOLDER ARCH       writes mmasim-TYPE-ARCH.bin beside this file; needs the package mmasim
@@ -17,8 +19,8 @@ import numpy as np
 mode, kind, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 arch = sys.argv[4] if len(sys.argv) > 4 else None
 recorded = pathlib.Path(__file__).parent / f"mmasim-{kind}-{arch}.bin"
-DEPTH = {"f16": 16, "bf16": 16, "tf32": 8, "s8": 32}[kind]
-ELEMENTS = {"f16": 2, "bf16": 2, "tf32": 1, "s8": 4}[kind]  # of a word
+DEPTH = {"f16": 16, "f16f16": 16, "bf16": 16, "tf32": 8, "s8": 32}[kind]
+ELEMENTS = {"f16": 2, "f16f16": 2, "bf16": 2, "tf32": 1, "s8": 4}[kind]  # of a word
 
 
 def numbers():
@@ -29,8 +31,10 @@ def numbers():
         return [random.integers(-128, 128, shape).astype(np.float64) for shape in shapes]
     if arch:
         # Of the type's own precision, subnormals of f16 among them, and some zeros.
-        narrow = {"f16": np.float16, "tf32": np.float32, "bf16": np.float32}[kind]
+        narrow = {"f16": np.float16, "f16f16": np.float16, "tf32": np.float32, "bf16": np.float32}[kind]
         made = [(random.standard_normal(shape) * 2.0 ** random.integers(-9, 9, shape) * (random.random(shape) < 0.9)).astype(narrow) for shape in shapes]
+        if kind == "f16f16":
+            return [m.astype(np.float64) for m in made]
         made[2] = made[2].astype(np.float32) * np.float32(1.1)
         if kind != "f16":
             made[:2] = [(m.view(np.uint32) & np.uint32(0xFFFF0000 if kind == "bf16" else 0xFFFFE000)).view(np.float32) for m in made[:2]]
@@ -42,7 +46,7 @@ def bits(values):
     """One element per entry, as unsigned integers."""
     if kind == "s8":
         return values.astype(np.int8).view(np.uint8).astype(np.uint32)
-    if kind == "f16":
+    if kind in ("f16", "f16f16"):
         return values.astype(np.float16).view(np.uint16).astype(np.uint32)
     words = values.astype(np.float32).view(np.uint32)
     # The low bits of tf32 are not looked at: set them.
@@ -83,7 +87,7 @@ def pack(matrix, place, words):
 
 
 a, b, c = numbers()
-accumulator = np.int32 if kind == "s8" else np.float32
+accumulator = {"s8": np.int32, "f16f16": np.float16}.get(kind, np.float32)
 if mode == "make":
     folder.mkdir(parents=True, exist_ok=True)
     pack(bits(a), place_a, 4).tofile(folder / "a.bin")
@@ -92,10 +96,10 @@ if mode == "make":
 elif mode == "record":
     import torch
     from mmasim.nv_ptx.sim import MMA
-    dtype = {"f16": torch.float16, "bf16": torch.bfloat16, "tf32": torch.float32}[kind]
-    model = MMA({"80": "Ampere", "90": "Hopper"}[arch], f"m16n8k{DEPTH}.f32.{kind}.{kind}.f32")
-    result = model(torch.tensor(a).to(dtype), torch.tensor(b).to(dtype), torch.tensor(c).to(torch.float32))
-    result.numpy().astype(np.float32).tofile(recorded)
+    dtype = {"f16": torch.float16, "f16f16": torch.float16, "bf16": torch.bfloat16, "tf32": torch.float32}[kind]
+    model = MMA({"80": "Ampere", "90": "Hopper"}[arch], "m16n8k16.f16.f16.f16.f16" if kind == "f16f16" else f"m16n8k{DEPTH}.f32.{kind}.{kind}.f32")
+    result = model(torch.tensor(a).to(dtype), torch.tensor(b).to(dtype), torch.tensor(c).to(torch.float16 if kind == "f16f16" else torch.float32))
+    result.to(torch.float32).numpy().tofile(recorded)
 else:
     found = np.fromfile(folder / "d.bin", accumulator).reshape(32, 4)
     expected = np.fromfile(recorded, np.float32).reshape(16, 8) if arch else (a @ b + c).astype(accumulator)
