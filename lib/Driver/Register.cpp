@@ -6,6 +6,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "moe/Codegen/CUDA/Passes.h"
 #include "moe/Driver/Stages.h"
 #include "moe/IR/BufferizableOpInterfaceImpl.h"
 #include "moe/IR/MoeDialect.h"
@@ -78,6 +79,7 @@ void moe::registerAllPasses() {
   registerMoeFusePasses();
   registerMoeLowerPasses();
   registerMoeCodegenCPUPasses();
+  registerMoeCodegenCUDAPasses();
   registerCpuCodegenPipeline();
   mlir::registerPass([] { return createRecordLayers(); });
   for (const StageInfo &info : stages()) {

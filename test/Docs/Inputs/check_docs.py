@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 
-PROGRAMS = ["moe-compile", "moe-opt", "moe-run", "moe-codegen-worker", "moe-lsp-server"]
+PROGRAMS = ["moe-compile", "moe-opt", "moe-run", "moe-simt-run", "moe-codegen-worker", "moe-lsp-server"]
 GENERATED = ["Dialect.md", "Passes.md"]
 OPTION = re.compile(r"(?<![\w-])--[A-Za-z][\w-]*")
 COMMAND_END = "\x01"
