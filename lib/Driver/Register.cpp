@@ -6,6 +6,8 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "moe/Codegen/CUDA/Kernels.h"
+#include "moe/Codegen/CUDA/Passes.h"
 #include "moe/Driver/Stages.h"
 #include "moe/IR/BufferizableOpInterfaceImpl.h"
 #include "moe/IR/MoeDialect.h"
@@ -78,7 +80,9 @@ void moe::registerAllPasses() {
   registerMoeFusePasses();
   registerMoeLowerPasses();
   registerMoeCodegenCPUPasses();
+  registerMoeCodegenCUDAPasses();
   registerCpuCodegenPipeline();
+  registerCudaKernelPipeline();
   mlir::registerPass([] { return createRecordLayers(); });
   for (const StageInfo &info : stages()) {
     if (!info.build)
