@@ -71,8 +71,10 @@ static std::unique_ptr<TargetMachine> createTargetMachine(std::string &error) {
   const Target *target = TargetRegistry::lookupTarget(triple, error);
   if (!target)
     return nullptr;
+  TargetOptions options;
+  options.UseInitArray = true; // Constructors of an object go where today's linkers look.
   return std::unique_ptr<TargetMachine>(
-      target->createTargetMachine(triple, "x86-64", "", TargetOptions(), Reloc::PIC_, CodeModel::Small, CodeGenOptLevel::Aggressive));
+      target->createTargetMachine(triple, "x86-64", "", options, Reloc::PIC_, CodeModel::Small, CodeGenOptLevel::Aggressive));
 }
 
 static void optimize(Module &module, TargetMachine &machine) {

@@ -1,0 +1,114 @@
+// Scalars and buffers from text and back to text.
+#include "Arguments.h"
+
+#include "moe/Codegen/CUDA/Simt/Simt.h"
+
+#include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <cstring>
+
+using namespace llvm;
+
+size_t KernelArgument::elementBytes() const {
+  return StringSwitch<size_t>(type).Cases({"i8", "u8"}, 1).Cases({"i16", "f16", "bf16"}, 2).Cases({"i32", "f32"}, 4).Cases({"i64", "f64"}, 8).Default(0);
+}
+
+static const fltSemantics *semanticsOf(StringRef type) {
+  return StringSwitch<const fltSemantics *>(type)
+      .Case("f16", &APFloat::IEEEhalf())
+      .Case("bf16", &APFloat::BFloat())
+      .Case("f32", &APFloat::IEEEsingle())
+      .Case("f64", &APFloat::IEEEdouble())
+      .Default(nullptr);
+}
+
+/// The bits of a number in a type, the number given in text.
+static bool parseNumber(StringRef text, StringRef type, uint64_t &bits) {
+  if (const fltSemantics *semantics = semanticsOf(type)) {
+    double value = 0;
+    if (text.getAsDouble(value))
+      return false;
+    APFloat number(value);
+    bool inexact = false;
+    number.convert(*semantics, APFloat::rmNearestTiesToEven, &inexact);
+    bits = number.bitcastToAPInt().getZExtValue();
+    return true;
+  }
+  int64_t integer = 0;
+  if (text.getAsInteger(0, integer))
+    return false;
+  bits = static_cast<uint64_t>(integer);
+  return true;
+}
+
+void KernelArgument::print(raw_ostream &stream) const {
+  for (size_t i = 0; i < count; ++i) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, static_cast<const char *>(memory) + i * elementBytes(), elementBytes());
+    if (i)
+      stream << " ";
+    if (const fltSemantics *semantics = semanticsOf(type)) {
+      SmallString<32> text;
+      APFloat(*semantics, APInt(elementBytes() * 8, bits)).toString(text);
+      stream << text;
+    } else if (type == "u8") {
+      stream << bits;
+    } else {
+      const unsigned unused = 64 - elementBytes() * 8;
+      stream << (static_cast<int64_t>(bits << unused) >> unused);
+    }
+  }
+  stream << "\n";
+}
+
+static bool fill(KernelArgument &argument, StringRef content, std::string &error) {
+  char *bytes = static_cast<char *>(argument.memory);
+  const size_t size = argument.elementBytes();
+  if (content == "none")
+    return true;
+  if (content.consume_front("@")) {
+    auto file = MemoryBuffer::getFile(content, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+    if (!file || (*file)->getBufferSize() != argument.bytes()) {
+      error = "expected a file of " + std::to_string(argument.bytes()) + " bytes, found " +
+              (file ? std::to_string((*file)->getBufferSize()) : file.getError().message()) + ": " + content.str();
+      return false;
+    }
+    std::memcpy(bytes, (*file)->getBufferStart(), argument.bytes());
+    return true;
+  }
+  for (size_t i = 0; i < argument.count; ++i) {
+    uint64_t bits = 0;
+    if (!parseNumber(content == "iota" ? std::to_string(i) : content.str(), argument.type, bits)) {
+      error = "expected a number, iota, none or @file, found " + content.str();
+      return false;
+    }
+    std::memcpy(bytes + i * size, &bits, size);
+  }
+  return true;
+}
+
+bool parseArgument(StringRef text, KernelArgument &argument, std::string &error) {
+  auto [type, content] = text.split('=');
+  auto [element, count] = type.split('[');
+  argument.type = element.str();
+  argument.isBuffer = count.consume_back("]");
+  if (argument.elementBytes() == 0 || content.empty() || (argument.isBuffer && count.getAsInteger(10, argument.count))) {
+    error = "expected type=value or type[count]=content, found " + text.str();
+    return false;
+  }
+  if (!argument.isBuffer) {
+    if (parseNumber(content, element, argument.value))
+      return true;
+    error = "expected a number, found " + content.str();
+    return false;
+  }
+  argument.memory = moe::simt::allocate(argument.bytes(), "argument '" + text.str() + "'");
+  argument.value = reinterpret_cast<uint64_t>(argument.memory);
+  if (argument.memory)
+    return fill(argument, content, error);
+  error = "no memory for " + text.str();
+  return false;
+}
