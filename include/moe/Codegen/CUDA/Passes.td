@@ -46,6 +46,7 @@ def CudaWrapKernels : Pass<"moe-cuda-wrap-kernels", "::mlir::ModuleOp"> {
     internal. Anything but the LLVM dialect and `nvvm` is an error.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::gpu::GPUDialect"];
+}
 
 def CudaToSimt : Pass<"moe-cuda-to-simt", "::mlir::ModuleOp"> {
   let summary = "kernels of gpu.module become host functions that the SIMT executor runs";
