@@ -166,8 +166,10 @@ moe_status CudaDevice::open(const char *folder, const KernelProgram &program, co
 }
 
 CudaDevice::~CudaDevice() {
-  if (!context)
-    return free(kernels);
+  if (!context) {
+    free(kernels);
+    return;
+  }
   (void)driver.contextSetCurrent(context);
   for (uint32_t s = 0; s < numWeights; ++s)
     release(const_cast<void *>(weights[s]));
