@@ -34,6 +34,7 @@ cl::list<unsigned> printed("print", cl::CommaSeparated, cl::cat(category), cl::d
 cl::list<std::string> dumped("dump", cl::cat(category), cl::desc("N=file: write the bytes of argument N"));
 cl::opt<uint64_t> seed("seed", cl::cat(category), cl::desc("Draw the order of threads, blocks and atomics"), cl::init(0));
 cl::opt<unsigned> resident("resident-blocks", cl::cat(category), cl::desc("Blocks alive at a time; 0: all"), cl::init(1));
+cl::opt<uint32_t> arch("arch", cl::cat(category), cl::desc("80 or 90: shared memory of a block, and how a tensor core adds"), cl::init(90));
 cl::opt<bool> races("races", cl::cat(category), cl::desc("Look for races"), cl::init(true));
 cl::opt<bool> poison("poison", cl::cat(category), cl::desc("Fill what is not written yet with NaNs"), cl::init(true));
 cl::opt<bool> counters("counters", cl::cat(category), cl::desc("Print bank conflicts and sectors of each access"));
@@ -101,7 +102,7 @@ int launch() {
   std::copy_n(block.begin(), std::min<size_t>(3, block.size()), launch.block);
   launch.dynamicShared = dynamicShared;
   launch.parameters = parameters.data();
-  launch.options = {poison, races, counters, seed, resident};
+  launch.options = {poison, races, counters, seed, resident, uint64_t(arch >= 90 ? 227 : 163) << 10, arch};
   moe::simt::Report report;
   if (!moe::simt::run(launch, report))
     return fail(report.fault);

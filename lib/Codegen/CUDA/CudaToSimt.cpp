@@ -170,7 +170,7 @@ private:
       symbols.insert(&op);
       moved.push_back(&op);
     }
-    for (Operation *op : moved) {
+    for (Operation *op : SmallVector<Operation *>(moved)) {
       if (auto global = dyn_cast<LLVM::GlobalOp>(op))
         moveGlobal(global);
       if (auto function = dyn_cast<LLVM::LLVMFuncOp>(op))

@@ -199,6 +199,9 @@ static LogicalResult checkProduct(NVVM::MmaOp product, NVVM::MMATypes a, NVVM::M
   const int64_t m = product.getShape().getM(), n = product.getShape().getN(), k = product.getShape().getK();
   if (product.getLayoutA() != NVVM::MMALayout::row || product.getLayoutB() != NVVM::MMALayout::col)
     return product.emitError("the SIMT executor multiplies a row-major A by a column-major B only");
+  if (product.accumPtxType() != product.resultPtxType())
+    return product.emitError() << "the SIMT executor adds to an accumulator of the result's type, found " << NVVM::stringifyEnum(product.accumPtxType())
+                               << " and " << NVVM::stringifyEnum(product.resultPtxType());
   const bool half = (a == T::f16 || a == T::bf16) && a == b && (k == 16 || k == 8);
   const bool tf32 = a == T::tf32 && a == b && (k == 8 || k == 4);
   const bool integer = (a == T::s8 || a == T::u8) && (b == T::s8 || b == T::u8) && (k == 32 || k == 16);

@@ -36,6 +36,7 @@ Driver::Driver()
   options.races = fromEnvironment("MOE_SIMT_RACES", 1) != 0;
   options.poison = fromEnvironment("MOE_SIMT_POISON", 1) != 0;
   options.residentBlocks = static_cast<uint32_t>(fromEnvironment("MOE_SIMT_RESIDENT_BLOCKS", 1));
+  options.arch = static_cast<uint32_t>(arch);
   options.sharedLimit = static_cast<uint64_t>(sharedOptIn());
 }
 

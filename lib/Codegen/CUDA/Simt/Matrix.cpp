@@ -1,8 +1,7 @@
-// ldmatrix, stmatrix and mma.sync. Which lane holds which element: PTX ISA, "Matrix fragments". A product's sum is made in f64 and rounded
-// once; the hardware's own order and truncation are not modelled, so only sums that are exact are the same to the bit.
+// ldmatrix, stmatrix and mma.sync. Which lane holds which element: PTX ISA, "Matrix fragments". How the products are added: FusedDot.h.
 #include "Collectives.h"
+#include "FusedDot.h"
 
-#include <cmath>
 #include <cstring>
 
 #define MOE_SIMT_EXPORT __attribute__((visibility("default")))
@@ -12,56 +11,6 @@ namespace moe::simt {
 namespace {
 
 constexpr uint32_t rowsOfMatrix = 8, rowBytes = 16;
-
-float asFloat(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
-uint32_t asBits(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return bits;
-}
-
-/// A small float with an implicit bit and subnormals.
-float decodeSmall(uint32_t bits, uint32_t exponentBits, uint32_t mantissaBits, bool hasInfinity) {
-  const uint32_t sign = bits >> (exponentBits + mantissaBits) & 1, mantissa = bits & ((1u << mantissaBits) - 1);
-  const uint32_t exponent = bits >> mantissaBits & ((1u << exponentBits) - 1), highest = (1u << exponentBits) - 1;
-  const int bias = (1 << (exponentBits - 1)) - 1;
-  float value;
-  if (exponent == highest && hasInfinity)
-    value = mantissa ? NAN : INFINITY;
-  else if (!hasInfinity && exponent == highest && mantissa == (1u << mantissaBits) - 1)
-    value = NAN;
-  else if (exponent == 0)
-    value = std::ldexp(static_cast<float>(mantissa), 1 - bias - static_cast<int>(mantissaBits));
-  else
-    value = std::ldexp(static_cast<float>(mantissa | 1u << mantissaBits), static_cast<int>(exponent) - bias - static_cast<int>(mantissaBits));
-  return sign ? -value : value;
-}
-
-/// To nearest, ties to even.
-uint32_t encodeHalf(double value) {
-  const uint32_t sign = std::signbit(value) ? 0x8000 : 0;
-  const double magnitude = std::fabs(value);
-  if (std::isnan(value))
-    return 0x7FFF;
-  if (magnitude >= 65520.0)
-    return sign | 0x7C00;
-  int exponent = 0;
-  std::frexp(magnitude, &exponent);
-  const int shift = exponent < -13 ? -24 : exponent - 11; // the last bit's weight
-  auto units = static_cast<uint32_t>(std::nearbyint(std::ldexp(magnitude, -shift)));
-  if (exponent < -13)
-    return sign | units;
-  if (units == 2048) {
-    units = 1024;
-    ++exponent;
-  }
-  return sign | static_cast<uint32_t>(exponent + 14) << 10 | (units & 1023);
-}
 
 uint32_t bitsOf(uint32_t type) {
   switch (type) {
@@ -74,33 +23,14 @@ uint32_t bitsOf(uint32_t type) {
   }
 }
 
-double decode(uint32_t type, uint32_t bits) {
-  switch (type) {
-  case simtF16:
-    return decodeSmall(bits, 5, 10, true);
-  case simtBF16:
-    return asFloat(bits << 16);
-  case simtTF32:
-    return asFloat(bits & ~0x1FFFu); // the low bits are not looked at
-  case simtE4M3:
-    return decodeSmall(bits, 4, 3, false);
-  case simtE5M2:
-    return decodeSmall(bits, 5, 2, true);
-  case simtS8:
-    return static_cast<int8_t>(bits);
-  case simtU8:
-    return static_cast<uint8_t>(bits);
-  default:
-    return asFloat(bits);
-  }
-}
-
 /// Element `i` of those that a lane holds in `words`.
-double elementOf(const void *words, uint32_t i, uint32_t type) {
+uint32_t elementOf(const void *words, uint32_t i, uint32_t type) {
   const uint32_t bits = bitsOf(type), perWord = 32 / bits;
   const uint32_t word = static_cast<const uint32_t *>(words)[i / perWord];
-  return decode(type, bits == 32 ? word : word >> (i % perWord * bits) & ((1u << bits) - 1));
+  return bits == 32 ? word : word >> (i % perWord * bits) & ((1u << bits) - 1);
 }
+
+int32_t integerOf(uint32_t type, uint32_t bits) { return type == simtS8 ? static_cast<int8_t>(bits) : static_cast<int32_t>(bits); }
 
 /// Where an element of A (row m of 16, column k) is held: lane and number among the lane's elements. B's (k, n) are A's without the upper rows.
 struct Place {
@@ -115,21 +45,15 @@ Place placeOfB(uint32_t n, uint32_t k, uint32_t perWord) {
 }
 Place placeOfC(uint32_t m, uint32_t n) { return {(m % 8) * 4 + n / 2, m / 8 * 2 + n % 2}; }
 
-uint32_t integerResult(double sum, bool saturates) {
-  const auto exact = static_cast<int64_t>(sum);
+uint32_t integerResult(int64_t sum, bool saturates) {
   if (saturates)
-    return static_cast<uint32_t>(exact > INT32_MAX ? INT32_MAX : exact < INT32_MIN ? INT32_MIN : static_cast<int32_t>(exact));
-  return static_cast<uint32_t>(exact);
+    return static_cast<uint32_t>(sum > INT32_MAX ? INT32_MAX : sum < INT32_MIN ? INT32_MIN : static_cast<int32_t>(sum));
+  return static_cast<uint32_t>(sum);
 }
 
-void store(void *words, uint32_t element, double sum, uint32_t type, bool saturates) {
-  auto *out = static_cast<uint32_t *>(words);
-  if (type == simtS32)
-    out[element] = integerResult(sum, saturates);
-  else if (type == simtF32)
-    out[element] = asBits(static_cast<float>(sum));
-  else
-    out[element / 2] = (out[element / 2] & (element % 2 ? 0x0000FFFF : 0xFFFF0000)) | encodeHalf(sum) << (element % 2 ? 16 : 0);
+void storeHalf(uint32_t *words, uint32_t element, uint32_t half) {
+  uint32_t &word = words[element / 2];
+  word = element % 2 ? (word & 0x0000FFFF) | half << 16 : (word & 0xFFFF0000) | half;
 }
 
 /// Checks the rows' addresses as accesses of the lanes that give them.
@@ -184,29 +108,47 @@ void storeMatrix(Warp &warp) {
 void product(Warp &warp) {
   const uint64_t variant = warp.lanes[0]->request.variant;
   const auto types = static_cast<uint32_t>(variant >> 32);
-  const uint32_t typeA = types & 0xFF, typeB = types >> 8 & 0xFF, typeC = types >> 16 & 0xFF, typeD = types >> 24;
+  const uint32_t typeA = types & 0xFF, typeB = types >> 8 & 0xFF, typeD = types >> 24;
   const uint32_t depth = variant >> 16 & 0xFF, perWord = 32 / bitsOf(typeA);
-  const bool saturates = variant >> 24 & 1;
-  double a[16][64], b[8][64];
+  const bool saturates = variant >> 24 & 1, isInteger = typeD == simtS32;
+  // Integers travel in the significand.
+  auto numberOf = [&](uint32_t type, uint32_t bits) {
+    if (!isInteger)
+      return decode(type, bits);
+    Number number;
+    number.significand = integerOf(type, bits);
+    return number;
+  };
+  Number a[16][64], b[8][64];
   for (uint32_t k = 0; k < depth; ++k) {
     for (uint32_t m = 0; m < 16; ++m) {
       const Place place = placeOfA(m, k, perWord);
-      a[m][k] = elementOf(warp.lanes[place.lane]->request.a, place.element, typeA);
+      a[m][k] = numberOf(typeA, elementOf(warp.lanes[place.lane]->request.a, place.element, typeA));
     }
     for (uint32_t n = 0; n < 8; ++n) {
       const Place place = placeOfB(n, k, perWord);
-      b[n][k] = elementOf(warp.lanes[place.lane]->request.b, place.element, typeB);
+      b[n][k] = numberOf(typeB, elementOf(warp.lanes[place.lane]->request.b, place.element, typeB));
     }
   }
+  const DotModel model = dotModel(options().arch, typeA, typeB, typeD);
   for (uint32_t m = 0; m < 16; ++m)
     for (uint32_t n = 0; n < 8; ++n) {
       const Place place = placeOfC(m, n);
       const Request &request = warp.lanes[place.lane]->request;
-      double sum = typeC == simtS32 ? static_cast<int32_t>(static_cast<const uint32_t *>(request.c)[place.element])
-                                    : elementOf(request.c, place.element, typeC);
-      for (uint32_t k = 0; k < depth; ++k)
-        sum += a[m][k] * b[n][k];
-      store(request.out, place.element, sum, typeD, saturates);
+      auto *out = static_cast<uint32_t *>(request.out);
+      const uint32_t c = elementOf(request.c, place.element, typeD);
+      if (isInteger) {
+        int64_t sum = static_cast<int32_t>(c);
+        for (uint32_t k = 0; k < depth; ++k)
+          sum += int64_t(a[m][k].significand) * b[n][k].significand;
+        out[place.element] = integerResult(sum, saturates);
+        continue;
+      }
+      const uint32_t bits = fusedDot(model, a[m], b[n], depth, c);
+      if (typeD == simtF16)
+        storeHalf(out, place.element, bits);
+      else
+        out[place.element] = bits;
     }
 }
 

@@ -29,7 +29,7 @@ std::vector<const SimtModule *> &modules() {
 
 uintptr_t number(const void *address) { return reinterpret_cast<uintptr_t>(address); }
 
-const char *verb(uint32_t access) { return access >= simtAtomic ? "atomic on" : access == simtWrite ? "writes" : "reads"; }
+const char *verb(uint32_t access) { return access == simtAtomic ? "changes" : access == simtWrite || access == simtAtomicWrite ? "writes" : "reads"; }
 
 /// The stack of a thread of the running blocks that holds the address.
 bool isOwnStack(const Thread &thread, const void *address, uint64_t size) {
@@ -181,14 +181,24 @@ void countRows(const char *site, const uintptr_t *rows, uint32_t rowCount) {
   countShared(counter, gathering);
 }
 
-void finishCounters() {
-  if (!options().counters)
-    return;
-  for (auto &[key, gathering] : execution->gatherings)
-    if (gathering.mask)
-      finishRequest(*key.first, key.second, gathering);
+void finishCounters(const Block &block) {
+  auto &all = execution->gatherings;
+  for (auto entry = all.begin(); entry != all.end();) {
+    if (entry->first.first->block != &block) {
+      ++entry;
+      continue;
+    }
+    finishRequest(*entry->first.first, entry->first.second, entry->second);
+    entry = all.erase(entry);
+  }
+}
+
+void reportCounters() {
   for (const auto &[site, counter] : execution->counters)
     execution->report->counters.push_back(counter);
+  // In the order of the source, as far as the text says it.
+  std::sort(execution->report->counters.begin(), execution->report->counters.end(),
+            [](const SiteCounter &a, const SiteCounter &b) { return a.site < b.site; });
 }
 
 MOE_SIMT_EXPORT void *allocate(size_t bytes, const std::string &name) {

@@ -125,6 +125,7 @@ bool startBlock(uint32_t number) {
 }
 
 void recycle(Block &block) {
+  finishCounters(block);
   for (Thread &thread : block.threads)
     if (thread.stack)
       freeStacks.push_back(thread.stack);
@@ -322,12 +323,11 @@ __attribute__((visibility("default"))) bool run(const Launch &launch, Report &re
   state.threadsPerBlock = launch.block[0] * launch.block[1] * launch.block[2];
   execution = &state;
   report = Report();
-  if (checkShape() && layOutShared()) {
+  if (checkShape() && layOutShared())
     runBlocks();
-    finishCounters();
-  }
   for (auto &block : state.blocks)
     recycle(*block);
+  reportCounters();
   execution = nullptr;
   return report.fault.empty();
 }

@@ -178,7 +178,10 @@ bool isShared(const Block &block, const void *address, uint64_t size);
 void checkAccess(void *address, uint64_t size, uint32_t alignment, uint32_t access, uint32_t space, const char *site, bool count);
 /// Counts passes over the banks for `count` rows of 16 bytes.
 void countRows(const char *site, const uintptr_t *rows, uint32_t count);
-void finishCounters();
+/// Counts what the warps of a block that ends have begun.
+void finishCounters(const Block &block);
+/// Puts all counters into the report.
+void reportCounters();
 
 } // namespace moe::simt
 

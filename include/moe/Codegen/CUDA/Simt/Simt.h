@@ -25,6 +25,8 @@ struct Options {
   uint32_t residentBlocks = 1;
   /// Bytes of shared memory that a block may have: 227 KiB on sm_90, 163 KiB on sm_80.
   uint64_t sharedLimit = 227 << 10;
+  /// Compute capability times ten, 80 or 90: how a tensor core adds.
+  uint32_t arch = 90;
 };
 
 struct Launch {
