@@ -54,6 +54,9 @@ private:
   mlir::LogicalResult convertMatrixOp(mlir::Operation *op, bool &done);
   mlir::LogicalResult convertBarrierOp(mlir::Operation *op, bool &done);
   mlir::LogicalResult convertScalarOp(mlir::Operation *op, bool &done);
+  mlir::LogicalResult convertMemoryBarrierOp(mlir::Operation *op, bool &done);
+  mlir::LogicalResult convertBulkOp(mlir::Operation *op, bool &done);
+  mlir::LogicalResult convertGroupOp(mlir::Operation *op, bool &done);
   mlir::LogicalResult convertInlinePtx(mlir::Operation *op);
 
   mlir::Value site(mlir::OpBuilder &builder, mlir::Operation *source);

@@ -82,7 +82,8 @@ LogicalResult SimtCalls::convertNvvm(Operation *op) {
     op->erase();
     return success();
   }
-  for (auto convert : {&SimtCalls::convertBarrierOp, &SimtCalls::convertWarpOp, &SimtCalls::convertMatrixOp, &SimtCalls::convertScalarOp}) {
+  for (auto convert : {&SimtCalls::convertBarrierOp, &SimtCalls::convertWarpOp, &SimtCalls::convertMatrixOp, &SimtCalls::convertScalarOp,
+                       &SimtCalls::convertMemoryBarrierOp, &SimtCalls::convertBulkOp, &SimtCalls::convertGroupOp}) {
     bool done = true;
     if (failed((this->*convert)(op, done)))
       return failure();

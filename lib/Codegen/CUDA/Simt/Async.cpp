@@ -12,14 +12,7 @@ namespace {
 void finishCopy(Thread &thread, const AsyncCopy &copy) {
   std::memcpy(copy.destination, copy.source, copy.sourceSize);
   std::memset(copy.destination + copy.sourceSize, 0, copy.size - copy.sourceSize);
-  if (!options().races)
-    return;
-  Cell *cells = thread.block->shadow.data() + (copy.destination - thread.block->shared);
-  for (uint32_t i = 0; i < copy.size; ++i) {
-    cells[i].writer = thread.actor;
-    cells[i].writeClock = thread.clock;
-    cells[i].writeSite = copy.site;
-  }
+  recordArrival(thread, thread.clock, copy.destination, copy.size, /*isBulk=*/false, copy.site);
 }
 
 } // namespace

@@ -203,6 +203,8 @@ void perform(Warp &warp, uint32_t lanes, Kind kind) {
     return product(warp);
   case Kind::None:
   case Kind::BlockBarrier:
+  case Kind::GroupProduct:
+  case Kind::MemoryBarrier:
     break;
   }
 }

@@ -1,5 +1,6 @@
 // The stub driver's C interface: the names that a program looks up in libcuda.so.1. Arguments are as cuda.h has them.
 #include "Driver.h"
+#include "TensorMap.h"
 
 #include <chrono>
 #include <cstring>
@@ -293,3 +294,30 @@ MOE_CUDA_API cuGetErrorString(CUresult error, const char **text) { return (*text
 
 /// How many kernels were launched in this process: for tests of what a host side does.
 extern "C" __attribute__((visibility("default"))) uint64_t moe_simt_launches() { return driver().launches; }
+
+MOE_CUDA_API cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *address, const uint64_t *sizes, const uint64_t *strides, const unsigned *box,
+                                    const unsigned *elementStrides, int interleave, int swizzle, int, int fill) {
+  const int bytesOfType[] = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2, 4, 4, 4};
+  if (!map || !address || !sizes || !box || !elementStrides || rank < 1 || rank > 5 || (rank > 1 && !strides) || type < 0 || type > 12 ||
+      swizzle < 0 || swizzle > 3 || interleave != 0 || reinterpret_cast<uintptr_t>(address) % 16 != 0 || reinterpret_cast<uintptr_t>(map) % 64 != 0)
+    return cudaErrorInvalidValue;
+  TensorMap made = {tensorMapMagic, static_cast<uint8_t>(rank), static_cast<uint8_t>(bytesOfType[type]),
+                    static_cast<uint8_t>(swizzle == 0 ? 0 : 16 << swizzle), fill != 0, reinterpret_cast<uint64_t>(address), {}, {}, {}};
+  for (unsigned d = 0; d < rank; ++d) {
+    if (sizes[d] == 0 || sizes[d] > uint64_t(1) << 32 || box[d] == 0 || box[d] > 256 || elementStrides[d] != 1)
+      return cudaErrorInvalidValue;
+    made.sizes[d] = sizes[d];
+    made.box[d] = static_cast<uint16_t>(box[d]);
+    if (d > 0) {
+      if (strides[d - 1] % 16 != 0 || strides[d - 1] >= uint64_t(1) << 40)
+        return cudaErrorInvalidValue;
+      made.strides[d - 1] = strides[d - 1];
+    }
+  }
+  const unsigned row = box[0] * made.elementBytes;
+  if (row % 16 != 0 || (made.swizzle && row > made.swizzle))
+    return cudaErrorInvalidValue;
+  std::memset(map, 0, 128);
+  std::memcpy(map, &made, sizeof(made));
+  return cudaSuccess;
+}

@@ -318,8 +318,10 @@ MOE_SIMT_EXPORT char *simt_shared(const SimtShared *variable) { return self().bl
 MOE_SIMT_EXPORT void simt_check(void *address, uint64_t size, uint32_t alignment, uint32_t access, uint32_t space, const char *site) {
   const uint32_t what = access & 7;
   // A thread that spins on a flag must let the others run.
-  if (what >= simtAtomic)
-    perhapsYield(/*always=*/what == simtAtomicRead);
+  if (what == simtAtomicRead)
+    spin(site);
+  else if (what >= simtAtomic)
+    perhapsYield();
   checkAccess(address, size, alignment, access, space, site, /*count=*/true);
   if (what >= simtAtomic && options().races)
     orderAtomic(self(), address, access);

@@ -10,7 +10,8 @@ namespace {
 
 constexpr uint32_t pendingBit = 0x80000000; // of a write clock: a cp.async that was not waited for
 constexpr uint32_t atomicBit = 0x40000000;
-constexpr uint32_t clockMask = 0x3FFFFFFF;
+constexpr uint32_t bulkBit = 0x20000000; // written by a bulk copy, not by the thread's own stores
+constexpr uint32_t clockMask = 0x1FFFFFFF;
 constexpr size_t mostReaders = 48;
 constexpr uintptr_t cellsOfPage = 2048;
 
@@ -177,6 +178,36 @@ void recordAccess(Thread &thread, const void *address, uint64_t size, uint32_t a
     if (page.empty())
       page.resize(cellsOfPage);
     recordCell(thread, page[i % cellsOfPage], reinterpret_cast<const void *>(i * 2), access, site);
+  }
+}
+
+void recordArrival(const Thread &issuer, uint32_t clock, const void *address, uint64_t size, bool isBulk, const char *site) {
+  if (!options().races)
+    return;
+  Cell *cells = issuer.block->shadow.data() + (static_cast<const char *>(address) - issuer.block->shared);
+  for (uint64_t i = 0; i < size; ++i) {
+    cells[i].writer = issuer.actor;
+    cells[i].writeClock = clock | (isBulk ? bulkBit : 0);
+    cells[i].writeSite = site;
+  }
+}
+
+void recordProxyRead(Thread &thread, const void *address, uint64_t size, const char *site) {
+  if (!options().races)
+    return;
+  recordAccess(thread, address, size, simtRead, site);
+  const Block &block = *thread.block;
+  const Cell *cells = block.shadow.data() + (static_cast<const char *>(address) - block.shared);
+  for (uint64_t i = 0; i < size; ++i) {
+    if (cells[i].writer == Cell::nobody || (cells[i].writeClock & bulkBit))
+      continue;
+    const Thread &writer = block.threads[cells[i].writer % execution->threadsPerBlock];
+    const uint32_t clock = cells[i].writeClock & clockMask;
+    // The fence of the reader serves as well, if it knew of the write by then.
+    const bool isFenced = clock <= writer.proxyFence || (thread.proxyKnown && thread.proxyKnown->own[writer.index] >= clock);
+    if (!isFenced)
+      fault(site, "reads byte " + std::to_string(static_cast<const char *>(address) + i - block.shared) + " of shared memory, which " +
+                      nameOf(cells[i].writer) + " wrote at " + cells[i].writeSite + " without a fence.proxy.async after it");
   }
 }
 

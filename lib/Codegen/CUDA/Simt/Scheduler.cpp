@@ -68,6 +68,7 @@ void threadMain(void *argument) {
   auto *thread = static_cast<Thread *>(argument);
   execution->launch->kernel->run(execution->launch->parameters);
   thread->exited = true;
+  execution->idle = 0;
   thread->warp->live &= ~(1u << thread->lane);
   --thread->block->live;
   completeAfterExit(*thread);
@@ -134,7 +135,7 @@ void recycle(Block &block) {
 }
 
 const char *kindName(Kind kind) {
-  const char *names[] = {"nothing", "barrier", "bar.warp.sync", "shfl.sync", "vote.sync", "match.sync", "redux.sync", "elect.sync", "ldmatrix", "stmatrix", "mma.sync"};
+  const char *names[] = {"nothing", "barrier", "bar.warp.sync", "shfl.sync", "vote.sync", "match.sync", "redux.sync", "elect.sync", "ldmatrix", "stmatrix", "mma.sync", "wgmma", "an mbarrier"};
   return names[static_cast<uint32_t>(kind)];
 }
 
@@ -168,7 +169,7 @@ std::string describeDeadlock() {
           const BlockBarrier &barrier = block->barriers[first.request.variant];
           result += " " + std::to_string(first.request.variant) + " (" + std::to_string(barrier.arrived) + " of " +
                     std::to_string(barrier.expected ? barrier.expected : block->live) + " threads arrived)";
-        } else {
+        } else if (first.request.kind != Kind::GroupProduct && first.request.kind != Kind::MemoryBarrier) {
           char mask[32];
           snprintf(mask, sizeof(mask), " with mask 0x%08x", first.request.mask);
           result += mask;
@@ -277,16 +278,30 @@ void wait() {
 }
 
 void makeReady(Thread &thread) {
+  execution->idle = 0;
   thread.waiting = false;
   execution->ready.push_back(&thread);
 }
 
-void perhapsYield(bool always) {
-  if (execution->ready.empty() || !(always || (options().seed != 0 && nextRandom() % 4 == 0)))
-    return;
+static void yield() {
   Thread &thread = self();
   execution->ready.push_back(&thread);
   leave(&thread.stackPointer);
+}
+
+void perhapsYield() {
+  execution->idle = 0; // An atomic may be what another waits for.
+  if (!execution->ready.empty() && options().seed != 0 && nextRandom() % 4 == 0)
+    yield();
+}
+
+void spin(const char *site) {
+  constexpr uint64_t most = 4 << 20;
+  if (++execution->idle > most)
+    fault(site, "looks again and again for what never happens; if another block should do it, are all blocks alive (" +
+                    std::to_string(options().residentBlocks) + " are, 0 means all)?");
+  if (!execution->ready.empty())
+    yield();
 }
 
 std::string text(const void *address) {

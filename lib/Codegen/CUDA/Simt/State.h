@@ -29,7 +29,7 @@ struct Knowledge {
 using KnowledgePtr = std::shared_ptr<const Knowledge>;
 
 /// The kinds of operation in which a thread waits for others.
-enum class Kind : uint32_t { None, BlockBarrier, WarpSync, Shuffle, Vote, Match, Redux, Elect, LoadMatrix, StoreMatrix, Product };
+enum class Kind : uint32_t { None, BlockBarrier, WarpSync, Shuffle, Vote, Match, Redux, Elect, LoadMatrix, StoreMatrix, Product, GroupProduct, MemoryBarrier };
 
 /// What a thread asks of a collective, and its answer.
 struct Request {
@@ -46,12 +46,39 @@ struct Request {
 };
 
 /// A cp.async that was issued and not waited for.
+struct Thread;
 struct AsyncCopy {
   char *destination;
   const char *source;
   uint32_t size, sourceSize;
   uint64_t group;
   const char *site;
+};
+
+/// A copy that an mbarrier is told of, not done yet.
+struct TrackedCopy {
+  Thread *issuer;
+  uint32_t clock;
+  KnowledgePtr known;
+  const char *site;
+  /// Where it writes, and what: made when it is done.
+  struct Piece {
+    char *destination;
+    const char *source; // null: zeros
+    uint32_t size;
+  };
+  std::vector<Piece> pieces;
+  uint64_t bytes;
+};
+
+/// The state of an mbarrier; the eight bytes themselves are nobody's to read.
+struct MemoryBarrier {
+  uint32_t expected = 0;
+  int64_t arrivals = 0, bytes = 0; // left in this phase
+  uint64_t phase = 0;
+  KnowledgePtr gathered, released; // of this phase and of the last
+  std::vector<Thread *> waiters;
+  std::vector<TrackedCopy> copies;
 };
 
 struct Thread {
@@ -72,6 +99,12 @@ struct Thread {
   KnowledgePtr fenced, pending;
   std::deque<AsyncCopy> copies;
   uint64_t group = 0;
+  /// The clock of its last fence.proxy.async.
+  uint32_t proxyFence = 0;
+  /// What it knew then.
+  KnowledgePtr proxyKnown;
+  std::deque<AsyncCopy> stores; // bulk copies to global memory
+  uint64_t storeGroup = 0;
 };
 
 struct Warp {
@@ -111,6 +144,7 @@ struct Block {
   BlockBarrier barriers[barrierCount];
   uint32_t live = 0;
   char *shared = nullptr;
+  std::map<char *, MemoryBarrier> memoryBarriers;
   std::vector<Cell> shadow; // a cell for each byte of shared memory
 };
 
@@ -132,6 +166,8 @@ struct Execution {
   uint32_t threadsPerBlock = 0;
   uint64_t sharedBytes = 0, staticShared = 0;
   bool failed = false;
+  /// Times that threads looked again in vain since anything happened.
+  uint64_t idle = 0;
   /// Cells of global memory, by address / 2 in pages of 2048 cells.
   std::unordered_map<uintptr_t, std::vector<Cell>> globalShadow;
   std::vector<std::vector<Reader>> readers;
@@ -156,7 +192,9 @@ std::string text(const void *address);
 void wait();
 void makeReady(Thread &thread);
 /// Lets others run first, now and then: the order of atomics.
-void perhapsYield(bool always);
+void perhapsYield();
+/// A thread looks again for what has not happened: lets all others run first. A fault if that never ends.
+void spin(const char *site);
 uint64_t nextRandom();
 
 /// Joins what the threads know: each knows afterwards what any did before.
@@ -173,6 +211,10 @@ void completeAfterExit(Thread &thread);
 void recordAccess(Thread &thread, const void *address, uint64_t size, uint32_t access, const char *site);
 /// Bytes of shared memory that a cp.async will write, or has written: pending accesses are a fault.
 void recordPending(Thread &thread, const void *address, uint64_t size, const char *site);
+/// The bytes of a copy have arrived: it wrote them at that clock of its issuer.
+void recordArrival(const Thread &issuer, uint32_t clock, const void *address, uint64_t size, bool isBulk, const char *site);
+/// Reads by wgmma or a bulk copy: what ordinary stores wrote needs a fence.proxy.async.
+void recordProxyRead(Thread &thread, const void *address, uint64_t size, const char *site);
 bool isShared(const Block &block, const void *address, uint64_t size);
 /// Bounds, alignment, races and counters of one access.
 void checkAccess(void *address, uint64_t size, uint32_t alignment, uint32_t access, uint32_t space, const char *site, bool count);

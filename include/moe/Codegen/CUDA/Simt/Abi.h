@@ -99,6 +99,33 @@ void simt_cp_async_commit();
 /// Waits until at most `pending` groups are left.
 void simt_cp_async_wait(uint32_t pending);
 
+/// An mbarrier for `count` arrivals in a phase.
+void simt_mbarrier_init(void *barrier, uint32_t count, const char *site);
+void simt_mbarrier_invalidate(void *barrier, const char *site);
+/// Arrives `count` times (0: not at all) after it has announced `bytes` that copies will bring. The phase that this arrival belongs to.
+uint64_t simt_mbarrier_arrive(void *barrier, uint32_t count, uint32_t bytes, const char *site);
+/// All cp.async of this thread so far arrive when they are done; without `noIncrement` the barrier waits for one arrival more.
+void simt_mbarrier_arrive_copies(void *barrier, uint32_t noIncrement, const char *site);
+/// Whether a phase is over: that of `token` (an arrival's answer), or with isParity the one of that parity. kind 0: looks; 1: may wait; 2: waits.
+uint32_t simt_mbarrier_wait(void *barrier, uint64_t token, uint32_t isParity, uint32_t kind, const char *site);
+
+/// cp.async.bulk from global to shared memory; tells the mbarrier.
+void simt_bulk_load(void *destination, const void *source, void *barrier, uint32_t size, const char *site);
+/// cp.async.bulk from shared to global memory.
+void simt_bulk_store(void *destination, const void *source, uint32_t size, const char *site);
+void simt_bulk_commit();
+/// Waits until at most `pending` groups of stores are left. readOnly: their source may be written again, no more.
+void simt_bulk_wait(uint32_t pending, uint32_t readOnly);
+/// cp.async.bulk.tensor: the box at `coordinates` (rank of the map) of the tensor that `map`, made by cuTensorMapEncodeTiled, describes.
+void simt_tensor_load(void *destination, const void *map, void *barrier, const int32_t *coordinates, uint32_t rank, const char *site);
+void simt_tensor_store(const void *map, const void *source, const int32_t *coordinates, uint32_t rank, const char *site);
+/// fence.proxy.async: what this thread wrote before may be read by wgmma and bulk copies after the next barrier.
+void simt_fence_proxy();
+
+/// wgmma.mma_async of a warpgroup: d += a * b, a and b in shared memory by descriptors. shape: n in bits 0 to 15, k in 16 to 23. types: those of A,
+/// B and D in bits 0, 8, 16. flags: 1: d is added to; 2 and 4: a and b are negated. accumulators: n / 2 words, in and out.
+void simt_wgmma(uint64_t descriptorA, uint64_t descriptorB, uint32_t shape, uint32_t types, uint32_t flags, uint32_t *accumulators, const char *site);
+
 } // extern "C"
 
 #endif // MOE_CODEGEN_CUDA_SIMT_ABI_H
