@@ -24,8 +24,7 @@ cl::opt<std::string> input(cl::Positional, cl::desc("<model.onnx or model.mlir>"
 cl::opt<std::string> output("o", cl::desc("Folder of the artifact, or file with --emit and --compile-to (- is standard output)"),
                             cl::value_desc("path"), cl::cat(category));
 cl::opt<std::string> target("target", cl::desc("Processor to compile for: cpu (x86-64), cuda (NVIDIA GPU of compute capability 8.0 or newer)"), cl::init("cpu"), cl::cat(category));
-cl::opt<std::string> cpuFeatures(
-    "cpu-features", cl::desc("ISA versions in the artifact (default: host, the best that this CPU runs): host, x86-64, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
+cl::opt<std::string> cpuFeatures("cpu-features", cl::desc("ISA versions in the artifact (default: host, the best that this CPU runs): host, x86-64, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
                              "version, ';' separates versions"),
     cl::init("host"), cl::cat(category));
 cl::list<std::string> dims("dim", cl::desc("Fix a symbolic dim, for example --dim batch=1"), cl::value_desc("name=size"), cl::cat(category));
@@ -129,8 +128,7 @@ int main(int argc, char **argv) {
   options.import.allowLinks = allowLinks;
   readPlanFlags(options.stages.plan);
   options.withSim = withSim;
-  options.workerMemoryMiB = workerMemory;
-  options.workerSeconds = workerTimeout;
+  options.workerMemoryMiB = workerMemory, options.workerSeconds = workerTimeout;
   options.workerFault = workerFault;
   if (!checkRepetitions() || !parseEnumerations(options) || !parseDims(options.import))
     return 2;
