@@ -574,7 +574,7 @@ func.func @sum_slots_c2(%y: tensor<6x8xf32>, %p: tensor<6xi64>, %w: tensor<6xf32
 
 // sum_slots-c2
 func.func @sum_slots_c2_weights(%y: tensor<6x8xf32>, %p: tensor<6xi32>, %w: tensor<5xf32>, %o: tensor<3x8xf32>) {
-  // expected-error @below {{expected weights to have length 6 (rows of y), got 5}}
+  // expected-error @below {{expected weights of length 6 (rows of y), got 5}}
   %0 = moe.sum_slots %y places(%p : tensor<6xi32>) weights(%w : tensor<5xf32>) outs(%o : tensor<3x8xf32>) : tensor<6x8xf32> -> tensor<3x8xf32>
   return
 }

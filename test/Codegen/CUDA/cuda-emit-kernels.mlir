@@ -8,7 +8,7 @@ module {
   // CHECK-NOT: scf.for
   // CHECK: llvm.call @moe_rt_launch
   // CHECK: module @moe_kernels
-  // CHECK: func.func @moe_loops(%[[X:.*]]: memref<?xf32>, %[[N:.*]]: index
+  // CHECK: func.func @moe_loops(%[[N:.*]]: index, %[[X:.*]]: memref<?xf32>, %[[Y:.*]]: memref<?xf32>
   // CHECK-DAG: nvvm.read.ptx.sreg.ctaid.x
   // CHECK-DAG: nvvm.read.ptx.sreg.nctaid.x
   // CHECK: scf.for

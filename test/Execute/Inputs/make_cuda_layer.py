@@ -35,10 +35,10 @@ func.func @main(%x: tensor<?x{H}x{type}> {{moe.name = "x", moe.dims = ["tokens",
       -> tensor<?xi32>, tensor<?xf32>, tensor<{E1}xi32>, tensor<?xi32>, tensor<?xf32>
   %e = tensor.empty(%slots) : tensor<?x{I}x{type}>
   %h = moe.grouped_matmul %x rows(%r#0 : tensor<?xi32>) offsets(%r#2 : tensor<{E1}xi32>) weight(%w1 : tensor<{E}x{N}x{H}x{type}>)
-      outs(%e : tensor<?x{I}x{type}>) {{ffn = #moe.ffn<activation = {activation}, gate = {gate}>}} : tensor<?x{H}x{type}> -> tensor<?x{I}x{type}>
+      outs(%e : tensor<?x{I}x{type}>) {{ffn = #moe.ffn<activation = {activation}, gate = {gate}>{plan1}}} : tensor<?x{H}x{type}> -> tensor<?x{I}x{type}>
   %d = tensor.empty(%tokens) : tensor<?x{H}xf32>
   %y = moe.grouped_matmul %h offsets(%r#2 : tensor<{E1}xi32>) weight(%w2 : tensor<{E}x{H}x{I}x{type}>)
-      combine(%r#0, %r#1 : tensor<?xi32>, tensor<?xf32>) outs(%d : tensor<?x{H}xf32>) : tensor<?x{I}x{type}> -> tensor<?x{H}xf32>
+      combine(%r#0, %r#1 : tensor<?xi32>, tensor<?xf32>) outs(%d : tensor<?x{H}xf32>) {{{plan2}}} : tensor<?x{I}x{type}> -> tensor<?x{H}xf32>
   return %y : tensor<?x{H}xf32>
 }}
 """
@@ -59,6 +59,11 @@ def layer(x, logits, gate_up, down, options):
             hidden = hidden.astype(TYPES[options.type]).astype(np.float64)
             y[token] += (1 if options.exact else power[expert] / power[chosen].sum()) * (down[expert] @ hidden)
     return y
+
+
+def plan(packing):
+    """With it the layer compiles for CPUs too."""
+    return f'plan = #moe.plan<packing = {packing}, activations = "f32">'
 
 
 def save(path, name, array):
@@ -91,7 +96,8 @@ def main():
     router = ("identity", "one", "none", "relu") if options.exact else ("softmax", "gather", "l1", "silu")
     (options.folder / "layer.mlir").write_text(
         MODEL.format(E=E, E1=E + 1, K=K, H=H, I=I, N=2 * I, type=options.type, first=gate_up.nbytes, second=down.nbytes, function=router[0],
-                     source=router[1], norm=router[2], activation=router[3], gate=options.gate))
+                     source=router[1], norm=router[2], activation=router[3], gate=options.gate,
+                     plan1=f", {plan('gate_up16')}" if options.type == "f32" else "", plan2=plan("panel32") if options.type == "f32" else ""))
     for number, tokens in enumerate(map(int, options.tokens.split(","))):
         data = options.folder / f"test_data_set_{number}"
         data.mkdir(exist_ok=True)
