@@ -64,7 +64,7 @@ moe_status moe_context::prepare() {
   words = allocateArray<int64_t>(wordCount);
   descriptors = allocateArray<void *>(tensors + 2);
   foundDims = allocateArray<int64_t>(info.numFoundDims);
-  mirrors = allocateArray<Mirror>(tensors + 1);
+  mirrors = allocateArray<Mirror>(tensors + 2);
   if (!inDims || !outDims || !foundDims || !mirrors || !addresses || !extents || !words || !descriptors)
     return fail(MOE_STATUS_NO_MEMORY, "no memory for a context");
   return MOE_STATUS_OK;
@@ -194,8 +194,11 @@ moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, c
     status = model.ranks.agree(status, status == MOE_STATUS_OK ? digestOfInputs(inputs) : 0);
   if (status != MOE_STATUS_OK)
     return status;
-  if (model.onGpu)
-    return runOnGpu(inputs, outputs);
+  if (model.onGpu) {
+    if (moe_status failure = runOnGpu(inputs, outputs))
+      return failure;
+    return fault.number >= 0 ? reportFault() : MOE_STATUS_OK;
+  }
   writeDescriptors(inputs, outputs, arena.data(), arena.bytes());
   fault = noFault;
   runTeam(threads, runThread, this);

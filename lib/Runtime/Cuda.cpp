@@ -32,8 +32,9 @@ struct CudaRun {
   CudaDevice *device;
   CudaDriver::Result error;
   const char *kernel;
+  void *faults;
 };
-static thread_local CudaRun current = {nullptr, 0, ""};
+static thread_local CudaRun current = {nullptr, 0, "", nullptr};
 
 moe_status CudaDevice::failed(CudaDriver::Result code, const char *what, const char *subject) {
   const char *name = nullptr, *text = nullptr;
@@ -185,13 +186,15 @@ CudaDevice::~CudaDevice() {
 moe_status CudaDevice::begin() {
   if (CudaDriver::Result code = driver.contextSetCurrent(context))
     return failed(code, "using", deviceName);
-  current = {this, 0, ""};
+  current = {this, 0, "", nullptr};
   return MOE_STATUS_OK;
 }
 
+void CudaDevice::useFaultRecord(void *record) { current.faults = record; }
+
 moe_status CudaDevice::finish() {
   const CudaRun run = current;
-  current = {nullptr, 0, ""};
+  current = {nullptr, 0, "", nullptr};
   const CudaDriver::Result code = driver.streamSynchronize(stream);
   if (run.error)
     return failed(run.error, "launching the kernel", run.kernel);
@@ -235,3 +238,5 @@ void CudaDevice::launch(int64_t number, int64_t blocksX, int64_t blocksY, void *
 void moe_rt_launch(int64_t kernel, int64_t blocks_x, int64_t blocks_y, void **arguments) {
   moe::runtime::current.device->launch(kernel, blocks_x, blocks_y, arguments);
 }
+
+void *moe_rt_fault_record() { return moe::runtime::current.faults; }

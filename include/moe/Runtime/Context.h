@@ -76,13 +76,18 @@ private:
   int64_t *words = nullptr;                 ///< All memref descriptors, one after the other.
   void **descriptors = nullptr;             ///< Where each begins: inputs, outputs, found dims (if any), arena.
   int64_t *foundDims = nullptr;             ///< Dims of outputs that the run finds out.
-  /// Memory on the GPU that only grows: of each tensor, and of the arena.
+  /// Memory on the GPU that only grows: of each tensor, of the arena, and of the record of faults.
   struct Mirror {
     void *address;
     int64_t bytes;
   };
   Mirror *mirrors = nullptr;
   int64_t arenaBytes = 0; ///< That the inputs of this run need.
+  /// What moe_rt_fault_record points to, copied before a run and after it.
+  struct FaultRecord {
+    int64_t lock;
+    MoeFault fault;
+  } record = {};
 };
 
 #endif // MOE_RUNTIME_CONTEXT_H

@@ -66,6 +66,8 @@ public:
 
   /// Makes the GPU current for this thread and starts a run: launches that fail are kept for finish().
   moe_status begin();
+  /// For moe_rt_fault_record in this run.
+  void useFaultRecord(void *record);
   /// Waits for all that was started. The first failure since begin(), with the kernel's name.
   moe_status finish();
 

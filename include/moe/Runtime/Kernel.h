@@ -48,6 +48,9 @@ void moe_rt_gather_shares(void *ranking, void *buffer, int64_t rows, int64_t row
 /// launch that fails is reported by the run, and what is launched after it does nothing.
 void moe_rt_launch(int64_t kernel, int64_t blocks_x, int64_t blocks_y, void **arguments);
 
+/// On the GPU, the record of faults of the run that this thread is in: a word of 8 bytes whose low half is a lock, then a MoeFault.
+void *moe_rt_fault_record(void);
+
 #ifdef __cplusplus
 }
 #endif

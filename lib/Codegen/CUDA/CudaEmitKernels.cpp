@@ -1,5 +1,6 @@
 // moe-cuda-emit-kernels: the lowered entry becomes a host function that launches kernels. Needs the memrefs and barriers that lower leaves, with plain
 // weights and moe.sum_slots (moe-cuda-split-products). A barrier of the entry is the order of launches.
+#include "AttentionKernels.h"
 #include "CudaNames.h"
 #include "LoopOutliner.h"
 #include "ProductKernels.h"
@@ -42,6 +43,8 @@ private:
       return RouteKernels(table, op->getLoc()).replace(route);
     if (auto product = dyn_cast<GroupedMatmulOp>(op))
       return ProductKernels(table, op->getLoc()).replace(product);
+    if (auto attention = dyn_cast<AttentionOp>(op))
+      return AttentionKernels(table, op->getLoc()).replace(attention);
     return SumKernels(table, op->getLoc()).replace(cast<SumSlotsOp>(op));
   }
 
@@ -49,9 +52,9 @@ private:
     LoopOutliner loops(table, block);
     SmallVector<Operation *> ops(llvm::make_pointer_range(block)), between;
     for (Operation *op : ops) {
-      if (isa<AttentionOp, ExchangeOp, GatherSharesOp>(op))
+      if (isa<ExchangeOp, GatherSharesOp>(op))
         return op->emitOpError() << "has no CUDA kernel yet";
-      const bool isKernel = isa<RoutePermuteOp, GroupedMatmulOp, SumSlotsOp>(op), isBarrier = isa<BarrierOp>(op);
+      const bool isKernel = isa<RoutePermuteOp, GroupedMatmulOp, SumSlotsOp, AttentionOp>(op), isBarrier = isa<BarrierOp>(op);
       if (!isKernel && !isBarrier && !isa<func::ReturnOp>(op)) {
         between.push_back(op);
         continue;

@@ -12,6 +12,9 @@ constexpr llvm::StringLiteral kernelModule = "moe_kernels";
 constexpr llvm::StringLiteral kernelsAttrName = "moe.kernels";
 /// The function of the runtime that launches a kernel (moe/Runtime/Kernel.h).
 constexpr llvm::StringLiteral launchFunction = "moe_rt_launch";
+/// That gives the record of faults on the GPU, and the function of the kernels' module that writes it.
+constexpr llvm::StringLiteral faultRecordFunction = "moe_rt_fault_record";
+constexpr llvm::StringLiteral noteFaultFunction = "moe_note_fault";
 
 } // namespace moe
 

@@ -45,6 +45,16 @@ Value GpuMath::sigmoid(Value x) {
   return b.divf(one, b.addf(exp(negated), one));
 }
 
+// |x| < 0.625: an odd polynomial; above, 1 − 2 / (e^2x + 1), which does not cancel there.
+Value GpuMath::tanh(Value x) {
+  Value square = b.mulf(x, x);
+  Value sum = horner(square, {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1});
+  Value small = b.fma(b.mulf(sum, square), x, x);
+  Value large = b.subf(b.f32(1.0), b.divf(b.f32(2.0), b.addf(exp(b.addf(x, x)), b.f32(1.0))));
+  Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, math::AbsFOp::create(b, x), b.f32(0.625));
+  return b.select(isSmall, small, large);
+}
+
 // x·(1 - erfc(x/√2)/2) for x > 0 and x·erfc(|x|/√2)/2 for x < 0; erfc by formula 7.1.26 of Abramowitz and Stegun, absolute error 1.5e-7.
 Value GpuMath::geluErf(Value x) {
   // Beyond 14 the tail is below the smallest normal number; the clamp keeps inf·0 out.

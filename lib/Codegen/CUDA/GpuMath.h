@@ -17,6 +17,7 @@ public:
   /// e^x within 1 ulp; 0 below -104, infinite above 88.7, NaN for NaN.
   Value exp(Value x);
   Value sigmoid(Value x);
+  Value tanh(Value x);
   /// `alpha` scales the argument of silu's sigmoid.
   Value activation(Activation kind, double alpha, Value x);
   /// act(g')·(u' + up_offset), see `#moe.ffn`.

@@ -48,6 +48,23 @@ void KernelTable::launch(OpBuilder &builder, Location loc, const KernelEntry &ke
 
 void KernelTable::finish() { host->setAttr(kernelsAttrName, ArrayAttr::get(host.getContext(), rows)); }
 
+void appendArgument(OpBuilder &host, Location loc, Value value, SmallVectorImpl<Value> &arguments) {
+  auto type = dyn_cast<MemRefType>(value.getType());
+  auto toI64 = [&](Value index) -> Value { return arith::IndexCastOp::create(host, loc, host.getI64Type(), index); };
+  if (!type) {
+    arguments.push_back(value.getType().isIndex() ? toI64(value) : value);
+    return;
+  }
+  Value pointer = pointerOf(host, loc, value);
+  arguments.append({pointer, pointer});
+  auto metadata = memref::ExtractStridedMetadataOp::create(host, loc, value);
+  arguments.push_back(toI64(metadata.getOffset()));
+  for (Value size : metadata.getSizes())
+    arguments.push_back(toI64(size));
+  for (Value stride : metadata.getStrides())
+    arguments.push_back(toI64(stride));
+}
+
 Value pointerOf(OpBuilder &builder, Location loc, Value memref) {
   Value address = memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, memref);
   address = arith::IndexCastOp::create(builder, loc, builder.getI64Type(), address);

@@ -39,6 +39,9 @@ private:
   llvm::SmallVector<mlir::Attribute> rows;
 };
 
+/// Appends what the conversion to the LLVM dialect makes of a kernel's argument: of a memref two pointers, the offset, sizes and strides.
+void appendArgument(mlir::OpBuilder &host, mlir::Location loc, mlir::Value value, llvm::SmallVectorImpl<mlir::Value> &arguments);
+
 /// Address of the first element of a memref in identity layout, and a size of it (index).
 mlir::Value pointerOf(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value memref);
 mlir::Value sizeOf(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value memref, int64_t dim);

@@ -1,6 +1,7 @@
 // Loops of the lowered entry as kernels.
 #include "LoopOutliner.h"
 
+#include "CudaNames.h"
 #include "moe/IR/MoeDialect.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -29,12 +30,6 @@ LogicalResult LoopOutliner::checkResults(ArrayRef<Operation *> work) {
   const llvm::SmallPtrSet<Operation *, 16> inside(work.begin(), work.end());
   Block *block = work.front()->getBlock();
   for (Operation *op : work) {
-    WalkResult fault = op->walk([&](FaultOp fault) {
-      fault.emitOpError() << "conditions on data are not supported yet with --target=cuda";
-      return WalkResult::interrupt();
-    });
-    if (fault.wasInterrupted())
-      return failure();
     for (Operation *user : op->getUsers()) {
       Operation *ancestor = block->findAncestorOpInBlock(*user);
       if (!inside.contains(ancestor))
@@ -56,16 +51,20 @@ LogicalResult LoopOutliner::outline(ArrayRef<Operation *> ops, Operation *end) {
   const std::string key = llvm::formatv("loops {0}", static_cast<const void *>(work.front()));
   const KernelEntry entry = table.get(key, "moe_loops", loopThreads, 0, [&](StringRef name) {
     OpBuilder::InsertionGuard guard(b);
-    function = b.beginKernel(table.device, name, {});
+    hasFaults = llvm::any_of(work, [](Operation *op) { return op->walk([](FaultOp) { return WalkResult::interrupt(); }).wasInterrupted(); });
+    function = b.beginKernel(table.device, name, hasFaults ? TypeRange{b.pointer()} : TypeRange{});
     for (Operation *op : work)
       clone(op);
+    noteFaults();
     func::ReturnOp::create(b);
     function.setFunctionType(b.getFunctionType(function.front().getArgumentTypes(), {}));
   });
   OpBuilder host(end);
   SmallVector<Value> arguments;
+  if (hasFaults)
+    arguments.push_back(faultRecord(host, loc));
   for (Value value : captured)
-    addArguments(host, loc, value, arguments);
+    appendArgument(host, loc, value, arguments);
   auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(host, loc, value); };
   table.launch(host, loc, entry, index(loopBlocks), index(1), arguments);
   for (Operation *op : llvm::reverse(work))
@@ -101,6 +100,68 @@ void LoopOutliner::prepare(Value operand) {
   }
 }
 
+/// The record of this run on the GPU, as the host knows it.
+Value LoopOutliner::faultRecord(OpBuilder &host, Location loc) {
+  auto declared = table.host.lookupSymbol<LLVM::LLVMFuncOp>(faultRecordFunction);
+  if (!declared) {
+    OpBuilder atEnd = OpBuilder::atBlockEnd(table.host.getBody());
+    declared = LLVM::LLVMFuncOp::create(atEnd, loc, faultRecordFunction, LLVM::LLVMFunctionType::get(b.pointer(), {}));
+    declared.setVisibility_(LLVM::Visibility::Hidden);
+  }
+  return LLVM::CallOp::create(host, loc, declared, ValueRange()).getResult();
+}
+
+/// Each moe.fault of the kernel becomes a call of the function that writes the record.
+void LoopOutliner::noteFaults() {
+  SmallVector<FaultOp> faults;
+  function.walk([&](FaultOp fault) { faults.push_back(fault); });
+  for (FaultOp fault : faults) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(fault);
+    SmallVector<Value> operands = {function.getArgument(0), b.i64(fault.getNumber())};
+    for (Value operand : fault.getOperands())
+      operands.push_back(b.toI64(operand));
+    auto note = table.device.lookupSymbol<func::FuncOp>(noteFaultFunction);
+    func::CallOp::create(b, note ? note : emitNoteFault(table.device, ValueRange(operands).getTypes()), operands);
+    fault.erase();
+  }
+}
+
+/// Keeps the fault of the least number, and of that the first position, as the CPU's runtime does. The record is a lock, then the words of MoeFault.
+func::FuncOp LoopOutliner::emitNoteFault(ModuleOp device, TypeRange types) {
+  OpBuilder::InsertionGuard guard(b);
+  func::FuncOp note = b.beginKernel(device, noteFaultFunction, types);
+  const ValueRange a = note.getArguments();
+  const Type i64 = b.getI64Type();
+  Value lock = a[0];
+  auto word = [&](int64_t number) { return b.at(a[0], i64, 1 + number); };
+  auto tryOnce = [&]() -> Value {
+    auto exchange = LLVM::AtomicCmpXchgOp::create(b, lock, b.i32(0), b.i32(1), LLVM::AtomicOrdering::acq_rel, LLVM::AtomicOrdering::monotonic);
+    Value taken = LLVM::ExtractValueOp::create(b, exchange.getResult(), 1);
+    b.ifTrue(taken, [&] {
+      Value number = b.load(i64, word(0)), position = b.load(i64, word(1));
+      Value isFirst = b.bitOr(b.less(number, b.i64(0)), b.less(a[1], number));
+      isFirst = b.bitOr(isFirst, b.bitAnd(b.equal(a[1], number), b.less(a[2], position)));
+      b.ifTrue(isFirst, [&] {
+        for (int64_t i = 0; i < 5; ++i)
+          b.store(a[1 + i], word(i));
+      });
+      LLVM::AtomicRMWOp::create(b, LLVM::AtomicBinOp::xchg, lock, b.i32(0), LLVM::AtomicOrdering::acq_rel);
+    });
+    return taken;
+  };
+  auto loop = scf::WhileOp::create(b, TypeRange{}, ValueRange{});
+  b.createBlock(&loop.getBefore());
+  Value taken = tryOnce();
+  Value again = arith::XOrIOp::create(b, taken, b.yes());
+  scf::ConditionOp::create(b, again, ValueRange{});
+  b.createBlock(&loop.getAfter());
+  scf::YieldOp::create(b);
+  b.setInsertionPointAfter(loop);
+  func::ReturnOp::create(b);
+  return note;
+}
+
 Value LoopOutliner::threadNumber(bool isCount) {
   const Type i32 = b.getI32Type();
   Value size = NVVM::BlockDimXOp::create(b, i32), number;
@@ -117,24 +178,6 @@ void LoopOutliner::copyGlobal(memref::GetGlobalOp op) {
   auto global = table.host.lookupSymbol<memref::GlobalOp>(op.getName());
   OpBuilder atStart = OpBuilder::atBlockBegin(table.device.getBody());
   atStart.clone(*global);
-}
-
-/// What the conversion to the LLVM dialect makes of an argument: of a memref two pointers, the offset, sizes and strides.
-void LoopOutliner::addArguments(OpBuilder &host, Location loc, Value value, SmallVectorImpl<Value> &arguments) {
-  auto type = dyn_cast<MemRefType>(value.getType());
-  auto toI64 = [&](Value index) -> Value { return arith::IndexCastOp::create(host, loc, host.getI64Type(), index); };
-  if (!type) {
-    arguments.push_back(value.getType().isIndex() ? toI64(value) : value);
-    return;
-  }
-  Value pointer = pointerOf(host, loc, value);
-  arguments.append({pointer, pointer});
-  auto metadata = memref::ExtractStridedMetadataOp::create(host, loc, value);
-  arguments.push_back(toI64(metadata.getOffset()));
-  for (Value size : metadata.getSizes())
-    arguments.push_back(toI64(size));
-  for (Value stride : metadata.getStrides())
-    arguments.push_back(toI64(stride));
 }
 
 } // namespace moe

@@ -26,9 +26,11 @@ private:
   void clone(mlir::Operation *op);
   void prepare(mlir::Value operand);
   mlir::Value threadNumber(bool isCount);
+  mlir::Value faultRecord(mlir::OpBuilder &host, mlir::Location loc);
+  void noteFaults();
+  mlir::func::FuncOp emitNoteFault(mlir::ModuleOp device, mlir::TypeRange types);
   llvm::LogicalResult checkResults(llvm::ArrayRef<mlir::Operation *> work);
   void copyGlobal(mlir::memref::GetGlobalOp op);
-  void addArguments(mlir::OpBuilder &host, mlir::Location loc, mlir::Value captured, llvm::SmallVectorImpl<mlir::Value> &arguments);
 
   KernelTable &table;
   /// Pure ops whose result depends on the thread.
@@ -38,6 +40,8 @@ private:
   llvm::SmallVector<mlir::Value> captured;
   GpuBuilder b;
   mlir::func::FuncOp function;
+  /// The kernel notes faults; its first argument is where.
+  bool hasFaults = false;
 };
 
 } // namespace moe

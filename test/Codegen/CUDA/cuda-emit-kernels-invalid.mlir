@@ -25,22 +25,6 @@ module {
 // -----
 
 module {
-  func.func @moe_entry(%x: memref<?xindex>) attributes {moe.entry} {
-    %c0 = arith.constant 0 : index
-    %c8 = arith.constant 8 : index
-    %thread = moe.thread_id
-    scf.for %i = %c0 to %c8 step %c8 {
-      %v = memref.load %x[%i] : memref<?xindex>
-      // expected-error @below {{conditions on data are not supported yet with --target=cuda}}
-      moe.fault 0 at %i found %v range %c0 to %c8
-    }
-    return
-  }
-}
-
-// -----
-
-module {
   func.func @moe_entry(%z: memref<4x2000xf32>, %r: memref<8xi32>, %s: memref<8xf32>, %o: memref<2001xi32>) attributes {moe.entry} {
     // expected-error @below {{the CUDA router kernels have at most 1024 experts, found 2000}}
     moe.route_permute logits(%z : memref<4x2000xf32>) outs(%r, %s, %o, %r, %s : memref<8xi32>, memref<8xf32>, memref<2001xi32>, memref<8xi32>, memref<8xf32>)
