@@ -52,6 +52,8 @@ FailureOr<std::vector<IsaVersion>> isaVersions(ModuleOp module, StringRef text) 
   return versions;
 }
 
+} // namespace
+
 WorkerOptions workerOptions(const SessionOptions &options) {
   WorkerOptions worker;
   worker.path = options.workerPath;
@@ -62,7 +64,7 @@ WorkerOptions workerOptions(const SessionOptions &options) {
 }
 
 // Compiles one ISA version of the module into `path`.
-LogicalResult compileVersion(ModuleOp lowered, const IsaVersion &isa, unsigned number, ObjectKind kind, StringRef path,
+static LogicalResult compileVersion(ModuleOp lowered, const IsaVersion &isa, unsigned number, ObjectKind kind, StringRef path,
                              const SessionOptions &options) {
   OwningOpRef<ModuleOp> code = lowered.clone();
   CpuCodegenOptions codegen;
@@ -85,7 +87,7 @@ std::string runtimeArchive(const WorkerOptions &worker, StringRef name) {
 
 std::vector<std::pair<std::string, std::string>> recordedOptions(const SessionOptions &options) {
   std::vector<std::pair<std::string, std::string>> recorded = {
-      {"target", "cpu"}, {"cpu-features", options.cpuFeatures}, {"activations", options.stages.plan.activations}};
+      {"target", options.target == Target::Cuda ? "cuda" : "cpu"}, {"cpu-features", options.cpuFeatures}, {"activations", options.stages.plan.activations}};
   const PlanOptions &plan = options.stages.plan;
   for (const auto &[name, value] : {std::pair("mesh", plan.mesh), std::pair("profile", plan.profile)})
     if (!value.empty())
@@ -101,29 +103,31 @@ std::vector<std::pair<std::string, std::string>> recordedOptions(const SessionOp
 }
 
 // --emit=llvm, asm or obj: the code of the first version, as one file.
-LogicalResult writeFile(ModuleOp lowered, const IsaVersion &isa, const TemporaryFolder &scratch, const SessionOptions &options) {
+static LogicalResult writeFile(ModuleOp lowered, const IsaVersion &isa, const TemporaryFolder &scratch, const SessionOptions &options) {
   const ObjectKind kind = options.emit == Emit::Llvm       ? ObjectKind::LLVMIR
                           : options.emit == Emit::Assembly ? ObjectKind::Assembly
                                                            : ObjectKind::Object;
   const std::string path = scratch.file("code");
   if (failed(compileVersion(lowered, isa, 0, kind, path, options)))
     return failure();
-  auto buffer = llvm::MemoryBuffer::getFile(path);
-  if (!buffer)
-    return lowered.emitError("cannot read the code: ") << buffer.getError().message();
-  const std::string error = writeOutput(options.output, [&](raw_ostream &stream) { stream << (*buffer)->getBuffer(); });
-  return error.empty() ? success() : LogicalResult(lowered.emitError(error));
+  return copyToOutput(lowered, path, options);
 }
 
-uint64_t fileBytes(const Twine &folder, StringRef name) {
+LogicalResult copyToOutput(ModuleOp module, StringRef path, const SessionOptions &options) {
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return module.emitError("cannot read the code: ") << buffer.getError().message();
+  const std::string error = writeOutput(options.output, [&](raw_ostream &stream) { stream << (*buffer)->getBuffer(); });
+  return error.empty() ? success() : LogicalResult(module.emitError(error));
+}
+
+uint64_t fileBytes(const llvm::Twine &folder, StringRef name) {
   uint64_t bytes = 0;
   SmallString<128> path;
   llvm::sys::path::append(path, folder, name);
   (void)llvm::sys::fs::file_size(path, bytes);
   return bytes;
 }
-
-} // namespace
 
 std::string writeOutput(StringRef path, llvm::function_ref<void(raw_ostream &)> write) {
   std::string problem;

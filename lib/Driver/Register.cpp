@@ -6,6 +6,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "moe/Codegen/CUDA/Kernels.h"
 #include "moe/Codegen/CUDA/Passes.h"
 #include "moe/Driver/Stages.h"
 #include "moe/IR/BufferizableOpInterfaceImpl.h"
@@ -81,6 +82,7 @@ void moe::registerAllPasses() {
   registerMoeCodegenCPUPasses();
   registerMoeCodegenCUDAPasses();
   registerCpuCodegenPipeline();
+  registerCudaKernelPipeline();
   mlir::registerPass([] { return createRecordLayers(); });
   for (const StageInfo &info : stages()) {
     if (!info.build)

@@ -3,6 +3,8 @@
 
 #include "Artifact.h"
 #include "RaiseReport.h"
+#include "moe/Codegen/CUDA/Kernels.h"
+#include "moe/Codegen/CUDA/Passes.h"
 #include "moe/Driver/Register.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Import/MlirInput.h"
@@ -84,6 +86,7 @@ private:
     return failure();
   }
   LogicalResult checkOptions();
+  LogicalResult checkTarget();
   LogicalResult read();
   LogicalResult verifyInput();
   LogicalResult runStages();
@@ -103,9 +106,22 @@ private:
   size_t first = 0, last = 0;
 };
 
+LogicalResult Session::checkTarget() {
+  const bool isCuda = options.target == Target::Cuda;
+  if (isCuda && (options.emit == Emit::Llvm || options.emit == Emit::Assembly || options.emit == Emit::Object))
+    return fail("--target=cuda has --emit=mlir and --emit=ptx, no other code");
+  if (!isCuda && options.emit == Emit::Ptx)
+    return fail("--emit=ptx needs --target=cuda");
+  if (options.withSim && (!isCuda || options.emit != Emit::Artifact))
+    return fail("--with-sim needs an artifact of --target=cuda");
+  if (isCuda && !options.stages.plan.mesh.empty())
+    return fail("--mesh is not supported yet with --target=cuda");
+  return success();
+}
+
 LogicalResult Session::checkOptions() {
-  if (options.target == Target::Cuda)
-    return fail("--target=cuda is not supported yet; use --target=cpu");
+  if (failed(checkTarget()))
+    return failure();
   ArrayRef<StageInfo> table = stages();
   auto find = [&](const std::string &name, size_t &row) {
     for (auto [index, info] : llvm::enumerate(table))
@@ -213,6 +229,8 @@ LogicalResult Session::runStages() {
     PassManager manager(&context);
     StageOptions stageOptions = options.stages;
     stageOptions.raise.remarks = true; // They go into the report; see run().
+    if (options.target == Target::Cuda && info.stage == Stage::Lower)
+      manager.addNestedPass<func::FuncOp>(createCudaSplitProducts());
     info.build(manager, stageOptions);
     if (failed(manager.run(*module)))
       return failure();
@@ -266,7 +284,15 @@ LogicalResult Session::run() {
   if (failed(checkOptions()) || failed(read()) || failed(runStages()))
     return failure();
   const bool stopsAtIr = last <= size_t(Stage::Lower);
-  LogicalResult result = stopsAtIr ? writeModule(options.output) : writeCode(*module, layers, raising.notRaised(), options, progress, summary);
+  if (options.target == Target::Cuda && options.emit == Emit::Mlir && options.compileTo.empty()) {
+    // The host's entry and, in a gpu.module, the kernels as they become PTX.
+    PassManager manager(&context);
+    buildCudaKernelPipeline(manager);
+    if (failed(manager.run(*module)))
+      return failure();
+  }
+  LogicalResult result = stopsAtIr ? writeModule(options.output) : options.target == Target::Cuda ? writeCudaCode(*module, layers, raising.notRaised(), options, progress, summary)
+                                          : writeCode(*module, layers, raising.notRaised(), options, progress, summary);
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (const MoeLayerInfo &layer : layers)
     summary.layers.push_back({layer.name, layer.form, layer.experts, layer.topK});

@@ -150,6 +150,7 @@ void registerBufferizableOpInterfaceExternalModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, MoeDialect *) {
     RoutePermuteOp::attachInterface<KernelModel<RoutePermuteOp, true>>(*context);
     GroupedMatmulOp::attachInterface<KernelModel<GroupedMatmulOp, true>>(*context);
+    SumSlotsOp::attachInterface<KernelModel<SumSlotsOp, true>>(*context);
     AttentionOp::attachInterface<KernelModel<AttentionOp, false>>(*context);
     AppendOp::attachInterface<KernelModel<AppendOp, false>>(*context);
     ConcatOp::attachInterface<KernelModel<ConcatOp, false>>(*context);

@@ -67,12 +67,12 @@ LogicalResult RoutePermuteOp::verify() {
     return failure();
   // route_permute-c5
   const size_t expected = byLogits ? 5 : 3;
-  if (getOuts().size() != expected)
+  if (getOuts().size() != expected && getOuts().size() != expected + 1)
     return emitOpError("expected ") << expected << " outs (rows, slot weights, offsets" << (byLogits ? ", chosen, chosen weights" : "")
-                                    << "), got " << getOuts().size();
-  const StringRef names[] = {"rows", "slot weights", "offsets", "chosen", "chosen weights"};
+                                    << "), and at most places behind them, got " << getOuts().size();
+  const StringRef names[] = {"rows", "slot weights", "offsets", byLogits ? "chosen" : "places", "chosen weights", "places"};
   for (const auto &[number, out] : llvm::enumerate(getOuts())) {
-    const bool integers = number % 2 == 0 ? number != 4 : number == 3;
+    const bool integers = number != 1 && number != 4;
     if (failed(expectKind(*this, names[number], out, 1, integers ? isI32 : isF32, integers ? "i32" : "f32")))
       return failure();
     if (number == 2 ? failed(length(*this, names[number], out.getType(), experts + 1, "experts + 1"))
@@ -390,6 +390,24 @@ LogicalResult RoutineOp::verify() {
   return success();
 }
 
+//===-- moe.sum_slots ------------------------------------------------------===//
+
+LogicalResult SumSlotsOp::verify() {
+  // sum_slots-c1
+  if (getOuts().size() != 1)
+    return emitOpError("expected one of outs, got ") << getOuts().size();
+  const StringRef floats = "f32, f16 or bf16";
+  if (failed(expectKind(*this, "y", getY(), 2, isModelFloat, floats)) || failed(expectKind(*this, "outs", getOuts()[0], 2, isModelFloat, floats)))
+    return failure();
+  const ShapedType y = shaped(getY().getType());
+  if (failed(size(*this, "outs", getOuts()[0].getType(), 1, y.getDimSize(1), "columns of y")))
+    return failure();
+  // sum_slots-c2
+  if (failed(expectKind(*this, "places", getPlaces(), 1, isI32, "i32")) || failed(expectKind(*this, "weights", getWeights(), 1, isF32, "f32")))
+    return failure();
+  return length(*this, "weights", getWeights().getType(), y.getDimSize(0), "rows of y");
+}
+
 //===-- Memory effects -----------------------------------------------------===//
 
 /// A kernel reads its inputs and writes its outs; on tensors it has no effects.
@@ -408,6 +426,9 @@ void RoutePermuteOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<Memo
   kernelEffects(cast<DestinationStyleOpInterface>(getOperation()), effects);
 }
 void GroupedMatmulOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  kernelEffects(cast<DestinationStyleOpInterface>(getOperation()), effects);
+}
+void SumSlotsOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
   kernelEffects(cast<DestinationStyleOpInterface>(getOperation()), effects);
 }
 void RoutineOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {

@@ -234,7 +234,7 @@ LogicalResult LowerThreads::collectUses(Operation *op, SmallVectorImpl<MemoryUse
     addUse(uses, condition.getValues(), false, Owner{isOnOneThread(condition) ? Owner::First : Owner::Shared});
     return success();
   }
-  if (isa<memref::LoadOp, ConcatOp, AppendOp, RoutePermuteOp, GroupedMatmulOp, AttentionOp, RoutineOp>(op)) {
+  if (isa<memref::LoadOp, ConcatOp, AppendOp, RoutePermuteOp, GroupedMatmulOp, SumSlotsOp, AttentionOp, RoutineOp>(op)) {
     auto routine = dyn_cast<RoutineOp>(op);
     const Owner owner{routine && !routine.getItems() ? Owner::First : Owner::Shared};
     auto effects = cast<MemoryEffectOpInterface>(op);

@@ -42,6 +42,7 @@ moe_context::~moe_context() {
   free(words);
   free(descriptors);
   free(foundDims);
+  releaseMirrors();
   model.release();
 }
 
@@ -63,7 +64,8 @@ moe_status moe_context::prepare() {
   words = allocateArray<int64_t>(wordCount);
   descriptors = allocateArray<void *>(tensors + 2);
   foundDims = allocateArray<int64_t>(info.numFoundDims);
-  if (!inDims || !outDims || !foundDims || !addresses || !extents || !words || !descriptors)
+  mirrors = allocateArray<Mirror>(tensors + 2);
+  if (!inDims || !outDims || !foundDims || !mirrors || !addresses || !extents || !words || !descriptors)
     return fail(MOE_STATUS_NO_MEMORY, "no memory for a context");
   return MOE_STATUS_OK;
 }
@@ -83,7 +85,7 @@ static int64_t *writeDescriptor(int64_t *word, void *address, const int64_t *sha
   return steps + rank;
 }
 
-void moe_context::writeDescriptors(const moe_tensor *inputs, const moe_tensor *outputs) {
+void moe_context::writeDescriptors(const moe_tensor *inputs, const moe_tensor *outputs, void *arenaData, int64_t bytesOfArena) {
   int64_t *word = words;
   uint32_t next = 0;
   auto write = [&](const moe_tensor_info &info, const moe_tensor &tensor) {
@@ -100,8 +102,7 @@ void moe_context::writeDescriptors(const moe_tensor *inputs, const moe_tensor *o
     word = writeDescriptor(word, foundDims, &found, nullptr, 1);
   }
   descriptors[next] = word;
-  const int64_t arenaBytes = arena.bytes();
-  writeDescriptor(word, arena.data(), &arenaBytes, nullptr, 1);
+  writeDescriptor(word, arenaData, &bytesOfArena, nullptr, 1);
 }
 
 #if defined(__x86_64__)
@@ -178,14 +179,13 @@ uint64_t moe_context::digestOfInputs(const moe_tensor *inputs) const {
 }
 
 moe_status moe_context::prepareRun(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {
-  int64_t arenaBytes = 0;
   if (moe_status status = model.computeShapes(inputs, numInputs, inDims, outDims, arenaBytes))
     return status;
   if (moe_status status = checkOutputShapes(model.info, outputs, numOutputs, outDims))
     return status;
   if (moe_status status = checkBuffers(model.info, inputs, outputs, addresses, extents))
     return status;
-  return arena.reserve(arenaBytes);
+  return model.onGpu ? MOE_STATUS_OK : arena.reserve(arenaBytes);
 }
 
 moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs) {
@@ -194,7 +194,12 @@ moe_status moe_context::runLocked(const moe_tensor *inputs, int32_t numInputs, c
     status = model.ranks.agree(status, status == MOE_STATUS_OK ? digestOfInputs(inputs) : 0);
   if (status != MOE_STATUS_OK)
     return status;
-  writeDescriptors(inputs, outputs);
+  if (model.onGpu) {
+    if (moe_status failure = runOnGpu(inputs, outputs))
+      return failure;
+    return fault.number >= 0 ? reportFault() : MOE_STATUS_OK;
+  }
+  writeDescriptors(inputs, outputs, arena.data(), arena.bytes());
   fault = noFault;
   runTeam(threads, runThread, this);
   if (fault.number >= 0)

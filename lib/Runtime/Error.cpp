@@ -47,6 +47,10 @@ const char *moe_status_name(moe_status status) {
     return "io";
   case MOE_STATUS_COMM:
     return "comm";
+  case MOE_STATUS_UNSUPPORTED_GPU:
+    return "MOE_STATUS_UNSUPPORTED_GPU";
+  case MOE_STATUS_GPU:
+    return "MOE_STATUS_GPU";
   case MOE_STATUS_INTERNAL:
     return "internal";
   }

@@ -6,6 +6,6 @@
 
 namespace moe::runtime {
 
-Program linkedProgram() { return {moe_model_info, moe_model_info_size, moe_entries, moe_shapes}; }
+Program linkedProgram() { return {moe_model_info, moe_model_info_size, moe_entries, moe_shapes, linkedKernels()}; }
 
 } // namespace moe::runtime

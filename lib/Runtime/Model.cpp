@@ -84,7 +84,10 @@ moe_status moe_model::open(const char *folder, const char *isa, bool verify) {
     return status;
   if (moe_status status = weights.map(folder, info, info.versions[version], verify))
     return status;
-  return weights.dropForeign(ranks);
+  if (moe_status status = weights.dropForeign(ranks))
+    return status;
+  onGpu = program.kernels.table != nullptr;
+  return onGpu ? gpu.open(folder, program.kernels, info, weights.sections()) : MOE_STATUS_OK;
 }
 
 moe_status moe_model::computeShapes(const moe_tensor *inputs, int32_t numInputs, int64_t *inDims, int64_t *outDims,

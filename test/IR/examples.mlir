@@ -132,6 +132,15 @@ func.func @append(%p: tensor<?x2x?x64xf32>, %n: tensor<?x2x?x64xf32>, %at: tenso
   return %cache : tensor<?x2x?x64xf32>
 }
 
+// The combine of a GPU.
+// CHECK-LABEL: func.func @sum_slots
+// CHECK: moe.sum_slots
+func.func @sum_slots(%y: tensor<?x64xf32>, %p: tensor<?xi32>, %w: tensor<?xf32>, %e: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %o = moe.sum_slots %y places(%p : tensor<?xi32>) weights(%w : tensor<?xf32>) outs(%e : tensor<?x64xf32>)
+      : tensor<?x64xf32> -> tensor<?x64xf32>
+  return %o : tensor<?x64xf32>
+}
+
 // What a thread says of a condition that does not hold.
 // CHECK-LABEL: func.func @broken
 // CHECK: moe.fault 3 at

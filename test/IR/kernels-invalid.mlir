@@ -74,7 +74,7 @@ func.func @route_permute_c5(%z: tensor<?x8xf32>, %a: tensor<?xi32>, %b: tensor<?
 // -----
 
 func.func @route_permute_c5_number(%z: tensor<?x8xf32>, %a: tensor<?xi32>, %b: tensor<?xf32>, %c: tensor<9xi32>) {
-  // expected-error @below {{expected 5 outs (rows, slot weights, offsets, chosen, chosen weights), got 2}}
+  // expected-error @below {{expected 5 outs (rows, slot weights, offsets, chosen, chosen weights), and at most places behind them, got 2}}
   %o:2 = moe.route_permute logits(%z : tensor<?x8xf32>) outs(%a, %b : tensor<?xi32>, tensor<?xf32>) {experts = 8 : i64, router = #moe.router<function = softmax, k = 2, source = gather, norm = l1>} -> tensor<?xi32>, tensor<?xf32>
   return
 }
@@ -549,5 +549,32 @@ func.func @append_c1_at(%p: tensor<1x2x?x8xf32>, %n: tensor<1x2x1x8xf32>, %at: t
 func.func @append_c2(%p: tensor<1x2x?x8xf32>, %n: tensor<1x3x1x8xf32>, %at: tensor<1xi64>) {
   // expected-error @below {{expected dim 1 of new to be 2 (that of past), got 3}}
   %0 = moe.append past(%p : tensor<1x2x?x8xf32>) new(%n : tensor<1x3x1x8xf32>) at(%at : tensor<1xi64>) outs(%p : tensor<1x2x?x8xf32>) -> tensor<1x2x?x8xf32>
+  return
+}
+
+// -----
+
+// sum_slots-c1
+func.func @sum_slots_c1(%y: tensor<6x8xf32>, %p: tensor<6xi32>, %w: tensor<6xf32>, %o: tensor<3x9xf32>) {
+  // expected-error @below {{expected dim 1 of outs to be 8 (columns of y), got 9}}
+  %0 = moe.sum_slots %y places(%p : tensor<6xi32>) weights(%w : tensor<6xf32>) outs(%o : tensor<3x9xf32>) : tensor<6x8xf32> -> tensor<3x9xf32>
+  return
+}
+
+// -----
+
+// sum_slots-c2
+func.func @sum_slots_c2(%y: tensor<6x8xf32>, %p: tensor<6xi64>, %w: tensor<6xf32>, %o: tensor<3x8xf32>) {
+  // expected-error @below {{expected places of i32, got 'tensor<6xi64>'}}
+  %0 = moe.sum_slots %y places(%p : tensor<6xi64>) weights(%w : tensor<6xf32>) outs(%o : tensor<3x8xf32>) : tensor<6x8xf32> -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+// sum_slots-c2
+func.func @sum_slots_c2_weights(%y: tensor<6x8xf32>, %p: tensor<6xi32>, %w: tensor<5xf32>, %o: tensor<3x8xf32>) {
+  // expected-error @below {{expected weights of length 6 (rows of y), got 5}}
+  %0 = moe.sum_slots %y places(%p : tensor<6xi32>) weights(%w : tensor<5xf32>) outs(%o : tensor<3x8xf32>) : tensor<6x8xf32> -> tensor<3x8xf32>
   return
 }

@@ -1,8 +1,9 @@
 // moe-codegen-worker: the child process in which LLVM and lld run for moe-compile. Two modes:
-//   moe-codegen-worker emit INPUT --output-kind=obj|asm|llvm -o FILE      INPUT: a module of the LLVM dialect
+//   moe-codegen-worker emit INPUT --output-kind=obj|asm|llvm|ptx -o FILE      INPUT: a module of the LLVM dialect
 //   moe-codegen-worker link OBJECT... -o model.so --whole-archive=A --archive=B --export=PATTERN
 // It limits its own memory first; the parent limits its time and explains its end to the user.
 #include "moe/Codegen/CPU/Objects.h"
+#include "moe/Codegen/CUDA/Kernels.h"
 
 #include "lld/Common/Driver.h"
 #include "llvm/Support/CommandLine.h"
@@ -31,7 +32,8 @@ cl::opt<std::string> output("o", cl::Required, cl::cat(category), cl::desc("file
 cl::opt<moe::ObjectKind> kind("output-kind", cl::cat(category), cl::desc("what to write"), cl::init(moe::ObjectKind::Object),
                               cl::values(clEnumValN(moe::ObjectKind::Object, "obj", "ELF object"),
                                          clEnumValN(moe::ObjectKind::Assembly, "asm", "assembly"),
-                                         clEnumValN(moe::ObjectKind::LLVMIR, "llvm", "optimised LLVM IR")));
+                                         clEnumValN(moe::ObjectKind::LLVMIR, "llvm", "optimised LLVM IR"),
+                                         clEnumValN(moe::ObjectKind::Ptx, "ptx", "PTX of a module of kernels")));
 cl::list<std::string> wholeArchives("whole-archive", cl::cat(category), cl::desc("archive to link in full"));
 cl::list<std::string> archives("archive", cl::cat(category), cl::desc("archive to link as needed"));
 cl::list<std::string> exports("export", cl::cat(category), cl::desc("pattern of exported names"));
@@ -128,7 +130,9 @@ int main(int argc, char **argv) {
     return fail("the mode is emit or link, found " + mode);
   if (inputs.size() != 1)
     return fail("emit takes one input");
-  if (!moe::worker::emit(inputs.front(), kind, output, error))
+  const bool isDone = kind == moe::ObjectKind::Ptx ? moe::worker::emitPtx(inputs.front(), output, error)
+                                                   : moe::worker::emit(inputs.front(), kind, output, error);
+  if (!isDone)
     return fail(error);
   return 0;
 }

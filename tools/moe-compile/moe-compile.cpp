@@ -23,15 +23,15 @@ cl::OptionCategory &category = compileOptions();
 cl::opt<std::string> input(cl::Positional, cl::desc("<model.onnx or model.mlir>"), cl::Required, cl::cat(category));
 cl::opt<std::string> output("o", cl::desc("Folder of the artifact, or file with --emit and --compile-to (- is standard output)"),
                             cl::value_desc("path"), cl::cat(category));
-cl::opt<std::string> target("target", cl::desc("Processor to compile for: cpu (x86-64); cuda (NVIDIA GPU) is not supported yet"), cl::init("cpu"), cl::cat(category));
-cl::opt<std::string> cpuFeatures(
-    "cpu-features", cl::desc("ISA versions in the artifact (default: host, the best that this CPU runs): host, x86-64, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
+cl::opt<std::string> target("target", cl::desc("Processor to compile for: cpu (x86-64), cuda (NVIDIA GPU of compute capability 8.0 or newer)"), cl::init("cpu"), cl::cat(category));
+cl::opt<std::string> cpuFeatures("cpu-features", cl::desc("ISA versions in the artifact (default: host, the best that this CPU runs): host, x86-64, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
                              "version, ';' separates versions"),
     cl::init("host"), cl::cat(category));
 cl::list<std::string> dims("dim", cl::desc("Fix a symbolic dim, for example --dim batch=1"), cl::value_desc("name=size"), cl::cat(category));
 cl::opt<std::string> compileTo("compile-to", cl::desc("Stop after this stage (import, raise, plan, distribute, fuse, lower, codegen) and write its IR"), cl::value_desc("stage"), cl::cat(category));
 cl::opt<std::string> compileFrom("compile-from", cl::desc("The input is the IR left by this stage; go on after it"), cl::value_desc("stage"),
                                  cl::cat(category));
+cl::opt<bool> withSim("with-sim", cl::desc("With --target=cuda: add the kernels for the SIMT executor, which runs them without a GPU"), cl::cat(category));
 cl::opt<std::string> dumpStagesTo("dump-stages-to", cl::desc("Write the IR after each stage into this folder"), cl::value_desc("dir"),
                                   cl::cat(category));
 cl::opt<std::string> raiseReport("raise-report", cl::desc("Write which nodes became MoE layers, which did not and why, as JSON (- is standard output)"),
@@ -40,7 +40,7 @@ cl::opt<bool> requireRaised("require-raised", cl::desc("Fail where something tha
                             cl::cat(category));
 cl::opt<bool> raiseExperts("raise-experts", cl::desc("Look for MoE layers; =false compiles them as ordinary nodes"), cl::init(true), cl::cat(category));
 cl::opt<std::string> emitKind("emit", cl::desc("Write this instead of an artifact: mlir (the module after the last stage), llvm (LLVM IR), asm, "
-                                               "obj (an object file)"), cl::value_desc("kind"), cl::cat(category));
+                                               "obj (an object file), ptx (kernels of --target=cuda)"), cl::value_desc("kind"), cl::cat(category));
 cl::opt<bool> allowLinks("allow-links", cl::desc("Read external data through symbolic links in the model's folder, wherever they lead"), cl::cat(category));
 cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB (8192)"), cl::init(8192), cl::cat(category));
 cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds (600)"), cl::init(600), cl::cat(category));
@@ -72,9 +72,10 @@ bool parseEnumerations(moe::SessionOptions &options) {
                         .Case("llvm", moe::Emit::Llvm)
                         .Case("asm", moe::Emit::Assembly)
                         .Case("obj", moe::Emit::Object)
+                        .Case("ptx", moe::Emit::Ptx)
                         .Default(std::nullopt);
   if (!kind && emitKind.getNumOccurrences())
-    return fail("--emit expects mlir, llvm, asm or obj, got '" + emitKind + "'");
+    return fail("--emit expects mlir, llvm, asm, obj or ptx, got '" + emitKind + "'");
   options.emit = kind.value_or(moe::Emit::Artifact);
   return true;
 }
@@ -126,8 +127,8 @@ int main(int argc, char **argv) {
   options.stages.raise.experts = raiseExperts;
   options.import.allowLinks = allowLinks;
   readPlanFlags(options.stages.plan);
-  options.workerMemoryMiB = workerMemory;
-  options.workerSeconds = workerTimeout;
+  options.withSim = withSim;
+  options.workerMemoryMiB = workerMemory, options.workerSeconds = workerTimeout;
   options.workerFault = workerFault;
   if (!checkRepetitions() || !parseEnumerations(options) || !parseDims(options.import))
     return 2;

@@ -27,6 +27,8 @@ what to do
 
 how
   --threads N           threads (default: MOE_NUM_THREADS, else all CPUs of this process)
+  --device NAME         cpu, cuda, or cuda-sim: kernels of moe-compile --target=cuda --with-sim in the SIMT executor (default: what the
+                        model is for)
   --isa NAME            a certain version of the code (default: the best that this CPU runs)
   --verify              compares the SHA-256 of model.weights first
   --json                prints one JSON object instead of text
@@ -76,7 +78,7 @@ static bool parseFlag(Options &options, const std::string &name) {
 }
 
 static bool takesValue(const std::string &name) {
-  for (const char *option : {"--test-data", "--input", "--dim", "--output-dir", "--atol", "--rtol", "--bench-seconds", "--threads", "--isa"})
+  for (const char *option : {"--test-data", "--input", "--dim", "--output-dir", "--atol", "--rtol", "--bench-seconds", "--threads", "--isa", "--device"})
     if (name == option)
       return true;
   return false;
@@ -91,6 +93,10 @@ static void parseValue(Options &options, const std::string &name, const std::str
     options.outputDir = value;
   } else if (name == "--isa") {
     options.session.isa = value;
+  } else if (name == "--device") {
+    if (value != "cpu" && value != "cuda" && value != "cuda-sim")
+      throw Failure("--device: expected cpu, cuda or cuda-sim, found '" + value + "'");
+    options.session.device = value;
   } else if (name == "--threads") {
     options.session.threads = int32_t(parseInteger(name, value, 1, 1024));
   } else if (name == "--atol") {

@@ -4,7 +4,10 @@
 #include "SharedObject.h"
 
 #include <cstring>
+#include <climits>
+#include <cstdlib>
 #include <dlfcn.h>
+#include <unistd.h>
 
 namespace moe::run {
 
@@ -47,10 +50,28 @@ void Session::check(moe_status status) const {
     throw Failure(folder + ": " + library.lastError() + " (" + library.statusName(status) + ")");
 }
 
+/// The executor's stub driver lies beside the tools, in <prefix>/lib. A driver that the environment names stays.
+static void useSimulator() {
+  char program[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+  if (length <= 0)
+    throw Failure("cannot find the folder of moe-run, beside which libmoe_simt.so lies");
+  std::string path(program, size_t(length));
+  path = path.substr(0, path.rfind('/')) + "/../lib/libmoe_simt.so";
+  if (access(path.c_str(), R_OK) != 0)
+    throw Failure("--device=cuda-sim: " + path + " is not there");
+  setenv("MOE_CUDA_DRIVER", path.c_str(), /*replace=*/0);
+}
+
 Session::Session(const std::string &folder, const SessionOptions &options) : folder(folder), library(folder) {
+  if (options.device == "cuda-sim")
+    useSimulator();
   moe_open_options open = {sizeof(open), options.isa.empty() ? nullptr : options.isa.c_str(), options.verify, 0};
   check(library.open(folder.c_str(), &open, &model));
   try {
+    const bool isCuda = std::strcmp(library.isa(model), "cuda") == 0;
+    if (!options.device.empty() && isCuda != (options.device != "cpu"))
+      throw Failure(folder + ": expected a model for " + options.device + ", found one for " + (isCuda ? "cuda" : "cpu"));
     inputInfos.resize(size_t(library.numInputs(model)));
     for (size_t i = 0; i < inputInfos.size(); ++i)
       check(library.input(model, int32_t(i), &inputInfos[i]));

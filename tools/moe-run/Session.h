@@ -47,6 +47,7 @@ struct SessionOptions {
   int32_t threads = 0; ///< 0: the model's default.
   std::string isa;     ///< Empty: the best.
   bool verify = false; ///< Compare the SHA-256 of the weights.
+  std::string device;  ///< cpu, cuda or cuda-sim; empty: what the model is for.
 };
 
 /// An open model with a context, and the tensors that are bound to it. Every refusal of the model is thrown as a Failure.

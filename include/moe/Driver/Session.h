@@ -25,6 +25,7 @@ enum class Emit {
   Llvm,     ///< LLVM IR of the first ISA version, as text.
   Assembly, ///< Its assembly.
   Object,   ///< Its object file.
+  Ptx,      ///< PTX of the kernels, as text; for Target::Cuda.
 };
 
 enum class Target { Cpu, Cuda };
@@ -36,6 +37,8 @@ struct SessionOptions {
   std::string output;
   Emit emit = Emit::Artifact;
   Target target = Target::Cpu;
+  /// With Target::Cuda: kernels.sim.so beside model.so, the kernels for the SIMT executor.
+  bool withSim = false;
   /// ISA versions, as in --cpu-features: names or +feature lists, ';' between versions.
   std::string cpuFeatures = "host";
   /// First and last stage to run (names of the table); empty means from the start, to the end.

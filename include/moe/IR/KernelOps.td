@@ -29,6 +29,9 @@ def Moe_RoutePermuteOp : Moe_KernelOp<"route_permute"> {
     threads write before they sort it. A NaN is below every number. A given
     index that is no expert takes no slot: `offsets[E]` slots are in use.
 
+    One more out behind these, `places` i32[S], is there where `moe.sum_slots`
+    reads it: the slots of each token, ascending, then -1 for choices without one.
+
     Constraints:
     - route_permute-c1: either `logits` and `router`, or `indices`; `weights` only with `indices`.
     - route_permute-c2: `experts` is at least 1.
@@ -36,7 +39,7 @@ def Moe_RoutePermuteOp : Moe_KernelOp<"route_permute"> {
     - route_permute-c4: `indices` is i32 or i64 of rank 2, K at least 1;
       `weights`, if given, is f32 of the same sizes.
     - route_permute-c5: `outs` are i32[S], f32[S], i32[E+1] and, from logits,
-      i32[S] and f32[S], with S = T·K.
+      i32[S] and f32[S], with S = T·K; then optionally i32[S].
     - router-c1 to router-c5 of `moe.layer`.
 
     Lifespan: created by fuse, gone after codegen's kernel emission.
@@ -138,6 +141,40 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     (`combine` `(` $combine_rows^ `,` $combine_weights `:` type($combine_rows) `,` type($combine_weights) `)`)?
     (`codebook` `(` $codebook^ `:` type($codebook) `)`)?
     `outs` `(` $outs `:` type($outs) `)` attr-dict `:` type($x) (`->` type($results)^)?
+  }];
+}
+
+def Moe_SumSlotsOp : Moe_Op<"sum_slots", [DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "the combine of an expert's second product as an op of its own";
+  let description = [{
+    out[t] = Σ_j weights[p_j]·y[p_j] over p_j = places[t·K + j] >= 0, j ascending
+    (and with it the experts), in f32 with one rounding at the end; 0 where a
+    token has no slot. `y` is S×N, `places` i32[T·K], `weights` f32[S], `outs` T×N.
+    GPU targets take it: there a token's rows are read together, while on a CPU
+    the product itself adds to rows that are in a cache.
+
+    Constraints:
+    - sum_slots-c1: `y` and one of `outs` have rank 2, f32, f16 or bf16, and agree
+      on the columns.
+    - sum_slots-c2: `places` is i32 and `weights` f32, both of rank 1; `weights` has the rows of `y`.
+
+    Lifespan: created by moe-cuda-split-products, gone after CUDA kernel emission.
+
+    Example:
+    ```mlir
+    %o = moe.sum_slots %y places(%p : tensor<?xi32>) weights(%w : tensor<?xf32>) outs(%e : tensor<?x64xf32>)
+        : tensor<?x64xf32> -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins Moe_TensorOrMemRef:$y, Moe_TensorOrMemRef:$places, Moe_TensorOrMemRef:$weights, Variadic<Moe_TensorOrMemRef>:$outs);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getOutsMutable(); }
+  }];
+  let assemblyFormat = [{
+    $y `places` `(` $places `:` type($places) `)` `weights` `(` $weights `:` type($weights) `)`
+    `outs` `(` $outs `:` type($outs) `)` attr-dict `:` type($y) (`->` type($results)^)?
   }];
 }
 

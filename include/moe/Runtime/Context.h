@@ -52,7 +52,12 @@ private:
   /// Of the dims and of the inputs that are no caches and not large: ranks must have the same.
   uint64_t digestOfInputs(const moe_tensor *inputs) const;
   moe_status runLocked(const moe_tensor *inputs, int32_t numInputs, const moe_tensor *outputs, int32_t numOutputs);
-  void writeDescriptors(const moe_tensor *inputs, const moe_tensor *outputs);
+  void writeDescriptors(const moe_tensor *inputs, const moe_tensor *outputs, void *arenaData, int64_t arenaBytes);
+  /// On the model's GPU (ContextGpu.cpp): copies of the tensors there, the entry on this thread, and the outputs back.
+  moe_status runOnGpu(const moe_tensor *inputs, const moe_tensor *outputs);
+  moe_status mirrorTensors();
+  moe_status launchAll(const moe_tensor *inputs, const moe_tensor *outputs);
+  void releaseMirrors();
   /// Says in the outputs' shapes what the run has found out.
   void writeFoundDims(const moe_tensor *outputs);
   static void runThread(void *context, int64_t thread, int64_t threads, void *barrier);
@@ -71,6 +76,18 @@ private:
   int64_t *words = nullptr;                 ///< All memref descriptors, one after the other.
   void **descriptors = nullptr;             ///< Where each begins: inputs, outputs, found dims (if any), arena.
   int64_t *foundDims = nullptr;             ///< Dims of outputs that the run finds out.
+  /// Memory on the GPU that only grows: of each tensor, of the arena, and of the record of faults.
+  struct Mirror {
+    void *address;
+    int64_t bytes;
+  };
+  Mirror *mirrors = nullptr;
+  int64_t arenaBytes = 0; ///< That the inputs of this run need.
+  /// What moe_rt_fault_record points to, copied before a run and after it.
+  struct FaultRecord {
+    int64_t lock;
+    MoeFault fault;
+  } record = {};
 };
 
 #endif // MOE_RUNTIME_CONTEXT_H

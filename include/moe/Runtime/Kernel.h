@@ -44,6 +44,13 @@ void moe_rt_exchange(void *ranking, const void *from, void *into, const int32_t 
 /// Of `rows` rows every rank has written its share (moe.all_gather); after the call each has all. Thread 0 alone calls it.
 void moe_rt_gather_shares(void *ranking, void *buffer, int64_t rows, int64_t row_bytes);
 
+/// Launches kernel `kernel` of moe_kernels with blocks_x by blocks_y blocks on the GPU of the run that this thread is in; arguments[i] points to argument i. A
+/// launch that fails is reported by the run, and what is launched after it does nothing.
+void moe_rt_launch(int64_t kernel, int64_t blocks_x, int64_t blocks_y, void **arguments);
+
+/// On the GPU, the record of faults of the run that this thread is in: a word of 8 bytes whose low half is a lock, then a MoeFault.
+void *moe_rt_fault_record(void);
+
 #ifdef __cplusplus
 }
 #endif

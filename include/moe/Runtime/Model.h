@@ -4,6 +4,7 @@
 #define MOE_RUNTIME_MODEL_H
 
 #include "moe/Machine/ModelInfo.h"
+#include "moe/Runtime/Cuda.h"
 #include "moe/Runtime/Ranks.h"
 #include "moe/Runtime/Tensors.h"
 #include "moe/Runtime/Weights.h"
@@ -18,6 +19,7 @@ struct Program {
   uint64_t infoBytes;
   const MoeEntry *entries;
   int64_t (*shapes)(const int64_t *inDims, int64_t *outDims);
+  KernelProgram kernels = {}; ///< Null for CPUs.
 };
 
 /// The program that this model.so was linked with. Defined apart from the rest, so that only model.so needs the generated symbols.
@@ -42,6 +44,8 @@ struct moe_model {
   moe::runtime::ModelInfo info;
   moe::runtime::DimTable table;
   moe::runtime::Weights weights;
+  bool onGpu = false; ///< The entry launches kernels on `gpu`.
+  moe::runtime::CudaDevice gpu;
   moe::runtime::Ranks ranks;
   std::atomic<bool> isExchanging{false}; ///< A context runs whose ranks talk to each other: one at a time.
   uint32_t version = 0; ///< Index of the version in use.

@@ -36,7 +36,9 @@ typedef enum moe_status {
   MOE_STATUS_NO_MEMORY = 6,       /**< The system gave no memory; smaller dims may work. */
   MOE_STATUS_IO = 7,              /**< Reading a file failed. */
   MOE_STATUS_COMM = 8,            /**< Communication between ranks failed. */
-  MOE_STATUS_INTERNAL = 9         /**< A defect of the compiler or the runtime. */
+  MOE_STATUS_INTERNAL = 9,        /**< A defect of the compiler or the runtime. */
+  MOE_STATUS_UNSUPPORTED_GPU = 10, /**< The model is for a GPU, and there is no driver, no GPU, or one that is too old. */
+  MOE_STATUS_GPU = 11             /**< The GPU's driver has reported an error. */
 } moe_status;
 
 /** A loaded model: weights mapped, code chosen for this CPU. Immutable, so any number of threads may use it. */

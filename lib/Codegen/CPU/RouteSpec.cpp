@@ -53,6 +53,8 @@ FailureOr<RouteSpec> RouteSpec::read(RoutePermuteOp op) {
   spec.experts = op.getExperts();
   if (spec.experts > maxExperts)
     return op.emitOpError() << "'experts' must be at most " << maxExperts << ", found " << spec.experts;
+  if (op.getOuts().size() != (op.getLogits() ? 5u : 3u))
+    return op.emitOpError("the CPU router kernel writes no places; only CUDA kernels do");
   if (failed(checkOuts(op)))
     return failure();
   if (failed(op.getLogits() ? readRouter(op, spec) : readIndices(op, spec)))

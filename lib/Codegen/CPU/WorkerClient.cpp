@@ -109,6 +109,8 @@ StringRef kindName(ObjectKind kind) {
     return "asm";
   case ObjectKind::LLVMIR:
     return "llvm";
+  case ObjectKind::Ptx:
+    return "ptx";
   }
   llvm_unreachable("covered switch");
 }

@@ -14,8 +14,8 @@
 
 namespace moe {
 
-/// What emission writes: an ELF object, its assembly, or LLVM IR after optimisation.
-enum class ObjectKind { Object, Assembly, LLVMIR };
+/// What emission writes: an ELF object, its assembly, LLVM IR after optimisation; or, of a module of kernels (moe/Codegen/CUDA/Kernels.h), PTX.
+enum class ObjectKind { Object, Assembly, LLVMIR, Ptx };
 
 /// How the worker is run.
 struct WorkerOptions {

@@ -4,6 +4,50 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CudaSplitProducts : Pass<"moe-cuda-split-products", "::mlir::func::FuncOp"> {
+  let summary = "products keep plain weights, and the combine becomes moe.sum_slots";
+  let description = [{
+    Between fuse and lower, for a GPU. A grouped product with combine writes its
+    rows by slot, and `moe.sum_slots` adds those of each token, in the order of
+    experts: one block reads a token's rows together, without atomics. It needs
+    the slots of a token, `places`, one more out of the routing that the product
+    reads. Plans of packings, which are those of CPU kernels, are dropped, so
+    that lower leaves weights as they are stored.
+
+    A combine whose slots come from anything but a `moe.route_permute` is an error.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def CudaEmitKernels : Pass<"moe-cuda-emit-kernels", "::mlir::ModuleOp"> {
+  let summary = "the lowered entry becomes a host function that launches kernels";
+  let description = [{
+    Each kernel op of the entry becomes launches of kernels that are emitted for
+    its sizes, and each run of loops between barriers a kernel of which every
+    GPU thread takes the part that a CPU thread would. Kernels stand in the
+    nested module `@moe_kernels`, as functions on memrefs and pointers with
+    `nvvm` ops; equal ops share them. The attribute `moe.kernels` names them in
+    the order of their numbers, with threads per block and bytes of dynamic
+    shared memory. A launch is a call of `moe_rt_launch(number, blocks x, blocks
+    y, addresses of arguments)`. Grids depend on the input dims only.
+
+    What a kernel computes on data may not decide what the host launches: such a
+    value is an error that names the op.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+                           "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
+def CudaWrapKernels : Pass<"moe-cuda-wrap-kernels", "::mlir::ModuleOp"> {
+  let summary = "the nested module of kernels becomes a gpu.module";
+  let description = [{
+    After the kernels of `@moe_kernels` are in the LLVM dialect: functions that
+    `moe.kernels` names get `nvvm.kernel` and their block size, the others are
+    internal. Anything but the LLVM dialect and `nvvm` is an error.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::gpu::GPUDialect"];
+}
+
 def CudaToSimt : Pass<"moe-cuda-to-simt", "::mlir::ModuleOp"> {
   let summary = "kernels of gpu.module become host functions that the SIMT executor runs";
   let description = [{

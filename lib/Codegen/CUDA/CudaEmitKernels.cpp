@@ -1,0 +1,85 @@
+// moe-cuda-emit-kernels: the lowered entry becomes a host function that launches kernels. Needs the memrefs and barriers that lower leaves, with plain
+// weights and moe.sum_slots (moe-cuda-split-products). A barrier of the entry is the order of launches.
+#include "AttentionKernels.h"
+#include "CudaNames.h"
+#include "LoopOutliner.h"
+#include "ProductKernels.h"
+#include "RouteKernels.h"
+#include "SumKernels.h"
+#include "moe/Codegen/CUDA/Passes.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+namespace moe {
+#define GEN_PASS_DEF_CUDAEMITKERNELS
+#include "moe/Codegen/CUDA/Passes.h.inc"
+
+namespace {
+struct CudaEmitKernels : impl::CudaEmitKernelsBase<CudaEmitKernels> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    func::FuncOp entry;
+    for (auto function : module.getOps<func::FuncOp>())
+      if (function->hasAttr("moe.entry"))
+        entry = function;
+    if (!entry || !llvm::hasSingleElement(entry.getBody())) {
+      module.emitError("moe-cuda-emit-kernels expects the entry that lower leaves, a function of one block with moe.entry");
+      return signalPassFailure();
+    }
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    KernelTable table(module, ModuleOp::create(builder, module.getLoc(), kernelModule));
+    if (failed(emitAll(table, entry.getBody().front())))
+      return signalPassFailure();
+    table.finish();
+    dropUnused(entry);
+  }
+
+private:
+  static LogicalResult replace(KernelTable &table, Operation *op) {
+    if (auto route = dyn_cast<RoutePermuteOp>(op))
+      return RouteKernels(table, op->getLoc()).replace(route);
+    if (auto product = dyn_cast<GroupedMatmulOp>(op))
+      return ProductKernels(table, op->getLoc()).replace(product);
+    if (auto attention = dyn_cast<AttentionOp>(op))
+      return AttentionKernels(table, op->getLoc()).replace(attention);
+    return SumKernels(table, op->getLoc()).replace(cast<SumSlotsOp>(op));
+  }
+
+  LogicalResult emitAll(KernelTable &table, Block &block) {
+    LoopOutliner loops(table, block);
+    SmallVector<Operation *> ops(llvm::make_pointer_range(block)), between;
+    for (Operation *op : ops) {
+      if (isa<ExchangeOp, GatherSharesOp>(op))
+        return op->emitOpError() << "has no CUDA kernel yet";
+      const bool isKernel = isa<RoutePermuteOp, GroupedMatmulOp, SumSlotsOp, AttentionOp>(op), isBarrier = isa<BarrierOp>(op);
+      if (!isKernel && !isBarrier && !isa<func::ReturnOp>(op)) {
+        between.push_back(op);
+        continue;
+      }
+      if (failed(loops.outline(between, op)))
+        return failure();
+      between.clear();
+      if (isKernel && failed(replace(table, op)))
+        return failure();
+      if (isBarrier)
+        op->erase();
+    }
+    return success();
+  }
+
+  /// Thread numbers and constants that only loops have read.
+  static void dropUnused(func::FuncOp entry) {
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(entry.getBody().front())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+    auto module = entry->getParentOfType<ModuleOp>();
+    for (auto global : llvm::make_early_inc_range(module.getOps<memref::GlobalOp>()))
+      if (SymbolTable::symbolKnownUseEmpty(global, module.getBodyRegion().front().getParentOp()))
+        global.erase();
+  }
+};
+} // namespace
+} // namespace moe

@@ -1,0 +1,161 @@
+// Small pieces of GPU kernel code: constants, pointers, loads, warps, loops.
+#include "GpuBuilder.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+namespace moe {
+
+Value GpuBuilder::popCount(Value value) { return math::CtPopOp::create(*this, value); }
+
+Value GpuBuilder::toI64(Value value) {
+  if (value.getType().isInteger(64))
+    return value;
+  if (value.getType().isIndex())
+    return arith::IndexCastOp::create(*this, getI64Type(), value);
+  return arith::ExtSIOp::create(*this, getI64Type(), value);
+}
+
+Value GpuBuilder::toI32(Value value) {
+  if (value.getType().isInteger(32))
+    return value;
+  if (value.getType().isIndex())
+    return arith::IndexCastOp::create(*this, getI32Type(), value);
+  return arith::TruncIOp::create(*this, getI32Type(), value);
+}
+
+Value GpuBuilder::fma(Value a, Value b, Value c) { return math::FmaOp::create(*this, a, b, c); }
+Value GpuBuilder::atLeast(Value x, Value low) {
+  return select(arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, low, x), low, x);
+}
+Value GpuBuilder::atMost(Value x, Value high) {
+  return select(arith::CmpFOp::create(*this, arith::CmpFPredicate::OLT, high, x), high, x);
+}
+Value GpuBuilder::widen(Value value) {
+  return value.getType().isF32() ? value : Value(arith::ExtFOp::create(*this, getF32Type(), value));
+}
+Value GpuBuilder::narrow(Value value, Type element) {
+  return element.isF32() ? value : Value(arith::TruncFOp::create(*this, element, value));
+}
+
+Value GpuBuilder::at(Value base, Type element, Value offset) {
+  return LLVM::GEPOp::create(*this, base.getType(), element, base, ValueRange{offset});
+}
+Value GpuBuilder::at(Value base, Type element, int64_t offset) {
+  return offset ? Value(LLVM::GEPOp::create(*this, base.getType(), element, base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)})) : base;
+}
+
+static unsigned alignmentOf(Type type, unsigned alignment) {
+  return alignment ? alignment : getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8;
+}
+Value GpuBuilder::load(Type type, Value pointer, unsigned alignment) {
+  return LLVM::LoadOp::create(*this, type, pointer, alignmentOf(type, alignment));
+}
+void GpuBuilder::store(Value value, Value pointer, unsigned alignment) {
+  LLVM::StoreOp::create(*this, value, pointer, alignmentOf(value.getType(), alignment));
+}
+Value GpuBuilder::toGlobal(Value generic) { return LLVM::AddrSpaceCastOp::create(*this, pointer(1), generic); }
+
+Value GpuBuilder::shuffle(Value value, Value offset, int64_t clamp, NVVM::ShflKind kind) {
+  return NVVM::ShflOp::create(*this, value.getType(), i32(-1), value, offset, i32(clamp), kind, UnitAttr());
+}
+Value GpuBuilder::ballot(Value condition) {
+  return NVVM::VoteSyncOp::create(*this, getI32Type(), i32(-1), condition, NVVM::VoteSyncKind::ballot);
+}
+Value GpuBuilder::sameLanes(Value value) {
+  return NVVM::MatchSyncOp::create(*this, getI32Type(), i32(-1), value, NVVM::MatchSyncKind::any);
+}
+
+Value GpuBuilder::reduceWarp(Value value, llvm::function_ref<Value(Value, Value)> combine) {
+  for (int64_t distance = warpSize / 2; distance; distance /= 2)
+    value = combine(value, shuffleXor(value, distance));
+  return value;
+}
+
+Value GpuBuilder::scanWarp(Value value, Value lane) {
+  for (int64_t distance = 1; distance < warpSize; distance *= 2) {
+    Value below = shuffleUp(value, distance);
+    value = select(less(lane, i32(distance)), value, add(value, below));
+  }
+  return value;
+}
+
+SmallVector<Value> GpuBuilder::forLoop(Value from, Value to, Value step, ValueRange carried,
+                                       llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(*this, from, to, step, carried);
+  OpBuilder::InsertionGuard guard(*this);
+  // Without carried values the builder has already put the terminator.
+  if (carried.empty())
+    setInsertionPoint(loop.getBody()->getTerminator());
+  else
+    setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  if (!carried.empty())
+    scf::YieldOp::create(*this, next);
+  return loop.getResults();
+}
+
+void GpuBuilder::forLoop(Value from, Value to, Value step, llvm::function_ref<void(Value)> body) {
+  forLoop(from, to, step, {}, [&](Value counter, ValueRange) {
+    body(counter);
+    return SmallVector<Value>();
+  });
+}
+
+void GpuBuilder::ifTrue(Value condition, llvm::function_ref<void()> then) {
+  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPoint(branch.thenBlock()->getTerminator());
+  then();
+}
+
+SmallVector<Value> GpuBuilder::ifElse(Value condition, TypeRange types, llvm::function_ref<SmallVector<Value>()> then,
+                                      llvm::function_ref<SmallVector<Value>()> otherwise) {
+  auto branch = scf::IfOp::create(*this, types, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(*this, then());
+  setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(*this, otherwise());
+  return branch.getResults();
+}
+
+func::FuncOp GpuBuilder::beginKernel(ModuleOp module, StringRef name, TypeRange arguments) {
+  setInsertionPointToEnd(module.getBody());
+  auto function = func::FuncOp::create(*this, name, getFunctionType(arguments, {}));
+  setInsertionPointToStart(function.addEntryBlock());
+  return function;
+}
+
+Value GpuBuilder::shared(Type element, int64_t count, unsigned alignment) {
+  auto function = getInsertionBlock()->getParent()->getParentOfType<func::FuncOp>();
+  auto module = function->getParentOfType<ModuleOp>();
+  std::string name;
+  for (unsigned number = 0; name.empty() || module.lookupSymbol(name); ++number)
+    name = (function.getSymName() + "_shared" + Twine(number)).str();
+  auto type = LLVM::LLVMArrayType::get(element, count);
+  {
+    OpBuilder::InsertionGuard guard(*this);
+    setInsertionPoint(function);
+    auto global = LLVM::GlobalOp::create(*this, type, /*isConstant=*/false, LLVM::Linkage::Internal, name, Attribute(), alignment, /*addrSpace=*/3);
+    Block *block = createBlock(&global.getInitializerRegion());
+    setInsertionPointToStart(block);
+    LLVM::ReturnOp::create(*this, LLVM::UndefOp::create(*this, type));
+  }
+  return LLVM::AddressOfOp::create(*this, pointer(3), name);
+}
+
+Value GpuBuilder::dynamicShared() {
+  const StringRef name = "moe_dynamic_shared";
+  auto function = getInsertionBlock()->getParent()->getParentOfType<func::FuncOp>();
+  auto module = function->getParentOfType<ModuleOp>();
+  if (!module.lookupSymbol(name)) {
+    OpBuilder::InsertionGuard guard(*this);
+    setInsertionPointToStart(module.getBody());
+    LLVM::GlobalOp::create(*this, LLVM::LLVMArrayType::get(getI8Type(), 0), /*isConstant=*/false, LLVM::Linkage::External, name, Attribute(),
+                           /*alignment=*/128, /*addrSpace=*/3);
+  }
+  return LLVM::AddressOfOp::create(*this, pointer(3), name);
+}
+
+} // namespace moe

@@ -1,0 +1,81 @@
+// Kernels by key, and the host's calls that launch them.
+#include "KernelTable.h"
+
+#include "CudaNames.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+namespace moe {
+
+KernelEntry KernelTable::get(StringRef key, StringRef prefix, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(StringRef)> make) {
+  auto [place, isNew] = entries.try_emplace(key);
+  if (!isNew)
+    return place->second;
+  std::string name = prefix.str();
+  for (unsigned number = 1; device.lookupSymbol(name); ++number)
+    name = (prefix + "_" + Twine(number)).str();
+  const KernelEntry entry = {static_cast<int64_t>(rows.size()), threads, sharedBytes};
+  place->second = entry;
+  Builder b(host.getContext());
+  rows.push_back(b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(name)), b.getNamedAttr("threads", b.getI64IntegerAttr(threads)),
+                                      b.getNamedAttr("shared", b.getI64IntegerAttr(sharedBytes))}));
+  make(name);
+  return entry;
+}
+
+void KernelTable::launch(OpBuilder &builder, Location loc, const KernelEntry &kernel, Value blocksX, Value blocksY, ValueRange arguments) {
+  const Type pointer = LLVM::LLVMPointerType::get(builder.getContext()), i64 = builder.getI64Type();
+  auto constant = [&](int64_t value) -> Value { return LLVM::ConstantOp::create(builder, loc, i64, builder.getI64IntegerAttr(value)); };
+  Value one = constant(1);
+  Value places = LLVM::AllocaOp::create(builder, loc, pointer, pointer, constant(std::max<int64_t>(arguments.size(), 1)), 8);
+  for (auto [number, argument] : llvm::enumerate(arguments)) {
+    Value place = LLVM::AllocaOp::create(builder, loc, pointer, argument.getType(), one, 8);
+    LLVM::StoreOp::create(builder, loc, argument, place);
+    Value slot = LLVM::GEPOp::create(builder, loc, pointer, pointer, places, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(number)});
+    LLVM::StoreOp::create(builder, loc, place, slot);
+  }
+  auto toI64 = [&](Value value) -> Value { return arith::IndexCastOp::create(builder, loc, i64, value); };
+  SmallVector<Value> operands = {constant(kernel.number), toI64(blocksX), toI64(blocksY), places};
+  auto function = host.lookupSymbol<LLVM::LLVMFuncOp>(launchFunction);
+  if (!function) {
+    OpBuilder atEnd = OpBuilder::atBlockEnd(host.getBody());
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {i64, i64, i64, pointer});
+    function = LLVM::LLVMFuncOp::create(atEnd, loc, launchFunction, type);
+    function.setVisibility_(LLVM::Visibility::Hidden);
+  }
+  LLVM::CallOp::create(builder, loc, function, operands);
+}
+
+void KernelTable::finish() { host->setAttr(kernelsAttrName, ArrayAttr::get(host.getContext(), rows)); }
+
+void appendArgument(OpBuilder &host, Location loc, Value value, SmallVectorImpl<Value> &arguments) {
+  auto type = dyn_cast<MemRefType>(value.getType());
+  auto toI64 = [&](Value index) -> Value { return arith::IndexCastOp::create(host, loc, host.getI64Type(), index); };
+  if (!type) {
+    arguments.push_back(value.getType().isIndex() ? toI64(value) : value);
+    return;
+  }
+  Value pointer = pointerOf(host, loc, value);
+  arguments.append({pointer, pointer});
+  auto metadata = memref::ExtractStridedMetadataOp::create(host, loc, value);
+  arguments.push_back(toI64(metadata.getOffset()));
+  for (Value size : metadata.getSizes())
+    arguments.push_back(toI64(size));
+  for (Value stride : metadata.getStrides())
+    arguments.push_back(toI64(stride));
+}
+
+Value pointerOf(OpBuilder &builder, Location loc, Value memref) {
+  Value address = memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, memref);
+  address = arith::IndexCastOp::create(builder, loc, builder.getI64Type(), address);
+  return LLVM::IntToPtrOp::create(builder, loc, LLVM::LLVMPointerType::get(builder.getContext()), address);
+}
+
+Value sizeOf(OpBuilder &builder, Location loc, Value memref, int64_t dim) {
+  const auto type = cast<MemRefType>(memref.getType());
+  if (!type.isDynamicDim(dim))
+    return arith::ConstantIndexOp::create(builder, loc, type.getDimSize(dim));
+  return memref::DimOp::create(builder, loc, memref, dim);
+}
+
+} // namespace moe

@@ -1,0 +1,51 @@
+// The nested module @moe_kernels while kernels are emitted into it, and the launches of the host. Kernels are found again by the text of what
+// they depend on, so that equal layers share them.
+#ifndef MOE_CODEGEN_CUDA_KERNELTABLE_H
+#define MOE_CODEGEN_CUDA_KERNELTABLE_H
+
+#include "GpuBuilder.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include "llvm/ADT/StringMap.h"
+
+namespace moe {
+
+/// A kernel and how it is launched.
+struct KernelEntry {
+  int64_t number = 0;
+  /// Threads of a block, and bytes of dynamic shared memory.
+  int64_t threads = 0, sharedBytes = 0;
+};
+
+class KernelTable {
+public:
+  KernelTable(mlir::ModuleOp host, mlir::ModuleOp device) : host(host), device(device) {}
+
+  mlir::ModuleOp host, device;
+
+  /// The kernel of `key`; `make` emits it into `device` under a free name that starts with `prefix` where there is none yet.
+  KernelEntry get(llvm::StringRef key, llvm::StringRef prefix, int64_t threads, int64_t sharedBytes,
+                  llvm::function_ref<void(llvm::StringRef name)> make);
+
+  /// On the host, a launch of blocksX × blocksY blocks (index) with `arguments` (pointers and integers).
+  void launch(mlir::OpBuilder &builder, mlir::Location loc, const KernelEntry &kernel, mlir::Value blocksX, mlir::Value blocksY,
+              mlir::ValueRange arguments);
+
+  /// Writes `moe.kernels` on the host module.
+  void finish();
+
+private:
+  llvm::StringMap<KernelEntry> entries;
+  llvm::SmallVector<mlir::Attribute> rows;
+};
+
+/// Appends what the conversion to the LLVM dialect makes of a kernel's argument: of a memref two pointers, the offset, sizes and strides.
+void appendArgument(mlir::OpBuilder &host, mlir::Location loc, mlir::Value value, llvm::SmallVectorImpl<mlir::Value> &arguments);
+
+/// Address of the first element of a memref in identity layout, and a size of it (index).
+mlir::Value pointerOf(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value memref);
+mlir::Value sizeOf(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value memref, int64_t dim);
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CUDA_KERNELTABLE_H

@@ -1,0 +1,66 @@
+// The end of the tensor core kernel: bias and activation on the sums in registers, then through shared memory, so that rows leave in chunks of 16 bytes.
+#include "MmaState.h"
+
+using namespace mlir;
+namespace moe {
+
+/// Bytes from one staged row to the next: 16 more than it has, so that the eight rows of a fragment start in different banks.
+static int64_t stagedPitch(const ProductSpec &spec, int64_t results) { return results * spec.out.getIntOrFloatBitWidth() / 8 + 16; }
+
+void ProductKernels::storeMma(MmaState &s, ValueRange sums) {
+  // Copies that were started past the end must not land on what is written now.
+  NVVM::CpAsyncWaitGroupOp::create(b, 0);
+  b.sync();
+  stageSums(s, sums);
+  b.sync();
+  copyStaged(s);
+}
+
+void ProductKernels::stageSums(MmaState &s, ValueRange sums) {
+  // Lane l has columns 2·(l % 4) and the next of rows l / 4 and 8 more.
+  Value row = b.add(s.warpRow, b.div(s.lane, 4)), pairColumn = b.mul(b.rem(s.lane, 4), 2);
+  const int64_t step = spec.isGated() ? 2 : 1;
+  Value firstColumn = b.add(b.div(s.warpColumn, step), pairColumn);
+  for (int64_t i = 0; i < s.down(); ++i)
+    for (int64_t j = 0; j < s.across(); j += step)
+      for (int64_t half = 0; half < 2; ++half) {
+        const int64_t first = (i * s.across() + j) * 4 + half * 2;
+        ValueRange up = spec.isGated() ? sums.slice(first + 4, 2) : ValueRange();
+        stagePair(s, b.add(row, i * 16 + half * 8), j / step, firstColumn, sums.slice(first, 2), up);
+      }
+}
+
+void ProductKernels::stagePair(MmaState &s, Value row, int64_t fragment, Value column, ValueRange pair, ValueRange up) {
+  const int64_t results = spec.isGated() ? s.shape.columns / 2 : s.shape.columns;
+  const auto type = VectorType::get({2}, spec.out);
+  column = b.add(column, fragment * 8);
+  Value both = LLVM::UndefOp::create(b, type);
+  for (int64_t i = 0; i < 2; ++i) {
+    // A column past the end is not stored; its bias is that of the first one.
+    Value global = b.add(b.add(s.firstColumn, column), i);
+    Value safe = b.select(b.less(global, b.i32(spec.columns)), global, b.i32(0));
+    Value value = b.narrow(finish(s.a, s.tile, pair[i], up.empty() ? Value() : up[i], safe), spec.out);
+    both = LLVM::InsertElementOp::create(b, both, value, b.i32(i));
+  }
+  const int64_t bytes = spec.out.getIntOrFloatBitWidth() / 8;
+  Value place = b.at(s.memory, b.getI8Type(), b.add(b.mul(row, stagedPitch(spec, results)), b.mul(column, bytes)));
+  b.store(both, place, 2 * bytes);
+}
+
+void ProductKernels::copyStaged(MmaState &s) {
+  const int64_t results = spec.isGated() ? s.shape.columns / 2 : s.shape.columns, bytes = spec.out.getIntOrFloatBitWidth() / 8;
+  const int64_t perChunk = 16 / bytes, chunks = results / perChunk;
+  const auto type = VectorType::get({4}, b.getI32Type());
+  b.forLoop(s.thread, b.i32(s.shape.rows * chunks), b.i32(s.shape.threads()), [&](Value number) {
+    Value row = b.div(number, chunks), local = b.mul(b.rem(number, chunks), perChunk);
+    Value slot = b.add(s.tile.first, row), column = b.add(s.firstColumn, local);
+    b.ifTrue(b.bitAnd(b.less(slot, s.tile.end), b.less(column, b.i32(spec.columns))), [&] {
+      Value place = b.at(s.memory, b.getI8Type(), b.add(b.mul(row, stagedPitch(spec, results)), b.mul(local, bytes)));
+      Value value = b.load(type, place, 16);
+      Value target = b.add(b.mul(b.toI64(slot), spec.columns), b.toI64(column));
+      b.store(value, b.at(s.a.out, spec.out, target), 16);
+    });
+  });
+}
+
+} // namespace moe

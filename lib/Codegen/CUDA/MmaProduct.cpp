@@ -1,0 +1,157 @@
+// The product on tensor cores (sm_80): rows gathered by cp.async into swizzled shared memory, a pipeline of stages, ldmatrix and mma.sync m16n8k16
+// with f32 sums in registers. Each sum adds along k in order, so a row's result does not depend on the rows beside it. Gate and up columns alternate by
+// eights in the tile of weights, so that the two sums of one place are in one thread.
+#include "MmaState.h"
+
+using namespace mlir;
+namespace moe {
+
+KernelEntry ProductKernels::mmaKernel(const MmaTile &shape) {
+  const std::string kind = llvm::formatv("mma_{0}x{1}", shape.rows, shape.columns);
+  return kernel(kind, shape.threads(), mmaSharedBytes(shape), [&](Arguments &a) { emitMma(a, shape); });
+}
+
+/// Stages, or the tile of results that takes their place at the end.
+int64_t ProductKernels::mmaSharedBytes(const MmaTile &shape) const {
+  const int64_t results = spec.isGated() ? shape.columns / 2 : shape.columns;
+  return std::max(shape.stages * (shape.rows + shape.columns) * stageRowBytes, shape.rows * (results * spec.out.getIntOrFloatBitWidth() / 8 + 16));
+}
+
+void ProductKernels::emitMma(Arguments &a, const MmaTile &shape) {
+  Value memory = b.dynamicShared();
+  withTile(a, shape.rows, [&](Tile &tile) {
+    MmaState s = {a, tile, shape, memory};
+    s.firstColumn = b.mul(b.blockY(), spec.isGated() ? shape.columns / 2 : shape.columns);
+    s.thread = b.threadX();
+    s.lane = b.rem(s.thread, warpSize);
+    Value warp = b.div(s.thread, warpSize);
+    s.warpRow = b.mul(b.div(warp, shape.warpsAcross), shape.warpRows());
+    s.warpColumn = b.mul(b.rem(warp, shape.warpsAcross), shape.warpColumns());
+    prepareRows(s);
+    prepareWeights(s);
+    const int64_t rounds = llvm::divideCeil(spec.depth, stageDepth), ahead = shape.stages - 1;
+    for (int64_t stage = 0; stage < ahead; ++stage)
+      loadStage(s, b.i32(stage * stageDepth), b.i32(stage));
+    SmallVector<Value> sums(s.down() * s.across() * 4, b.f32(0.0));
+    sums = b.forLoop(b.i32(0), b.i32(rounds), b.i32(1), sums, [&](Value round, ValueRange now) -> SmallVector<Value> {
+      NVVM::CpAsyncWaitGroupOp::create(b, ahead - 1);
+      b.sync(); // The stage of this round is there, that of the round before has been read.
+      loadStage(s, b.mul(b.add(round, ahead), stageDepth), b.rem(b.add(round, ahead), shape.stages));
+      return multiplyStage(s, b.rem(round, shape.stages), now);
+    });
+    storeMma(s, sums);
+  });
+}
+
+void ProductKernels::prepareRows(MmaState &s) {
+  Value row = b.div(s.thread, rowChunks);
+  s.chunk = b.rem(s.thread, rowChunks);
+  Value swizzled = b.bitXor(s.chunk, b.rem(row, rowChunks));
+  s.place = b.add(b.mul(row, stageRowBytes), b.mul(swizzled, 16));
+  Value x = b.toGlobal(s.a.x);
+  for (int64_t i = 0; i < s.shape.rows / s.rowsPerCopy(); ++i) {
+    Value slot = b.add(b.add(s.tile.first, row), i * s.rowsPerCopy()), isInside = b.less(slot, s.tile.end);
+    Value source = sourceRow(s.a, s.tile, slot, isInside);
+    s.rows.push_back(b.at(x, spec.x, b.mul(b.toI64(source), spec.depth)));
+    s.hasRow.push_back(isInside);
+  }
+}
+
+void ProductKernels::prepareWeights(MmaState &s) {
+  Value row = b.div(s.thread, rowChunks), expert = b.mul(b.toI64(s.tile.expert), spec.stored * spec.depth);
+  Value weight = b.toGlobal(s.a.weight), up = spec.gate == GateLayout::Separate ? b.toGlobal(s.a.up) : Value();
+  for (int64_t i = 0; i < s.shape.columns / s.rowsPerCopy(); ++i) {
+    Value local = b.add(row, i * s.rowsPerCopy()), column = b.add(s.firstColumn, local), part = b.i32(0), base = weight;
+    if (spec.isGated()) {
+      // Eight gates, then their eight up columns.
+      part = b.rem(b.div(local, 8), 2);
+      column = b.add(s.firstColumn, b.add(b.mul(b.div(local, 16), 8), b.rem(local, 8)));
+      if (up)
+        base = b.select(b.equal(part, b.i32(0)), weight, up);
+    }
+    Value isInside = b.less(column, b.i32(spec.columns));
+    Value stored = storedColumn(b.select(isInside, column, b.i32(0)), part);
+    s.weights.push_back(b.at(base, spec.weight, b.add(expert, b.mul(b.toI64(stored), spec.depth))));
+    s.hasWeight.push_back(isInside);
+  }
+}
+
+/// Starts the copies of 64 of k from `k` on; what is not there becomes zero.
+void ProductKernels::loadStage(MmaState &s, Value k, Value stage) {
+  Value column = b.add(k, b.mul(s.chunk, 8)), isInside = b.less(column, b.i32(spec.depth));
+  column = b.select(isInside, column, b.i32(0));
+  Value rowPlace = b.at(s.memory, b.getI8Type(), b.add(b.mul(stage, s.stageBytes()), s.place));
+  const int64_t step = s.rowsPerCopy() * stageRowBytes;
+  auto copy = [&](ArrayRef<Value> sources, ArrayRef<Value> present, int64_t offset) {
+    for (auto [number, source] : llvm::enumerate(sources)) {
+      Value bytes = b.select(b.bitAnd(present[number], isInside), b.i32(16), b.i32(0));
+      NVVM::CpAsyncOp::create(b, b.at(rowPlace, b.getI8Type(), offset + number * step), b.at(source, spec.x, column), 16,
+                              NVVM::LoadCacheModifierKind::CG, bytes);
+    }
+  };
+  copy(s.rows, s.hasRow, 0);
+  copy(s.weights, s.hasWeight, s.shape.rows * stageRowBytes);
+  NVVM::CpAsyncCommitGroupOp::create(b);
+}
+
+/// Four 8x8 matrices.
+SmallVector<Value> ProductKernels::loadFragments(Value address) {
+  const Type i32 = b.getI32Type();
+  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, i32, i32});
+  MLIRContext *context = b.getContext();
+  Value loaded = NVVM::LdMatrixOp::create(b, type, address, 4, NVVM::MMALayout::row, NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
+                                          NVVM::LdStMatrixEltType::B16);
+  SmallVector<Value> parts;
+  for (int64_t i = 0; i < 4; ++i)
+    parts.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
+  return parts;
+}
+
+SmallVector<Value> ProductKernels::multiplyStage(MmaState &s, Value stage, ValueRange sums) {
+  SmallVector<Value> now(sums.begin(), sums.end());
+  Value base = b.at(s.memory, b.getI8Type(), b.mul(stage, s.stageBytes()));
+  // The row whose address this lane gives: of 16 rows for a fragment of x, of 16 rows of weights for two fragments of those.
+  Value low = b.rem(s.lane, 8);
+  Value row = b.add(s.warpRow, b.rem(s.lane, 16)), column = b.add(b.add(s.warpColumn, b.mul(b.div(s.lane, 16), 8)), low);
+  Value rowBase = b.at(base, b.getI8Type(), b.mul(row, stageRowBytes));
+  Value columnBase = b.at(base, b.getI8Type(), b.add(b.mul(column, stageRowBytes), s.shape.rows * stageRowBytes));
+  Value rowChunk = b.div(s.lane, 16), columnChunk = b.rem(b.div(s.lane, 8), 2);
+  auto swizzled = [&](Value chunk, int64_t step) { return b.mul(b.bitXor(b.add(chunk, step * 2), low), 16); };
+  for (int64_t step = 0; step < stageDepth / 16; ++step) {
+    Value rowOffset = swizzled(rowChunk, step), columnOffset = swizzled(columnChunk, step);
+    SmallVector<SmallVector<Value>> left, right;
+    for (int64_t i = 0; i < s.down(); ++i)
+      left.push_back(loadFragments(b.at(b.at(rowBase, b.getI8Type(), rowOffset), b.getI8Type(), i * 16 * stageRowBytes)));
+    for (int64_t j = 0; j < s.across() / 2; ++j)
+      right.push_back(loadFragments(b.at(b.at(columnBase, b.getI8Type(), columnOffset), b.getI8Type(), j * 16 * stageRowBytes)));
+    for (int64_t i = 0; i < s.down(); ++i)
+      for (int64_t j = 0; j < s.across(); ++j) {
+        const int64_t first = (i * s.across() + j) * 4;
+        const SmallVector<Value> next =
+            multiply(left[i], ArrayRef(right[j / 2]).slice(j % 2 * 2, 2), ValueRange(now).slice(first, 4));
+        llvm::copy(next, now.begin() + first);
+      }
+  }
+  return now;
+}
+
+SmallVector<Value> ProductKernels::multiply(ArrayRef<Value> rows, ArrayRef<Value> columns, ValueRange sums) {
+  const Type f32 = b.getF32Type();
+  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {f32, f32, f32, f32});
+  const bool isHalf = spec.x.isF16();
+  auto operands = [&](ArrayRef<Value> values) {
+    return llvm::map_to_vector(values, [&](Value value) -> Value {
+      return isHalf ? Value(LLVM::BitcastOp::create(b, VectorType::get({2}, b.getF16Type()), value)) : value;
+    });
+  };
+  const auto element = isHalf ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+  Value product = NVVM::MmaOp::create(b, type, operands(rows), operands(columns), sums, ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
+                                      std::array<NVVM::MMATypes, 2>{element, element},
+                                      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
+  SmallVector<Value> next;
+  for (int64_t i = 0; i < 4; ++i)
+    next.push_back(LLVM::ExtractValueOp::create(b, product, i));
+  return next;
+}
+
+} // namespace moe

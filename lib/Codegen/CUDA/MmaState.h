@@ -1,0 +1,35 @@
+// What the pieces of the tensor core kernel share while it is emitted. Shared memory holds, for each stage of the pipeline, the tile's rows of x and then its
+// rows of weights, 64 of k (128 bytes, 8 chunks of 16) a row. Chunk c of row r lies at place c ^ (r % 8): the eight rows that ldmatrix reads
+// at once, and the eight chunks that eight threads write, are in different banks.
+#ifndef MOE_CODEGEN_CUDA_MMASTATE_H
+#define MOE_CODEGEN_CUDA_MMASTATE_H
+
+#include "ProductKernels.h"
+
+namespace moe {
+
+/// k of a stage, bytes of its rows, chunks of 16 bytes in one.
+constexpr int64_t stageDepth = 64, stageRowBytes = 128, rowChunks = 8;
+
+struct ProductKernels::MmaState {
+  Arguments &a;
+  Tile &tile;
+  const MmaTile &shape;
+  Value memory;      // dynamic shared memory
+  Value firstColumn; // of the result
+  Value thread, lane, warpRow, warpColumn; // of the warp: its first row, its first row of weights
+  Value chunk;       // that this thread copies, of each of its rows
+  Value place;       // of that chunk in the rows' part of a stage
+  /// Global addresses of this thread's rows of x and of weights, and whether there is such a row.
+  llvm::SmallVector<Value> rows, weights, hasRow, hasWeight;
+
+  int64_t stageBytes() const { return (shape.rows + shape.columns) * stageRowBytes; }
+  int64_t rowsPerCopy() const { return shape.threads() / rowChunks; }
+  /// Fragments of 16 rows and of 8 columns in a warp's tile.
+  int64_t down() const { return shape.warpRows() / 16; }
+  int64_t across() const { return shape.warpColumns() / 8; }
+};
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CUDA_MMASTATE_H

@@ -1,0 +1,140 @@
+// moe.grouped_matmul on a GPU: which kernel, its grid, and what both families share.
+#include "ProductKernels.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+namespace moe {
+
+/// Result columns of a block of `columns` rows of weights.
+static int64_t resultColumns(const ProductSpec &spec, int64_t columns) { return spec.isGated() ? columns / 2 : columns; }
+
+// Rows of the float kernel's tile, and of the tensor core tiles: a tile of few rows reads as many weights as a large one, but has nothing to hide
+// behind, so the height follows the rows per expert that there are on average. All of it is known from the number of slots.
+static constexpr int64_t floatRows = 64, floatColumns = 64;
+static constexpr MmaTile mmaTiles[] = {{16, 128, 1, 4, 4}, {64, 128, 2, 4, 4}, {128, 128, 2, 4, 4}};
+
+LogicalResult ProductKernels::replace(GroupedMatmulOp op) {
+  FailureOr<ProductSpec> read = ProductSpec::read(op);
+  if (failed(read))
+    return failure();
+  spec = *read;
+  OpBuilder host(op);
+  const Location loc = op.getLoc();
+  Value none = LLVM::ZeroOp::create(host, loc, LLVM::LLVMPointerType::get(host.getContext()));
+  auto pointer = [&](Value memref) { return memref ? pointerOf(host, loc, memref) : none; };
+  Value slots = op.getRows() ? sizeOf(host, loc, op.getRows(), 0) : sizeOf(host, loc, op.getX(), 0);
+  const SmallVector<Value> arguments = {pointer(op.getX()),      pointer(op.getRows()),   pointer(op.getOffsets()),
+                                        pointer(op.getWeight()), pointer(op.getUp()),     pointer(op.getBias()),
+                                        pointer(op.getUpBias()), pointer(op.getOuts()[0]), arith::IndexCastOp::create(host, loc, host.getI32Type(), slots)};
+  if (!spec.fitsTensorCores()) {
+    launchTiles(host, loc, floatKernel(), floatRows, floatColumns, slots, arguments);
+    op.erase();
+    return success();
+  }
+  // The lowest tile that holds the average rows of an expert.
+  for (const MmaTile &tile : ArrayRef(mmaTiles).drop_back()) {
+    const KernelEntry entry = mmaKernel(tile);
+    Value most = arith::ConstantIndexOp::create(host, loc, tile.rows * spec.experts);
+    Value fits = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::ule, slots, most);
+    auto branch = scf::IfOp::create(host, loc, fits, /*withElseRegion=*/true);
+    OpBuilder inside = branch.getThenBodyBuilder();
+    launchTiles(inside, loc, entry, tile.rows, tile.columns, slots, arguments);
+    host.setInsertionPoint(branch.elseBlock()->getTerminator());
+  }
+  const MmaTile &tallest = *std::prev(std::end(mmaTiles));
+  launchTiles(host, loc, mmaKernel(tallest), tallest.rows, tallest.columns, slots, arguments);
+  op.erase();
+  return success();
+}
+
+/// Each expert may have one tile that is not full; there are no more tiles than slots.
+void ProductKernels::launchTiles(OpBuilder &host, Location loc, const KernelEntry &entry, int64_t rows, int64_t columns, Value slots,
+                                 ValueRange arguments) {
+  auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(host, loc, value); };
+  Value tiles = arith::CeilDivUIOp::create(host, loc, slots, index(rows));
+  tiles = arith::MinUIOp::create(host, loc, slots, Value(arith::AddIOp::create(host, loc, tiles, index(spec.experts - 1))));
+  const int64_t across = llvm::divideCeil(spec.columns, resultColumns(spec, columns));
+  table.launch(host, loc, entry, tiles, index(across), arguments);
+}
+
+KernelEntry ProductKernels::kernel(StringRef kind, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(Arguments &)> body) {
+  const std::string key = (kind + " " + spec.key()).str();
+  return table.get(key, ("moe_product_" + kind).str(), threads, sharedBytes, [&](StringRef name) {
+    OpBuilder::InsertionGuard guard(b);
+    SmallVector<Type> types(8, b.pointer());
+    types.push_back(b.getI32Type());
+    func::FuncOp function = b.beginKernel(table.device, name, types);
+    Arguments arguments(function.getArguments());
+    body(arguments);
+    func::ReturnOp::create(b);
+  });
+}
+
+// A warp looks at 32 experts at once: tiles of each, their sum up to each, and the one that this block's number falls into.
+void ProductKernels::withTile(Arguments &a, int64_t rows, llvm::function_ref<void(Tile &)> body) {
+  const Type i32 = b.getI32Type();
+  Value number = b.blockX(), first = b.mul(number, rows);
+  if (!spec.hasOffsets) {
+    Tile tile = {b.i32(0), first, a.slots};
+    b.ifTrue(b.less(first, a.slots), [&] { body(tile); });
+    return;
+  }
+  Value lane = b.rem(b.threadX(), warpSize);
+  SmallVector<Value> found = b.forLoop(
+      b.i32(0), b.i32(spec.experts), b.i32(warpSize), {b.i32(0), b.i32(-1), b.i32(0), b.i32(0)}, [&](Value base, ValueRange now) -> SmallVector<Value> {
+        Value expert = b.add(base, lane), inside = b.less(expert, b.i32(spec.experts));
+        Value safe = b.select(inside, expert, b.i32(0));
+        Value from = b.load(i32, b.at(a.offsets, i32, safe)), to = b.load(i32, b.at(a.offsets, i32, b.add(safe, 1)));
+        Value count = b.select(inside, b.div(b.add(b.sub(to, from), rows - 1), rows), b.i32(0));
+        Value through = b.scanWarp(count, lane), before = b.add(now[0], b.sub(through, count));
+        Value isHere = b.bitAnd(b.compare(arith::CmpIPredicate::sge, number, before), b.less(number, b.add(before, count)));
+        Value lanes = b.ballot(isHere);
+        Value isFound = b.compare(arith::CmpIPredicate::ne, lanes, b.i32(0));
+        Value source = b.bitAnd(Value(math::CountTrailingZerosOp::create(b, lanes)), b.i32(warpSize - 1));
+        Value row = b.shuffleFrom(b.add(from, b.mul(b.sub(number, before), rows)), source), end = b.shuffleFrom(to, source);
+        return {b.add(now[0], b.shuffleFrom(through, b.i32(warpSize - 1))), b.select(isFound, b.add(base, source), now[1]),
+                b.select(isFound, row, now[2]), b.select(isFound, end, now[3])};
+      });
+  Tile tile = {found[1], found[2], found[3]};
+  b.ifTrue(b.compare(arith::CmpIPredicate::sge, found[1], b.i32(0)), [&] { body(tile); });
+}
+
+Value ProductKernels::sourceRow(Arguments &a, Tile &tile, Value slot, Value isInside) {
+  Value safe = b.select(isInside, slot, tile.first);
+  return spec.hasRows ? b.load(b.getI32Type(), b.at(a.rows, b.getI32Type(), safe)) : safe;
+}
+
+Value ProductKernels::storedColumn(Value column, Value part) {
+  switch (spec.gate) {
+  case GateLayout::None:
+  case GateLayout::Separate:
+    return column;
+  case GateLayout::Halves:
+    return b.add(column, b.mul(part, spec.columns));
+  case GateLayout::Interleaved:
+    return b.add(b.mul(column, 2), part);
+  }
+  llvm_unreachable("covered switch");
+}
+
+Value ProductKernels::biasOf(Arguments &a, Tile &tile, Value column, int64_t part) {
+  const bool isUpBias = part == 1 && spec.gate == GateLayout::Separate;
+  if (!(isUpBias ? spec.hasUpBias : spec.hasBias))
+    return Value();
+  const Type type = isUpBias ? spec.upBias : spec.bias;
+  Value place = b.add(b.mul(tile.expert, spec.stored), storedColumn(column, part));
+  return b.widen(b.load(type, b.at(isUpBias ? a.upBias : a.bias, type, place)));
+}
+
+Value ProductKernels::finish(Arguments &a, Tile &tile, Value sum, Value up, Value column) {
+  if (Value bias = biasOf(a, tile, column, 0))
+    sum = b.addf(sum, bias);
+  if (!up)
+    return spec.ffn ? math.activation(spec.ffn.getActivation(), spec.ffn.alphaValue(), sum) : sum;
+  if (Value bias = biasOf(a, tile, column, 1))
+    up = b.addf(up, bias);
+  return math.gated(spec.ffn, sum, up);
+}
+
+} // namespace moe

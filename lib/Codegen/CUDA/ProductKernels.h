@@ -1,0 +1,90 @@
+// Kernels of moe.grouped_matmul. Two families: tensor cores (mma.sync, cp.async) for rows and weights of one 16-bit type, and f32 multiply-adds for
+// everything else. In both a block has a tile of rows of one expert: block x finds its expert from the offsets, and those beyond the last
+// tile end at once, so that the grid depends on the number of slots alone.
+#ifndef MOE_CODEGEN_CUDA_PRODUCTKERNELS_H
+#define MOE_CODEGEN_CUDA_PRODUCTKERNELS_H
+
+#include "GpuMath.h"
+#include "KernelTable.h"
+#include "ProductSpec.h"
+
+namespace moe {
+
+/// Tile of the tensor core kernel; `columns` counts rows of weights, half of them gates where there are any.
+struct MmaTile {
+  int64_t rows, columns, warpsDown, warpsAcross, stages;
+
+  int64_t threads() const { return warpsDown * warpsAcross * warpSize; }
+  int64_t warpRows() const { return rows / warpsDown; }
+  int64_t warpColumns() const { return columns / warpsAcross; }
+};
+
+class ProductKernels {
+public:
+  ProductKernels(KernelTable &table, mlir::Location loc) : table(table), b(loc, table.host.getContext()), math(b) {}
+
+  /// Replaces `op` by launches; an error names what no kernel takes.
+  llvm::LogicalResult replace(GroupedMatmulOp op);
+
+private:
+  using Value = mlir::Value;
+  using ValueRange = mlir::ValueRange;
+
+  /// The arguments of every product kernel; those that the spec does not have are null.
+  struct Arguments {
+    Value x, rows, offsets, weight, up, bias, upBias, out, slots;
+    explicit Arguments(ValueRange a)
+        : x(a[0]), rows(a[1]), offsets(a[2]), weight(a[3]), up(a[4]), bias(a[5]), upBias(a[6]), out(a[7]), slots(a[8]) {}
+  };
+  /// A block's part: rows [first, end) of an expert, at most those of a tile.
+  struct Tile {
+    Value expert, first, end;
+  };
+
+  KernelEntry kernel(llvm::StringRef kind, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(Arguments &)> body);
+  void launchTiles(mlir::OpBuilder &host, mlir::Location loc, const KernelEntry &kernel, int64_t rows, int64_t columns, Value slots,
+                   ValueRange arguments);
+  /// Runs `body` on the tile of this block, if there is one.
+  void withTile(Arguments &a, int64_t rows, llvm::function_ref<void(Tile &)> body);
+  /// The row of x behind slot `slot`, whose place in `rows` is read only where `isInside`.
+  Value sourceRow(Arguments &a, Tile &tile, Value slot, Value isInside);
+  /// Row of the stored weight (or element of the stored bias) for a column of the result, part 0 (gate, or all) or 1 (up).
+  Value storedColumn(Value column, Value part);
+  Value storedColumn(Value column, int64_t part) { return storedColumn(column, b.i32(part)); }
+  /// Sum plus bias, then the activation; `up` is null where the product is not gated. `column` is inside.
+  Value finish(Arguments &a, Tile &tile, Value sum, Value up, Value column);
+  Value biasOf(Arguments &a, Tile &tile, Value column, int64_t part);
+
+  // f32 multiply-adds (FloatProduct.cpp).
+  struct FloatState;
+  KernelEntry floatKernel();
+  void emitFloat(Arguments &a);
+  void loadFloatRows(FloatState &s, Value k0);
+  void loadFloatWeights(FloatState &s, Value k0);
+  void storeFloat(FloatState &s, ValueRange sums);
+
+  // Tensor cores (MmaProduct.cpp, MmaEpilogue.cpp).
+  struct MmaState;
+  KernelEntry mmaKernel(const MmaTile &shape);
+  int64_t mmaSharedBytes(const MmaTile &shape) const;
+  void emitMma(Arguments &a, const MmaTile &shape);
+  void prepareRows(MmaState &s);
+  void prepareWeights(MmaState &s);
+  void loadStage(MmaState &s, Value k, Value stage);
+  llvm::SmallVector<Value> multiplyStage(MmaState &s, Value stage, ValueRange sums);
+  llvm::SmallVector<Value> loadFragments(Value address);
+  llvm::SmallVector<Value> multiply(llvm::ArrayRef<Value> rows, llvm::ArrayRef<Value> columns, ValueRange sums);
+  void storeMma(MmaState &s, ValueRange sums);
+  void stageSums(MmaState &s, ValueRange sums);
+  void stagePair(MmaState &s, Value row, int64_t fragment, Value column, ValueRange pair, ValueRange up);
+  void copyStaged(MmaState &s);
+
+  KernelTable &table;
+  GpuBuilder b;
+  GpuMath math;
+  ProductSpec spec;
+};
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CUDA_PRODUCTKERNELS_H

@@ -1,0 +1,55 @@
+// Kernels of moe.route_permute: "route" selects the experts of each token, a warp per token; "sort" puts the slots in the order of experts,
+// by one block, without atomics: the same slots whatever the schedule.
+#ifndef MOE_CODEGEN_CUDA_ROUTEKERNELS_H
+#define MOE_CODEGEN_CUDA_ROUTEKERNELS_H
+
+#include "GpuMath.h"
+#include "KernelTable.h"
+
+namespace moe {
+
+class RouteKernels {
+public:
+  RouteKernels(KernelTable &table, mlir::Location loc) : table(table), b(loc, table.host.getContext()), math(b) {}
+
+  /// Replaces `op` by launches; an error names what no kernel takes.
+  llvm::LogicalResult replace(RoutePermuteOp op);
+
+private:
+  using Value = mlir::Value;
+  llvm::LogicalResult check(RoutePermuteOp op);
+
+  // Route: expert e of a token belongs to lane e % 32, as number e / 32 of its values.
+  KernelEntry routeKernel();
+  void emitRoute(llvm::StringRef name);
+  void emitToken(Value logits, Value chosen, Value weights, Value lane);
+  llvm::SmallVector<Value> scores(llvm::ArrayRef<Value> logits);
+  llvm::SmallVector<Value> softmax(llvm::ArrayRef<Value> values, llvm::ArrayRef<Value> inside);
+  Value key(Value score, Value inside);
+  std::pair<Value, Value> best(llvm::ArrayRef<Value> keys, llvm::ArrayRef<Value> numbers);
+  Value finishWeight(Value weight, Value lane);
+
+  // Sort: a warp counts and places the slots of its own part, in order.
+  int64_t sortWarps() const;
+  KernelEntry sortKernel();
+  void emitSort(llvm::StringRef name);
+  struct SortState;
+  void emitCounts(SortState &s);
+  void emitStarts(SortState &s);
+  void emitPlacement(SortState &s);
+  void emitPlace(SortState &s, Value slot, Value expert, Value target);
+  Value loadExpert(SortState &s, Value slot, Value inside);
+
+  KernelTable &table;
+  GpuBuilder b;
+  GpuMath math;
+  int64_t experts = 0, k = 0;
+  /// Null: indices are given, with or without weights.
+  RouterAttr router;
+  unsigned idBits = 32;
+  bool hasWeights = true, hasPlaces = false;
+};
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CUDA_ROUTEKERNELS_H

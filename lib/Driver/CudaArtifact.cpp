@@ -1,0 +1,132 @@
+// Codegen and package for a GPU: kernels as PTX, which the driver compiles for the GPU that it finds, and the entry around them for the host's CPU. The
+// runtime, its C ABI and the package are those of CPU artifacts.
+#include "Artifact.h"
+
+#include "moe/Codegen/CPU/Passes.h"
+#include "moe/Codegen/CUDA/Kernels.h"
+#include "moe/Codegen/CUDA/Passes.h"
+#include "moe/Support/TemporaryFolder.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Pass/PassManager.h"
+
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+
+namespace moe {
+namespace {
+
+/// The host's part and the kernels, apart.
+struct CudaCode {
+  OwningOpRef<ModuleOp> host, kernels;
+  std::vector<KernelInfo> table;
+};
+
+LogicalResult makeKernels(ModuleOp lowered, CudaCode &code) {
+  code.host = lowered.clone();
+  PassManager manager(lowered.getContext());
+  buildCudaKernelPipeline(manager);
+  return manager.run(*code.host);
+}
+
+/// After this the host's module has no kernels.
+LogicalResult compileHost(CudaCode &code, StringRef path, const SessionOptions &options) {
+  PassManager manager(code.host->getContext());
+  // What runs here computes sizes and calls the driver: base x86-64 is enough.
+  buildCpuCodegenPipeline(manager, CpuCodegenOptions());
+  if (failed(manager.run(*code.host)))
+    return failure();
+  return emitObject(*code.host, ObjectKind::Object, path, workerOptions(options));
+}
+
+/// A hidden constant with a NUL behind it, of the module of runtime tables.
+void addText(ModuleOp tables, StringRef name, StringRef text) {
+  OpBuilder builder = OpBuilder::atBlockEnd(tables.getBody());
+  std::string withNul = text.str();
+  withNul.push_back('\0');
+  auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), withNul.size());
+  auto global = LLVM::GlobalOp::create(builder, tables.getLoc(), type, /*isConstant=*/true, LLVM::Linkage::External, name, builder.getStringAttr(withNul),
+                                       /*alignment=*/8);
+  global.setVisibility_(LLVM::Visibility::Hidden);
+  global.setDsoLocal(true);
+}
+
+/// What moe/Runtime/Cuda.h reads: a line for each kernel.
+std::string tableText(const std::vector<KernelInfo> &table) {
+  std::string text;
+  for (const KernelInfo &kernel : table)
+    text += llvm::formatv("{0} {1} {2}\n", kernel.name, kernel.threads, kernel.sharedBytes);
+  return text;
+}
+
+/// kernels.sim.so beside `sharedObject`: host code of the kernels, for the executor.
+LogicalResult addSimulation(ModuleOp kernels, const TemporaryFolder &scratch, StringRef sharedObject, const WorkerOptions &worker) {
+  OwningOpRef<ModuleOp> host = kernels.clone();
+  PassManager manager(host->getContext());
+  manager.addPass(createCudaToSimt());
+  LinkInputs link;
+  link.objects = {scratch.file("kernels.sim.o"), runtimeArchive(worker, "libmoe_simt.so")};
+  if (failed(manager.run(*host)) || failed(emitObject(*host, ObjectKind::Object, link.objects.front(), worker)))
+    return failure();
+  llvm::SmallString<128> path(llvm::sys::path::parent_path(sharedObject));
+  llvm::sys::path::append(path, "kernels.sim.so");
+  return linkModel(kernels.getLoc(), link, path, worker);
+}
+
+LogicalResult writeCudaArtifact(ModuleOp lowered, CudaCode &code, const TemporaryFolder &scratch, ArtifactOptions artifact, const SessionOptions &options) {
+  const WorkerOptions worker = workerOptions(options);
+  const std::string ptx = scratch.file("kernels.ptx");
+  LinkInputs link;
+  link.objects = {scratch.file("host.o")};
+  link.wholeArchives = {runtimeArchive(worker, "libMoeRuntime.a")};
+  link.archives = {runtimeArchive(worker, "libMoeMachine.a")};
+  if (failed(emitObject(*code.kernels, ObjectKind::Ptx, ptx, worker)) || failed(compileHost(code, link.objects.front(), options)))
+    return failure();
+  auto text = llvm::MemoryBuffer::getFile(ptx);
+  if (!text)
+    return lowered.emitError("cannot read the kernels: ") << text.getError().message();
+  artifact.isaVersions.push_back({"cuda", {}});
+  artifact.link = [&](ModuleOp tables, StringRef path) -> LogicalResult {
+    addText(tables, "moe_kernels", tableText(code.table));
+    addText(tables, "moe_kernel_image", (*text)->getBuffer());
+    if (options.withSim && failed(addSimulation(*code.kernels, scratch, path, worker)))
+      return failure();
+    return emitAndLinkModel(tables, link, path, worker);
+  };
+  return writeArtifact(lowered, artifact);
+}
+
+} // namespace
+
+LogicalResult writeCudaCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const std::vector<NotRaisedInfo> &notRaised,
+                            const SessionOptions &options, const Progress &progress, SessionSummary &summary) {
+  TemporaryFolder scratch;
+  std::string error;
+  if (!scratch.createPrivate("moe-compile", error))
+    return lowered.emitError(error);
+  progress("codegen", 0, 0);
+  CudaCode code;
+  if (failed(makeKernels(lowered, code)))
+    return failure();
+  code.table = kernelTable(*code.host);
+  code.kernels = takeKernels(*code.host);
+  if (options.emit == Emit::Ptx) {
+    const std::string path = scratch.file("kernels.ptx");
+    return failed(emitObject(*code.kernels, ObjectKind::Ptx, path, workerOptions(options))) ? failure() : copyToOutput(lowered, path, options);
+  }
+  ArtifactOptions artifact;
+  artifact.path = options.output;
+  artifact.layers = layers;
+  artifact.notRaised = notRaised;
+  artifact.compilerOptions = recordedOptions(options);
+  artifact.progress = [&](uint64_t done, uint64_t total) { progress("package", done, total); };
+  if (failed(writeCudaArtifact(lowered, code, scratch, artifact, options)))
+    return failure();
+  summary.isaVersions.push_back("cuda");
+  summary.weightBytes = fileBytes(options.output, "model.weights");
+  return success();
+}
+
+} // namespace moe

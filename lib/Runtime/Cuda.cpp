@@ -1,0 +1,242 @@
+// The GPU of a model: driver, kernels, weights, launches. See Cuda.h.
+#include "moe/Runtime/Cuda.h"
+#include "Memory.h"
+#include "moe/Runtime/Error.h"
+#include "moe/Runtime/Kernel.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <type_traits>
+#include <unistd.h>
+
+// A model for CPUs has neither.
+extern "C" {
+__attribute__((weak, visibility("hidden"))) extern const char moe_kernels[];
+__attribute__((weak, visibility("hidden"))) extern const char moe_kernel_image[];
+}
+
+namespace moe::runtime {
+
+KernelProgram linkedKernels() { return {moe_kernels, moe_kernel_image}; }
+
+// Numbers of cuda.h, which never change.
+constexpr int computeMajor = 75, computeMinor = 76, mostSharedBytes = 8;
+/// Kernels are for sm_80 and newer.
+constexpr int leastMajor = 8;
+constexpr unsigned streamNonBlocking = 1;
+
+/// The run that this thread is in, and its first launch that failed. moe_rt_launch has no other way to it.
+struct CudaRun {
+  CudaDevice *device;
+  CudaDriver::Result error;
+  const char *kernel;
+  void *faults;
+};
+static thread_local CudaRun current = {nullptr, 0, "", nullptr};
+
+moe_status CudaDevice::failed(CudaDriver::Result code, const char *what, const char *subject) {
+  const char *name = nullptr, *text = nullptr;
+  if (driver.getErrorName && driver.getErrorName(code, &name) != 0)
+    name = nullptr;
+  if (driver.getErrorString && driver.getErrorString(code, &text) != 0)
+    text = nullptr;
+  constexpr int outOfMemory = 2;
+  return fail(code == outOfMemory ? MOE_STATUS_NO_MEMORY : MOE_STATUS_GPU, "%s%s%s: the CUDA driver answers %s (%d): %s", what, *subject ? " " : "", subject,
+              name ? name : "an error without a name", code, text ? text : "no description");
+}
+
+moe_status CudaDevice::findDriver(const char *folder) {
+  const char *path = getenv("MOE_CUDA_DRIVER");
+  const char *name = path && *path ? path : "libcuda.so.1";
+  void *handle = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
+  if (!handle)
+    return fail(MOE_STATUS_UNSUPPORTED_GPU, "the model is for a CUDA GPU and the driver is not there: %s", dlerror());
+  auto find = [&](auto &function, const char *symbol) {
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(handle, symbol));
+    return function ? nullptr : symbol;
+  };
+  const char *missing = nullptr;
+  const char *const found[] = {
+      find(driver.init, "cuInit"), find(driver.deviceGetCount, "cuDeviceGetCount"), find(driver.deviceGet, "cuDeviceGet"),
+      find(driver.deviceGetName, "cuDeviceGetName"), find(driver.deviceGetAttribute, "cuDeviceGetAttribute"),
+      find(driver.primaryRetain, "cuDevicePrimaryCtxRetain"), find(driver.primaryRelease, "cuDevicePrimaryCtxRelease_v2"),
+      find(driver.contextSetCurrent, "cuCtxSetCurrent"), find(driver.libraryLoadData, "cuLibraryLoadData"), find(driver.libraryUnload, "cuLibraryUnload"),
+      find(driver.libraryGetKernel, "cuLibraryGetKernel"), find(driver.kernelSetAttribute, "cuKernelSetAttribute"),
+      find(driver.launchKernel, "cuLaunchKernel"), find(driver.memAlloc, "cuMemAlloc_v2"), find(driver.memFree, "cuMemFree_v2"),
+      find(driver.copyToDevice, "cuMemcpyHtoDAsync_v2"), find(driver.copyToHost, "cuMemcpyDtoHAsync_v2"), find(driver.streamCreate, "cuStreamCreate"),
+      find(driver.streamDestroy, "cuStreamDestroy_v2"), find(driver.streamSynchronize, "cuStreamSynchronize"),
+      find(driver.getErrorName, "cuGetErrorName"), find(driver.getErrorString, "cuGetErrorString")};
+  for (const char *symbol : found)
+    missing = missing ? missing : symbol;
+  if (missing)
+    return fail(MOE_STATUS_UNSUPPORTED_GPU, "%s lacks %s: expected the driver of CUDA 12 or newer", name, missing);
+  // The executor takes kernels as host code, which registers itself when it is loaded.
+  if (!dlsym(handle, "moe_simt_register"))
+    return MOE_STATUS_OK;
+  char kernelsPath[PATH_MAX];
+  if (snprintf(kernelsPath, sizeof(kernelsPath), "%s/kernels.sim.so", folder) >= int(sizeof(kernelsPath)))
+    return fail(MOE_STATUS_BAD_ARGUMENT, "the folder's name is longer than %d bytes", PATH_MAX);
+  if (access(kernelsPath, R_OK) != 0)
+    return fail(MOE_STATUS_BAD_ARTIFACT, "%s is not there: the SIMT executor runs artifacts of moe-compile --with-sim", kernelsPath);
+  if (!dlopen(kernelsPath, RTLD_NOW | RTLD_GLOBAL))
+    return fail(MOE_STATUS_BAD_ARTIFACT, "cannot load the kernels for the SIMT executor: %s", dlerror());
+  return MOE_STATUS_OK;
+}
+
+moe_status CudaDevice::findDevice() {
+  int count = 0;
+  if (CudaDriver::Result code = driver.init(0))
+    return fail(MOE_STATUS_UNSUPPORTED_GPU, "the model is for a CUDA GPU and the driver finds none (cuInit answers %d)", code);
+  if (driver.deviceGetCount(&count) != 0 || count < 1)
+    return fail(MOE_STATUS_UNSUPPORTED_GPU, "the model is for a CUDA GPU and this machine has none");
+  if (CudaDriver::Result code = driver.deviceGet(&device, 0))
+    return failed(code, "taking the first GPU");
+  (void)driver.deviceGetName(deviceName, sizeof(deviceName), device);
+  int major = 0, minor = 0;
+  if (driver.deviceGetAttribute(&major, computeMajor, device) != 0 || driver.deviceGetAttribute(&minor, computeMinor, device) != 0 || major < leastMajor)
+    return fail(MOE_STATUS_UNSUPPORTED_GPU, "the model needs a GPU of compute capability 8.0 or newer, found %s with %d.%d", deviceName, major, minor);
+  if (CudaDriver::Result code = driver.primaryRetain(&context, device))
+    return failed(code, "opening", deviceName);
+  if (CudaDriver::Result code = driver.contextSetCurrent(context))
+    return failed(code, "opening", deviceName);
+  if (CudaDriver::Result code = driver.streamCreate(&stream, streamNonBlocking))
+    return failed(code, "making a stream on", deviceName);
+  return MOE_STATUS_OK;
+}
+
+/// Lines "name threads shared".
+moe_status CudaDevice::readTable(const char *table) {
+  for (const char *c = table; *c; ++c)
+    numKernels += *c == '\n';
+  kernels = allocateArray<Kernel>(size_t(numKernels));
+  if (!kernels)
+    return fail(MOE_STATUS_NO_MEMORY, "no memory for the table of kernels");
+  for (int64_t i = 0; i < numKernels; ++i) {
+    if (sscanf(table, "%63s %u %u", kernels[i].name, &kernels[i].threads, &kernels[i].sharedBytes) != 3)
+      return fail(MOE_STATUS_BAD_ARTIFACT, "the table of kernels is damaged at kernel %d", int(i));
+    table = strchr(table, '\n') + 1;
+  }
+  return MOE_STATUS_OK;
+}
+
+moe_status CudaDevice::loadKernels(const KernelProgram &program) {
+  if (moe_status status = readTable(program.table))
+    return status;
+  if (CudaDriver::Result code = driver.libraryLoadData(&library, program.image, nullptr, nullptr, 0, nullptr, nullptr, 0))
+    return failed(code, "loading the kernels on", deviceName);
+  constexpr unsigned withoutAsking = 48 << 10;
+  for (int64_t i = 0; i < numKernels; ++i) {
+    if (CudaDriver::Result code = driver.libraryGetKernel(&kernels[i].handle, library, kernels[i].name))
+      return failed(code, "finding the kernel", kernels[i].name);
+    if (kernels[i].sharedBytes <= withoutAsking)
+      continue;
+    if (CudaDriver::Result code = driver.kernelSetAttribute(mostSharedBytes, int(kernels[i].sharedBytes), kernels[i].handle, device))
+      return failed(code, "asking for shared memory of the kernel", kernels[i].name);
+  }
+  return MOE_STATUS_OK;
+}
+
+moe_status CudaDevice::copyWeights(const ModelInfo &info, const void *const *sections) {
+  weights = allocateArray<const void *>(info.numSections);
+  if (!weights)
+    return fail(MOE_STATUS_NO_MEMORY, "no memory for the table of weight sections");
+  numWeights = info.numSections;
+  for (uint32_t s = 0; s < info.numSections; ++s) {
+    if (!sections[s])
+      continue;
+    void *address = nullptr;
+    if (moe_status status = allocate(info.sections[s].bytes, "the weights", &address))
+      return status;
+    weights[s] = address;
+    if (moe_status status = copyIn(address, sections[s], info.sections[s].bytes))
+      return status;
+  }
+  return finish();
+}
+
+moe_status CudaDevice::open(const char *folder, const KernelProgram &program, const ModelInfo &info, const void *const *sections) {
+  if (moe_status status = findDriver(folder))
+    return status;
+  if (moe_status status = findDevice())
+    return status;
+  if (moe_status status = loadKernels(program))
+    return status;
+  return copyWeights(info, sections);
+}
+
+CudaDevice::~CudaDevice() {
+  if (!context) {
+    free(kernels);
+    return;
+  }
+  (void)driver.contextSetCurrent(context);
+  for (uint32_t s = 0; s < numWeights; ++s)
+    release(const_cast<void *>(weights[s]));
+  free(weights);
+  free(kernels);
+  if (library)
+    (void)driver.libraryUnload(library);
+  if (stream)
+    (void)driver.streamDestroy(stream);
+  (void)driver.primaryRelease(device);
+}
+
+moe_status CudaDevice::begin() {
+  if (CudaDriver::Result code = driver.contextSetCurrent(context))
+    return failed(code, "using", deviceName);
+  current = {this, 0, "", nullptr};
+  return MOE_STATUS_OK;
+}
+
+void CudaDevice::useFaultRecord(void *record) { current.faults = record; }
+
+moe_status CudaDevice::finish() {
+  const CudaRun run = current;
+  current = {nullptr, 0, "", nullptr};
+  const CudaDriver::Result code = driver.streamSynchronize(stream);
+  if (run.error)
+    return failed(run.error, "launching the kernel", run.kernel);
+  return code ? failed(code, "running kernels on", deviceName) : MOE_STATUS_OK;
+}
+
+moe_status CudaDevice::allocate(size_t bytes, const char *what, void **address) {
+  CudaDriver::Address place = 0;
+  if (CudaDriver::Result code = driver.memAlloc(&place, bytes ? bytes : 1))
+    return failed(code, "allocating GPU memory for", what);
+  *address = reinterpret_cast<void *>(uintptr_t(place));
+  return MOE_STATUS_OK;
+}
+
+void CudaDevice::release(void *address) {
+  if (address)
+    (void)driver.memFree(uintptr_t(address));
+}
+
+moe_status CudaDevice::copyIn(void *to, const void *from, size_t bytes) {
+  CudaDriver::Result code = bytes ? driver.copyToDevice(uintptr_t(to), from, bytes, stream) : 0;
+  return code ? failed(code, "copying to", deviceName) : MOE_STATUS_OK;
+}
+
+moe_status CudaDevice::copyOut(void *to, const void *from, size_t bytes) {
+  CudaDriver::Result code = bytes ? driver.copyToHost(to, uintptr_t(from), bytes, stream) : 0;
+  return code ? failed(code, "copying from", deviceName) : MOE_STATUS_OK;
+}
+
+void CudaDevice::launch(int64_t number, int64_t blocksX, int64_t blocksY, void **arguments) {
+  // Behind a launch that has failed nothing makes sense. A grid without blocks is no launch: there are no rows.
+  if (current.error || blocksX == 0 || blocksY == 0)
+    return;
+  const Kernel &kernel = kernels[number];
+  current.error = driver.launchKernel(kernel.handle, unsigned(blocksX), unsigned(blocksY), 1, kernel.threads, 1, 1, kernel.sharedBytes, stream, arguments, nullptr);
+  current.kernel = kernel.name;
+}
+
+} // namespace moe::runtime
+
+void moe_rt_launch(int64_t kernel, int64_t blocks_x, int64_t blocks_y, void **arguments) {
+  moe::runtime::current.device->launch(kernel, blocks_x, blocks_y, arguments);
+}
+
+void *moe_rt_fault_record() { return moe::runtime::current.faults; }

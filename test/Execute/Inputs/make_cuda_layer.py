@@ -1,0 +1,114 @@
+"""A layer as the fuse stage leaves it, with rows and weights of f16, bf16 or f32, and what float64 numpy makes of it.
+
+    make_cuda_layer.py FOLDER --type bf16 --tokens 5,70 [--exact] [--experts 8 --k 2 --hidden 64 --inner 48]
+
+writes FOLDER/layer.mlir, weights.bin and a test_data_set_N for each number of tokens. With --exact all numbers are small integers, weights of slots are 1 and the
+activation is relu, so that every sum is exact whatever its order and the result must be the same bit for bit.
+"""
+
+import argparse
+import pathlib
+
+import ml_dtypes
+import numpy as np
+from onnx import numpy_helper
+
+MODEL = """
+moe.weight @gate_up : tensor<{E}x{N}x{H}x{type}> source(#moe.file<"weights.bin", offset = 0, length = {first}>)
+moe.weight @down : tensor<{E}x{H}x{I}x{type}> source(#moe.file<"weights.bin", offset = {first}, length = {second}>)
+
+func.func @main(%x: tensor<?x{H}x{type}> {{moe.name = "x", moe.dims = ["tokens", "{H}"]}},
+                %logits: tensor<?x{E}xf32> {{moe.name = "logits", moe.dims = ["tokens", "{E}"]}})
+    -> (tensor<?x{H}xf32> {{moe.name = "y", moe.dims = ["tokens", "{H}"]}}) attributes {{moe.entry}} {{
+  %c0 = arith.constant 0 : index
+  %k = arith.constant {K} : index
+  %w1 = moe.weight_ref @gate_up : tensor<{E}x{N}x{H}x{type}>
+  %w2 = moe.weight_ref @down : tensor<{E}x{H}x{I}x{type}>
+  %tokens = tensor.dim %x, %c0 : tensor<?x{H}x{type}>
+  %slots = arith.muli %tokens, %k : index
+  %i = tensor.empty(%slots) : tensor<?xi32>
+  %f = tensor.empty(%slots) : tensor<?xf32>
+  %o = tensor.empty() : tensor<{E1}xi32>
+  %r:5 = moe.route_permute logits(%logits : tensor<?x{E}xf32>)
+      outs(%i, %f, %o, %i, %f : tensor<?xi32>, tensor<?xf32>, tensor<{E1}xi32>, tensor<?xi32>, tensor<?xf32>)
+      {{experts = {E} : i64, router = #moe.router<function = {function}, k = {K}, source = {source}, norm = {norm}>}}
+      -> tensor<?xi32>, tensor<?xf32>, tensor<{E1}xi32>, tensor<?xi32>, tensor<?xf32>
+  %e = tensor.empty(%slots) : tensor<?x{I}x{type}>
+  %h = moe.grouped_matmul %x rows(%r#0 : tensor<?xi32>) offsets(%r#2 : tensor<{E1}xi32>) weight(%w1 : tensor<{E}x{N}x{H}x{type}>)
+      outs(%e : tensor<?x{I}x{type}>) {{ffn = #moe.ffn<activation = {activation}, gate = {gate}>{plan1}}} : tensor<?x{H}x{type}> -> tensor<?x{I}x{type}>
+  %d = tensor.empty(%tokens) : tensor<?x{H}xf32>
+  %y = moe.grouped_matmul %h offsets(%r#2 : tensor<{E1}xi32>) weight(%w2 : tensor<{E}x{H}x{I}x{type}>)
+      combine(%r#0, %r#1 : tensor<?xi32>, tensor<?xf32>) outs(%d : tensor<?x{H}xf32>) {{{plan2}}} : tensor<?x{I}x{type}> -> tensor<?x{H}xf32>
+  return %y : tensor<?x{H}xf32>
+}}
+"""
+
+TYPES = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
+
+
+def layer(x, logits, gate_up, down, options):
+    """One token at a time, one expert at a time; hidden rows are rounded to the type of the rows, as the kernels do."""
+    y = np.zeros((len(x), down.shape[1]))
+    for token, row in enumerate(x):
+        chosen = np.argsort(-logits[token], kind="stable")[: options.k]
+        power = np.exp(logits[token] - logits[token].max())
+        for expert in sorted(chosen):
+            both = gate_up[expert] @ row
+            gate, up = np.split(both, 2) if options.gate == "halves" else (both[0::2], both[1::2])
+            hidden = (np.maximum(gate, 0) if options.exact else gate / (1 + np.exp(-gate))) * up
+            hidden = hidden.astype(TYPES[options.type]).astype(np.float64)
+            y[token] += (1 if options.exact else power[expert] / power[chosen].sum()) * (down[expert] @ hidden)
+    return y
+
+
+def plan(packing):
+    """With it the layer compiles for CPUs too."""
+    return f'plan = #moe.plan<packing = {packing}, activations = "f32">'
+
+
+def save(path, name, array):
+    path.write_bytes(numpy_helper.from_array(array, name).SerializeToString())
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--type", choices=TYPES, default="bf16")
+    parser.add_argument("--tokens", default="5")
+    parser.add_argument("--exact", action="store_true")
+    parser.add_argument("--gate", choices=["halves", "interleaved"], default="halves")
+    for name, default in {"experts": 8, "k": 2, "hidden": 64, "inner": 48}.items():
+        parser.add_argument("--" + name, type=int, default=default)
+    options = parser.parse_args()
+    E, K, H, I = options.experts, options.k, options.hidden, options.inner
+    random = np.random.default_rng(3)
+    kind = TYPES[options.type]
+
+    def numbers(*shape):
+        if options.exact:
+            # Few of them, so that products of products stay small enough for bf16.
+            return (random.integers(-1, 2, shape) * (random.random(shape) < 0.15)).astype(kind)
+        return (random.standard_normal(shape) / np.sqrt(shape[-1])).astype(kind)
+
+    gate_up, down = numbers(E, 2 * I, H), numbers(E, H, I)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    (options.folder / "weights.bin").write_bytes(gate_up.tobytes() + down.tobytes())
+    router = ("identity", "one", "none", "relu") if options.exact else ("softmax", "gather", "l1", "silu")
+    (options.folder / "layer.mlir").write_text(
+        MODEL.format(E=E, E1=E + 1, K=K, H=H, I=I, N=2 * I, type=options.type, first=gate_up.nbytes, second=down.nbytes, function=router[0],
+                     source=router[1], norm=router[2], activation=router[3], gate=options.gate,
+                     plan1=f", {plan('gate_up16')}" if options.type == "f32" else "", plan2=plan("panel32") if options.type == "f32" else ""))
+    for number, tokens in enumerate(map(int, options.tokens.split(","))):
+        data = options.folder / f"test_data_set_{number}"
+        data.mkdir(exist_ok=True)
+        x = (random.integers(-2, 3, (tokens, H)) if options.exact else random.standard_normal((tokens, H))).astype(kind)
+        # Equal scores too: ties go to the lowest expert.
+        logits = random.integers(-4, 5, (tokens, E)).astype(np.float32) / 2
+        y = layer(x.astype(np.float64), logits.astype(np.float64), gate_up.astype(np.float64), down.astype(np.float64), options)
+        save(data / "input_0.pb", "x", x)
+        save(data / "input_1.pb", "logits", logits)
+        save(data / "output_0.pb", "y", y.astype(np.float32))
+
+
+if __name__ == "__main__":
+    main()
