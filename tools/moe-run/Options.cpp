@@ -23,6 +23,8 @@ what to do
   --bench               measures runs/s, tokens/s, percentiles and the share of the memory bandwidth
   --bench-seconds X     how long (2)
   --info                describes the model; needs no weights and no particular CPU
+  --calibrate -o FILE   under mpiexec, without FOLDER: measures links, products and memory, and writes them for moe-compile --mesh=FILE
+  --mesh AXES           with --calibrate: what the ranks are (default: node=HOSTS,rank=RANKS OF A HOST)
   --in-place            past and present of each KV pair share one buffer
 
 how
@@ -63,6 +65,7 @@ static std::pair<std::string, std::string> parsePair(const std::string &option, 
 
 static bool parseFlag(Options &options, const std::string &name) {
   bool *flag = name == "--bench"      ? &options.bench
+               : name == "--calibrate" ? &options.calibrate
                : name == "--info"     ? &options.info
                : name == "--json"     ? &options.json
                : name == "--in-place" ? &options.inPlace
@@ -76,7 +79,7 @@ static bool parseFlag(Options &options, const std::string &name) {
 }
 
 static bool takesValue(const std::string &name) {
-  for (const char *option : {"--test-data", "--input", "--dim", "--output-dir", "--atol", "--rtol", "--bench-seconds", "--threads", "--isa"})
+  for (const char *option : {"--test-data", "--input", "--dim", "--output-dir", "--atol", "--rtol", "--bench-seconds", "--threads", "--isa", "--mesh", "-o"})
     if (name == option)
       return true;
   return false;
@@ -91,6 +94,10 @@ static void parseValue(Options &options, const std::string &name, const std::str
     options.outputDir = value;
   } else if (name == "--isa") {
     options.session.isa = value;
+  } else if (name == "--mesh") {
+    options.mesh = value;
+  } else if (name == "-o") {
+    options.output = value;
   } else if (name == "--threads") {
     options.session.threads = int32_t(parseInteger(name, value, 1, 1024));
   } else if (name == "--atol") {
@@ -112,6 +119,15 @@ static void parseValue(Options &options, const std::string &name, const std::str
 
 /// Options that contradict each other or ask for nothing.
 static void checkOptions(const Options &options) {
+  if (options.calibrate) {
+    if (options.output.empty())
+      throw Failure("--calibrate: expected -o FILE");
+    if (!options.folder.empty() || options.bench || options.info || options.json || !options.testData.empty() || !options.inputs.empty())
+      throw Failure("--calibrate runs no model: expected no folder, --bench, --info, --json, --test-data or --input with it");
+    return;
+  }
+  if (!options.mesh.empty() || !options.output.empty())
+    throw Failure(std::string(options.mesh.empty() ? "-o" : "--mesh") + ": expected together with --calibrate");
   if (options.folder.empty())
     throw Failure("expected the folder of a compiled model; see --help");
   if (options.info) {
