@@ -161,15 +161,21 @@ LogicalResult PlanSharding::collect(std::vector<PlannedLayer> &free, std::vector
 LogicalResult PlanSharding::readProfileFile() {
   if (profile.empty())
     return success();
-  std::string error;
-  std::optional<std::string> text = textOfFile(profile, error);
-  if (!text)
-    return fail("profile: " + error);
-  loads = readProfile(*text, error);
-  if (!loads)
-    return fail("profile: " + profile + ": " + error);
   llvm::SHA256 hash;
-  hash.update(*text);
+  SmallVector<StringRef> files;
+  StringRef(profile).split(files, ',');
+  for (StringRef file : files) {
+    std::string error;
+    std::optional<std::string> text = textOfFile(file, error);
+    if (!text)
+      return fail("profile: " + error);
+    std::optional<Profile> read = readProfile(*text, error);
+    if (!read || (loads && !loads->append(*read, error)))
+      return fail("profile: " + file + ": " + error);
+    if (!loads)
+      loads = std::move(read);
+    hash.update(*text);
+  }
   profileHash = "sha256:" + llvm::toHex(hash.final(), /*LowerCase=*/true);
   return success();
 }
@@ -361,6 +367,7 @@ LogicalResult PlanSharding::plan() {
   if (planTokens < 1)
     return fail("plan-tokens: expected at least 1, found " + Twine(planTokens));
   explained.clear();
+  loads.reset();
   options.onlyRunnable = true;
   options.expertParallel = expertParallel;
   if (expertParallel < 0 || (expertParallel > 0 && machines.devices() % expertParallel != 0))

@@ -19,6 +19,7 @@ inputs
 
 what to do
   --output-dir DIR      writes every output to DIR/<name>.npy
+  --record-load FILE    writes how often each expert was chosen, for moe-compile --profile=FILE; the model was compiled with --record-load
   --atol X  --rtol X    an element passes if |got - want| <= atol + rtol * |want| (1e-4, 1e-3)
   --bench               measures runs/s, tokens/s, percentiles and the share of the memory bandwidth
   --bench-seconds X     how long (2)
@@ -79,7 +80,7 @@ static bool parseFlag(Options &options, const std::string &name) {
 }
 
 static bool takesValue(const std::string &name) {
-  for (const char *option : {"--test-data", "--input", "--dim", "--output-dir", "--atol", "--rtol", "--bench-seconds", "--threads", "--isa", "--mesh", "-o"})
+  for (const char *option : {"--test-data", "--input", "--dim", "--output-dir", "--atol", "--rtol", "--bench-seconds", "--threads", "--isa", "--mesh", "-o", "--record-load"})
     if (name == option)
       return true;
   return false;
@@ -96,6 +97,8 @@ static void parseValue(Options &options, const std::string &name, const std::str
     options.session.isa = value;
   } else if (name == "--mesh") {
     options.mesh = value;
+  } else if (name == "--record-load") {
+    options.recordLoad = value;
   } else if (name == "-o") {
     options.output = value;
   } else if (name == "--threads") {
@@ -135,6 +138,8 @@ static void checkOptions(const Options &options) {
       throw Failure("--info describes the model and runs nothing: expected no --bench, --in-place, --test-data or --input with it");
     return;
   }
+  if (!options.recordLoad.empty() && options.bench)
+    throw Failure("--record-load records one run: expected no --bench with it");
   if (options.testData.empty() && options.inputs.empty() && !options.bench)
     throw Failure("expected --test-data, --input, --bench or --info; see --help");
   if (!options.dims.empty() && !options.bench)

@@ -20,7 +20,7 @@ struct PlanOptions {
   std::string activations = "auto";
   /// The machines that experts are spread over: sizes of named axes ("node=2,rank=4", numbers assumed) or a JSON file (moe/Plan/Input.h). Empty: one.
   std::string mesh;
-  /// JSON file of expert loads (moe/Plan/Input.h); empty: all experts are chosen equally often.
+  /// JSON file of expert loads (moe/Plan/Input.h), or several recordings with commas between them; empty: all experts are chosen equally often.
   std::string profile;
   /// Devices that share the experts between them; 0: the plan stage chooses.
   int64_t expertParallel = 0;

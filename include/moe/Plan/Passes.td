@@ -40,7 +40,7 @@ def PlanSharding : Pass<"moe-plan-sharding", "::mlir::ModuleOp"> {
     is done.
   }];
   let options = [Option<"mesh", "mesh", "std::string", "", "axes and sizes (node=2,rank=4) or a JSON file">,
-                 Option<"profile", "profile", "std::string", "", "JSON file of expert loads">,
+                 Option<"profile", "profile", "std::string", "", "JSON file of expert loads, or several with commas between them">,
                  Option<"expertParallel", "expert-parallel", "int64_t", "0", "devices that share the experts; 0: chosen">,
                  Option<"planTokens", "plan-tokens", "int64_t", "1024", "tokens of a step, of all devices together">,
                  Option<"explain", "explain", "bool", "false", "say what else was weighed">];
