@@ -30,6 +30,7 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
                                  llvm::cl::init(PlanOptions().expertParallel)};
   Option<int64_t> planTokens{*this, "plan-tokens", llvm::cl::desc("Tokens of a step, of all devices together, that the plan is made for"),
                              llvm::cl::init(PlanOptions().planTokens)};
+  Option<std::string> replanFrom{*this, "replan-from", llvm::cl::desc("Planned model whose experts should stay where they are")};
   Option<bool> explainPlan{*this, "explain-plan", llvm::cl::desc("Say what else was weighed"), llvm::cl::init(false)};
 
   StageOptions get() const {
@@ -38,6 +39,7 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
     options.plan.profile = profile;
     options.plan.expertParallel = expertParallel;
     options.plan.planTokens = planTokens;
+    options.plan.replanFrom = replanFrom;
     options.plan.explainPlan = explainPlan;
     options.plan.activations = activations;
     return options;

@@ -1,5 +1,6 @@
 // Writes the sharding of each layer whose rows may travel. The arithmetic is lib/Plan/Sharding's; this pass reads what it needs off the IR and says
 // what came out. Before: plans with a packing (moe-plan-single-machine).
+#include "KeepOld.h"
 #include "MeshText.h"
 #include "moe/IR/Layers.h"
 #include "moe/IR/Quantization.h"
@@ -30,6 +31,8 @@ struct PlannedLayer {
   PlanLayer layer;
   ScoredCandidate chosen;
   Placement placement;
+  /// Where there is an old plan to keep to.
+  std::optional<KeptChoice> kept;
 };
 
 std::string microseconds(double value) { return llvm::formatv("{0:F1}", value).str(); }
@@ -68,6 +71,8 @@ private:
   LogicalResult collect(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned);
   LayerShape shapeOf(const RaggedLayer &ops) const;
   LogicalResult search(std::vector<PlannedLayer> &layers);
+  /// With --replan-from: what the old plan may keep, within the memory that the new one leaves.
+  LogicalResult keepOldPlan(std::vector<PlannedLayer> &layers);
   LogicalResult scorePinnedLayer(PlannedLayer &layer);
   void write(PlannedLayer &planned, bool isPinned);
   void say(const PlannedLayer &planned, ShardingAttr sharding, bool isPinned);
@@ -218,6 +223,34 @@ LogicalResult PlanSharding::search(std::vector<PlannedLayer> &layers) {
     planned.chosen = choice.chosen;
     planned.placement = choice.placement.placement;
   }
+  return replanFrom.empty() ? success() : keepOldPlan(layers);
+}
+
+LogicalResult PlanSharding::keepOldPlan(std::vector<PlannedLayer> &layers) {
+  std::string error;
+  const std::optional<std::map<std::string, OldSharding>> old = readOldPlan(replanFrom, getContext(), error);
+  if (!old)
+    return fail("replan-from: " + error);
+  double weights = 0, buffer = 0;
+  for (const PlannedLayer &planned : layers) {
+    weights += planned.chosen.cost.weightBytes;
+    buffer = std::max(buffer, planned.chosen.cost.bufferBytes);
+  }
+  modelUs = 0;
+  for (PlannedLayer &planned : layers) {
+    const auto found = old->find(planned.layer.name);
+    if (found != old->end()) {
+      const double others = weights - planned.chosen.cost.weightBytes;
+      planned.kept = keepOld(machines, planned.layer, planned.chosen, planned.placement, found->second, double(machines.device.memoryBytes) - others, buffer,
+                             options);
+      planned.chosen = planned.kept->chosen;
+      planned.placement = planned.kept->placement;
+      weights = others + planned.chosen.cost.weightBytes;
+      buffer = std::max(buffer, planned.chosen.cost.bufferBytes); // The layers share it.
+    }
+    modelUs += planned.chosen.timeUs;
+  }
+  solver = "replanned";
   return success();
 }
 
@@ -297,6 +330,12 @@ void PlanSharding::say(const PlannedLayer &planned, ShardingAttr sharding, bool 
   remark << ", " << sharding.slotsPerDevice() << " a device; " << microseconds(planned.chosen.timeUs) << " us expected for "
          << std::llround(planned.layer.shape.tokens) << " tokens a device: dispatch " << microseconds(cost.dispatchUs) << ", experts "
          << microseconds(cost.expertUs) << ", combine " << microseconds(cost.combineUs) << "; " << sharding.getEquality();
+  if (planned.kept && planned.kept->moved >= 0)
+    remark << "; " << planned.kept->moved << " of " << planned.kept->slots << " slots get other weights, the plan before would take "
+           << microseconds(planned.kept->oldUs) << " us";
+  else if (planned.kept)
+    remark << "; shared out in another way than before"
+           << (planned.kept->oldUs > 0 ? ", which would take " + microseconds(planned.kept->oldUs) + " us" : std::string());
   if (explain)
     explainChoice(planned, remark);
 }
@@ -360,8 +399,8 @@ LogicalResult PlanSharding::plan() {
     return failure();
   meshOp = *found;
   if (!meshOp) {
-    if (!profile.empty() || expertParallel != 0)
-      return fail("profile and expert-parallel need a mesh");
+    if (!profile.empty() || expertParallel != 0 || !replanFrom.empty())
+      return fail("profile, expert-parallel and replan-from need a mesh");
     return success();
   }
   if (planTokens < 1)

@@ -23,6 +23,8 @@ cl::opt<int64_t> expertParallel("expert-parallel", cl::desc("With --mesh: this m
                                 cl::value_desc("number"), cl::init(defaults.expertParallel), cl::cat(category));
 cl::opt<int64_t> planTokens("plan-tokens", cl::desc("With --mesh: tokens of a step, of all devices together, that the plan is made for (1024)"),
                             cl::value_desc("number"), cl::init(defaults.planTokens), cl::cat(category));
+cl::opt<std::string> replanFrom("replan-from", cl::desc("With --mesh: keep experts where this planned model (--compile-to=plan) has them, as far as that costs nothing"),
+                                cl::value_desc("file"), cl::cat(category));
 cl::opt<bool> explainPlan("explain-plan", cl::desc("With --mesh: say why each layer is planned as it is and what else would have cost"), cl::cat(category));
 
 cl::opt<bool> recordLoad("record-load", cl::desc("The model counts how often each expert is chosen, for moe-run --record-load"), cl::cat(category));
@@ -36,6 +38,7 @@ void readStageFlags(moe::StageOptions &stages) {
   options.mesh = mesh;
   options.profile = profile;
   options.expertParallel = expertParallel;
+  options.replanFrom = replanFrom;
   options.planTokens = planTokens;
   options.explainPlan = explainPlan;
 }
