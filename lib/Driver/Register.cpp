@@ -30,7 +30,9 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
                                  llvm::cl::init(PlanOptions().expertParallel)};
   Option<int64_t> planTokens{*this, "plan-tokens", llvm::cl::desc("Tokens of a step, of all devices together, that the plan is made for"),
                              llvm::cl::init(PlanOptions().planTokens)};
+  Option<std::string> pin{*this, "pin", llvm::cl::desc("What is pinned of layers: NAME=ep4:slots3;...")};
   Option<std::string> replanFrom{*this, "replan-from", llvm::cl::desc("Planned model whose experts should stay where they are")};
+  Option<std::string> planReport{*this, "plan-report", llvm::cl::desc("Writes the plan as a page of HTML")};
   Option<bool> explainPlan{*this, "explain-plan", llvm::cl::desc("Say what else was weighed"), llvm::cl::init(false)};
 
   StageOptions get() const {
@@ -39,7 +41,9 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
     options.plan.profile = profile;
     options.plan.expertParallel = expertParallel;
     options.plan.planTokens = planTokens;
+    options.plan.pin = pin;
     options.plan.replanFrom = replanFrom;
+    options.plan.planReport = planReport;
     options.plan.explainPlan = explainPlan;
     options.plan.activations = activations;
     return options;

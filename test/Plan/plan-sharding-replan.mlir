@@ -26,7 +26,7 @@
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 replan-from=%t/layer.mlir" 2>&1 | FileCheck %s --check-prefix=UNPLANNED
 // UNPLANNED: error: replan-from: {{.*}}layer.mlir: expected layers with a sharding, found none
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="replan-from=%t/layer.mlir" 2>&1 | FileCheck %s --check-prefix=MESH
-// MESH: error: profile, expert-parallel and replan-from need a mesh
+// MESH: error: profile, expert-parallel, pin, replan-from and plan-report need a mesh
 
 //--- mesh.json
 {"version": 1, "axes": [{"name": "rank", "size": 4, "link": {"alpha_us": 2, "gbps": 0.01, "per_msg_us": 0.5}}],

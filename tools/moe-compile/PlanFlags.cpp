@@ -23,7 +23,11 @@ cl::opt<int64_t> expertParallel("expert-parallel", cl::desc("With --mesh: this m
                                 cl::value_desc("number"), cl::init(defaults.expertParallel), cl::cat(category));
 cl::opt<int64_t> planTokens("plan-tokens", cl::desc("With --mesh: tokens of a step, of all devices together, that the plan is made for (1024)"),
                             cl::value_desc("number"), cl::init(defaults.planTokens), cl::cat(category));
+cl::opt<std::string> pin("pin", cl::desc("With --mesh: what is pinned of layers, the rest is chosen: devices that share the experts, slots of a device (NAME=ep4:slots3;NAME=ep2)"),
+                         cl::value_desc("pins"), cl::cat(category));
 cl::opt<std::string> replanFrom("replan-from", cl::desc("With --mesh: keep experts where this planned model (--compile-to=plan) has them, as far as that costs nothing"),
+                                cl::value_desc("file"), cl::cat(category));
+cl::opt<std::string> planReport("plan-report", cl::desc("With --mesh: write a page of HTML: where experts lie, who sends what to whom, what each device does when, what else was weighed"),
                                 cl::value_desc("file"), cl::cat(category));
 cl::opt<bool> explainPlan("explain-plan", cl::desc("With --mesh: say why each layer is planned as it is and what else would have cost"), cl::cat(category));
 
@@ -38,7 +42,9 @@ void readStageFlags(moe::StageOptions &stages) {
   options.mesh = mesh;
   options.profile = profile;
   options.expertParallel = expertParallel;
+  options.pin = pin;
   options.replanFrom = replanFrom;
+  options.planReport = planReport;
   options.planTokens = planTokens;
   options.explainPlan = explainPlan;
 }
