@@ -13,7 +13,6 @@
 // CHECK-NEXT: %[[D:.*]] = arith.subi %[[A]], %[[B]] : i32
 // CHECK-NEXT: linalg.yield %[[D]]
 // CHECK: return %{{.*}}, %[[COUNTS]] : tensor<?x64xf32>, tensor<8xi32>
-// DOC: --moe-fuse-route-permute --moe-fuse-record-loads
 moe.weight @w1 : tensor<8x192x64xf32> source(#moe.file<"m.onnx", offset = 0, length = 393216>)
 moe.weight @w2 : tensor<8x64x96xf32> source(#moe.file<"m.onnx", offset = 393216, length = 196608>)
 func.func @dropless(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>) -> tensor<?x64xf32> attributes {moe.entry} {
@@ -46,6 +45,7 @@ func.func @dropless(%x: tensor<?x64xf32>, %logits: tensor<?x8xf32>) -> tensor<?x
 // CHECK-SAME: tensor<4xi32> {moe.dims = ["4"], moe.name = "moe.load.layer1"}
 // CHECK: %{{.*}}, %{{.*}}, %[[COUNT:.*]], %{{.*}} = moe.slots
 // CHECK: return %{{.*}}, %[[COUNT]] :
+// DOC: --moe-fuse-record-loads
 moe.weight @w1 : tensor<4x192x64xf32> source(#moe.file<"m.onnx", offset = 0, length = 196608>)
 moe.weight @w2 : tensor<4x64x96xf32> source(#moe.file<"m.onnx", offset = 196608, length = 98304>)
 func.func @capacity(%x: tensor<?x64xf32>, %choice: tensor<?x4xf32>, %w: tensor<?xf32>) -> tensor<?x64xf32> attributes {moe.entry} {

@@ -2,7 +2,7 @@
 // REQUIRES: python-ortools
 // RUN: split-file %s %t
 // RUN: %python %S/Inputs/solve_placement.py moe-opt %t %t/layer.mlir | FileCheck %s
-// CHECK: mean gap {{-?[01]}}.{{[0-9]+}} %, largest
+// CHECK: mean gap {{[01]}}.{{[0-9]+}} %, largest
 
 //--- mesh.json
 {"version": 1, "axes": [{"name": "rank", "size": 8, "link": {"alpha_us": 2, "gbps": 8, "per_msg_us": 0.5}}],
