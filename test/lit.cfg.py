@@ -34,10 +34,15 @@ config.substitutions.append(("%cc", config.c_compiler))
 config.substitutions.append(("%python", config.python or "python3"))
 
 # Tests that compare with a package, or use it, need it in the Python that runs them.
-for feature, modules in {"python-onnx": ["onnx", "ml_dtypes"], "python-onnxruntime": ["onnx", "onnxruntime"], "python-mypy": ["mypy"]}.items():
+for feature, modules in {"python-onnx": ["onnx", "ml_dtypes"], "python-onnxruntime": ["onnx", "onnxruntime"], "python-mypy": ["mypy"],
+                         "python-ortools": ["ortools"]}.items():
     check = f"import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in {modules}))"
     if subprocess.run([config.python or "python3", "-c", check], check=False).returncode == 0:
         config.available_features.add(feature)
+
+# The unit tests of the planner print what pages are made of; they are built by a target of their own.
+if os.path.exists(os.path.join(config.moe_build_root, "test", "Unit", "bin", "moe-unit-plan")):
+    config.available_features.add("unit-plan")
 
 # %mpiexec: a launcher of MPI that starts several processes on this machine: $MOE_MPIEXEC, one of $PATH, or one beside the Python that runs the tests
 # (the package mpich of PyPI). Tests that need it say `REQUIRES: mpi`.

@@ -27,11 +27,14 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
                                   llvm::cl::init(PlanOptions().activations)};
 
   Option<std::string> mesh{*this, "mesh", llvm::cl::desc("Machines that experts are spread over: node=2,rank=4 or a JSON file")};
-  Option<std::string> profile{*this, "profile", llvm::cl::desc("JSON file of expert loads")};
+  Option<std::string> profile{*this, "profile", llvm::cl::desc("JSON file of expert loads, or several with commas between them")};
   Option<int64_t> expertParallel{*this, "expert-parallel", llvm::cl::desc("Devices that share the experts; 0: the plan stage chooses"),
                                  llvm::cl::init(PlanOptions().expertParallel)};
   Option<int64_t> planTokens{*this, "plan-tokens", llvm::cl::desc("Tokens of a step, of all devices together, that the plan is made for"),
                              llvm::cl::init(PlanOptions().planTokens)};
+  Option<std::string> pin{*this, "pin", llvm::cl::desc("What is pinned of layers: NAME=ep4:slots3;...")};
+  Option<std::string> replanFrom{*this, "replan-from", llvm::cl::desc("Planned model whose experts should stay where they are")};
+  Option<std::string> planReport{*this, "plan-report", llvm::cl::desc("Writes the plan as a page of HTML")};
   Option<bool> explainPlan{*this, "explain-plan", llvm::cl::desc("Say what else was weighed"), llvm::cl::init(false)};
 
   StageOptions get() const {
@@ -40,8 +43,21 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
     options.plan.profile = profile;
     options.plan.expertParallel = expertParallel;
     options.plan.planTokens = planTokens;
+    options.plan.pin = pin;
+    options.plan.replanFrom = replanFrom;
+    options.plan.planReport = planReport;
     options.plan.explainPlan = explainPlan;
     options.plan.activations = activations;
+    return options;
+  }
+};
+
+struct FuseStageOptions : mlir::PassPipelineOptions<FuseStageOptions> {
+  Option<bool> recordLoads{*this, "record-loads", llvm::cl::desc("How often each expert was chosen becomes an output"), llvm::cl::init(false)};
+
+  StageOptions get() const {
+    StageOptions options;
+    options.fuse.recordLoads = recordLoads;
     return options;
   }
 };
@@ -89,6 +105,8 @@ void moe::registerAllPasses() {
       continue;
     if (info.stage == Stage::Plan)
       registerStage<PlanStageOptions>(info);
+    else if (info.stage == Stage::Fuse)
+      registerStage<FuseStageOptions>(info);
     else
       registerStage<NoStageOptions>(info);
   }

@@ -7,6 +7,8 @@
 void moe::buildFusePipeline(mlir::OpPassManager &pm, const FuseOptions &options) {
   pm.addNestedPass<mlir::func::FuncOp>(createFuseSimplifyRouting());
   pm.addNestedPass<mlir::func::FuncOp>(createFuseRoutePermute());
+  if (options.recordLoads)
+    pm.addNestedPass<mlir::func::FuncOp>(createFuseRecordLoads());
   pm.addNestedPass<mlir::func::FuncOp>(createFuseExperts());
   pm.addNestedPass<mlir::func::FuncOp>(createFuseDenseProducts());
   pm.addPass(createFuseExpandDequant());

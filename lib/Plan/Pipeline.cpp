@@ -9,6 +9,9 @@ void moe::buildPlanPipeline(mlir::OpPassManager &pm, const PlanOptions &options)
   sharding.mesh = options.mesh;
   sharding.profile = options.profile;
   sharding.expertParallel = options.expertParallel;
+  sharding.pin = options.pin;
+  sharding.replanFrom = options.replanFrom;
+  sharding.reportFile = options.planReport;
   sharding.planTokens = options.planTokens;
   sharding.explain = options.explainPlan;
   pm.addPass(createPlanSharding(sharding));

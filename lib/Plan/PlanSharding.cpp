@@ -1,6 +1,8 @@
 // Writes the sharding of each layer whose rows may travel. The arithmetic is lib/Plan/Sharding's; this pass reads what it needs off the IR and says
 // what came out. Before: plans with a packing (moe-plan-single-machine).
+#include "KeepOld.h"
 #include "MeshText.h"
+#include "PlanReport.h"
 #include "moe/IR/Layers.h"
 #include "moe/IR/Quantization.h"
 #include "moe/Plan/Input.h"
@@ -13,6 +15,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/SHA256.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 
@@ -30,6 +33,8 @@ struct PlannedLayer {
   PlanLayer layer;
   ScoredCandidate chosen;
   Placement placement;
+  /// Where there is an old plan to keep to.
+  std::optional<KeptChoice> kept;
 };
 
 std::string microseconds(double value) { return llvm::formatv("{0:F1}", value).str(); }
@@ -67,9 +72,14 @@ private:
   /// Collects layers; those that already have a sharding go to `pinned`.
   LogicalResult collect(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned);
   LayerShape shapeOf(const RaggedLayer &ops) const;
+  /// Reads --pin and gives each layer what is pinned of it; the rest is searched.
+  LogicalResult givePins(std::vector<PlannedLayer> &free);
   LogicalResult search(std::vector<PlannedLayer> &layers);
+  /// With --replan-from: what the old plan may keep, within the memory that the new one leaves.
+  LogicalResult keepOldPlan(std::vector<PlannedLayer> &layers);
   LogicalResult scorePinnedLayer(PlannedLayer &layer);
   void write(PlannedLayer &planned, bool isPinned);
+  LogicalResult writeReport(ArrayRef<PlannedLayer> free, ArrayRef<PlannedLayer> pinned);
   void say(const PlannedLayer &planned, ShardingAttr sharding, bool isPinned);
   void explainChoice(const PlannedLayer &planned, InFlightDiagnostic &remark);
   std::pair<double, double> bytesSent(const PlannedLayer &planned) const;
@@ -128,6 +138,7 @@ LayerShape PlanSharding::shapeOf(const RaggedLayer &ops) const {
   shape.computeType = machines.device.tflops.count(activations) ? activations : "f32";
   shape.dispatchBytes = shape.combineBytes = rows.getElementTypeBitWidth() / 8.0;
   shape.weightBytes = bytesOfWeight(experts.getDown());
+  shape.gathersResults = machines.devices() > 1; // moe-distribute-experts: every rank computes what lies between the layers.
   return shape;
 }
 
@@ -158,18 +169,45 @@ LogicalResult PlanSharding::collect(std::vector<PlannedLayer> &free, std::vector
   return success();
 }
 
+LogicalResult PlanSharding::givePins(std::vector<PlannedLayer> &free) {
+  SmallVector<StringRef> entries;
+  StringRef(pin).split(entries, ';', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  for (StringRef entry : entries) {
+    // Names may have any sign in them: the last '=' is the one.
+    auto [name, what] = entry.rsplit('=');
+    auto layer = llvm::find_if(free, [&, name = name.trim()](const PlannedLayer &planned) { return planned.layer.name == name; });
+    if (layer == free.end())
+      return fail("pin: expected a layer that is free to be spread, found '" + name + "'");
+    SmallVector<StringRef> parts;
+    what.split(parts, ':');
+    for (StringRef part : parts) {
+      StringRef rest = part.trim();
+      int64_t *pinned = rest.consume_front("ep") ? &layer->layer.pinnedEp : rest.consume_front("slots") ? &layer->layer.pinnedSlots : nullptr;
+      if (!pinned || rest.getAsInteger(10, *pinned) || *pinned < 1)
+        return fail("pin: expected NAME=ep4, NAME=slots3 or NAME=ep4:slots3, found '" + entry + "'");
+    }
+  }
+  return success();
+}
+
 LogicalResult PlanSharding::readProfileFile() {
   if (profile.empty())
     return success();
-  std::string error;
-  std::optional<std::string> text = textOfFile(profile, error);
-  if (!text)
-    return fail("profile: " + error);
-  loads = readProfile(*text, error);
-  if (!loads)
-    return fail("profile: " + profile + ": " + error);
   llvm::SHA256 hash;
-  hash.update(*text);
+  SmallVector<StringRef> files;
+  StringRef(profile).split(files, ',');
+  for (StringRef file : files) {
+    std::string error;
+    std::optional<std::string> text = textOfFile(file, error);
+    if (!text)
+      return fail("profile: " + error);
+    std::optional<Profile> read = readProfile(*text, error);
+    if (!read || (loads && !loads->append(*read, error)))
+      return fail("profile: " + file + ": " + error);
+    if (!loads)
+      loads = std::move(read);
+    hash.update(*text);
+  }
   profileHash = "sha256:" + llvm::toHex(hash.final(), /*LowerCase=*/true);
   return success();
 }
@@ -212,6 +250,34 @@ LogicalResult PlanSharding::search(std::vector<PlannedLayer> &layers) {
     planned.chosen = choice.chosen;
     planned.placement = choice.placement.placement;
   }
+  return replanFrom.empty() ? success() : keepOldPlan(layers);
+}
+
+LogicalResult PlanSharding::keepOldPlan(std::vector<PlannedLayer> &layers) {
+  std::string error;
+  const std::optional<std::map<std::string, OldSharding>> old = readOldPlan(replanFrom, getContext(), error);
+  if (!old)
+    return fail("replan-from: " + error);
+  double weights = 0, buffer = 0;
+  for (const PlannedLayer &planned : layers) {
+    weights += planned.chosen.cost.weightBytes;
+    buffer = std::max(buffer, planned.chosen.cost.bufferBytes);
+  }
+  modelUs = 0;
+  for (PlannedLayer &planned : layers) {
+    const auto found = old->find(planned.layer.name);
+    if (found != old->end()) {
+      const double others = weights - planned.chosen.cost.weightBytes;
+      planned.kept = keepOld(machines, planned.layer, planned.chosen, planned.placement, found->second, double(machines.device.memoryBytes) - others, buffer,
+                             options);
+      planned.chosen = planned.kept->chosen;
+      planned.placement = planned.kept->placement;
+      weights = others + planned.chosen.cost.weightBytes;
+      buffer = std::max(buffer, planned.chosen.cost.bufferBytes); // The layers share it.
+    }
+    modelUs += planned.chosen.timeUs;
+  }
+  solver = "replanned";
   return success();
 }
 
@@ -265,7 +331,7 @@ void PlanSharding::write(PlannedLayer &planned, bool isPinned) {
   const double total = isPinned ? planned.chosen.timeUs : modelUs, bound = isPinned ? planned.chosen.timeUs : boundUs;
   auto estimate = EstimateAttr::get(&getContext(), number(planned.chosen.timeUs), number(cost.dispatchUs), number(cost.expertUs), number(cost.combineUs),
                                     std::llround(planned.layer.shape.tokens), std::llround(out), std::llround(back), std::llround(cost.weightBytes),
-                                    std::llround(cost.bufferBytes), number(total), number(bound), isPinned ? "pinned" : solver, profileHash);
+                                    std::llround(cost.bufferBytes), number(total), number(bound), isPinned ? "pinned" : solver, profileHash, number(cost.gatherUs));
   SmallVector<Attribute> axes;
   for (const std::string &name : axesOfGroup(machines, candidate.ep))
     axes.push_back(builder.getStringAttr(name));
@@ -290,7 +356,13 @@ void PlanSharding::say(const PlannedLayer &planned, ShardingAttr sharding, bool 
            << (sharding.getEdp() > 1 ? llvm::formatv(", {0} such groups", sharding.getEdp()).str() : std::string());
   remark << ", " << sharding.slotsPerDevice() << " a device; " << microseconds(planned.chosen.timeUs) << " us expected for "
          << std::llround(planned.layer.shape.tokens) << " tokens a device: dispatch " << microseconds(cost.dispatchUs) << ", experts "
-         << microseconds(cost.expertUs) << ", combine " << microseconds(cost.combineUs) << "; " << sharding.getEquality();
+         << microseconds(cost.expertUs) << ", combine " << microseconds(cost.combineUs) << ", gather " << microseconds(cost.gatherUs) << "; " << sharding.getEquality();
+  if (planned.kept && planned.kept->moved >= 0)
+    remark << "; " << planned.kept->moved << " of " << planned.kept->slots << " slots get other weights, the plan before would take "
+           << microseconds(planned.kept->oldUs) << " us";
+  else if (planned.kept)
+    remark << "; shared out in another way than before"
+           << (planned.kept->oldUs > 0 ? ", which would take " + microseconds(planned.kept->oldUs) + " us" : std::string());
   if (explain)
     explainChoice(planned, remark);
 }
@@ -300,7 +372,7 @@ static bool isAlike(const PlannedLayer &a, const PlannedLayer &b) {
   const LayerShape &x = a.layer.shape, &y = b.layer.shape;
   return x.experts == y.experts && x.topK == y.topK && x.hidden == y.hidden && x.intermediate == y.intermediate && x.matrices == y.matrices &&
          x.computeType == y.computeType && x.dispatchBytes == y.dispatchBytes && x.weightBytes == y.weightBytes && a.layer.windows == b.layer.windows &&
-         a.layer.coactivation == b.layer.coactivation && a.chosen.candidate.str() == b.chosen.candidate.str();
+         a.layer.coactivation == b.layer.coactivation && a.layer.pinnedEp == b.layer.pinnedEp && a.layer.pinnedSlots == b.layer.pinnedSlots && a.chosen.candidate.str() == b.chosen.candidate.str();
 }
 
 void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic &remark) {
@@ -312,7 +384,9 @@ void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic
   explained.push_back(&planned);
   SearchOptions all = options;
   all.expertParallel = 0;
-  const LayerCandidates runnable = scoreCandidates(machines, planned.layer, all);
+  PlanLayer asked = planned.layer;
+  asked.pinnedEp = asked.pinnedSlots = 0;
+  const LayerCandidates runnable = scoreCandidates(machines, asked, all);
   const Location loc = planned.ops.experts->getLoc();
   auto memory = [](const ScoredCandidate &scored) { return scored.cost.weightBytes + scored.cost.bufferBytes; };
   auto compare = [&](const ScoredCandidate &other) {
@@ -323,7 +397,7 @@ void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic
       return text + ", more than there is";
     // The search is over all layers together: what is faster for one and was not taken does not fit beside the others.
     ExpertsOp experts = planned.ops.experts;
-    const bool isFree = expertParallel == 0 && !experts.getPlan()->getSharding().getPinned();
+    const bool isFree = expertParallel == 0 && planned.layer.pinnedEp == 0 && planned.layer.pinnedSlots == 0 && !experts.getPlan()->getSharding().getPinned();
     return more < 0 && isFree ? text + ", with the other layers more than there is" : text;
   };
   remark.attachNote(loc) << "chosen: " << planned.chosen.candidate.str() << ", " << microseconds(planned.chosen.timeUs) << " us, "
@@ -340,12 +414,42 @@ void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic
     isNext = false;
   }
   all.onlyRunnable = false;
-  const LayerCandidates everything = scoreCandidates(machines, planned.layer, all);
+  const LayerCandidates everything = scoreCandidates(machines, asked, all);
   if (!everything.scored.empty() && !runnable.scored.empty() && everything.scored.front().timeUs < runnable.scored.front().timeUs)
     remark.attachNote(loc) << "faster on paper, but the distribute stage cannot run it yet: " << everything.scored.front().candidate.str() << ", "
                            << compare(everything.scored.front());
   if (meshOp.getSource() == "assumed")
     remark.attachNote(loc) << "the numbers of links and devices are assumed, not measured; give them in a JSON file (--mesh=FILE)";
+}
+
+LogicalResult PlanSharding::writeReport(ArrayRef<PlannedLayer> free, ArrayRef<PlannedLayer> pinned) {
+  std::vector<ReportLayer> kinds;
+  std::vector<const PlannedLayer *> first;
+  double pinnedUs = 0;
+  for (ArrayRef<PlannedLayer> layers : {free, pinned})
+    for (const PlannedLayer &planned : layers) {
+      const bool isPinned = layers.data() == pinned.data();
+      pinnedUs += isPinned ? planned.chosen.timeUs : 0;
+      size_t kind = 0;
+      while (kind < kinds.size() && !(isAlike(*first[kind], planned) && first[kind]->placement.expertOfSlot == planned.placement.expertOfSlot &&
+                                      kinds[kind].isPinned == isPinned))
+        ++kind;
+      if (kind == kinds.size()) {
+        first.push_back(&planned);
+        kinds.push_back({{}, planned.layer, planned.chosen, planned.placement, isPinned});
+      }
+      kinds[kind].names.push_back(planned.layer.name);
+    }
+  const ReportFacts facts = {meshOp.getSource().value_or("those of the model").str(), profileHash, free.empty() ? "pinned" : solver, modelUs + pinnedUs, boundUs + pinnedUs};
+  std::error_code error;
+  llvm::raw_fd_ostream stream(reportFile, error);
+  if (!error) {
+    stream << planReport(machines, facts, kinds, options);
+    stream.close();
+    error = stream.error();
+    stream.clear_error();
+  }
+  return error ? fail("plan-report: " + reportFile + ": " + error.message()) : success();
 }
 
 LogicalResult PlanSharding::plan() {
@@ -354,19 +458,20 @@ LogicalResult PlanSharding::plan() {
     return failure();
   meshOp = *found;
   if (!meshOp) {
-    if (!profile.empty() || expertParallel != 0)
-      return fail("profile and expert-parallel need a mesh");
+    if (!profile.empty() || expertParallel != 0 || !replanFrom.empty() || !reportFile.empty() || !pin.empty())
+      return fail("profile, expert-parallel, pin, replan-from and plan-report need a mesh");
     return success();
   }
   if (planTokens < 1)
     return fail("plan-tokens: expected at least 1, found " + Twine(planTokens));
   explained.clear();
+  loads.reset();
   options.onlyRunnable = true;
   options.expertParallel = expertParallel;
   if (expertParallel < 0 || (expertParallel > 0 && machines.devices() % expertParallel != 0))
     return fail("expert-parallel: expected a divisor of " + Twine(machines.devices()) + " devices, found " + Twine(expertParallel));
   std::vector<PlannedLayer> free, pinned;
-  if (failed(collect(free, pinned)) || failed(readProfileFile()))
+  if (failed(collect(free, pinned)) || failed(givePins(free)) || failed(readProfileFile()))
     return failure();
   for (std::vector<PlannedLayer> *layers : {&free, &pinned})
     for (PlannedLayer &planned : *layers)
@@ -381,7 +486,7 @@ LogicalResult PlanSharding::plan() {
     write(planned, false);
   for (PlannedLayer &planned : pinned)
     write(planned, true);
-  return success();
+  return reportFile.empty() ? success() : writeReport(free, pinned);
 }
 
 } // namespace

@@ -6,7 +6,7 @@
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 expert-parallel=3" 2>&1 | FileCheck %s --check-prefix=DIVISOR
 // DIVISOR: error: expert-parallel: expected a divisor of 4 devices, found 3
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="expert-parallel=2" 2>&1 | FileCheck %s --check-prefix=NONE
-// NONE: error: profile and expert-parallel need a mesh
+// NONE: error: profile, expert-parallel, pin, replan-from and plan-report need a mesh
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 profile=%t/load.json" 2>&1 | FileCheck %s --check-prefix=PROFILE
 // PROFILE: error: op 'moe.experts' of layer 'layer0' is not in the profile, which has layers 'other'
 // RUN: not moe-opt %t/mesh.mlir --moe-plan-sharding="mesh=rank=4" 2>&1 | FileCheck %s --check-prefix=TWICE

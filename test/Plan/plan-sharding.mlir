@@ -14,7 +14,7 @@
 
 // A device with one MiB does not hold all experts.
 // CHECK: moe.experts {{.*}}sharding = <mesh = @mesh, axes = ["node", "rank"], ep = 8, edp = 1, slots = [{{[0-9, ]+}}], algorithm = "direct", equality = "bitwise",
-// CHECK-SAME: estimate = <total_us = {{[^,]+}}, {{.*}}tokens = 128, dispatch_bytes = {{[0-9]+}}, {{.*}}solver = "exact", profile = "none">
+// CHECK-SAME: estimate = <total_us = {{[^,]+}}, {{.*}}tokens = 128, dispatch_bytes = {{[0-9]+}}, {{.*}}solver = "exact", profile = "none", gather_us = {{[0-9.e+]+}} : f64>
 
 // WHY: remark: op 'moe.experts' of layer 'layer0': 8 experts over 8 devices (node, rank), 1 a device;
 // WHY: note: chosen: ep8 etp1 edp1 slots1 direct

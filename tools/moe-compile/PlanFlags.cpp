@@ -17,21 +17,34 @@ cl::opt<std::string> activations("activations", cl::desc("Precision of activatio
                                  cl::cat(category));
 cl::opt<std::string> mesh("mesh", cl::desc("Spread experts over these machines: axes and their sizes (node=2,rank=4), or a JSON file with their speeds"),
                           cl::value_desc("mesh"), cl::cat(category));
-cl::opt<std::string> profile("profile", cl::desc("With --mesh: JSON file of how often each expert was chosen (default: all equally often)"),
+cl::opt<std::string> profile("profile", cl::desc("With --mesh: JSON file of how often each expert was chosen, or several with commas between them (default: all equally often)"),
                              cl::value_desc("file"), cl::cat(category));
 cl::opt<int64_t> expertParallel("expert-parallel", cl::desc("With --mesh: this many devices share the experts (default: what is expected to be fastest)"),
                                 cl::value_desc("number"), cl::init(defaults.expertParallel), cl::cat(category));
 cl::opt<int64_t> planTokens("plan-tokens", cl::desc("With --mesh: tokens of a step, of all devices together, that the plan is made for (1024)"),
                             cl::value_desc("number"), cl::init(defaults.planTokens), cl::cat(category));
+cl::opt<std::string> pin("pin", cl::desc("With --mesh: what is pinned of layers, the rest is chosen: devices that share the experts, slots of a device (NAME=ep4:slots3;NAME=ep2)"),
+                         cl::value_desc("pins"), cl::cat(category));
+cl::opt<std::string> replanFrom("replan-from", cl::desc("With --mesh: keep experts where this planned model (--compile-to=plan) has them, as far as that costs nothing"),
+                                cl::value_desc("file"), cl::cat(category));
+cl::opt<std::string> planReport("plan-report", cl::desc("With --mesh: write a page of HTML: where experts lie, who sends what to whom, what each device does when, what else was weighed"),
+                                cl::value_desc("file"), cl::cat(category));
 cl::opt<bool> explainPlan("explain-plan", cl::desc("With --mesh: say why each layer is planned as it is and what else would have cost"), cl::cat(category));
+
+cl::opt<bool> recordLoad("record-load", cl::desc("The model counts how often each expert is chosen, for moe-run --record-load"), cl::cat(category));
 
 } // namespace
 
-void readPlanFlags(moe::PlanOptions &options) {
+void readStageFlags(moe::StageOptions &stages) {
+  stages.fuse.recordLoads = recordLoad;
+  moe::PlanOptions &options = stages.plan;
   options.activations = activations;
   options.mesh = mesh;
   options.profile = profile;
   options.expertParallel = expertParallel;
+  options.pin = pin;
+  options.replanFrom = replanFrom;
+  options.planReport = planReport;
   options.planTokens = planTokens;
   options.explainPlan = explainPlan;
 }

@@ -1,15 +1,15 @@
-// The options of moe-compile that the plan stage reads: precision and machines.
+// The options of moe-compile that stages read: precision, machines, loads.
 #ifndef MOE_COMPILE_PLANFLAGS_H
 #define MOE_COMPILE_PLANFLAGS_H
 
-#include "moe/Plan/Passes.h"
+#include "moe/Driver/Stages.h"
 
 #include "llvm/Support/CommandLine.h"
 
 /// The category that all options of moe-compile are in.
 llvm::cl::OptionCategory &compileOptions();
 
-/// What the command line says of plans.
-void readPlanFlags(moe::PlanOptions &options);
+/// What the command line says of plans and loads.
+void readStageFlags(moe::StageOptions &stages);
 
 #endif // MOE_COMPILE_PLANFLAGS_H

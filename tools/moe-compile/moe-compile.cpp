@@ -126,7 +126,7 @@ int main(int argc, char **argv) {
   options.requireRaised = requireRaised;
   options.stages.raise.experts = raiseExperts;
   options.import.allowLinks = allowLinks;
-  readPlanFlags(options.stages.plan);
+  readStageFlags(options.stages);
   options.withSim = withSim;
   options.workerMemoryMiB = workerMemory, options.workerSeconds = workerTimeout;
   options.workerFault = workerFault;

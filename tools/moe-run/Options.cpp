@@ -19,10 +19,13 @@ inputs
 
 what to do
   --output-dir DIR      writes every output to DIR/<name>.npy
+  --record-load FILE    writes how often each expert was chosen, for moe-compile --profile=FILE; the model was compiled with --record-load
   --atol X  --rtol X    an element passes if |got - want| <= atol + rtol * |want| (1e-4, 1e-3)
   --bench               measures runs/s, tokens/s, percentiles and the share of the memory bandwidth
   --bench-seconds X     how long (2)
   --info                describes the model; needs no weights and no particular CPU
+  --calibrate -o FILE   under mpiexec, without FOLDER: measures links, products and memory, and writes them for moe-compile --mesh=FILE
+  --mesh AXES           with --calibrate: what the ranks are (default: node=HOSTS,rank=RANKS OF A HOST)
   --in-place            past and present of each KV pair share one buffer
 
 how
@@ -65,6 +68,7 @@ static std::pair<std::string, std::string> parsePair(const std::string &option, 
 
 static bool parseFlag(Options &options, const std::string &name) {
   bool *flag = name == "--bench"      ? &options.bench
+               : name == "--calibrate" ? &options.calibrate
                : name == "--info"     ? &options.info
                : name == "--json"     ? &options.json
                : name == "--in-place" ? &options.inPlace
@@ -78,7 +82,8 @@ static bool parseFlag(Options &options, const std::string &name) {
 }
 
 static bool takesValue(const std::string &name) {
-  for (const char *option : {"--test-data", "--input", "--dim", "--output-dir", "--atol", "--rtol", "--bench-seconds", "--threads", "--isa", "--device"})
+  for (const char *option : {"--test-data", "--input", "--dim", "--output-dir", "--atol", "--rtol", "--bench-seconds", "--threads", "--isa", "--device", "--mesh",
+                             "-o", "--record-load"})
     if (name == option)
       return true;
   return false;
@@ -97,6 +102,12 @@ static void parseValue(Options &options, const std::string &name, const std::str
     if (value != "cpu" && value != "cuda" && value != "cuda-sim")
       throw Failure("--device: expected cpu, cuda or cuda-sim, found '" + value + "'");
     options.session.device = value;
+  } else if (name == "--mesh") {
+    options.mesh = value;
+  } else if (name == "--record-load") {
+    options.recordLoad = value;
+  } else if (name == "-o") {
+    options.output = value;
   } else if (name == "--threads") {
     options.session.threads = int32_t(parseInteger(name, value, 1, 1024));
   } else if (name == "--atol") {
@@ -118,6 +129,15 @@ static void parseValue(Options &options, const std::string &name, const std::str
 
 /// Options that contradict each other or ask for nothing.
 static void checkOptions(const Options &options) {
+  if (options.calibrate) {
+    if (options.output.empty())
+      throw Failure("--calibrate: expected -o FILE");
+    if (!options.folder.empty() || options.bench || options.info || options.json || !options.testData.empty() || !options.inputs.empty())
+      throw Failure("--calibrate runs no model: expected no folder, --bench, --info, --json, --test-data or --input with it");
+    return;
+  }
+  if (!options.mesh.empty() || !options.output.empty())
+    throw Failure(std::string(options.mesh.empty() ? "-o" : "--mesh") + ": expected together with --calibrate");
   if (options.folder.empty())
     throw Failure("expected the folder of a compiled model; see --help");
   if (options.info) {
@@ -125,6 +145,8 @@ static void checkOptions(const Options &options) {
       throw Failure("--info describes the model and runs nothing: expected no --bench, --in-place, --test-data or --input with it");
     return;
   }
+  if (!options.recordLoad.empty() && options.bench)
+    throw Failure("--record-load records one run: expected no --bench with it");
   if (options.testData.empty() && options.inputs.empty() && !options.bench)
     throw Failure("expected --test-data, --input, --bench or --info; see --help");
   if (!options.dims.empty() && !options.bench)

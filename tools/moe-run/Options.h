@@ -14,11 +14,14 @@ struct Options {
   std::string folder;                        ///< The artifact.
   std::string testData;                      ///< Empty: none.
   std::map<std::string, std::string> inputs; ///< Name of an input to its .npy file.
+  std::string mesh;                          ///< With --calibrate: the axes; empty: hosts and their ranks.
+  std::string output;                        ///< With --calibrate: the file to write.
+  std::string recordLoad;                    ///< File for the loads of experts; empty: none.
   std::string outputDir;                     ///< Empty: write nothing.
   std::map<std::string, int64_t> dims;       ///< Symbol to size, for inputs of zeros.
   Tolerance tolerance;
   SessionOptions session;
-  bool bench = false, info = false, json = false, inPlace = false, help = false, version = false;
+  bool bench = false, calibrate = false, info = false, json = false, inPlace = false, help = false, version = false;
   double benchSeconds = 2; ///< Length of the measurement.
 };
 

@@ -18,6 +18,8 @@ int main(int argc, char **argv) {
       std::puts("moe-run " MOE_VERSION);
     else if (options.info)
       moe::run::describeModel(options);
+    else if (options.calibrate)
+      moe::run::calibrate(options);
     else
       passed = moe::run::runModel(options);
     if (std::fflush(stdout) != 0)

@@ -16,6 +16,8 @@ namespace moe {
 
 /// Options of the stage, declared once; the command line, moe-opt and Python read this struct.
 struct FuseOptions {
+  /// The loads of each layer's experts become outputs of the model (moe/Machine/ModelInfo.h, loadOutputPrefix).
+  bool recordLoads = false;
 };
 
 /// Appends the stage's passes; the last one is the stage's verify pass.

@@ -35,6 +35,17 @@ def FuseRoutePermute : Pass<"moe-fuse-route-permute", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def FuseRecordLoads : Pass<"moe-fuse-record-loads", "::mlir::func::FuncOp"> {
+  let summary = "how often each expert was chosen becomes an output of the model";
+  let description = [{
+    The entry gets an output `moe.load.NAME` of i32[E] for each layer: assignments
+    to each expert before any capacity drops one, which routing has counted anyway
+    (`count` of `moe.slots`, differences of the offsets of `moe.route_permute`). A
+    layer in a loop or a branch is left out, with a remark.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def FuseExperts : Pass<"moe-fuse-experts", "::mlir::func::FuncOp"> {
   let summary = "experts whose layer was not fused become two moe.grouped_matmul";
   let description = [{

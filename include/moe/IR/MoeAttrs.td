@@ -440,15 +440,16 @@ def Moe_EstimateAttr : Moe_Attr<"Estimate", "estimate"> {
   let summary = "what the plan stage expects a sharded layer to cost, and how it came to that";
   let description = [{
     Microseconds of the layer and its parts (which overlap), for `tokens` tokens of
-    each device; bytes that the fullest device sends each way, and stores. `solver`
-    is exact, certified or pinned; `bound_us` is below the time of every plan of the
+    each device; bytes that the fullest device sends each way, and stores. What a
+    device has added up goes to all others in `gather_us`, part of the total. `solver`
+    is exact, certified, pinned or replanned; `bound_us` is below the time of every plan of the
     whole model that `solver` knows, `model_us` what this one takes. `profile` is
     none, or sha256: and the hash of the loads that were read.
   }];
   let parameters = (ins "::mlir::FloatAttr":$total_us, "::mlir::FloatAttr":$dispatch_us, "::mlir::FloatAttr":$experts_us,
                         "::mlir::FloatAttr":$combine_us, "int64_t":$tokens, "int64_t":$dispatch_bytes, "int64_t":$combine_bytes,
                         "int64_t":$weight_bytes, "int64_t":$buffer_bytes, "::mlir::FloatAttr":$model_us, "::mlir::FloatAttr":$bound_us,
-                        StringRefParameter<>:$solver, StringRefParameter<>:$profile);
+                        StringRefParameter<>:$solver, StringRefParameter<>:$profile, OptionalParameter<"::mlir::FloatAttr">:$gather_us);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 

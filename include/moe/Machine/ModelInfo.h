@@ -64,6 +64,10 @@ constexpr uint32_t maxShapeElements = 64;
 /// A model is planned for at most so many devices.
 constexpr uint32_t maxDevices = 4096;
 
+/// Outputs whose names begin so are no results of the model but how often each expert of the layer whose name follows was chosen, i32[E] (moe-compile
+/// --record-load).
+constexpr char loadOutputPrefix[] = "moe.load.";
+
 /// The size of a dim that is known at run time only.
 constexpr int64_t dynamicDim = -1;
 

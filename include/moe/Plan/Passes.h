@@ -20,10 +20,16 @@ struct PlanOptions {
   std::string activations = "auto";
   /// The machines that experts are spread over: sizes of named axes ("node=2,rank=4", numbers assumed) or a JSON file (moe/Plan/Input.h). Empty: one.
   std::string mesh;
-  /// JSON file of expert loads (moe/Plan/Input.h); empty: all experts are chosen equally often.
+  /// JSON file of expert loads (moe/Plan/Input.h), or several recordings with commas between them; empty: all experts are chosen equally often.
   std::string profile;
   /// Devices that share the experts between them; 0: the plan stage chooses.
   int64_t expertParallel = 0;
+  /// What is pinned of layers, the rest is chosen: "NAME=ep4:slots3;NAME=ep2"; empty: nothing.
+  std::string pin;
+  /// A planned model (MLIR) whose experts should stay where they are as far as that costs no more than a hundredth of a layer's time; empty: none.
+  std::string replanFrom;
+  /// File for a page of HTML about the plan; empty: none.
+  std::string planReport;
   /// Tokens of a step, of all devices together, that the plan is made for.
   int64_t planTokens = 1024;
   /// Remarks say why a plan was chosen and what the others would have cost.

@@ -35,13 +35,20 @@ def PlanSharding : Pass<"moe-plan-sharding", "::mlir::ModuleOp"> {
     lib/Plan/Sharding, for all layers together under the memory of a device, among
     what the distribute stage can run. A remark says it; with `explain` its notes
     say what else was weighed. A sharding that is there already is the user's: it
-    is costed, never changed, and an error where it does not fit. Layers whose rows
+    is costed, never changed, and an error where it does not fit. With `pin` a
+    part of a layer's sharding is the user's (the devices that share its experts,
+    the slots of a device) and the rest is searched. With
+    `replan-from` weights stay where that file has them as far as the layer takes
+    at most a hundredth longer; a remark says how many move. Layers whose rows
     cannot travel stay whole on every rank, with a remark. Without a mesh nothing
     is done.
   }];
   let options = [Option<"mesh", "mesh", "std::string", "", "axes and sizes (node=2,rank=4) or a JSON file">,
-                 Option<"profile", "profile", "std::string", "", "JSON file of expert loads">,
+                 Option<"profile", "profile", "std::string", "", "JSON file of expert loads, or several with commas between them">,
                  Option<"expertParallel", "expert-parallel", "int64_t", "0", "devices that share the experts; 0: chosen">,
+                 Option<"pin", "pin", "std::string", "", "what is pinned of layers: NAME=ep4:slots3;...">,
+                 Option<"replanFrom", "replan-from", "std::string", "", "planned model whose experts should stay where they are">,
+                 Option<"reportFile", "plan-report", "std::string", "", "writes the plan as a page of HTML">,
                  Option<"planTokens", "plan-tokens", "int64_t", "1024", "tokens of a step, of all devices together">,
                  Option<"explain", "explain", "bool", "false", "say what else was weighed">];
 }

@@ -26,6 +26,16 @@ int64_t tutelDegree(const TutelLayer &layer) {
   return best;
 }
 
+double alpaAllToAll(double bytes, int64_t devices, double alpha, double beta) {
+  const double n = static_cast<double>(devices);
+  return alpha + beta * (n - 1) / (n * n) * bytes * (n / 2) + 0.001;
+}
+
+double alpaAllReduce(double bytes, int64_t devices, double alpha, double beta) {
+  const double n = static_cast<double>(devices);
+  return alpha + beta * 2 * (n - 1) / n * bytes + 0.01;
+}
+
 double hybridEpShare(double tokenBytes, double expertBytes, int64_t devices, double bandwidth, double beforeExpertS) {
   const double count = static_cast<double>(devices);
   // A smaller share saves 2·D of tokens and costs G·P of weights once the weights are no longer hidden.

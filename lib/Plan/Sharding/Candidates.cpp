@@ -4,6 +4,8 @@
 #include "moe/Plan/Sharding/Search.h"
 
 #include <algorithm>
+#include <cmath>
+#include <tuple>
 
 namespace moe::plan {
 
@@ -55,6 +57,13 @@ ScoredCandidate score(const Mesh &mesh, const PlanLayer &layer, const Candidate 
   return result;
 }
 
+/// What candidates are sorted by. Times and bytes that differ by rounding are equal, whatever the compiler; of equals the simpler way comes first.
+auto rankOf(const ScoredCandidate &scored) {
+  const Candidate &way = scored.candidate;
+  return std::make_tuple(std::nearbyint(scored.timeUs * 1e6), std::nearbyint(scored.cost.weightBytes + scored.cost.bufferBytes), way.movement, way.algorithm,
+                         way.dedup, way.chunks, way.etp, way.ep, way.slotsPerRank, scored.placement);
+}
+
 /// All experts on the device that has the tokens.
 Traffic trafficInPlace(const Routing &routing) {
   Traffic traffic;
@@ -71,20 +80,19 @@ public:
 
   LayerCandidates run() {
     for (int64_t ep : divisors(levels.devices())) {
-      if (options.expertParallel != 0 && ep != options.expertParallel)
+      const int64_t asked = layer.pinnedEp != 0 ? layer.pinnedEp : options.expertParallel;
+      if (asked != 0 && ep != asked)
         continue;
       const int64_t fewest = (layer.shape.experts + ep - 1) / ep;
-      for (int64_t extra : options.extraSlots)
+      if (layer.pinnedSlots != 0 && (layer.pinnedSlots < fewest || layer.pinnedSlots > layer.shape.experts))
+        continue;
+      for (int64_t extra : layer.pinnedSlots != 0 ? std::vector<int64_t>{layer.pinnedSlots - fewest} : options.extraSlots)
         if (fewest + extra <= layer.shape.experts)
           scoreRanks(ep, fewest + extra);
-      if (ep > 1 && !options.onlyRunnable)
+      if (ep > 1 && !options.onlyRunnable && layer.pinnedSlots == 0)
         scoreFetch(ep, fewest);
     }
-    std::sort(result.scored.begin(), result.scored.end(), [](const ScoredCandidate &a, const ScoredCandidate &b) {
-      if (a.timeUs != b.timeUs)
-        return a.timeUs < b.timeUs;
-      return a.cost.weightBytes + a.cost.bufferBytes < b.cost.weightBytes + b.cost.bufferBytes;
-    });
+    std::sort(result.scored.begin(), result.scored.end(), [](const ScoredCandidate &a, const ScoredCandidate &b) { return rankOf(a) < rankOf(b); });
     return std::move(result);
   }
 

@@ -61,6 +61,12 @@ double allToAllUs(const Levels &levels, const RankLayout &layout, const Traffic 
   return twoLevel ? longer + options.twoLevelSerial * std::min(inter, intra) : longer;
 }
 
+double allGatherUs(const Levels &levels, double tokens, double copyBytes) {
+  const int64_t across = levels.devices() - levels.perNode, inside = levels.perNode - 1;
+  const double own = tokens * copyBytes;
+  return std::max(levels.inter.timeUs(across, own * static_cast<double>(across)), levels.intra.timeUs(inside, own * static_cast<double>(inside)));
+}
+
 double expertUs(const Device &device, const LayerShape &shape, const Traffic &traffic, size_t begin, size_t end, double groupTokens, int64_t etp) {
   const double split = static_cast<double>(etp), peak = device.tflops.at(shape.computeType) * 1e6;
   const double rowFlops = 2 * shape.elements(shape.intermediate) / split;
@@ -178,6 +184,10 @@ LayerCost costOf(const Mesh &mesh, const LayerShape &shape, const Candidate &can
   LayerCost cost = candidate.movement == Movement::Fetch ? costOfFetch(mesh, levels, shape, candidate, layout, traffic)
                                                          : costOfTokens(mesh, levels, shape, candidate, layout, traffic, options);
   cost.weightBytes += shape.elements(shape.sharedIntermediate) * shape.weightBytes;
+  if (shape.gathersResults) {
+    cost.gatherUs = allGatherUs(levels, shape.tokens, shape.combineCopyBytes());
+    cost.totalUs += cost.gatherUs;
+  }
   return cost;
 }
 

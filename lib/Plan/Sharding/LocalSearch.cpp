@@ -53,10 +53,12 @@ public:
       sums[s / perDevice] += part(slots[s], counts[size_t(slots[s])]);
   }
 
-  /// Applies the best move until none is better or the effort is spent.
-  void descend() {
+  /// Applies the best move until none is better, the effort is spent, or no device has more than `enough`.
+  void descend(double enough = 0) {
     for (;;) {
       rank();
+      if (current.largest <= enough)
+        return;
       Score best = current;
       Move chosen;
       bool found = false;
@@ -209,6 +211,12 @@ void improvePlacement(const std::vector<double> &loads, Placement &placement, do
     search.reset(placement.expertOfSlot);
     search.disturb(random);
   }
+}
+
+void improveUntil(const std::vector<double> &loads, Placement &placement, double enough) {
+  Search search(loads, placement, std::numeric_limits<int64_t>::max());
+  search.descend(enough);
+  placement.expertOfSlot = search.experts();
 }
 
 } // namespace moe::plan

@@ -75,6 +75,23 @@ bool validatePairs(const LayerLoad &layer, const std::string &place, std::string
 
 } // namespace
 
+bool Profile::append(const Profile &more, std::string &error) {
+  for (const LayerLoad &other : more.layers) {
+    auto mine = std::find_if(layers.begin(), layers.end(), [&](const LayerLoad &layer) { return layer.name == other.name; });
+    if (mine == layers.end() || mine->experts != other.experts || mine->topK != other.topK || mine->coactivation.size() != other.coactivation.size()) {
+      error = "layer '" + other.name + "': expected the experts, choices and pairs of the recordings before, found others";
+      return false;
+    }
+    mine->windows.insert(mine->windows.end(), other.windows.begin(), other.windows.end());
+    for (size_t i = 0; i < other.coactivation.size(); ++i)
+      mine->coactivation[i] += other.coactivation[i];
+  }
+  if (layers.size() == more.layers.size())
+    return true;
+  error = "expected " + std::to_string(layers.size()) + " layers as in the recordings before, found " + std::to_string(more.layers.size());
+  return false;
+}
+
 bool Profile::validate(std::string &error) const {
   std::set<std::string> names;
   for (size_t l = 0; l < layers.size(); ++l) {

@@ -227,7 +227,8 @@ bool sameLayer(const PlanLayer &a, const PlanLayer &b) {
   return x.experts == y.experts && x.topK == y.topK && x.hidden == y.hidden && x.intermediate == y.intermediate && x.matrices == y.matrices &&
          x.sharedIntermediate == y.sharedIntermediate && x.tokens == y.tokens && x.computeType == y.computeType &&
          x.dispatchBytes == y.dispatchBytes && x.combineBytes == y.combineBytes && x.weightBytes == y.weightBytes && x.scaleBytes == y.scaleBytes &&
-         x.beforeUs == y.beforeUs && a.windows == b.windows && a.coactivation == b.coactivation && a.groups == b.groups;
+         x.beforeUs == y.beforeUs && x.gathersResults == y.gathersResults && a.windows == b.windows && a.coactivation == b.coactivation && a.groups == b.groups &&
+         a.pinnedEp == b.pinnedEp && a.pinnedSlots == b.pinnedSlots;
 }
 
 bool validateShape(const PlanLayer &layer, const Mesh &mesh, std::string &error) {
@@ -303,6 +304,12 @@ std::optional<PlanResult> searchPlan(const Mesh &mesh, const std::vector<PlanLay
   std::vector<const LayerCandidates *> candidates;
   for (size_t c : classOf)
     candidates.push_back(&classes[c]);
+  for (size_t l = 0; l < layers.size(); ++l)
+    if (candidates[l]->scored.empty()) {
+      error = "layer " + layers[l].name + ": expected a number of devices that divides " + std::to_string(mesh.devices()) +
+              " and slots that hold all experts, found ep " + std::to_string(layers[l].pinnedEp) + " and slots " + std::to_string(layers[l].pinnedSlots) + " pinned";
+      return std::nullopt;
+    }
 
   const double memory = static_cast<double>(mesh.device.memoryBytes);
   Chain chain(mesh.levels(), layers, candidates, options);

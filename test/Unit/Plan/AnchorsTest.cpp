@@ -26,6 +26,18 @@ TEST(Tutel, OrderOfRegimesByCapacity) {
   }
 }
 
+TEST(Alpa, ObjectiveOfItsLayer) {
+  // Its test of an MoE layer: 64 sequences of 16 tokens, hidden 64, 16 experts, 4 devices, latency and time a byte of 1. Experts are shared out: four
+  // all-to-alls of rows for the two experts of a token, forward and backward, and the gradients of what is replicated.
+  constexpr double b = 64, s = 16, h = 64, e = 16;
+  const double once = alpaAllToAll(b * s * h * 2 * 4, 4, 1, 1);
+  double gradients = 0;
+  for (double elements : {3 * h * h, 3 * h, h * h, h, h * e, h, h, h, h})
+    gradients += alpaAllReduce(elements * 4, 4, 1, 1);
+  EXPECT_NEAR(2 * once, 393218.002, 1e-6);
+  EXPECT_NEAR(4 * once + gradients, 893965.094, 1e-6);
+}
+
 TEST(HybridEp, ShareIsTheBestOfItsModel) {
   std::mt19937 random(2);
   std::uniform_real_distribution<double> unit(0.01, 1);

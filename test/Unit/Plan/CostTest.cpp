@@ -65,6 +65,13 @@ TEST(AllToAll, OnceToANodeSavesWhatThePublishedDuplicateRateSays) {
   EXPECT_NEAR(once / copies, 3.614 / 8, 1e-4);
 }
 
+TEST(AllGather, ByHand) {
+  // 100 tokens of 1000 bytes to 2 devices across, 10 + 2 + 200000 / 50e3, and to one inside, 2 + 0.5 + 100000 / 200e3.
+  EXPECT_NEAR(allGatherUs(twoLevels(2, 2), 100, 1000), 16, 1e-9);
+  EXPECT_NEAR(allGatherUs(twoLevels(1, 2), 100, 1000), 3, 1e-9);
+  EXPECT_EQ(allGatherUs(twoLevels(1, 1), 100, 1000), 0);
+}
+
 TEST(AllToAll, TheFullestRankDecides) {
   // All tokens to rank 3: it receives from 3 ranks, 2 of them across.
   Traffic traffic = trafficOf(Routing({0, 0, 0, 1}, 1), {4, {0, 1, 2, 3}}, 2);
@@ -192,6 +199,22 @@ TEST(Layout, GroupsThatFitTheNodes) {
   EXPECT_EQ(layout.nodes(), 1);
   EXPECT_FALSE(layoutOf(levels, {2, 16, 1}, layout)) << "an expert split over nodes";
   EXPECT_FALSE(layoutOf(levels, {3, 1, 1}, layout)) << "a group across a node's edge";
+}
+
+TEST(Cost, ResultsThatGoToAllComeOnTop) {
+  LayerShape shape = smallShape();
+  const Mesh mesh = meshOf(twoLevels(2, 2), smallDevice());
+  Candidate candidate{4, 1, 1, 1};
+  RankLayout layout;
+  ASSERT_TRUE(layoutOf(mesh.levels(), candidate, layout));
+  const Traffic traffic = uniformTraffic(4, 1, 4, 2);
+  const LayerCost stays = costOf(mesh, shape, candidate, layout, traffic, {});
+  shape.gathersResults = true;
+  const LayerCost goes = costOf(mesh, shape, candidate, layout, traffic, {});
+  EXPECT_EQ(stays.gatherUs, 0);
+  // Rows of 100 · 4 bytes: 10 + 2 peers across + 2 · 10 · 400 / 50e3.
+  EXPECT_NEAR(goes.gatherUs, 12 + 0.016 * shape.tokens, 1e-9);
+  EXPECT_NEAR(goes.totalUs, stays.totalUs + goes.gatherUs, 1e-9);
 }
 
 TEST(Cost, MemoryByHand) {

@@ -46,6 +46,19 @@ TEST(Mesh, ReadsEveryField) {
   EXPECT_EQ(mesh->r2, 0.998);
 }
 
+TEST(Mesh, ReadsWhatCalibrationWrites) {
+  // As `mpiexec -n 2 moe-run --calibrate` wrote it.
+  std::string error;
+  std::optional<Mesh> mesh = readMesh(R"({"version": 1, "axes": [{"name": "rank", "size": 2, "link": {"alpha_us": 0.067377851327281579,
+    "gbps": 12.841697042219529, "per_msg_us": 1.3728825482117035}}], "device": {"name": "measured cpu", "tflops": {"bf16": 0.23658771175861279,
+    "f32": 0.11855479782516244, "int8": 0.46311831751807303}, "gemm_alpha_us": 0, "gemm_half_m": 0.7693147852079999, "mem_gbps": 8.3068110907769661,
+    "mem_mib": 12052}, "r2": 0.98180524232003941}
+)", error);
+  ASSERT_TRUE(mesh) << error;
+  EXPECT_EQ(mesh->devices(), 2);
+  EXPECT_GT(mesh->r2, Mesh::minimumR2);
+}
+
 TEST(Mesh, LevelsShareInterfaces) {
   std::string error;
   std::optional<Mesh> mesh = readMesh(twoLevels, error);

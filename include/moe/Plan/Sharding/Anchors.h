@@ -27,6 +27,11 @@ double tutelBytes(const TutelLayer &layer, int64_t r);
 /// The degree among 0 and the divisors of devices / experts with the fewest bytes, the smallest of equals.
 int64_t tutelDegree(const TutelLayer &layer);
 
+/// Alpa's costs of an all-to-all and an all-reduce of `bytes` bytes over `devices` devices of one mesh dimension with latency `alpha` and time a byte
+/// `beta`: the first with its penalty for congestion, both with the constants that break its solver's ties.
+double alpaAllToAll(double bytes, int64_t devices, double alpha, double beta);
+double alpaAllReduce(double bytes, int64_t devices, double alpha, double beta);
+
 /// HybridEP's share of the token traffic that stays an all-to-all, in [0, 1]; the experts of the rest are gathered behind `beforeExpertS`.
 /// `tokenBytes` are a device's, `expertBytes` those of its experts; bytes, bytes a second, seconds; devices ≥ 2.
 double hybridEpShare(double tokenBytes, double expertBytes, int64_t devices, double bandwidth, double beforeExpertS);

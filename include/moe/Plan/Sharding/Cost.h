@@ -32,6 +32,8 @@ struct LayerShape {
   double weightBytes = 4;
   /// Bytes that go with a dispatched token besides its elements: the scales of a quantised one.
   double scaleBytes = 0;
+  /// What follows the layer is computed by every device for all tokens: results of each go to all others. Else tokens stay where they came from.
+  bool gathersResults = false;
   /// Time of what precedes the experts and can hide fetched weights.
   double beforeUs = 0;
 
@@ -106,6 +108,8 @@ struct LayerCost {
   double sharedUs = 0;
   /// Weights fetched, as far as nothing hides them.
   double fetchUs = 0;
+  /// Results that go to all devices, after everything else.
+  double gatherUs = 0;
   /// Stays for the whole run.
   double weightBytes = 0;
   /// Needed while the layer runs.
@@ -127,6 +131,9 @@ bool layoutOf(const Levels &levels, const Candidate &candidate, RankLayout &layo
 /// One all-to-all in which each rank sends `tokens` tokens, `copyBytes` a copy.
 double allToAllUs(const Levels &levels, const RankLayout &layout, const Traffic &traffic, double tokens, double copyBytes, Algorithm algorithm,
                   Dedup dedup, const CostOptions &options);
+
+/// All devices get the results of all: `tokens` tokens of each, `copyBytes` a token, directly from device to device.
+double allGatherUs(const Levels &levels, double tokens, double copyBytes);
 
 /// Products of the slots [begin, end) of `traffic` for `groupTokens` tokens: fixed cost of each active expert, and the larger of arithmetic and
 /// memory. Only experts that some token chooses read their weights, which is what decoding costs.

@@ -30,6 +30,9 @@ struct Profile {
 
   std::vector<LayerLoad> layers;
 
+  /// Appends the windows of another recording of the same layers (pairs are added up). False, and `error` names the layer, where they are not the same.
+  bool append(const Profile &more, std::string &error);
+
   /// False where counts contradict what is said above; `error` names the place, what is expected and what was found.
   bool validate(std::string &error) const;
 };

@@ -30,6 +30,8 @@ struct PlanLayer {
   /// Groups of neighbouring experts, a divisor of E, that the router prefers to stay in; 1: there are none. Placements that keep groups on their
   /// nodes are tried besides those that do not: what they save in traffic (which `coactivation` shows) may be worth what they lose in balance.
   int64_t groups = 1;
+  /// What a user has pinned, the rest is searched: ranks that share the experts, and slots of a rank; 0: free.
+  int64_t pinnedEp = 0, pinnedSlots = 0;
   /// At least one.
   std::vector<AttentionOption> attention = {AttentionOption()};
 };
@@ -65,7 +67,7 @@ struct ScoredCandidate {
 
 /// All that can be done with one layer.
 struct LayerCandidates {
-  /// Fastest first; of equals the one with less memory.
+  /// Fastest first, to a millionth of a microsecond; of equals the one with less memory, then the simpler one.
   std::vector<ScoredCandidate> scored;
   std::vector<PlacementResult> placements;
 };
