@@ -9,6 +9,8 @@ void moe::buildPlanPipeline(mlir::OpPassManager &pm, const PlanOptions &options)
   sharding.mesh = options.mesh;
   sharding.profile = options.profile;
   sharding.expertParallel = options.expertParallel;
+  sharding.exchangeChunks = options.exchangeChunks;
+  sharding.exchange = options.exchange;
   sharding.planTokens = options.planTokens;
   sharding.explain = options.explainPlan;
   pm.addPass(createPlanSharding(sharding));

@@ -21,6 +21,10 @@ cl::opt<std::string> profile("profile", cl::desc("With --mesh: JSON file of how 
                              cl::value_desc("file"), cl::cat(category));
 cl::opt<int64_t> expertParallel("expert-parallel", cl::desc("With --mesh: this many devices share the experts (default: what is expected to be fastest)"),
                                 cl::value_desc("number"), cl::init(defaults.expertParallel), cl::cat(category));
+cl::opt<int64_t> exchangeChunks("exchange-chunks", cl::desc("With --mesh: tokens travel in so many parts, one while experts compute another (default: what is expected to be fastest)"),
+                                cl::value_desc("number"), cl::init(defaults.exchangeChunks), cl::cat(category));
+cl::opt<std::string> exchange("exchange", cl::desc("With --mesh: rows travel direct, by two_level (between nodes, then inside of them), by two_level_dedup (a token once for a node), or auto (the default: what is expected to be fastest)"),
+                              cl::init(defaults.exchange), cl::cat(category));
 cl::opt<int64_t> planTokens("plan-tokens", cl::desc("With --mesh: tokens of a step, of all devices together, that the plan is made for (1024)"),
                             cl::value_desc("number"), cl::init(defaults.planTokens), cl::cat(category));
 cl::opt<bool> explainPlan("explain-plan", cl::desc("With --mesh: say why each layer is planned as it is and what else would have cost"), cl::cat(category));
@@ -32,6 +36,8 @@ void readPlanFlags(moe::PlanOptions &options) {
   options.mesh = mesh;
   options.profile = profile;
   options.expertParallel = expertParallel;
+  options.exchangeChunks = exchangeChunks;
+  options.exchange = exchange;
   options.planTokens = planTokens;
   options.explainPlan = explainPlan;
 }

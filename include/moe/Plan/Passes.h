@@ -24,6 +24,9 @@ struct PlanOptions {
   std::string profile;
   /// Devices that share the experts between them; 0: the plan stage chooses.
   int64_t expertParallel = 0;
+  /// Parts in which tokens travel, one while experts compute another, and how: auto, direct, two_level or two_level_dedup (moe.sharding). 0 and auto: the plan stage chooses.
+  int64_t exchangeChunks = 0;
+  std::string exchange = "auto";
   /// Tokens of a step, of all devices together, that the plan is made for.
   int64_t planTokens = 1024;
   /// Remarks say why a plan was chosen and what the others would have cost.

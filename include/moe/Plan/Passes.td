@@ -42,6 +42,8 @@ def PlanSharding : Pass<"moe-plan-sharding", "::mlir::ModuleOp"> {
   let options = [Option<"mesh", "mesh", "std::string", "", "axes and sizes (node=2,rank=4) or a JSON file">,
                  Option<"profile", "profile", "std::string", "", "JSON file of expert loads">,
                  Option<"expertParallel", "expert-parallel", "int64_t", "0", "devices that share the experts; 0: chosen">,
+                 Option<"exchangeChunks", "exchange-chunks", "int64_t", "0", "parts in which tokens travel; 0: chosen">,
+                 Option<"exchange", "exchange", "std::string", "\"auto\"", "how rows travel: auto, direct, two_level or two_level_dedup">,
                  Option<"planTokens", "plan-tokens", "int64_t", "1024", "tokens of a step, of all devices together">,
                  Option<"explain", "explain", "bool", "false", "say what else was weighed">];
 }
