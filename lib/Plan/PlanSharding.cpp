@@ -346,6 +346,7 @@ void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic
     isNext = false;
   }
   all.onlyRunnable = false;
+  all.cost.sumsOnTheWay = true;
   const LayerCandidates everything = scoreCandidates(machines, planned.layer, all);
   if (!everything.scored.empty() && !runnable.scored.empty() && everything.scored.front().timeUs < runnable.scored.front().timeUs)
     remark.attachNote(loc) << "faster on paper, but the distribute stage cannot run it yet: " << everything.scored.front().candidate.str() << ", "

@@ -60,7 +60,7 @@ def main():
     run(["moe-compile", folder / "model.mlir", "-o", folder / "whole", "--quiet"])
     flags = [flag for flag in sys.argv[7:] if flag.startswith("--") and flag != "--skewed"]
     if "--skewed" in sys.argv:
-        loads = [40 if e < 2 else 1 + e % 3 for e in range(experts)]
+        loads = [12 if e < 2 else 5 + e % 3 for e in range(experts)]
         (folder / "load.json").write_text(json.dumps({"version": 1, "layers": [{"name": "layer", "experts": experts, "top_k": top_k, "windows": [loads]}]}))
         flags.append(f"--profile={folder / 'load.json'}")
     run(["moe-compile", folder / "model.mlir", "-o", folder / "sharded", "--quiet", f"--mesh={mesh}", f"--expert-parallel={ep}", *flags])
