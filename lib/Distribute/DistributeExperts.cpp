@@ -2,8 +2,11 @@
 // come back, and every rank gets all tokens again, since what lies between two layers is computed by every rank. Routing is computed by every rank
 // too: it costs little, its capacities and orders stay those of all tokens, and no rank has to ask another how many rows come. Nothing is
 // decided here. Before: a sharding in the plan of each layer that is to be spread.
+#include "Overlap.h"
 #include "moe/Distribute/Passes.h"
 #include "moe/IR/Layers.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 
@@ -13,49 +16,93 @@ namespace moe {
 
 namespace {
 
+/// Rows that travel.
+struct Exchange {
+  Value rows, flight;
+};
+
 /// Rewrites one layer.
 class Sharder {
 public:
-  Sharder(const RaggedLayer &layer, ShardingAttr sharding) : layer(layer), sharding(sharding), builder(layer.combine) {}
+  Sharder(const RaggedLayer &layer, ShardingAttr sharding) : layer(layer), sharding(sharding), builder(layer.combine), loc(builder.getInsertionPoint()->getLoc()) {}
 
   void run() {
     DispatchOp dispatch = layer.dispatch;
     CombineOp combine = layer.combine;
-    const Location loc = combine.getLoc();
     const Type list = RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
     const auto weights = RankedTensorType::get({ShapedType::kDynamic}, builder.getF32Type());
-    const Type counts = RankedTensorType::get({sharding.devices()}, builder.getI32Type());
-    const Type offsets = dispatch.getOffset().getType();
     // The experts stand before the combine, whose weights may come after them: all is written at the combine.
-    auto slots = SlotRowsOp::create(builder, loc, list, weights, offsets, dispatch.getToken(), dispatch.getSlot(), dispatch.getKeep(), combine.getWeights(),
-                                    dispatch.getOffset(), combine.getTokens());
-    auto shard = ShardSlotsOp::create(builder, loc, TypeRange{list, list, counts, counts, list, list, offsets}, slots.getRows(), slots.getOffsets(),
-                                      combine.getTokens(), sharding);
-    const Value sent = take(loc, dispatch.getX(), shard.getSendToken());
-    const Value here = exchange(loc, sent, shard.getSend(), shard.getReceive());
-    const Value rows = take(loc, here, shard.getPlace());
-    const Value results = experts(rows, shard.getLocalOffset());
-    const Value ordered = take(loc, results, shard.getOrigin());
-    const Value back = exchange(loc, ordered, shard.getReceive(), shard.getSend());
-    const auto type = combine.getResult().getType();
-    Value own = SumRowsOp::create(builder, loc, type, back, shard.getSendSlot(), slots.getRows(), slots.getSlotWeights(), combine.getTokens(),
-                                  sharding.devices(), /*fused=*/false);
-    own = AllGatherOp::create(builder, loc, type, own, sharding.getMesh().getValue(), sharding.devices());
-    combine.getResult().replaceAllUsesWith(own);
+    slots = SlotRowsOp::create(builder, loc, list, weights, dispatch.getOffset().getType(), dispatch.getToken(), dispatch.getSlot(), dispatch.getKeep(),
+                               combine.getWeights(), dispatch.getOffset(), combine.getTokens());
+    SmallVector<Chunk> chunks(sharding.getChunks());
+    const Value most = chunks.size() > 1 ? rowsOfChunk() : Value();
+    for (auto [number, chunk] : llvm::enumerate(chunks))
+      send(chunk, static_cast<int64_t>(number), most);
+    for (Chunk &chunk : chunks)
+      compute(chunk);
+    Value own;
+    for (auto [number, chunk] : llvm::enumerate(chunks))
+      own = sum(chunk, static_cast<int64_t>(number), own);
+    auto all = AllGatherOp::create(builder, loc, own.getType(), own, sharding.getMesh().getValue(), sharding.devices());
+    combine.getResult().replaceAllUsesWith(all.getResult());
     combine.erase();
     layer.experts.erase();
     dispatch.erase();
+    computeWhileTravelling({slots, arrivals.front(), all});
   }
 
 private:
-  Value take(Location loc, Value x, Value index) {
+  /// Tokens that travel together.
+  struct Chunk {
+    ShardSlotsOp shard;
+    Exchange out, back;
+  };
+
+  /// No rank sends or receives more rows than all choices of the tokens of a chunk.
+  Value rowsOfChunk() {
+    auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(builder, loc, value); };
+    const Value tokens = layer.combine.getTokens(), devices = constant(sharding.devices());
+    const Value share = arith::CeilDivUIOp::create(builder, loc, tokens, devices);
+    const Value part = arith::CeilDivUIOp::create(builder, loc, share, constant(sharding.getChunks()));
+    return arith::MulIOp::create(builder, loc, part, constant(sharding.devices() * layer.topK));
+  }
+
+  /// Rows go out.
+  void send(Chunk &chunk, int64_t number, Value most) {
+    const Type list = RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
+    const Type counts = RankedTensorType::get({sharding.devices()}, builder.getI32Type()), offsets = slots.getOffsets().getType();
+    chunk.shard = ShardSlotsOp::create(builder, loc, TypeRange{list, list, counts, counts, list, list, offsets}, slots.getRows(), slots.getOffsets(),
+                                       layer.combine.getTokens(), most, sharding, number);
+    chunk.out = start(take(layer.dispatch.getX(), chunk.shard.getSendToken()), chunk.shard.getSend(), chunk.shard.getReceive(),
+                      sharding.getDedup() == "node" ? Value(chunk.shard.getSendToken()) : Value());
+  }
+
+  /// The experts on what has come, and results go back.
+  void compute(Chunk &chunk) {
+    const Value rows = take(wait(chunk.out), chunk.shard.getPlace());
+    const Value results = experts(rows, chunk.shard.getLocalOffset());
+    chunk.back = start(take(results, chunk.shard.getOrigin()), chunk.shard.getReceive(), chunk.shard.getSend());
+  }
+
+  /// The rows of the tokens of a chunk, besides those in `before`.
+  Value sum(Chunk &chunk, int64_t number, Value before) {
+    return SumRowsOp::create(builder, loc, layer.combine.getResult().getType(), wait(chunk.back), chunk.shard.getSendSlot(), slots.getRows(),
+                             slots.getSlotWeights(), layer.combine.getTokens(), before, sharding.devices(), number, sharding.getChunks(), /*fused=*/false);
+  }
+
+  Value take(Value x, Value index) {
     const auto source = cast<RankedTensorType>(x.getType());
     const auto type = RankedTensorType::get({ShapedType::kDynamic, source.getDimSize(1)}, source.getElementType());
     return TakeRowsOp::create(builder, loc, type, x, index);
   }
 
-  Value exchange(Location loc, Value rows, Value send, Value receive) {
-    return AllToAllOp::create(builder, loc, rows.getType(), rows, send, receive, sharding.getMesh().getValue(), /*split_dim=*/0, /*bounded=*/true);
+  Exchange start(Value rows, Value send, Value receive, Value token = {}) {
+    return {rows, AllToAllStartOp::create(builder, loc, rows.getType(), rows, send, receive, token, sharding.getMesh().getValue(), sharding.getPerNode())};
+  }
+
+  Value wait(const Exchange &exchange) {
+    arrivals.push_back(AllToAllWaitOp::create(builder, loc, exchange.rows.getType(), exchange.flight, exchange.rows));
+    return arrivals.back();
   }
 
   /// The experts on rows of this rank.
@@ -72,6 +119,9 @@ private:
   RaggedLayer layer;
   ShardingAttr sharding;
   OpBuilder builder;
+  Location loc;
+  SlotRowsOp slots;
+  SmallVector<AllToAllWaitOp> arrivals;
 };
 
 struct DistributeExperts : impl::DistributeExpertsBase<DistributeExperts> {

@@ -27,6 +27,8 @@ struct VerifyDistributed : impl::VerifyDistributedBase<VerifyDistributed> {
       return op->emitError() << describeOp(op) << " is left after the distribute stage";
     if (auto exchange = dyn_cast<AllToAllOp>(op))
       return checkExchange(exchange);
+    if (auto start = dyn_cast<AllToAllStartOp>(op))
+      return checkDevices(start, start.getGroup(), start.getSend().getType().getDimSize(0));
     if (auto gather = dyn_cast<AllGatherOp>(op))
       return checkDevices(gather, gather.getGroup(), static_cast<int64_t>(gather.getDevices()));
     if (auto experts = dyn_cast<ExpertsOp>(op))

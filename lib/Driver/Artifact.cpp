@@ -94,6 +94,10 @@ std::vector<std::pair<std::string, std::string>> recordedOptions(const SessionOp
       recorded.emplace_back(name, value);
   if (plan.expertParallel)
     recorded.emplace_back("expert-parallel", std::to_string(plan.expertParallel));
+  if (plan.exchangeChunks)
+    recorded.emplace_back("exchange-chunks", std::to_string(plan.exchangeChunks));
+  if (plan.exchange != PlanOptions().exchange)
+    recorded.emplace_back("exchange", plan.exchange);
   std::string dims;
   for (const auto &[name, size] : options.import.fixedDims)
     dims += (dims.empty() ? "" : ",") + name + "=" + std::to_string(size);

@@ -30,6 +30,9 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
   Option<std::string> profile{*this, "profile", llvm::cl::desc("JSON file of expert loads, or several with commas between them")};
   Option<int64_t> expertParallel{*this, "expert-parallel", llvm::cl::desc("Devices that share the experts; 0: the plan stage chooses"),
                                  llvm::cl::init(PlanOptions().expertParallel)};
+  Option<int64_t> exchangeChunks{*this, "exchange-chunks", llvm::cl::desc("Parts in which tokens travel; 0: the plan stage chooses"),
+                                 llvm::cl::init(PlanOptions().exchangeChunks)};
+  Option<std::string> exchange{*this, "exchange", llvm::cl::desc("How rows travel: auto, direct, two_level or two_level_dedup"), llvm::cl::init(PlanOptions().exchange)};
   Option<int64_t> planTokens{*this, "plan-tokens", llvm::cl::desc("Tokens of a step, of all devices together, that the plan is made for"),
                              llvm::cl::init(PlanOptions().planTokens)};
   Option<std::string> pin{*this, "pin", llvm::cl::desc("What is pinned of layers: NAME=ep4:slots3;...")};
@@ -42,6 +45,8 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
     options.plan.mesh = mesh;
     options.plan.profile = profile;
     options.plan.expertParallel = expertParallel;
+    options.plan.exchangeChunks = exchangeChunks;
+    options.plan.exchange = exchange;
     options.plan.planTokens = planTokens;
     options.plan.pin = pin;
     options.plan.replanFrom = replanFrom;

@@ -71,7 +71,8 @@ struct KernelModel : DstBufferizableOpInterfaceExternalModel<KernelModel<OpTy, n
 /// Model of moe.routine: its body is on memrefs in identity layout already. A strided buffer goes through a contiguous copy, also an output.
 struct RoutineModel : DstBufferizableOpInterfaceExternalModel<RoutineModel, RoutineOp> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &operand, const AnalysisState &) const {
-    return !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand);
+    // An out that holds something is gone on with: what is not written stays.
+    return !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand) || !operand.get().getDefiningOp<tensor::EmptyOp>();
   }
 
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options, BufferizationState &state) const {

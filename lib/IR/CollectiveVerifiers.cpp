@@ -20,10 +20,11 @@ LogicalResult AxisAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, S
 }
 
 LogicalResult ShardingAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, FlatSymbolRefAttr, ArrayAttr, int64_t ep, int64_t edp,
-                                   DenseI64ArrayAttr slots, StringRef algorithm, StringRef equality, bool, EstimateAttr) {
+                                   DenseI64ArrayAttr slots, StringRef algorithm, StringRef equality, int64_t chunks, int64_t perNode,
+                                   StringRef dedup, bool, EstimateAttr) {
   // sharding-c1
-  if (ep < 1 || edp < 1)
-    return error() << "expected ep and edp >= 1, got " << ep << " and " << edp;
+  if (ep < 1 || edp < 1 || chunks < 1)
+    return error() << "expected ep, edp and chunks >= 1, got " << ep << ", " << edp << " and " << chunks;
   // sharding-c2
   if (slots.empty() || slots.size() % ep != 0)
     return error() << "expected slots in a multiple of ep (" << ep << "), got " << slots.size();
@@ -31,8 +32,12 @@ LogicalResult ShardingAttr::verify(llvm::function_ref<InFlightDiagnostic()> erro
     if (expert < 0)
       return error() << "expected numbers of experts in slots, got " << expert;
   // sharding-c3
-  if (algorithm != "direct")
-    return error() << "expected the algorithm direct, got '" << algorithm << "'";
+  if (algorithm != "direct" && algorithm != "two_level")
+    return error() << "expected the algorithm direct or two_level, got '" << algorithm << "'";
+  if (algorithm == "two_level" && (perNode < 1 || ep * edp % perNode != 0))
+    return error() << "expected per_node to divide the " << ep * edp << " devices, got " << perNode;
+  if (dedup != "none" && (dedup != "node" || algorithm != "two_level"))
+    return error() << "expected dedup none, or node with the algorithm two_level, got '" << dedup << "' with " << algorithm;
   // sharding-c4
   if (equality != "bitwise" && equality != "tolerance")
     return error() << "expected equality bitwise or tolerance, got '" << equality << "'";
@@ -76,6 +81,32 @@ LogicalResult MeshOp::verify() {
   return success();
 }
 
+LogicalResult AllToAllStartOp::verify() {
+  // all_to_all_start-c1
+  if (failed(oneLength(*this, {{"send", getSend().getType()}, {"receive", getReceive().getType()}})))
+    return failure();
+  // all_to_all_start-c2
+  if (getGroup().empty())
+    return emitOpError("expected the name of a group, got an empty one");
+  // all_to_all_start-c3
+  const auto perNode = static_cast<int64_t>(getPerNode());
+  const int64_t devices = getSend().getType().getDimSize(0);
+  if (perNode < 0 || (perNode > 0 && (ShapedType::isDynamic(devices) || devices % perNode != 0)))
+    return emitOpError("expected per_node to divide the length of send, got ") << perNode;
+  // all_to_all_start-c4
+  if (getToken())
+    return size(*this, "token", getToken().getType(), 0, getRows().getType().getDimSize(0), "rows");
+  return success();
+}
+
+LogicalResult AllToAllWaitOp::verify() {
+  // all_to_all_wait-c1
+  auto start = getFlight().getDefiningOp<AllToAllStartOp>();
+  if (!start || start.getRows() != getRows())
+    return emitOpError("expected the result of a moe.all_to_all_start of the same rows");
+  return success();
+}
+
 LogicalResult AllGatherOp::verify() {
   // all_gather-c1
   if (getGroup().empty() || static_cast<int64_t>(getDevices()) < 1)
@@ -101,11 +132,11 @@ LogicalResult SlotRowsOp::verify() {
 
 LogicalResult ShardSlotsOp::verify() {
   // shard_slots-c1
-  if (failed(oneLength(*this, {{"rows", getRows().getType()},
-                               {"send_token", getSendToken().getType()},
+  if (failed(oneLength(*this, {{"send_token", getSendToken().getType()},
                                {"send_slot", getSendSlot().getType()},
                                {"place", getPlace().getType()},
                                {"origin", getOrigin().getType()}})) ||
+      (!getMost() && failed(oneLength(*this, {{"rows", getRows().getType()}, {"send_token", getSendToken().getType()}}))) ||
       failed(oneLength(*this, {{"offset", getOffset().getType()}, {"local_offset", getLocalOffset().getType()}})))
     return failure();
   const ShardingAttr sharding = getSharding();
@@ -122,6 +153,10 @@ LogicalResult ShardSlotsOp::verify() {
   for (auto [expert, devices] : llvm::enumerate(sharding.holders(offsets - 1)))
     if (devices.empty())
       return emitOpError("expected a slot for every expert, got none for expert ") << expert;
+  // shard_slots-c3
+  const auto chunk = static_cast<int64_t>(getChunk());
+  if (chunk < 0 || chunk >= sharding.getChunks())
+    return emitOpError("expected a chunk below ") << sharding.getChunks() << ", got " << chunk;
   return success();
 }
 
@@ -145,12 +180,27 @@ LogicalResult SumRowsOp::verify() {
   const Type element = result.getElementType();
   if (element != back.getElementType() && !element.isF32())
     return emitOpError("expected a result of ") << back.getElementType() << " (that of back) or f32, got " << element;
+  // sum_rows-c3
+  const auto chunk = static_cast<int64_t>(getChunk()), chunks = static_cast<int64_t>(getChunks());
+  if (chunk < 0 || chunk >= chunks)
+    return emitOpError("expected a chunk below ") << chunks << ", got " << chunk;
+  // sum_rows-c4
+  if (getInto() && getInto().getType() != result)
+    return emitOpError("expected into of type ") << result << " (that of the result), got " << getInto().getType();
   return size(*this, "the result", result, 1, back.getDimSize(1), "columns of back");
 }
 
 LogicalResult ExchangeOp::verify() {
   const auto from = cast<MemRefType>(getFrom().getType()), into = cast<MemRefType>(getInto().getType());
   // exchange-c1
+  if (!from.getLayout().isIdentity() || !into.getLayout().isIdentity() || from.getElementType() != into.getElementType())
+    return emitOpError("expected contiguous buffers of one element type, got ") << from << " and " << into;
+  return size(*this, "into", into, 1, from.getDimSize(1), "columns of from");
+}
+
+LogicalResult ExchangeStartOp::verify() {
+  const auto from = cast<MemRefType>(getFrom().getType()), into = cast<MemRefType>(getInto().getType());
+  // exchange_start-c1
   if (!from.getLayout().isIdentity() || !into.getLayout().isIdentity() || from.getElementType() != into.getElementType())
     return emitOpError("expected contiguous buffers of one element type, got ") << from << " and " << into;
   return size(*this, "into", into, 1, from.getDimSize(1), "columns of from");

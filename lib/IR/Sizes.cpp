@@ -246,6 +246,16 @@ LogicalResult AllToAllOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedSha
   return success();
 }
 
+LogicalResult AllToAllStartOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  shapes = {SizeWriter{builder, getLoc()}.sizesOf(getRows())};
+  return success();
+}
+
+LogicalResult AllToAllWaitOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  shapes = {SizeWriter{builder, getLoc()}.sizesOf(getRows())};
+  return success();
+}
+
 LogicalResult AllGatherOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
   shapes = {SizeWriter{builder, getLoc()}.sizesOf(getRows())};
   return success();
@@ -262,7 +272,8 @@ LogicalResult SlotRowsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedSha
 
 LogicalResult ShardSlotsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
   SizeWriter w{builder, getLoc()};
-  const SmallVector<OpFoldResult> slots = w.sizesOf(getRows()), devices = {w.constant(getSharding().devices())};
+  const SmallVector<OpFoldResult> slots = getMost() ? SmallVector<OpFoldResult>{getMost()} : w.sizesOf(getRows());
+  const SmallVector<OpFoldResult> devices = {w.constant(getSharding().devices())};
   shapes = {slots, slots, devices, devices, slots, slots, w.sizesOf(getOffset())};
   return success();
 }

@@ -17,7 +17,7 @@ namespace {
 
 bool isRouting(Operation *op) {
   return isa<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CompactOp, CombineOp, StatsOp, NoiseOp, SlotRowsOp, ShardSlotsOp,
-             TakeRowsOp, AllToAllOp, SumRowsOp, AllGatherOp>(op);
+             TakeRowsOp, AllToAllOp, AllToAllStartOp, AllToAllWaitOp, SumRowsOp, AllGatherOp>(op);
 }
 
 struct LowerRouting : impl::LowerRoutingBase<LowerRouting> {
@@ -40,7 +40,7 @@ struct LowerRouting : impl::LowerRoutingBase<LowerRouting> {
       LogicalResult result =
           TypeSwitch<Operation *, LogicalResult>(&op)
               .Case<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CompactOp, CombineOp, StatsOp, NoiseOp, SlotRowsOp, ShardSlotsOp,
-                    TakeRowsOp, AllToAllOp, SumRowsOp, AllGatherOp>(
+                    TakeRowsOp, AllToAllOp, AllToAllStartOp, AllToAllWaitOp, SumRowsOp, AllGatherOp>(
                   [&](auto routingOp) { return routing.lower(routingOp); })
               .Default(success());
       if (failed(result))

@@ -52,6 +52,8 @@ public:
   mlir::LogicalResult lower(ShardSlotsOp op);
   mlir::LogicalResult lower(TakeRowsOp op);
   mlir::LogicalResult lower(AllToAllOp op);
+  mlir::LogicalResult lower(AllToAllStartOp op);
+  mlir::LogicalResult lower(AllToAllWaitOp op);
   mlir::LogicalResult lower(SumRowsOp op);
   mlir::LogicalResult lower(AllGatherOp op);
 

@@ -25,12 +25,18 @@ struct Shares {
   Value deviceOf(Value token) { return w.div(token, share); }
   Value rankOf(Value device) { return w.div(device, perRank); }
   Value isOwn(Value token) { return w.eq(rankOf(deviceOf(token)), rank); }
+
+  /// Is `token` one of the chunk, of `chunks`?
+  Value isInChunk(Value token, int64_t chunk, int64_t chunks) {
+    const Value part = w.max(w.divUp(share, w.index(chunks)), w.index(1));
+    return w.eq(w.div(w.rem(token, share), part), w.index(chunk));
+  }
 };
 
 /// The body of moe.shard_slots.
 struct SlotSharder {
   LoopWriter &w;
-  int64_t devices, ep;
+  int64_t devices, ep, chunk, chunks;
   Value rows, offset, tokens, firstHolder, holder;
   Value sendToken, sendSlot, send, receive, place, origin, localOffset, sendAt, receiveAt;
 
@@ -47,13 +53,19 @@ struct SlotSharder {
     return shares.rankOf(w.add(w.mul(group, w.index(ep)), held));
   }
 
+  /// Does a slot have a token, and one of this chunk?
+  Value isWanted(Shares &shares, Value token) {
+    const Value there = w.inRange(token, tokens);
+    return chunks == 1 ? there : w.both(there, shares.isInChunk(token, chunk, chunks));
+  }
+
   /// Calls `body` for the slots of expert `e` that a token has, with the ranks that its row comes from and goes to; `carried` i32 counts.
   Value forEachSlot(Shares &shares, Value e, Value carried, llvm::function_ref<Value(Value slot, Value token, Value from, Value to, Value count)> body) {
     const Value begin = w.toIndex(w.load(offset, {e})), end = w.min(w.toIndex(w.load(offset, {w.add(e, w.index(1))})), w.dim(rows, 0));
     return w.loop(begin, end, ValueRange{carried}, [&](Value slot, ValueRange count) {
       const Value token = w.toIndex(w.load(rows, {slot}));
       return w.choose(
-          w.inRange(token, tokens),
+          isWanted(shares, token),
           [&]() { return LoopWriter::Values{body(slot, token, shares.rankOf(shares.deviceOf(token)), rankOfExpert(shares, e, token), count[0])}; },
           [&]() { return LoopWriter::Values{count[0]}; });
     })[0];
@@ -186,15 +198,16 @@ LogicalResult Routing::lower(ShardSlotsOp op) {
     const auto type = RankedTensorType::get({static_cast<int64_t>(values.size())}, builder.getI32Type());
     return arith::ConstantOp::create(builder, op.getLoc(), DenseElementsAttr::get(type, values));
   };
-  const Value count = size(op.getRows(), 0), devices = constant(sharding.devices());
+  const Value count = op.getMost() ? Value(op.getMost()) : size(op.getRows(), 0), devices = constant(sharding.devices());
   const Type i32 = builder.getI32Type();
   const Out list = {{count}, i32}, counts = {{devices}, i32};
   const SmallVector<Out> outs = {list, list, counts, counts, list, list, {{constant(experts + 1)}, i32}, counts, counts};
   const Values results =
       routine(op, Value(), {op.getRows(), op.getOffset(), op.getTokens(), table(first), table(holders)}, outs, [&](Body &body) {
-        SlotSharder{body.w,       sharding.devices(), sharding.getEp(), body.ins[0],  body.ins[1],  body.ins[2],  body.ins[3],  body.ins[4],
-                    body.outs[0], body.outs[1],       body.outs[2],     body.outs[3], body.outs[4], body.outs[5], body.outs[6], body.outs[7],
-                    body.outs[8]}
+        SlotSharder{body.w,       sharding.devices(), sharding.getEp(), static_cast<int64_t>(op.getChunk()), sharding.getChunks(),
+                    body.ins[0],  body.ins[1],        body.ins[2],      body.ins[3],                         body.ins[4],
+                    body.outs[0], body.outs[1],       body.outs[2],     body.outs[3],                        body.outs[4],
+                    body.outs[5], body.outs[6],       body.outs[7],     body.outs[8]}
             .run();
       });
   for (auto [result, value] : llvm::zip_first(op.getResults(), results))
@@ -236,12 +249,37 @@ LogicalResult Routing::lower(AllToAllOp op) {
   return success();
 }
 
+LogicalResult Routing::lower(AllToAllStartOp op) {
+  builder.setInsertionPoint(op);
+  const Value rows = op.getRows();
+  const Out flight = {{size(rows, 0), size(rows, 1)}, getElementTypeOrSelf(rows)};
+  const Value result = routine(op, Value(), {rows, op.getSend(), op.getReceive(), op.getToken()}, {flight}, [&](Body &body) {
+    ExchangeStartOp::create(body.w.builder, body.w.loc, body.ins[0], body.outs[0], body.ins[1], body.ins[2], body.ins[3], op.getPerNode());
+  })[0];
+  if (failed(replace(cast<OpResult>(op.getFlight()), result)))
+    return failure();
+  op.erase();
+  return success();
+}
+
+/// Goes on writing what the start began, and reads what it reads: the memory of both is taken until here.
+LogicalResult Routing::lower(AllToAllWaitOp op) {
+  builder.setInsertionPoint(op);
+  const Value rows = op.getRows();
+  const Out flight = {{size(rows, 0), size(rows, 1)}, getElementTypeOrSelf(rows), op.getFlight()};
+  const Value result = routine(op, Value(), {rows}, {flight}, [&](Body &body) {
+    ExchangeWaitOp::create(body.w.builder, body.w.loc, body.ins[0], body.outs[0]);
+  })[0];
+  if (failed(replace(cast<OpResult>(op.getResult()), result)))
+    return failure();
+  op.erase();
+  return success();
+}
+
 LogicalResult Routing::lower(SumRowsOp op) {
   builder.setInsertionPoint(op);
   const auto devices = static_cast<int64_t>(op.getDevices());
   const Value tokens = op.getTokens(), slotCount = size(op.getRows(), 0), sent = size(op.getSendSlot(), 0);
-  if (failed(requireEqual(op, slotCount, sent, "the rows that were sent and the slots")))
-    return failure();
   const Type i32 = builder.getI32Type();
   const SmallVector<Out> lists = {{{addTo(tokens, constant(1))}, i32}, {{sent}, i32}, {{slotCount}, i32}};
   const Values index = routine(op, Value(), {op.getSendSlot(), op.getRows(), tokens}, lists, [&](Body &body) {
@@ -257,11 +295,15 @@ LogicalResult Routing::lower(SumRowsOp op) {
   });
   const Type element = op.getResult().getType().getElementType();
   const Value result = routine(op, tokens, {op.getBack(), op.getSendSlot(), op.getSlotWeights(), index[0], index[1], tokens},
-                               {{{tokens, size(op.getBack(), 1)}, element}}, [&](Body &body) {
+                               {{{tokens, size(op.getBack(), 1)}, element, op.getInto()}}, [&](Body &body) {
     LoopWriter &w = body.w;
     Shares shares(w, body.ins[5], devices);
+    const auto chunk = static_cast<int64_t>(op.getChunk()), chunks = static_cast<int64_t>(op.getChunks());
+    auto isWritten = [&](Value token) {
+      return chunks == 1 ? shares.isOwn(token) : w.both(shares.isOwn(token), shares.isInChunk(token, chunk, chunks));
+    };
     RowSummer summer{w, op.getFused(), body.ins[0], body.ins[1], body.ins[2], body.ins[3], body.ins[4], body.outs[0]};
-    w.loop(body.begin, body.end, [&](Value token) { w.when(shares.isOwn(token), [&]() { summer.row(token); }); });
+    w.loop(body.begin, body.end, [&](Value token) { w.when(isWritten(token), [&]() { summer.row(token); }); });
   })[0];
   if (failed(replace(cast<OpResult>(op.getResult()), result)))
     return failure();

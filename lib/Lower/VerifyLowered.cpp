@@ -20,7 +20,7 @@ bool isAllowed(Operation *op) {
     return false;
   if (isa<MoeDialect>(op->getDialect()))
     return isa<WeightOp, WeightRefOp, RoutePermuteOp, GroupedMatmulOp, SumSlotsOp, AttentionOp, BarrierOp, FaultOp, ThreadIdOp, NumThreadsOp, MeshOp, RankOp, NumRanksOp,
-               ExchangeOp, GatherSharesOp>(op);
+               ExchangeOp, ExchangeStartOp, ExchangeWaitOp, GatherSharesOp>(op);
   return isa<ModuleOp, func::FuncOp, func::ReturnOp, cf::AssertOp>(op) ||
          isa_and_nonnull<arith::ArithDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>(
              op->getDialect());

@@ -12,6 +12,8 @@ void moe::buildPlanPipeline(mlir::OpPassManager &pm, const PlanOptions &options)
   sharding.pin = options.pin;
   sharding.replanFrom = options.replanFrom;
   sharding.reportFile = options.planReport;
+  sharding.exchangeChunks = options.exchangeChunks;
+  sharding.exchange = options.exchange;
   sharding.planTokens = options.planTokens;
   sharding.explain = options.explainPlan;
   pm.addPass(createPlanSharding(sharding));

@@ -69,6 +69,7 @@ private:
   /// The op of the mesh, made from the option where that is given; null without a mesh.
   FailureOr<MeshOp> findMesh();
   LogicalResult readProfileFile();
+  LogicalResult limitExchanges();
   /// Collects layers; those that already have a sharding go to `pinned`.
   LogicalResult collect(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned);
   LayerShape shapeOf(const RaggedLayer &ops) const;
@@ -290,7 +291,10 @@ LogicalResult PlanSharding::scorePinnedLayer(PlannedLayer &planned) {
   candidate.ep = sharding.getEp();
   candidate.edp = sharding.getEdp();
   candidate.slotsPerRank = sharding.slotsPerDevice();
+  candidate.chunks = sharding.getChunks();
+  candidate.algorithm = sharding.getAlgorithm() == "direct" ? Algorithm::Direct : Algorithm::TwoLevel;
   planned.placement = {sharding.getEp(), std::vector<int64_t>(sharding.getSlots().asArrayRef())};
+  candidate.dedup = sharding.getDedup() == "node" ? Dedup::Node : Dedup::None;
   std::string error;
   std::optional<ScoredCandidate> scored = scorePinned(machines, planned.layer, candidate, planned.placement, options, error);
   if (!scored)
@@ -336,10 +340,12 @@ void PlanSharding::write(PlannedLayer &planned, bool isPinned) {
   for (const std::string &name : axesOfGroup(machines, candidate.ep))
     axes.push_back(builder.getStringAttr(name));
   // Sums of rows of f32 are added as on one device; narrower rows are rounded once more before they travel.
-  const bool bitwise = candidate.isBitwise(planned.layer.shape.topK) && cast<ShapedType>(op.getResult().getType()).getElementType().isF32();
+  const bool bitwise = candidate.etp == 1 && cast<ShapedType>(op.getResult().getType()).getElementType().isF32();
   auto sharding = ShardingAttr::get(&getContext(), FlatSymbolRefAttr::get(meshOp.getSymNameAttr()), builder.getArrayAttr(axes), candidate.ep,
-                                    candidate.edp, builder.getDenseI64ArrayAttr(planned.placement.expertOfSlot), "direct",
-                                    bitwise ? "bitwise" : "tolerance", isPinned, estimate);
+                                    candidate.edp, builder.getDenseI64ArrayAttr(planned.placement.expertOfSlot), 
+                                    candidate.algorithm == Algorithm::Direct ? "direct" : "two_level", bitwise ? "bitwise" : "tolerance",
+                                    candidate.chunks, candidate.algorithm == Algorithm::Direct ? 0 : machines.levels().perNode,
+                                    candidate.dedup == Dedup::Node ? "node" : "none", isPinned, estimate);
   const PlanAttr plan = *op.getPlan();
   op.setPlanAttr(PlanAttr::get(&getContext(), plan.getPacking(), plan.getActivations(), sharding));
   say(planned, sharding, isPinned);
@@ -414,6 +420,7 @@ void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic
     isNext = false;
   }
   all.onlyRunnable = false;
+  all.cost.sumsOnTheWay = true;
   const LayerCandidates everything = scoreCandidates(machines, asked, all);
   if (!everything.scored.empty() && !runnable.scored.empty() && everything.scored.front().timeUs < runnable.scored.front().timeUs)
     remark.attachNote(loc) << "faster on paper, but the distribute stage cannot run it yet: " << everything.scored.front().candidate.str() << ", "
@@ -452,6 +459,21 @@ LogicalResult PlanSharding::writeReport(ArrayRef<PlannedLayer> free, ArrayRef<Pl
   return error ? fail("plan-report: " + reportFile + ": " + error.message()) : success();
 }
 
+/// What the user wants of the way that rows travel.
+LogicalResult PlanSharding::limitExchanges() {
+  if (exchangeChunks < 0)
+    return fail("exchange-chunks: expected at least 1, or 0 to choose, found " + Twine(exchangeChunks));
+  if (exchangeChunks > 0)
+    options.chunks = {exchangeChunks};
+  if (exchange != "auto" && exchange != "direct" && exchange != "two_level" && exchange != "two_level_dedup")
+    return fail("exchange: expected auto, direct, two_level or two_level_dedup, found " + exchange);
+  if (exchange != "auto")
+    options.algorithm = exchange == "direct" ? Algorithm::Direct : Algorithm::TwoLevel;
+  if (exchange != "auto")
+    options.dedup = exchange == "two_level_dedup" ? Dedup::Node : Dedup::None;
+  return success();
+}
+
 LogicalResult PlanSharding::plan() {
   FailureOr<MeshOp> found = findMesh();
   if (failed(found))
@@ -467,9 +489,12 @@ LogicalResult PlanSharding::plan() {
   explained.clear();
   loads.reset();
   options.onlyRunnable = true;
+  options.cost.sumsOnTheWay = false; // Duplicates are left out on the way to the experts; results come back one by one.
   options.expertParallel = expertParallel;
   if (expertParallel < 0 || (expertParallel > 0 && machines.devices() % expertParallel != 0))
     return fail("expert-parallel: expected a divisor of " + Twine(machines.devices()) + " devices, found " + Twine(expertParallel));
+  if (failed(limitExchanges()))
+    return failure();
   std::vector<PlannedLayer> free, pinned;
   if (failed(collect(free, pinned)) || failed(givePins(free)) || failed(readProfileFile()))
     return failure();

@@ -21,11 +21,11 @@ bool isReady = false;
 /// Numbers that a standard or a project has promised not to change.
 struct Handles {
   intptr_t world, byte, errorsReturn, nullType, inPlace;
-  int threadFunneled;
+  int threadSerialized;
 };
 /// MPI 5.0, appendix A; the ABI that MPICH and its relatives have kept since 2013.
-constexpr Handles standardHandles = {0x101, 0x247, 0x143, 0x200, 1, 1024};
-constexpr Handles mpichHandles = {0x44000000, 0x4c00010d, 0x54000001, 0x0c000000, -1, 1};
+constexpr Handles standardHandles = {0x101, 0x247, 0x143, 0x200, 1, 2048};
+constexpr Handles mpichHandles = {0x44000000, 0x4c00010d, 0x54000001, 0x0c000000, -1, 2};
 
 void useHandles(const Handles &handles) {
   table.world = handles.world;
@@ -33,13 +33,13 @@ void useHandles(const Handles &handles) {
   table.errorsReturn = handles.errorsReturn;
   table.nullType = handles.nullType;
   table.inPlace = reinterpret_cast<void *>(handles.inPlace);
-  table.threadFunneled = handles.threadFunneled;
+  table.threadSerialized = handles.threadSerialized;
 }
 
 /// Open MPI's handles are addresses of objects that it exports.
 bool useOpenMpi(void *library) {
   auto address = [&](const char *name) { return reinterpret_cast<intptr_t>(dlsym(library, name)); };
-  useHandles({address("ompi_mpi_comm_world"), address("ompi_mpi_byte"), address("ompi_mpi_errors_return"), address("ompi_mpi_datatype_null"), 1, 1});
+  useHandles({address("ompi_mpi_comm_world"), address("ompi_mpi_byte"), address("ompi_mpi_errors_return"), address("ompi_mpi_datatype_null"), 1, 2});
   return table.world && table.byte && table.errorsReturn;
 }
 
@@ -54,7 +54,8 @@ bool takeFunctions(void *library) {
          find(table.errorString, "MPI_Error_string") && find(table.commDup, "MPI_Comm_dup") && find(table.commRank, "MPI_Comm_rank") &&
          find(table.commSize, "MPI_Comm_size") && find(table.commSetErrhandler, "MPI_Comm_set_errhandler") &&
          find(table.typeContiguous, "MPI_Type_contiguous") && find(table.typeCommit, "MPI_Type_commit") && find(table.allgather, "MPI_Allgather") &&
-         find(table.allgatherv, "MPI_Allgatherv") && find(table.alltoall, "MPI_Alltoall") && find(table.alltoallv, "MPI_Alltoallv");
+         find(table.allgatherv, "MPI_Allgatherv") && find(table.isend, "MPI_Isend") && find(table.irecv, "MPI_Irecv") &&
+         find(table.test, "MPI_Test") && find(table.queryThread, "MPI_Query_thread");
 }
 
 /// Tells the three ABIs apart: the standard one by the name of its library, the others by what they say of themselves.
@@ -135,10 +136,14 @@ moe_status initialise() {
   int done = 0;
   if (table.finalized(&done) == 0 && done)
     return fail(MOE_STATUS_COMM, "MPI was finalised before the model was opened");
-  if (table.initialized(&done) == 0 && done)
-    return MOE_STATUS_OK;
   int provided = 0;
-  if (table.initThread(nullptr, nullptr, table.threadFunneled, &provided) != 0)
+  if (table.initialized(&done) == 0 && done) {
+    table.takesTurns = table.queryThread(&provided) == 0 && provided >= table.threadSerialized;
+    return MOE_STATUS_OK;
+  }
+  const int failed = table.initThread(nullptr, nullptr, table.threadSerialized, &provided);
+  table.takesTurns = provided >= table.threadSerialized;
+  if (failed)
     return fail(MOE_STATUS_COMM, "MPI_Init_thread failed");
   pinLibrary();
   on_exit(endMpi, nullptr);

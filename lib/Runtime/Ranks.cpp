@@ -1,6 +1,6 @@
 // Meeting, agreeing, exchanging. See Ranks.h.
 #include "moe/Runtime/Ranks.h"
-#include "Memory.h"
+#include "Flights.h"
 #include "moe/Runtime/Error.h"
 #include "moe/Runtime/Kernel.h"
 #include "moe/Runtime/Mpi.h"
@@ -37,6 +37,11 @@ template <typename T> struct Scratch {
 };
 
 } // namespace
+
+Ranks::~Ranks() {
+  if (flights)
+    destroyObject(flights);
+}
 
 /// The other ranks wait for what this one cannot do: there is nobody to answer to.
 void Ranks::giveUp(const char *message) {
@@ -78,6 +83,22 @@ moe_status Ranks::open(int64_t deviceCount, const unsigned char identity[32], co
     return fail(MOE_STATUS_COMM, "the model is planned for %" PRId64 " devices: expected a number of ranks that divides it, found %" PRId64, devices, found);
   }
   size = value;
+  flights = createObject<Flights>();
+  if (!flights)
+    return fail(MOE_STATUS_NO_MEMORY, "no memory to meet the other ranks");
+  FlightBase base;
+  base.mpi = mpi;
+  base.communicator = communicator;
+  base.ranks = size_t(size);
+  base.rank = size_t(number);
+  base.owner = this;
+  base.giveUp = [](void *self, const char *message) { static_cast<Ranks *>(self)->giveUp(message); };
+  base.check = [](void *self, int code, const char *what, size_t peer) {
+    char text[80];
+    snprintf(text, sizeof(text), "exchange with rank %zu: %s", peer, what);
+    static_cast<Ranks *>(self)->check(code, text);
+  };
+  flights->open(base);
   return compareIdentities(identity, version);
 }
 
@@ -133,32 +154,25 @@ intptr_t Ranks::rowType(int64_t rowBytes) {
   return made;
 }
 
-void Ranks::exchange(const void *from, void *into, const int32_t *send, const int32_t *receive, int64_t rowBytes) {
+void Ranks::startExchange(const void *from, void *into, const int32_t *send, const int32_t *receive, const int32_t *token, int64_t rowBytes,
+                          int64_t perNode) {
   if (size == 1) {
     memcpy(into, from, size_t(send[0]) * size_t(rowBytes));
     return;
   }
-  const size_t n = size_t(size);
-  Scratch<int> lists{3 * n};
-  if (!lists.data)
-    giveUp("no memory for an exchange");
-  int *announced = lists.data, *sendAt = announced + n, *receiveAt = sendAt + n;
-  check(mpi->alltoall(send, sizeof(int32_t), mpi->byte, announced, sizeof(int32_t), mpi->byte, communicator), "MPI_Alltoall");
-  int sent = 0, received = 0;
-  for (size_t r = 0; r < n; ++r) {
-    if (announced[r] != receive[r]) {
-      char text[160];
-      snprintf(text, sizeof(text), "expected %" PRId32 " rows from rank %zu, which sends %d: their tokens chose other experts there", receive[r], r,
-               announced[r]);
-      giveUp(text);
-    }
-    sendAt[r] = sent;
-    receiveAt[r] = received;
-    sent += send[r];
-    received += receive[r];
-  }
-  const intptr_t row = rowType(rowBytes);
-  check(mpi->alltoallv(from, send, sendAt, row, into, receive, receiveAt, row, communicator), "MPI_Alltoallv");
+  // Ranks that play several devices may be more than a node's devices make up, or parts of several nodes: then no level is worth a step.
+  const int64_t each = devices / size, ranksOfNode = perNode % each == 0 ? perNode / each : 1;
+  flights->begin(from, into, send, receive, token, rowBytes, rowType(rowBytes), size_t(ranksOfNode));
+}
+
+void Ranks::waitForExchange(const void *into) {
+  if (size > 1)
+    flights->wait(into);
+}
+
+void Ranks::exchange(const void *from, void *into, const int32_t *send, const int32_t *receive, int64_t rowBytes) {
+  startExchange(from, into, send, receive, nullptr, rowBytes, 0);
+  waitForExchange(into);
 }
 
 void Ranks::gatherShares(void *buffer, int64_t rows, int64_t rowBytes) {
@@ -183,6 +197,13 @@ void Ranks::gatherShares(void *buffer, int64_t rows, int64_t rowBytes) {
 void moe_rt_exchange(void *ranking, const void *from, void *into, const int32_t *send, const int32_t *receive, int64_t rowBytes) {
   static_cast<moe::runtime::Ranks *>(ranking)->exchange(from, into, send, receive, rowBytes);
 }
+
+void moe_rt_exchange_start(void *ranking, const void *from, void *into, const int32_t *send, const int32_t *receive, const int32_t *token,
+                           int64_t rowBytes, int64_t perNode) {
+  static_cast<moe::runtime::Ranks *>(ranking)->startExchange(from, into, send, receive, token, rowBytes, perNode);
+}
+
+void moe_rt_exchange_wait(void *ranking, const void *, void *into, int64_t) { static_cast<moe::runtime::Ranks *>(ranking)->waitForExchange(into); }
 
 void moe_rt_gather_shares(void *ranking, void *buffer, int64_t rows, int64_t rowBytes) {
   static_cast<moe::runtime::Ranks *>(ranking)->gatherShares(buffer, rows, rowBytes);

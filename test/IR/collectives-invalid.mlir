@@ -8,7 +8,7 @@ module attributes {test.axis = #moe.axis<name = "", size = 0, alpha_us = 1.0, gb
 // -----
 
 // sharding-c1
-// expected-error @below {{expected ep and edp >= 1, got 0 and 1}}
+// expected-error @below {{expected ep, edp and chunks >= 1, got 0, 1 and 1}}
 module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 0, edp = 1, slots = [0], algorithm = "direct", equality = "bitwise">} {}
 
 // -----
@@ -20,8 +20,20 @@ module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 2, e
 // -----
 
 // sharding-c3
-// expected-error @below {{expected the algorithm direct, got 'ring'}}
+// expected-error @below {{expected the algorithm direct or two_level, got 'ring'}}
 module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 1, edp = 1, slots = [0], algorithm = "ring", equality = "bitwise">} {}
+
+// -----
+
+// sharding-c3: nodes
+// expected-error @below {{expected per_node to divide the 4 devices, got 3}}
+module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 4, edp = 1, slots = [0, 1, 2, 3], algorithm = "two_level", equality = "bitwise", per_node = 3>} {}
+
+// -----
+
+// sharding-c3: duplicates
+// expected-error @below {{expected dedup none, or node with the algorithm two_level, got 'node' with direct}}
+module attributes {test.sharding = #moe.sharding<mesh = @m, axes = [], ep = 2, edp = 1, slots = [0, 1], algorithm = "direct", equality = "bitwise", dedup = "node">} {}
 
 // -----
 
@@ -52,6 +64,47 @@ moe.mesh @m axes([#moe.axis<name = "a", size = 8192, alpha_us = 1.0, gbps = 1.0,
 func.func @all_to_all_c5(%x: tensor<?x64xf32>) {
   // expected-error @below {{expected bounded only with counts and split_dim 0, got no counts}}
   %a = moe.all_to_all %x group("ep") {bounded} : tensor<?x64xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @all_to_all_start_c1(%x: tensor<?x64xf32>, %s: tensor<4xi32>, %r: tensor<5xi32>) {
+  // expected-error @below {{expected receive of length 4 (that of send), got 5}}
+  %a = moe.all_to_all_start %x group("ep") send(%s : tensor<4xi32>) receive(%r : tensor<5xi32>) : tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @all_to_all_start_c2(%x: tensor<?x64xf32>, %s: tensor<4xi32>) {
+  // expected-error @below {{expected the name of a group, got an empty one}}
+  %a = moe.all_to_all_start %x group("") send(%s : tensor<4xi32>) receive(%s : tensor<4xi32>) : tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @all_to_all_start_c3(%x: tensor<?x64xf32>, %s: tensor<4xi32>) {
+  // expected-error @below {{expected per_node to divide the length of send, got 3}}
+  %a = moe.all_to_all_start %x group("ep") send(%s : tensor<4xi32>) receive(%s : tensor<4xi32>) {per_node = 3 : i64} : tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @all_to_all_start_c4(%x: tensor<12x64xf32>, %s: tensor<4xi32>, %t: tensor<11xi32>) {
+  // expected-error @below {{expected dim 0 of token to be 12 (rows), got 11}}
+  %a = moe.all_to_all_start %x group("ep") send(%s : tensor<4xi32>) receive(%s : tensor<4xi32>) token(%t : tensor<11xi32>) : tensor<12x64xf32>
+  return
+}
+
+// -----
+
+func.func @all_to_all_wait_c1(%x: tensor<?x64xf32>, %y: tensor<?x64xf32>, %s: tensor<4xi32>) {
+  %a = moe.all_to_all_start %x group("ep") send(%s : tensor<4xi32>) receive(%s : tensor<4xi32>) : tensor<?x64xf32>
+  // expected-error @below {{expected the result of a moe.all_to_all_start of the same rows}}
+  %b = moe.all_to_all_wait %a, %y : tensor<?x64xf32>
   return
 }
 
@@ -116,6 +169,15 @@ func.func @shard_slots_c2_unknown(%r: tensor<?xi32>, %o: tensor<5xi32>, %T: inde
 
 // -----
 
+func.func @shard_slots_c3(%r: tensor<?xi32>, %o: tensor<5xi32>, %T: index) {
+  // expected-error @below {{expected a chunk below 2, got 2}}
+  %a:7 = moe.shard_slots %r, %o tokens(%T) most(%T) sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = [0, 1, 2, 3], algorithm = "direct", equality = "bitwise", chunks = 2>) {chunk = 2 : i64}
+    : tensor<?xi32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xi32>, tensor<2xi32>, tensor<2xi32>, tensor<?xi32>, tensor<?xi32>, tensor<5xi32>
+  return
+}
+
+// -----
+
 func.func @take_rows_c1(%x: tensor<?x64xf32>, %i: tensor<?xi32>) {
   // expected-error @below {{expected dim 1 of the result to be 64 (columns of x), got 32}}
   %a = moe.take_rows %x, %i : tensor<?x64xf32>, tensor<?xi32> -> tensor<?x32xf32>
@@ -135,6 +197,30 @@ func.func @sum_rows_c1(%b: tensor<4x64xf32>, %s: tensor<5xi32>, %w: tensor<5xf32
 func.func @sum_rows_c2(%b: tensor<?x64xf32>, %s: tensor<?xi32>, %w: tensor<?xf32>, %T: index) {
   // expected-error @below {{expected a result of 'f32' (that of back) or f32, got 'bf16'}}
   %a = moe.sum_rows %b, %s, %s, %w tokens(%T) {devices = 2 : i64} : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xf32> -> tensor<?x64xbf16>
+  return
+}
+
+// -----
+
+func.func @sum_rows_c3(%b: tensor<?x64xf32>, %s: tensor<?xi32>, %w: tensor<?xf32>, %T: index) {
+  // expected-error @below {{expected a chunk below 1, got 1}}
+  %a = moe.sum_rows %b, %s, %s, %w tokens(%T) {devices = 2 : i64, chunk = 1 : i64} : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @sum_rows_c4(%b: tensor<?x64xf32>, %s: tensor<?xi32>, %w: tensor<?xf32>, %T: index, %i: tensor<?x64xbf16>) {
+  // expected-error @below {{expected into of type 'tensor<?x64xf32>' (that of the result), got 'tensor<?x64xbf16>'}}
+  %a = moe.sum_rows %b, %s, %s, %w tokens(%T) into(%i : tensor<?x64xbf16>) {devices = 2 : i64} : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @exchange_start_c1(%f: memref<?x64xf32>, %i: memref<?x32xf32>, %n: memref<4xi32>) {
+  // expected-error @below {{expected dim 1 of into to be 64 (columns of from), got 32}}
+  moe.exchange_start %f, %i, %n, %n {per_node = 0 : i64} : memref<?x64xf32>, memref<?x32xf32>, memref<4xi32>, memref<4xi32>
   return
 }
 

@@ -201,15 +201,28 @@ func.func @exchange_rows(%rows: tensor<?xi32>, %offsets: tensor<5xi32>, %sw: ten
   return %all, %taken : tensor<?x64xf32>, tensor<?x64xf32>
 }
 
+// CHECK-LABEL: func.func @flight
+// CHECK: moe.all_to_all_start
+// CHECK: moe.all_to_all_wait
+func.func @flight(%rows: tensor<?x64xf32>, %send: tensor<4xi32>, %receive: tensor<4xi32>) -> tensor<?x64xf32> {
+  %flight = moe.all_to_all_start %rows group("mesh") send(%send : tensor<4xi32>) receive(%receive : tensor<4xi32>) : tensor<?x64xf32>
+  %here = moe.all_to_all_wait %flight, %rows : tensor<?x64xf32>
+  return %here : tensor<?x64xf32>
+}
+
 // CHECK-LABEL: func.func @ranks
 // CHECK: moe.rank
 // CHECK: moe.num_ranks
 // CHECK: moe.exchange
+// CHECK: moe.exchange_start
+// CHECK: moe.exchange_wait
 // CHECK: moe.gather_shares
 func.func @ranks(%from: memref<?x64xf32>, %into: memref<?x64xf32>, %own: memref<?x64xf32>, %send: memref<8xi32>, %receive: memref<8xi32>) -> (index, index) {
   %r = moe.rank
   %n = moe.num_ranks
   moe.exchange %from, %into, %send, %receive : memref<?x64xf32>, memref<?x64xf32>, memref<8xi32>, memref<8xi32>
+  moe.exchange_start %from, %into, %send, %receive {per_node = 0 : i64} : memref<?x64xf32>, memref<?x64xf32>, memref<8xi32>, memref<8xi32>
+  moe.exchange_wait %from, %into : memref<?x64xf32>, memref<?x64xf32>
   moe.gather_shares %own {devices = 8 : i64} : memref<?x64xf32>
   return %r, %n : index, index
 }

@@ -15,6 +15,10 @@
 // MEMORY: error: no sharding over the mesh: no plan fits: expected at most 1048576 bytes on a device, found
 // RUN: not moe-opt %t/pinned.mlir --moe-plan-sharding 2>&1 | FileCheck %s --check-prefix=PINNED
 // PINNED: error: op 'moe.experts' of layer 'layer0': plan of layer0: expected ep · etp · edp to be 8 devices, found 4
+// RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 exchange=ring" 2>&1 | FileCheck %s --check-prefix=WAY
+// WAY: error: exchange: expected auto, direct, two_level or two_level_dedup, found ring
+// RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 exchange-chunks=-1" 2>&1 | FileCheck %s --check-prefix=CHUNKS
+// CHUNKS: error: exchange-chunks: expected at least 1, or 0 to choose, found -1
 
 //--- layer.mlir
 moe.weight @w1 : tensor<8x192x64xf32> source(#moe.file<"m.onnx", offset = 0, length = 393216>)

@@ -25,6 +25,10 @@
 // The expert that most tokens choose has most slots.
 // LOAD: ep = 4, edp = 1, slots = [1, 0, 3, 0, 3, 6, 2, 4, 7, 0, 5, 1], {{.*}}solver = "exact", profile = "sha256:{{[0-9a-f]+}}"
 
+// What the user wants of the way that rows travel: over two levels, a token once to a node, in four parts.
+// RUN: moe-opt %t/layer.mlir --moe-plan-sharding="mesh=node=2,rank=4 expert-parallel=8 exchange=two_level_dedup exchange-chunks=4" | FileCheck %s --check-prefix=WAY
+// WAY: ep = 8, edp = 1, slots = [{{[0-9, ]+}}], algorithm = "two_level", equality = "bitwise", chunks = 4, per_node = 4, dedup = "node"
+
 // PINNED: sharding = <mesh = @mesh, axes = ["rank"], ep = 4, edp = 2, slots = [7, 6, 5, 4, 3, 2, 1, 0], algorithm = "direct", equality = "bitwise", pinned = true,
 // PINNED-SAME: solver = "pinned"
 

@@ -21,6 +21,10 @@ cl::opt<std::string> profile("profile", cl::desc("With --mesh: JSON file of how 
                              cl::value_desc("file"), cl::cat(category));
 cl::opt<int64_t> expertParallel("expert-parallel", cl::desc("With --mesh: this many devices share the experts (default: what is expected to be fastest)"),
                                 cl::value_desc("number"), cl::init(defaults.expertParallel), cl::cat(category));
+cl::opt<int64_t> exchangeChunks("exchange-chunks", cl::desc("With --mesh: tokens travel in so many parts, one while experts compute another (default: what is expected to be fastest)"),
+                                cl::value_desc("number"), cl::init(defaults.exchangeChunks), cl::cat(category));
+cl::opt<std::string> exchange("exchange", cl::desc("With --mesh: rows travel direct, by two_level (between nodes, then inside of them), by two_level_dedup (a token once for a node), or auto (the default: what is expected to be fastest)"),
+                              cl::init(defaults.exchange), cl::cat(category));
 cl::opt<int64_t> planTokens("plan-tokens", cl::desc("With --mesh: tokens of a step, of all devices together, that the plan is made for (1024)"),
                             cl::value_desc("number"), cl::init(defaults.planTokens), cl::cat(category));
 cl::opt<std::string> pin("pin", cl::desc("With --mesh: what is pinned of layers, the rest is chosen: devices that share the experts, slots of a device (NAME=ep4:slots3;NAME=ep2)"),
@@ -45,6 +49,8 @@ void readStageFlags(moe::StageOptions &stages) {
   options.pin = pin;
   options.replanFrom = replanFrom;
   options.planReport = planReport;
+  options.exchangeChunks = exchangeChunks;
+  options.exchange = exchange;
   options.planTokens = planTokens;
   options.explainPlan = explainPlan;
 }

@@ -3,6 +3,7 @@
 #ifndef MOE_DISTRIBUTE_PASSES_H
 #define MOE_DISTRIBUTE_PASSES_H
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
 

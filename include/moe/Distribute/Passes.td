@@ -18,13 +18,18 @@ def DistributeExperts : Pass<"moe-distribute-experts", "::mlir::ModuleOp"> {
   let summary = "layers with a sharding become what one rank does of them, with explicit exchanges";
   let description = [{
     Of a layer whose plan has a `sharding`, each rank takes a share of the tokens,
-    sends their rows to the devices of their experts (`moe.all_to_all`), computes
-    the experts that it holds on what it receives, sends the results back, adds
-    them up for its tokens, and gives those to all (`moe.all_gather`). Routing is
+    sends their rows to the devices of their experts (`moe.all_to_all_start`),
+    computes the experts that it holds on what has come (`moe.all_to_all_wait`),
+    sends the results back, adds them up for its tokens, and gives those to all
+    (`moe.all_gather`). The `chunks` of the sharding are sent off one after the other
+    before the first is awaited, and so are the results of each as soon as they are
+    there; products that need nothing of this (shared experts) are moved
+    to before the first wait. Routing is
     computed by every rank for all tokens, so that `moe.shard_slots` knows which
     rows go where. The program is one for any rank and any number of ranks that
     divides the devices: with one, everything stays where it is.
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
 def VerifyDistributed : Pass<"moe-verify-distributed", "::mlir::ModuleOp"> {

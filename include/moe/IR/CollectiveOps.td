@@ -76,6 +76,63 @@ def Moe_AllToAllOp : Moe_Op<"all_to_all", [AttrSizedOperandSegments, Moe_Reifies
   let hasVerifier = 1;
 }
 
+def Moe_AllToAllStartOp : Moe_Op<"all_to_all_start", [Moe_ReifiesSizes, AllTypesMatch<["rows", "flight"]>]> {
+  let summary = "begins a bounded moe.all_to_all with counts over a mesh and does not wait for it";
+  let description = [{
+    As `moe.all_to_all` with `bounded`, whose result is what `moe.all_to_all_wait`
+    makes of `flight`. In between `rows` must not change and `flight` says nothing; what
+    does not depend on it is computed while rows travel. All ranks begin the same
+    exchanges in the same order. With `per_node`, devices of a node, rows go in two
+    steps: to the device of the sender's place in the node of the receiver, and on from
+    there; the result is the same. Rows of one number in `token` are equal: in two
+    steps such a row is sent to a node once.
+
+    Constraints:
+    - all_to_all_start-c1: `send` and `receive` have one length.
+    - all_to_all_start-c2: `group` is not empty.
+    - all_to_all_start-c3: `per_node` is 0 or a divisor of the length of `send`.
+    - all_to_all_start-c4: `token` has an element for each row.
+
+    Lifespan: created by distribute, a call of the runtime after lower.
+
+    Example:
+    ```mlir
+    %flight = moe.all_to_all_start %rows group("mesh") send(%send : tensor<4xi32>) receive(%receive : tensor<4xi32>) : tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins Moe_FloatMatrix:$rows, Moe_I32Vector:$send, Moe_I32Vector:$receive, Optional<Moe_I32Vector>:$token, StrAttr:$group,
+    DefaultValuedAttr<I64Attr, "0">:$per_node);
+  let results = (outs Moe_FloatMatrix:$flight);
+  let assemblyFormat = [{
+    $rows `group` `(` $group `)` `send` `(` $send `:` type($send) `)` `receive` `(` $receive `:` type($receive) `)`
+    (`token` `(` $token^ `:` type($token) `)`)? attr-dict `:` type($rows)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_AllToAllWaitOp : Moe_Op<"all_to_all_wait", [Moe_ReifiesSizes, AllTypesMatch<["flight", "rows", "result"]>]> {
+  let summary = "the rows that came, once they all have";
+  let description = [{
+    `flight` is the result of a `moe.all_to_all_start` of `rows`, which may change
+    from here on.
+
+    Constraints:
+    - all_to_all_wait-c1: `flight` comes from a moe.all_to_all_start of `rows`.
+
+    Lifespan: created by distribute, a call of the runtime after lower.
+
+    Example:
+    ```mlir
+    %flight = moe.all_to_all_start %rows group("mesh") send(%send : tensor<4xi32>) receive(%receive : tensor<4xi32>) : tensor<?x64xf32>
+    %here = moe.all_to_all_wait %flight, %rows : tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins Moe_FloatMatrix:$flight, Moe_FloatMatrix:$rows);
+  let results = (outs Moe_FloatMatrix:$result);
+  let assemblyFormat = "$flight `,` $rows attr-dict `:` type($rows)";
+  let hasVerifier = 1;
+}
+
 def Moe_AllGatherOp : Moe_Op<"all_gather", [Moe_ReifiesSizes]> {
   let summary = "every rank gets the rows of all shares";
   let description = [{
@@ -145,10 +202,15 @@ def Moe_ShardSlotsOp : Moe_Op<"shard_slots", [Pure, Moe_ReifiesSizes]> {
     - `local_offset`: the first of this rank's rows of each expert; those that it does not
       hold have none.
 
+    Only tokens of `chunk` count: of the tokens of a device, the first ⌈⌈T/D⌉/C⌉ are
+    chunk 0, C the `chunks` of `sharding`. With `most`, no rank sends or receives more
+    rows than that in the chunk, and the lists are so long.
+
     Constraints:
-    - shard_slots-c1: the four lists have the length of `rows`, `local_offset` that of
-      `offset`, `send` and `receive` an element for each device.
+    - shard_slots-c1: the four lists have one length, without `most` that of `rows`, `local_offset`
+      has that of `offset`, `send` and `receive` an element for each device.
     - shard_slots-c2: every expert has a slot in `sharding`, which names no other.
+    - shard_slots-c3: 0 <= chunk < the chunks of `sharding`.
 
     Lifespan: created by distribute, loops after lower.
 
@@ -159,11 +221,12 @@ def Moe_ShardSlotsOp : Moe_Op<"shard_slots", [Pure, Moe_ReifiesSizes]> {
         : tensor<?xi32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xi32>, tensor<2xi32>, tensor<2xi32>, tensor<?xi32>, tensor<?xi32>, tensor<5xi32>
     ```
   }];
-  let arguments = (ins Moe_I32Vector:$rows, Moe_I32Vector:$offset, Index:$tokens, Moe_ShardingAttr:$sharding);
+  let arguments = (ins Moe_I32Vector:$rows, Moe_I32Vector:$offset, Index:$tokens, Optional<Index>:$most, Moe_ShardingAttr:$sharding,
+    DefaultValuedAttr<I64Attr, "0">:$chunk);
   let results = (outs Moe_I32Vector:$send_token, Moe_I32Vector:$send_slot, Moe_I32Vector:$send, Moe_I32Vector:$receive,
     Moe_I32Vector:$place, Moe_I32Vector:$origin, Moe_I32Vector:$local_offset);
   let assemblyFormat = [{
-    $rows `,` $offset `tokens` `(` $tokens `)` `sharding` `(` $sharding `)` attr-dict `:` type($rows) `,` type($offset) `->`
+    $rows `,` $offset `tokens` `(` $tokens `)` (`most` `(` $most^ `)`)? `sharding` `(` $sharding `)` attr-dict `:` type($rows) `,` type($offset) `->`
     type($send_token) `,` type($send_slot) `,` type($send) `,` type($receive) `,` type($place) `,` type($origin) `,` type($local_offset)
   }];
   let hasVerifier = 1;
@@ -198,12 +261,16 @@ def Moe_SumRowsOp : Moe_Op<"sum_rows", [Pure, Moe_ReifiesSizes]> {
     Row i of `back` belongs to slot s = `send_slot[i]` (none where that is -1),
     which is one of token `rows[s]`: y[t] = Σ slot_weights[s]·back[i], s ascending. A token of this
     rank without one is zero, rows of other ranks' tokens are not written. With
-    `fused` a term is multiplied and added with one rounding, as kernels do.
+    `fused` a term is multiplied and added with one rounding, as kernels do. Only rows of
+    tokens of `chunk`, of `chunks` (see moe.shard_slots), are written; the others are those of
+    `into`.
 
     Constraints:
     - sum_rows-c1: `back` has a row for each of `send_slot`; `rows` and
       `slot_weights` have one length.
     - sum_rows-c2: the result has the columns of `back`, and its element type or f32.
+    - sum_rows-c3: 0 <= chunk < chunks.
+    - sum_rows-c4: `into` has the type of the result.
 
     Lifespan: created by distribute, loops after lower.
 
@@ -214,10 +281,10 @@ def Moe_SumRowsOp : Moe_Op<"sum_rows", [Pure, Moe_ReifiesSizes]> {
     ```
   }];
   let arguments = (ins Moe_FloatMatrix:$back, Moe_I32Vector:$send_slot, Moe_I32Vector:$rows, Moe_F32Vector:$slot_weights, Index:$tokens,
-    I64Attr:$devices, UnitAttr:$fused);
+    Optional<Moe_FloatMatrix>:$into, I64Attr:$devices, DefaultValuedAttr<I64Attr, "0">:$chunk, DefaultValuedAttr<I64Attr, "1">:$chunks, UnitAttr:$fused);
   let results = (outs Moe_FloatMatrix:$result);
   let assemblyFormat = [{
-    $back `,` $send_slot `,` $rows `,` $slot_weights `tokens` `(` $tokens `)` attr-dict
+    $back `,` $send_slot `,` $rows `,` $slot_weights `tokens` `(` $tokens `)` (`into` `(` $into^ `:` type($into) `)`)? attr-dict
     `:` type($back) `,` type($send_slot) `,` type($rows) `,` type($slot_weights) `->` type($result)
   }];
   let hasVerifier = 1;
@@ -274,6 +341,44 @@ def Moe_ExchangeOp : Moe_Op<"exchange"> {
     $from `,` $into `,` $send `,` $receive attr-dict `:` type($from) `,` type($into) `,` type($send) `,` type($receive)
   }];
   let hasVerifier = 1;
+}
+
+def Moe_ExchangeStartOp : Moe_Op<"exchange_start"> {
+  let summary = "moe.all_to_all_start on memory; thread 0 alone calls it";
+  let description = [{
+    Constraints:
+    - exchange_start-c1: the buffers of rows have rank 2 in identity layout, one element type and one number of columns.
+
+    Lifespan: created by lower, inside of what thread 0 does; a call of the runtime after codegen.
+
+    Example:
+    ```mlir
+    moe.exchange_start %from, %into, %send, %receive {per_node = 0 : i64} : memref<?x64xf32>, memref<?x64xf32>, memref<8xi32>, memref<8xi32>
+    ```
+  }];
+  let arguments = (ins Arg<MemRefRankOf<[F32, F16, BF16], [2]>, "", [MemRead]>:$from, Arg<MemRefRankOf<[F32, F16, BF16], [2]>, "", [MemWrite]>:$into,
+    Arg<MemRefRankOf<[I32], [1]>, "", [MemRead]>:$send, Arg<MemRefRankOf<[I32], [1]>, "", [MemRead]>:$receive,
+    Arg<Optional<MemRefRankOf<[I32], [1]>>, "", [MemRead]>:$token, I64Attr:$per_node);
+  let assemblyFormat = [{
+    $from `,` $into `,` $send `,` $receive (`token` `(` $token^ `:` type($token) `)`)? attr-dict `:` type($from) `,` type($into) `,` type($send) `,` type($receive)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_ExchangeWaitOp : Moe_Op<"exchange_wait"> {
+  let summary = "moe.all_to_all_wait on memory; thread 0 alone calls it";
+  let description = [{
+    Constraints: none; `from` and `into` are those of a moe.exchange_start before.
+
+    Lifespan: created by lower, inside of what thread 0 does; a call of the runtime after codegen.
+
+    Example:
+    ```mlir
+    moe.exchange_wait %from, %into : memref<?x64xf32>, memref<?x64xf32>
+    ```
+  }];
+  let arguments = (ins Arg<MemRefRankOf<[F32, F16, BF16], [2]>, "", [MemRead]>:$from, Arg<MemRefRankOf<[F32, F16, BF16], [2]>, "", [MemRead, MemWrite]>:$into);
+  let assemblyFormat = "$from `,` $into attr-dict `:` type($from) `,` type($into)";
 }
 
 def Moe_GatherSharesOp : Moe_Op<"gather_shares"> {

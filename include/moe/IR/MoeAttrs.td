@@ -461,14 +461,23 @@ def Moe_ShardingAttr : Moe_Attr<"Sharding", "sharding"> {
     for a part of one). Slot i of a group holds expert `slots[i]` and lies on its
     device i / (slots / ep). Tokens of an expert with several slots take turns.
     `equality` is bitwise or tolerance: how results compare to those of one device.
+    The tokens of each device go out in `chunks`, so that a chunk travels while
+    experts compute another. Rows go straight to where they are needed (direct), or
+    in two steps (two_level): over the network between devices of one place in their
+    nodes of `per_node` neighbours, then inside of nodes. With `dedup` node the row of a
+    token crosses the network once for a node and is copied there; results come back
+    one by one.
     A `pinned` plan is the user's: it is costed, never changed.
 
-    Constraints: sharding-c1: ep and edp are at least 1; sharding-c2: slots are a
-    multiple of ep, not empty, none below 0; sharding-c3: the algorithm is direct;
-    sharding-c4: equality is bitwise or tolerance.
+    Constraints: sharding-c1: ep, edp and chunks are at least 1; sharding-c2: slots are
+    a multiple of ep, not empty, none below 0; sharding-c3: the algorithm is direct, or
+    two_level with per_node a divisor of the devices, and dedup none or, on two levels, node; sharding-c4: equality is bitwise
+    or tolerance.
   }];
   let parameters = (ins "::mlir::FlatSymbolRefAttr":$mesh, "::mlir::ArrayAttr":$axes, "int64_t":$ep, "int64_t":$edp,
                         "::mlir::DenseI64ArrayAttr":$slots, StringRefParameter<>:$algorithm, StringRefParameter<>:$equality,
+                        DefaultValuedParameter<"int64_t", "1">:$chunks, DefaultValuedParameter<"int64_t", "0">:$per_node,
+                        StringRefParameter<"", "\"none\"">:$dedup,
                         DefaultValuedParameter<"bool", "false">:$pinned, OptionalParameter<"::moe::EstimateAttr">:$estimate);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;

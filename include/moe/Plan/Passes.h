@@ -30,6 +30,9 @@ struct PlanOptions {
   std::string replanFrom;
   /// File for a page of HTML about the plan; empty: none.
   std::string planReport;
+  /// Parts in which tokens travel, one while experts compute another, and how: auto, direct, two_level or two_level_dedup (moe.sharding). 0 and auto: the plan stage chooses.
+  int64_t exchangeChunks = 0;
+  std::string exchange = "auto";
   /// Tokens of a step, of all devices together, that the plan is made for.
   int64_t planTokens = 1024;
   /// Remarks say why a plan was chosen and what the others would have cost.

@@ -49,6 +49,8 @@ def PlanSharding : Pass<"moe-plan-sharding", "::mlir::ModuleOp"> {
                  Option<"pin", "pin", "std::string", "", "what is pinned of layers: NAME=ep4:slots3;...">,
                  Option<"replanFrom", "replan-from", "std::string", "", "planned model whose experts should stay where they are">,
                  Option<"reportFile", "plan-report", "std::string", "", "writes the plan as a page of HTML">,
+                 Option<"exchangeChunks", "exchange-chunks", "int64_t", "0", "parts in which tokens travel; 0: chosen">,
+                 Option<"exchange", "exchange", "std::string", "\"auto\"", "how rows travel: auto, direct, two_level or two_level_dedup">,
                  Option<"planTokens", "plan-tokens", "int64_t", "1024", "tokens of a step, of all devices together">,
                  Option<"explain", "explain", "bool", "false", "say what else was weighed">];
 }

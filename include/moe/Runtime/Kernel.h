@@ -28,7 +28,7 @@ typedef struct MoeThread {
   MoeFault *fault;             ///< This thread's own, for moe_rt_fault.
   int64_t rank;                ///< This process among those that run the model together, 0 to ranks - 1.
   int64_t ranks;               ///< Processes that run the model together.
-  void *ranking;               ///< For moe_rt_exchange and moe_rt_gather_shares.
+  void *ranking;               ///< For moe_rt_exchange… and moe_rt_gather_shares.
 } MoeThread;
 
 /// All threads of the run meet; memory written before is visible after.
@@ -40,6 +40,13 @@ void moe_rt_fault(MoeFault *fault, int64_t number, int64_t position, int64_t val
 /// Sends rows of `row_bytes` bytes to all ranks and receives theirs: send[r] rows for rank r, one block after the other from `from` on; receive[r] rows
 /// from rank r, as they come to lie in `into`. Thread 0 alone calls it. Counts that two ranks disagree on end all ranks.
 void moe_rt_exchange(void *ranking, const void *from, void *into, const int32_t *send, const int32_t *receive, int64_t row_bytes);
+
+/// The same without waiting: until moe_rt_exchange_wait of the same `from` and `into` the former must not change and the latter must not be read. With
+/// `per_node` devices in a node (0: not known) rows go over the network between devices of one place in their nodes, and on inside of nodes; rows with
+/// one number in `token` (null on all ranks or on none) are equal and cross the network once for a node.
+void moe_rt_exchange_start(void *ranking, const void *from, void *into, const int32_t *send, const int32_t *receive, const int32_t *token,
+                           int64_t row_bytes, int64_t per_node);
+void moe_rt_exchange_wait(void *ranking, const void *from, void *into, int64_t row_bytes);
 
 /// Of `rows` rows every rank has written its share (moe.all_gather); after the call each has all. Thread 0 alone calls it.
 void moe_rt_gather_shares(void *ranking, void *buffer, int64_t rows, int64_t row_bytes);

@@ -27,12 +27,15 @@ struct Mpi {
   int (*typeCommit)(Handle *type);
   int (*allgather)(const void *, int, Handle, void *, int, Handle, Handle communicator);
   int (*allgatherv)(const void *, int, Handle, void *, const int *, const int *, Handle, Handle communicator);
-  int (*alltoall)(const void *, int, Handle, void *, int, Handle, Handle communicator);
-  int (*alltoallv)(const void *, const int *, const int *, Handle, void *, const int *, const int *, Handle, Handle communicator);
+  int (*isend)(const void *, int count, Handle type, int to, int tag, Handle communicator, Handle *request);
+  int (*irecv)(void *, int count, Handle type, int from, int tag, Handle communicator, Handle *request);
+  int (*test)(Handle *request, int *isDone, void *status);
+  int (*queryThread)(int *provided);
 
   Handle world, byte, errorsReturn, nullType;
   void *inPlace;
-  int threadFunneled;
+  int threadSerialized;
+  bool takesTurns; ///< Threads may call it in turn.
 };
 
 /// True if an MPI launcher has started this process as one of several, or the process uses MPI already.

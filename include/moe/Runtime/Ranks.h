@@ -11,11 +11,13 @@
 namespace moe::runtime {
 
 struct Mpi;
+class Flights;
 
 /// The ranks of one model.
 class Ranks {
 public:
   Ranks() = default;
+  ~Ranks();
   Ranks(const Ranks &) = delete;
   Ranks &operator=(const Ranks &) = delete;
 
@@ -34,6 +36,9 @@ public:
 
   /// See moe/Runtime/Kernel.h. An error of MPI, or counts that do not agree, end all ranks with a message.
   void exchange(const void *from, void *into, const int32_t *send, const int32_t *receive, int64_t rowBytes);
+  void startExchange(const void *from, void *into, const int32_t *send, const int32_t *receive, const int32_t *token,
+                     int64_t rowBytes, int64_t perNode);
+  void waitForExchange(const void *into);
   void gatherShares(void *buffer, int64_t rows, int64_t rowBytes);
 
 private:
@@ -43,6 +48,7 @@ private:
   [[noreturn]] void giveUp(const char *message);
 
   const Mpi *mpi = nullptr; ///< Null on one rank.
+  Flights *flights = nullptr; ///< Made with the ranks.
   intptr_t communicator = 0;
   int64_t devices = 1, number = 0, size = 1;
   /// The types of rows that were sent before: models have few widths.

@@ -23,7 +23,8 @@ constexpr int64_t weightAlignment = 64;
 /// Fields of MoeThread; each has 8 bytes.
 enum ThreadField : int32_t { Thread = 0, Threads = 1, Barrier = 2, Sections = 3, Fault = 4, Rank = 5, Ranks = 6, Ranking = 7 };
 
-bool needsThread(Operation *op) { return isa<ThreadIdOp, NumThreadsOp, BarrierOp, FaultOp, WeightRefOp, RankOp, NumRanksOp, ExchangeOp, GatherSharesOp>(op); }
+bool isCollective(Operation *op) { return isa<ExchangeOp, ExchangeStartOp, ExchangeWaitOp, GatherSharesOp>(op); }
+bool needsThread(Operation *op) { return isa<ThreadIdOp, NumThreadsOp, BarrierOp, FaultOp, WeightRefOp, RankOp, NumRanksOp>(op) || isCollective(op); }
 
 Value loadInvariant(OpBuilder &builder, Location loc, Type type, Value address, int32_t slot) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
@@ -126,7 +127,7 @@ private:
       for (Value operand : fault.getOperands())
         operands.push_back(arith::IndexCastOp::create(builder, loc, number, operand));
       LLVM::CallOp::create(builder, loc, declare(faultFunction, llvm::to_vector(ValueRange(operands).getTypes())), operands);
-    } else if (isa<ExchangeOp, GatherSharesOp>(op)) {
+    } else if (isCollective(op)) {
       rewriteCollective(op, thread);
     } else {
       const ThreadField field = isa<ThreadIdOp>(op) ? Thread : isa<NumThreadsOp>(op) ? Threads : isa<RankOp>(op) ? Rank : Ranks;
@@ -137,7 +138,14 @@ private:
     return success();
   }
 
-  /// The call of the runtime: the ranks, the buffers, for a gather the rows, and the bytes of a row.
+  static StringRef functionOf(Operation *op) {
+    return isa<ExchangeOp>(op)        ? exchangeFunction
+           : isa<ExchangeStartOp>(op) ? exchangeStartFunction
+           : isa<ExchangeWaitOp>(op)  ? exchangeWaitFunction
+                                      : gatherFunction;
+  }
+
+  /// The call of the runtime: the ranks, the buffers, for a gather the rows, the bytes of a row, and for a start the tokens, null where they are not known, and the devices of a node.
   void rewriteCollective(Operation *op, Value thread) {
     OpBuilder builder(op);
     const Location loc = op->getLoc();
@@ -157,8 +165,11 @@ private:
     const int64_t bytes = cast<MemRefType>(rows.getType()).getElementTypeBitWidth() / 8;
     Value element = LLVM::ConstantOp::create(builder, loc, number, builder.getI64IntegerAttr(bytes));
     operands.push_back(LLVM::MulOp::create(builder, loc, size(1), element));
-    LLVM::CallOp::create(builder, loc, declare(isa<ExchangeOp>(op) ? exchangeFunction : gatherFunction, llvm::to_vector(ValueRange(operands).getTypes())),
-                         operands);
+    if (auto start = dyn_cast<ExchangeStartOp>(op); start && !start.getToken())
+      operands.insert(operands.begin() + 5, LLVM::ZeroOp::create(builder, loc, pointer));
+    if (auto start = dyn_cast<ExchangeStartOp>(op))
+      operands.push_back(LLVM::ConstantOp::create(builder, loc, number, start.getPerNodeAttr()));
+    LLVM::CallOp::create(builder, loc, declare(functionOf(op), llvm::to_vector(ValueRange(operands).getTypes())), operands);
   }
 
   LogicalResult rewriteWeight(WeightRefOp op, Value thread) {

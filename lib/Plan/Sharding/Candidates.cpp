@@ -131,19 +131,27 @@ private:
   }
 
   void scoreExchanges(Candidate candidate, const RankLayout &layout, const std::vector<Traffic> &windows, int64_t placement) {
+    // A wish for one way counts where there are several.
+    const bool hasLevels = layout.nodes() > 1 && layout.perNode > 1;
     for (Algorithm algorithm : {Algorithm::Direct, Algorithm::TwoLevel}) {
-      if (algorithm == Algorithm::TwoLevel && (options.onlyRunnable || layout.nodes() == 1 || layout.perNode == 1))
+      if (hasLevels ? options.algorithm && algorithm != *options.algorithm : algorithm == Algorithm::TwoLevel)
         continue;
       for (Dedup dedup : {Dedup::None, Dedup::Device, Dedup::Node}) {
         // Nothing is sent twice, or nothing knows of nodes.
-        if ((dedup != Dedup::None && (options.onlyRunnable || candidate.ep == 1 || layer.shape.topK == 1)) || (dedup == Dedup::Node && algorithm == Algorithm::Direct))
+        if (dedup != Dedup::None && (candidate.ep == 1 || layer.shape.topK == 1))
+          continue;
+        if ((dedup == Dedup::Node && algorithm == Algorithm::Direct) || (dedup == Dedup::Device && options.onlyRunnable))
+          continue;
+        if (hasLevels && layer.shape.topK > 1 && options.dedup && dedup != *options.dedup)
           continue;
         candidate.algorithm = algorithm;
         candidate.dedup = dedup;
         for (int64_t chunks : options.chunks) {
-          if (chunks > 1 && (options.onlyRunnable || candidate.ep == 1 || static_cast<double>(chunks) > layer.shape.tokens))
+          // A number that the user has asked for is not doubted; where nothing travels there is one chunk.
+          const bool isForced = options.chunks.size() == 1;
+          if (!isForced && chunks > 1 && (candidate.ep == 1 || static_cast<double>(chunks) > layer.shape.tokens))
             continue;
-          candidate.chunks = chunks;
+          candidate.chunks = candidate.ep == 1 ? 1 : chunks;
           result.scored.push_back(score(mesh, layer, candidate, layout, windows, options));
           result.scored.back().placement = placement;
         }

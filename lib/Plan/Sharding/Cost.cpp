@@ -152,7 +152,8 @@ static LayerCost costOfTokens(const Mesh &mesh, const Levels &levels, const Laye
   pipeline.chunks = candidate.chunks;
   pipeline.slowdown = mesh.device.commComputeSlowdown;
   pipeline.dispatchUs = allToAllUs(levels, layout, traffic, tokens, shape.dispatchCopyBytes(), candidate.algorithm, candidate.dedup, options);
-  pipeline.combineUs = allToAllUs(levels, layout, traffic, tokens, shape.combineCopyBytes(), candidate.algorithm, candidate.dedup, options);
+  pipeline.combineUs = allToAllUs(levels, layout, traffic, tokens, shape.combineCopyBytes(), candidate.algorithm, options.sumsOnTheWay ? candidate.dedup : Dedup::None,
+                                  options);
   pipeline.sharedUs = sharedUs(mesh.device, shape);
   const size_t perRank = static_cast<size_t>(candidate.slotsPerRank);
   double mostRows = 0;

@@ -1,8 +1,10 @@
-"""One layer, sharded and not, on the same inputs: every bit must agree. usage: check_ranks.py MPIEXEC FOLDER EXPERTS TOP_K MESH EP RANKS...
+"""One layer, sharded and not, on the same inputs: every bit must agree. usage: check_ranks.py MPIEXEC FOLDER EXPERTS TOP_K MESH EP RANKS... [--FLAG...]
 
-The model takes rows and logits, so that the inputs decide who computes what: loads at random, all tokens on one rank, fewer tokens than ranks, none.
+The model takes rows and logits, so that the inputs decide who computes what: loads at random, all tokens on one rank, fewer tokens than ranks, none. Flags are moe-compile's; --skewed makes a profile with two experts that
+most tokens choose, so that they get several slots.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -56,7 +58,12 @@ def main():
     (folder / "weights.bin").write_bytes(weights.astype(np.float32).tobytes())
     (folder / "model.mlir").write_text(model_text(experts, top_k))
     run(["moe-compile", folder / "model.mlir", "-o", folder / "whole", "--quiet"])
-    run(["moe-compile", folder / "model.mlir", "-o", folder / "sharded", "--quiet", f"--mesh={mesh}", f"--expert-parallel={ep}"])
+    flags = [flag for flag in sys.argv[7:] if flag.startswith("--") and flag != "--skewed"]
+    if "--skewed" in sys.argv:
+        loads = [12 if e < 2 else 5 + e % 3 for e in range(experts)]
+        (folder / "load.json").write_text(json.dumps({"version": 1, "layers": [{"name": "layer", "experts": experts, "top_k": top_k, "windows": [loads]}]}))
+        flags.append(f"--profile={folder / 'load.json'}")
+    run(["moe-compile", folder / "model.mlir", "-o", folder / "sharded", "--quiet", f"--mesh={mesh}", f"--expert-parallel={ep}", *flags])
     environment = {**os.environ, "MOE_NUM_THREADS": "2"}
     checked = 0
     for name, tokens in (("random", 37), ("skewed", 64), ("one", 33), ("random", 3), ("random", 1), ("random", 0)):
@@ -66,7 +73,7 @@ def main():
             inputs += ["--input", f"{key}={folder / key}.npy"]
         run(["moe-run", folder / "whole", *inputs, "--output-dir", folder / "want"], env=environment)
         want = np.load(folder / "want" / "y.npy")
-        for ranks in sys.argv[7:]:
+        for ranks in (argument for argument in sys.argv[7:] if not argument.startswith("--")):
             launch = [mpiexec, "-n", ranks] if ranks != "alone" else []
             run([*launch, "moe-run", folder / "sharded", *inputs, "--output-dir", folder / "got"], env=environment)
             got = np.load(folder / "got" / "y.npy")

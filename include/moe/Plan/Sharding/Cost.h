@@ -96,6 +96,8 @@ struct CostOptions {
   double twoLevelSerial = 1;
   /// Receive buffers hold this much more rows than expected, unless that is more than there can be.
   double bufferMargin = 0.25;
+  /// Where tokens are sent once to a node or a device, their results are added up there and come back as one row; else one by one.
+  bool sumsOnTheWay = true;
 };
 
 /// Times of one layer and its parts, which overlap; and what the fullest device stores.

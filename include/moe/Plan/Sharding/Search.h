@@ -49,10 +49,13 @@ struct SearchOptions {
   int64_t placementEffort = 4000;
   /// Memory is counted in parts of the device's: more take longer and waste less.
   int64_t memoryParts = 16384;
-  /// Only what the distribute stage can run: tokens that go directly to whole experts, every copy, in one piece.
+  /// Only what the distribute stage can run: tokens that go to whole experts, over nodes once or every copy.
   bool onlyRunnable = false;
   /// Only this many ranks that share the experts; 0: any.
   int64_t expertParallel = 0;
+  /// Only this way of travelling; nothing: any.
+  std::optional<Algorithm> algorithm;
+  std::optional<Dedup> dedup;
 };
 
 /// A candidate with what it costs.
