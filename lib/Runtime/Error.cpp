@@ -48,9 +48,9 @@ const char *moe_status_name(moe_status status) {
   case MOE_STATUS_COMM:
     return "comm";
   case MOE_STATUS_UNSUPPORTED_GPU:
-    return "MOE_STATUS_UNSUPPORTED_GPU";
+    return "unsupported_gpu";
   case MOE_STATUS_GPU:
-    return "MOE_STATUS_GPU";
+    return "gpu";
   case MOE_STATUS_INTERNAL:
     return "internal";
   }

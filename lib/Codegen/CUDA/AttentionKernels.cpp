@@ -87,16 +87,18 @@ void AttentionKernels::findKeys(AttentionOp op, const Operands &o, Query &query)
   } else if (o.before) {
     place = b.add(place, o.before);
   }
+  // The attributes are signed; their accessors are not.
+  const auto left = static_cast<int64_t>(op.getLeft()), right = static_cast<int64_t>(op.getRight());
   if (op.getCausal())
     keys = b.min(keys, b.add(place, 1));
-  if (op.getRight() >= 0)
-    keys = b.min(keys, b.add(place, op.getRight() + 1));
+  if (right >= 0)
+    keys = b.min(keys, b.add(place, right + 1));
   if (o.mask && cast<MemRefType>(o.mask.getType()).getDimSize(3) != 1)
     keys = b.min(keys, sizeOf(b, b.getLoc(), o.mask, 3));
   query.end = keys;
   query.first = index(0);
-  if (op.getLeft() >= 0)
-    query.first = arith::MaxSIOp::create(b, query.first, b.sub(place, op.getLeft()));
+  if (left >= 0)
+    query.first = arith::MaxSIOp::create(b, query.first, b.sub(place, left));
 }
 
 /// The mask's value for a key; a dim of size 1 is read for every index.

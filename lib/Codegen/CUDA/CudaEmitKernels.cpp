@@ -9,6 +9,8 @@
 #include "moe/Codegen/CUDA/Passes.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 
 using namespace mlir;
 namespace moe {
@@ -34,11 +36,26 @@ struct CudaEmitKernels : impl::CudaEmitKernelsBase<CudaEmitKernels> {
     if (failed(emitAll(table, entry.getBody().front())))
       return signalPassFailure();
     table.finish();
+    RewritePatternSet patterns(&getContext());
+    // LLVM has no code for these on a GPU.
+    populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) { return name == math::SinOp::getOperationName() || name == math::CosOp::getOperationName(); });
+    (void)applyPatternsGreedily(table.device, std::move(patterns));
     dropUnused(entry);
   }
 
 private:
+  /// A constant of the module lies in the host's memory; loops bring their own copies, kernel ops would read the host's.
+  static bool readsHostConstant(Operation *op) {
+    return llvm::any_of(op->getOperands(), [](Value operand) {
+      while (auto view = operand.getDefiningOp<ViewLikeOpInterface>())
+        operand = view.getViewSource();
+      return operand.getDefiningOp<memref::GetGlobalOp>() != nullptr;
+    });
+  }
+
   static LogicalResult replace(KernelTable &table, Operation *op) {
+    if (readsHostConstant(op))
+      return op->emitOpError() << "reads a constant of the graph; CUDA kernels take stored weights so far";
     if (auto route = dyn_cast<RoutePermuteOp>(op))
       return RouteKernels(table, op->getLoc()).replace(route);
     if (auto product = dyn_cast<GroupedMatmulOp>(op))

@@ -89,7 +89,8 @@ void LoopOutliner::prepare(Value operand) {
   Operation *definition = operand.getDefiningOp();
   if (isa_and_nonnull<ThreadIdOp, NumThreadsOp>(definition)) {
     mapping.map(operand, threadNumber(isa<NumThreadsOp>(definition)));
-  } else if (definition && (byThread.contains(definition) || definition->hasTrait<OpTrait::ConstantLike>())) {
+  } else if (definition && (byThread.contains(definition) || definition->hasTrait<OpTrait::ConstantLike>() || isa<VectorType>(operand.getType()))) {
+    // A vector is no argument; what the host computes of one has no effects.
     clone(definition);
   } else if (auto global = dyn_cast_or_null<memref::GetGlobalOp>(definition)) {
     copyGlobal(global);
