@@ -125,7 +125,7 @@ struct FuseDenseProducts : impl::FuseDenseProductsBase<FuseDenseProducts> {
     auto product = GroupedMatmulOp::create(
         rewriter, op.getLoc(), op->getResultTypes()[0], rows, /*rows=*/Value(), /*offsets=*/Value(), op.getInputs()[1],
         add.vector, /*up=*/Value(), /*up_bias=*/Value(), /*combine_rows=*/Value(), /*combine_weights=*/Value(), /*codebook=*/Value(), out, /*ffn=*/FfnAttr(),
-        *order, PackingFamily::Plain, /*columns=*/IntegerAttr(), /*origin=*/OriginAttr(), plan, /*blocks=*/BlocksAttr());
+        *order, PackingFamily::Plain, /*columns=*/IntegerAttr(), /*origin=*/OriginAttr(), plan, /*blocks=*/BlocksAttr(), /*out_blocks=*/BlocksAttr());
     rewriter.replaceOp(op, product.getResults());
     if (add.vector) {
       if (add.reshape)

@@ -53,7 +53,7 @@ private:
     const Value out = tensor::EmptyOp::create(builder, loc, sizes, element);
     return GroupedMatmulOp::create(builder, loc, out.getType(), rows, /*rows=*/Value(), offset, weight, bias, up, upBias,
                                    /*combine_rows=*/Value(), /*combine_weights=*/Value(), /*codebook=*/Value(), out, ffn, op.getOrder(), PackingFamily::Plain,
-                                   /*columns=*/IntegerAttr(), op.getOriginAttr(), plan, /*blocks=*/BlocksAttr())
+                                   /*columns=*/IntegerAttr(), op.getOriginAttr(), plan, /*blocks=*/BlocksAttr(), /*out_blocks=*/BlocksAttr())
         .getResults()[0];
   }
 

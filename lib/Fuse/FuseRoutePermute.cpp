@@ -69,7 +69,7 @@ private:
     return GroupedMatmulOp::create(builder, loc, out.getType(), rows, route.getResults()[0], route.getResults()[2],
                                    op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), /*combine_rows=*/Value(),
                                    /*combine_weights=*/Value(), /*codebook=*/Value(), out, op.getFfnAttr(), op.getOrder(), PackingFamily::Plain,
-                                   /*columns=*/IntegerAttr(), op.getOriginAttr(), op.getPlanAttr(), /*blocks=*/BlocksAttr());
+                                   /*columns=*/IntegerAttr(), op.getOriginAttr(), op.getPlanAttr(), /*blocks=*/BlocksAttr(), /*out_blocks=*/BlocksAttr());
   }
 
   Value buildSecond(RoutePermuteOp route, Value hidden) {
@@ -84,7 +84,7 @@ private:
     auto product = GroupedMatmulOp::create(builder, loc, out.getType(), hidden, /*rows=*/Value(), route.getResults()[2], op.getDown(),
                                            op.getDownBias(), /*up=*/Value(), /*up_bias=*/Value(), route.getResults()[0],
                                            route.getResults()[1], /*codebook=*/Value(), out, /*ffn=*/FfnAttr(), op.getOrder(), PackingFamily::Plain,
-                                           /*columns=*/IntegerAttr(), op.getOriginAttr(), secondPlan(), /*blocks=*/BlocksAttr());
+                                           /*columns=*/IntegerAttr(), op.getOriginAttr(), secondPlan(), /*blocks=*/BlocksAttr(), /*out_blocks=*/BlocksAttr());
     const Value result = convertElements(builder, loc, product.getResults()[0], resultType.getElementType());
     return result.getType() == resultType ? result : tensor::CastOp::create(builder, loc, resultType, result).getResult();
   }

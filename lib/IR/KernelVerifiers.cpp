@@ -107,7 +107,8 @@ static LogicalResult verifyKinds(GroupedMatmulOp op) {
   const bool rowsOfInt8 = op.getBlocks() && op.getBlocks()->getQuads();
   if (failed(rowsOfInt8 ? expectKind(op, "x", op.getX(), 2, isI8, "i8 where blocks have quads")
                         : expectKind(op, "x", op.getX(), 2, isModelFloat, floats)) ||
-      failed(expectKind(op, "outs", op.getOuts()[0], 2, isModelFloat, floats)) ||
+      failed(op.getOutBlocks() ? expectKind(op, "outs", op.getOuts()[0], 2, isI8, "i8 where there are out_blocks")
+                               : expectKind(op, "outs", op.getOuts()[0], 2, isModelFloat, floats)) ||
       failed(expectKind(op, "rows", op.getRows(), 1, isI32, "i32")) ||
       failed(expectKind(op, "offsets", op.getOffsets(), 1, isI32, "i32")) ||
       failed(expectKind(op, "combine_rows", op.getCombineRows(), 1, isI32, "i32")) ||
@@ -212,6 +213,19 @@ static LogicalResult verifyBias(GroupedMatmulOp op, StringRef name, Value bias, 
   return size(op, name, bias.getType(), wantedRank - 1, sizes.stored, "columns of its weight");
 }
 
+/// grouped_matmul-c13: a result of so many columns as rows of int8.
+static LogicalResult verifyOutBlocks(GroupedMatmulOp op, int64_t columns) {
+  const BlocksAttr blocks = *op.getOutBlocks();
+  if (!blocks.getQuads() || !op.getBlocks() || !op.getBlocks()->getQuads())
+    return op.emitOpError("expected out_blocks with quads, and blocks with quads beside them");
+  if (op.getCombineRows())
+    return op.emitOpError("expected either out_blocks or combine, got both");
+  if (blocks.getGroup() % BlocksAttr::partDepth != 0 || columns % blocks.getGroup() != 0)
+    return op.emitOpError("expected out_blocks with a group that is a multiple of ")
+           << BlocksAttr::partDepth << " and divides the " << columns << " columns of the product, got " << blocks.getGroup();
+  return size(op, "the result", op.getOuts()[0].getType(), 1, blocks.rowBytes(columns), "bytes of a row");
+}
+
 /// grouped_matmul-c8 to -c11.
 static LogicalResult verifyEpilogue(GroupedMatmulOp op, const ProductSizes &sizes) {
   // grouped_matmul-c8
@@ -219,7 +233,7 @@ static LogicalResult verifyEpilogue(GroupedMatmulOp op, const ProductSizes &size
   if (pairs && !ShapedType::isDynamic(sizes.stored) && sizes.stored % 2 != 0)
     return op.emitOpError("expected an even number of gate and up columns, got ") << sizes.stored;
   const Type out = op.getOuts()[0].getType();
-  if (failed(size(op, "the result", out, 1, sizes.result(), "columns of the product")))
+  if (failed(op.getOutBlocks() ? verifyOutBlocks(op, sizes.result()) : size(op, "the result", out, 1, sizes.result(), "columns of the product")))
     return failure();
   // grouped_matmul-c9
   if (op.getUpBias() && sizes.gate != GateLayout::Separate)

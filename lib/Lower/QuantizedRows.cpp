@@ -157,6 +157,25 @@ void RowBlockWriter::finish(int64_t part, Value scale, Value sum) {
   }
 }
 
+// A product of integers that nobody else reads makes rows of int8 itself, unless a part of them has columns of two of its units.
+Value QuantizedRows::byProducer(Value x, int64_t depth, BlocksAttr kind) {
+  auto producer = x.getDefiningOp<GroupedMatmulOp>();
+  if (!producer || !x.hasOneUse() || producer.getCombineRows() || !producer.getBlocks() || !producer.getBlocks()->getQuads())
+    return {};
+  auto empty = producer.getOuts()[0].getDefiningOp<tensor::EmptyOp>();
+  if (!empty || !empty.getType().getElementType().isF32() || kind.getGroup() % BlocksAttr::partDepth != 0 || depth % kind.getGroup() != 0)
+    return {};
+  OpBuilder builder(producer);
+  const OpFoldResult bytes = builder.getIndexAttr(kind.rowBytes(depth));
+  Value out = tensor::EmptyOp::create(builder, producer.getLoc(), ArrayRef<OpFoldResult>{empty.getMixedSizes()[0], bytes}, builder.getI8Type());
+  producer.getOutsMutable().assign(out);
+  producer.setOutBlocksAttr(kind);
+  x.setType(out.getType());
+  if (empty->use_empty())
+    empty->erase();
+  return x;
+}
+
 Value QuantizedRows::quantized(GroupedMatmulOp op, int64_t depth, BlocksAttr blocks) {
   OpBuilder builder(op);
   const Location loc = op.getLoc();
@@ -165,6 +184,8 @@ Value QuantizedRows::quantized(GroupedMatmulOp op, int64_t depth, BlocksAttr blo
                                     blocks.getZero() ? Type(builder.getI8Type()) : Type(), /*quads=*/true,
                                     /*dictionary=*/0);
   const Value x = op.getX();
+  if (Value own = byProducer(x, depth, kind))
+    return own;
   Value &rows = made[{x, kind, op->getBlock()}];
   if (rows)
     return rows;

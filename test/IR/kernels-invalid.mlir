@@ -361,6 +361,38 @@ func.func @grouped_matmul_c8_memref(%q: memref<?x64xf32>, %g: memref<96x64xf32>,
 
 // -----
 
+func.func @grouped_matmul_c13_quads(%x: tensor<?x160xi8>, %w: tensor<1x2x2560xi8>, %y: tensor<?x80xi8>) {
+  // expected-error @below {{expected out_blocks with quads, and blocks with quads beside them}}
+  %o = moe.grouped_matmul %x weight(%w : tensor<1x2x2560xi8>) outs(%y : tensor<?x80xi8>) {packing = #moe<packing_family panel32>, columns = 64 : i64, blocks = #moe.blocks<code = int4, group = 32, scale = f32, quads = true>, out_blocks = #moe.blocks<code = int4, group = 32, scale = f32>} : tensor<?x160xi8> -> tensor<?x80xi8>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c13_part(%x: tensor<?x160xi8>, %w: tensor<1x2x2560xi8>, %y: tensor<?x80xi8>) {
+  // expected-error @below {{expected out_blocks with a group that is a multiple of 32 and divides the 64 columns of the product, got 48}}
+  %o = moe.grouped_matmul %x weight(%w : tensor<1x2x2560xi8>) outs(%y : tensor<?x80xi8>) {packing = #moe<packing_family panel32>, columns = 64 : i64, blocks = #moe.blocks<code = int4, group = 32, scale = f32, quads = true>, out_blocks = #moe.blocks<code = int4, group = 48, scale = f32, quads = true>} : tensor<?x160xi8> -> tensor<?x80xi8>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c13_group(%x: tensor<?x160xi8>, %w: tensor<1x2x2560xi8>, %y: tensor<?x80xi8>) {
+  // expected-error @below {{expected out_blocks with a group that is a multiple of 32 and divides the 64 columns of the product, got 128}}
+  %o = moe.grouped_matmul %x weight(%w : tensor<1x2x2560xi8>) outs(%y : tensor<?x80xi8>) {packing = #moe<packing_family panel32>, columns = 64 : i64, blocks = #moe.blocks<code = int4, group = 32, scale = f32, quads = true>, out_blocks = #moe.blocks<code = int4, group = 128, scale = f32, quads = true>} : tensor<?x160xi8> -> tensor<?x80xi8>
+  return
+}
+
+// -----
+
+func.func @grouped_matmul_c13_bytes(%x: tensor<?x160xi8>, %w: tensor<1x2x2560xi8>, %y: tensor<?x72xi8>) {
+  // expected-error @below {{bytes of a row}}
+  %o = moe.grouped_matmul %x weight(%w : tensor<1x2x2560xi8>) outs(%y : tensor<?x72xi8>) {packing = #moe<packing_family panel32>, columns = 64 : i64, blocks = #moe.blocks<code = int4, group = 32, scale = f32, quads = true>, out_blocks = #moe.blocks<code = int4, group = 32, scale = f32, quads = true>} : tensor<?x160xi8> -> tensor<?x72xi8>
+  return
+}
+
+// -----
+
 func.func @concat_c1(%x: tensor<?x64xf32>) {
   // expected-error @below {{expected at least one input and one of outs, got 0 and 1}}
   %o = "moe.concat"(%x) <{axis = 0 : i64, operandSegmentSizes = array<i32: 0, 1>}> : (tensor<?x64xf32>) -> tensor<?x64xf32>

@@ -77,7 +77,10 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     of k: the packed weight is E×P×⌈K/2⌉×32×2 bf16. Sums and epilogues are f32
     whatever `x` and `outs` are. Where blocks have `quads`, `x` is M×R i8, rows
     of int8 as `#moe.blocks` describes them; codes are multiplied as integers and
-    each part's sum is scaled and added in f32, in the order of k.
+    each part's sum is scaled and added in f32, in the order of k. With
+    `out_blocks` the result becomes such rows, too, for the product that reads
+    it: what would be f32 is S×R i8, as those blocks describe it. The thread that
+    computed a part makes its codes; nobody waits for a row to be complete.
 
     Epilogue `ffn` (first product of an expert): the result has N/2 columns
     where gate and up share a tensor. Epilogue combine (second product), with
@@ -113,6 +116,9 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     - grouped_matmul-c11: without combine, the result has a row per slot.
     - grouped_matmul-c12: `codebook`, a vector of 32-bit integers, is given exactly
       where `blocks` have a dictionary.
+    - grouped_matmul-c13: `out_blocks` have quads and a group that is a multiple
+      of 32 (a part) and divides the result's columns; `blocks` have quads then,
+      there is no combine, and `outs` is i8 with the bytes of a row.
     - ffn-c1 to ffn-c3 of `moe.experts`.
 
     Lifespan: created by fuse, gone after codegen's kernel emission.
@@ -133,7 +139,7 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
     DefaultValuedAttr<Moe_PackingFamilyAttr, "::moe::PackingFamily::Plain">:$packing,
     OptionalAttr<I64Attr>:$columns,
     OptionalAttr<Moe_OriginAttr>:$origin, OptionalAttr<Moe_PlanAttr>:$plan,
-    OptionalAttr<Moe_BlocksAttr>:$blocks);
+    OptionalAttr<Moe_BlocksAttr>:$blocks, OptionalAttr<Moe_BlocksAttr>:$out_blocks);
   let assemblyFormat = [{
     $x (`rows` `(` $rows^ `:` type($rows) `)`)? (`offsets` `(` $offsets^ `:` type($offsets) `)`)?
     `weight` `(` $weight `:` type($weight) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?

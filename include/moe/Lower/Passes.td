@@ -15,10 +15,11 @@ def LowerPackWeights : Pass<"moe-lower-pack-weights", "::mlir::ModuleOp"> {
     Biases stay as they are, in the gate layout of `ffn`.
 
     A product planned in int8 gets blocks with quads (`#moe.blocks`) and, as `x`,
-    rows of int8 that a `moe.routine` "quantize_rows" makes, one for all products
-    that read the same rows in the same groups. Where its weight is not quantised
-    to integers, or in groups of k too short for blocks, its rows stay f32, with a
-    remark.
+    rows of int8: what another such product computes for it alone that product
+    makes int8 itself (`out_blocks`), if groups are whole parts; else a `moe.routine`
+    "quantize_rows" does, one for all products that read the same rows in the same
+    groups. Where its weight is not quantised to integers, or in groups of k too
+    short for blocks, its rows stay f32, with a remark.
 
     Weights that nothing reads any more and that no packed weight is made of are
     erased. Every weight that is read gets `section`, the number of its packing

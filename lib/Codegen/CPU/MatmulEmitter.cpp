@@ -4,6 +4,7 @@
 
 #include "DictionaryDecoder.h"
 #include "IntegerSums.h"
+#include "RowQuantizer.h"
 
 using namespace mlir;
 namespace moe {
@@ -54,6 +55,9 @@ func::FuncOp MatmulEmitter::driver() {
     func::FuncOp function = b.beginFunction(kernels.module, name, types);
     arguments = DriverArguments::fromList(function.getArguments());
     decoded = spec.hasDictionary() ? b.stack(b.getI8Type(), panelsPerCall() * spec.panelBytes(), 64) : Value();
+    scratch = {};
+    if (spec.outBlocks)
+      scratch.rows = b.stack(b.getF32Type(), maxBlockRows * BlocksAttr::partDepth, 64);
     if (spec.combine)
       splitColumns();
     else
@@ -91,8 +95,8 @@ Value MatmulEmitter::unitCost(const Expert &expert) { return b.add(expert.blockR
 
 // The units of all experts lie on a line, each as long as its cost; a thread takes those that begin in its part of the line.
 void MatmulEmitter::splitUnits() {
-  Value zero = b.i64(0), one = b.i64(1), experts = b.i64(spec.experts), panels = b.i64(spec.panels);
-  const auto unitsOf = [&](const Expert &e) { return b.mul(panels, e.blocks); };
+  Value zero = b.i64(0), one = b.i64(1), experts = b.i64(spec.experts), panelUnits = b.i64(spec.panels / spec.panelsPerUnit());
+  const auto unitsOf = [&](const Expert &e) { return b.mul(panelUnits, e.blocks); };
   Value length = b.forLoop(zero, experts, one, {zero}, [&](Value number, ValueRange sum) -> SmallVector<Value> {
     const Expert e = expert(number);
     return {b.add(sum[0], b.mul(unitsOf(e), unitCost(e)))};
@@ -106,7 +110,7 @@ void MatmulEmitter::splitUnits() {
       return b.min(b.ceilDiv(b.max(b.sub(place, start[0]), zero), cost), units);
     };
     const Units own = {firstFrom(from), firstFrom(to)};
-    b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] { emitUnits(e, own); });
+    b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] { spec.outBlocks ? emitQuantizedUnits(e, own) : emitUnits(e, own); });
     return {b.add(start[0], b.mul(units, cost))};
   });
 }
@@ -190,6 +194,35 @@ void MatmulEmitter::emitUnits(const Expert &expert, Units units) {
   });
 }
 
+// Unit by unit, so that the results of one fit the first cache; a unit has all columns of a part.
+void MatmulEmitter::emitQuantizedUnits(const Expert &expert, Units units) {
+  const TileGeometry geometry(b.isa, spec.gateUp);
+  b.forLoop(units.from, units.to, [&](Value unit) {
+    Value part = b.div(unit, expert.blocks), block = b.sub(unit, b.mul(part, expert.blocks));
+    Value firstRow = b.mul(block, expert.blockRows), count = b.min(b.sub(expert.rows, firstRow), expert.blockRows);
+    scratch.firstSlot = b.add(expert.firstSlot, firstRow);
+    scratch.firstColumn = b.mul(part, b.i64(BlocksAttr::partDepth));
+    Value firstPanel = b.mul(part, b.i64(spec.panelsPerUnit()));
+    b.forLoop(firstPanel, b.add(firstPanel, b.i64(spec.panelsPerUnit())), [&](Value panel) {
+      b.forLoop(b.i64(0), b.i64(geometry.tilesPerPanel),
+                [&](Value tile) { emitRowPasses({expert.number, panel, tile}, scratch.firstSlot, count); });
+    });
+    quantizeScratch(part, count);
+  });
+}
+
+void MatmulEmitter::quantizeScratch(Value part, Value count) {
+  const BlocksAttr blocks = spec.outBlocks;
+  const std::string key = llvm::formatv("row quantizer {0}", blocks);
+  func::FuncOp quantizer =
+      kernels.get(key, "moe_quantize_part", [&](StringRef name) { return emitRowQuantizer(b, blocks, kernels.module, name); });
+  Value parts = b.i64(blocks.partCount()), block = b.div(part, parts);
+  Value row = b.at(arguments.out, b.getI8Type(), b.mul(scratch.firstSlot, arguments.outStride));
+  Value place = b.at(row, b.getI8Type(), b.mul(block, b.i64(blocks.rowBlockBytes())));
+  Value inBlock = b.sub(part, b.mul(block, parts));
+  func::CallOp::create(b, quantizer, ValueRange{scratch.rows, place, inBlock, count, arguments.outStride});
+}
+
 int64_t MatmulEmitter::panelsPerCall() const {
   return std::max<int64_t>(tilesFor(1) / TileGeometry(b.isa, spec.gateUp).tilesPerPanel, 1);
 }
@@ -267,15 +300,20 @@ void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Pass pa
   Value behind = b.add(b.i64(spec.panelBytes()), b.div(b.mul(pass.number, b.i64(spec.panelBytes())), pass.count));
   call.ahead = b.at(call.weight, b.getI8Type(), b.select(isSingle, b.i64(MatmulKernel::prefetchBytes), behind));
   call.aheadStep = b.ceilDiv(b.i64(64), pass.count);
-  call.out = spec.combine ? arguments.out : b.at(arguments.out, spec.outElement, b.mul(slot, arguments.outStride));
-  call.out = b.at(call.out, spec.outElement, column);
+  call.outStride = scratch.rows ? b.i64(BlocksAttr::partDepth) : arguments.outStride;
+  if (scratch.rows) {
+    Value line = b.mul(b.sub(slot, scratch.firstSlot), call.outStride);
+    call.out = b.atF32(scratch.rows, b.add(line, b.sub(column, scratch.firstColumn)));
+  } else {
+    Value line = spec.combine ? arguments.out : b.at(arguments.out, spec.outElement, b.mul(slot, arguments.outStride));
+    call.out = b.at(line, spec.outElement, column);
+  }
   call.bias = spec.hasGateBias ? biasPlace(arguments.bias, spec.bias == BiasForm::Interleaved ? 2 : 1) : arguments.bias;
   call.upBias = spec.hasUpBias || spec.bias == BiasForm::Halves ? biasPlace(arguments.upBias, 1) : arguments.upBias;
   call.combineRows = spec.combine ? b.at(arguments.combineRows, i32, slot) : arguments.combineRows;
   call.combineWeights = spec.combine ? b.atF32(arguments.combineWeights, slot) : arguments.combineWeights;
   call.k = b.i64(spec.k);
   call.xStride = arguments.xStride;
-  call.outStride = arguments.outStride;
   call.columns = b.sub(b.i64(spec.columns), column);
   func::CallOp::create(b, kernel(rows, tiles), call.list());
 }

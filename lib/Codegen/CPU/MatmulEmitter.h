@@ -52,6 +52,11 @@ private:
     mlir::Value tile;
   };
 
+  // Where the results of a unit stay until they become int8: rows of 32 f32, from some slot and column of the result on.
+  struct Scratch {
+    mlir::Value rows, firstSlot, firstColumn;
+  };
+
   mlir::func::FuncOp driver();
   void emitDriver(mlir::func::FuncOp function);
   Expert expert(mlir::Value number);
@@ -60,6 +65,8 @@ private:
   void splitColumns();
   void zeroColumns(mlir::Value firstPanel, mlir::Value endPanel);
   void emitUnits(const Expert &expert, Units units);
+  void emitQuantizedUnits(const Expert &expert, Units units);
+  void quantizeScratch(mlir::Value part, mlir::Value count);
   int64_t tilesFor(int64_t rows) const;
   int64_t passRows() const;
   bool widensPairs() const { return spec.pairs && !hasPairProduct(b.isa); }
@@ -76,6 +83,8 @@ private:
   DriverArguments arguments;
   // Panels taken out of the dictionary; null without one.
   mlir::Value decoded;
+  // Null where results go straight to memory.
+  Scratch scratch;
 };
 
 } // namespace moe

@@ -35,7 +35,9 @@ static LogicalResult checkOperands(GroupedMatmulOp op) {
   // Rows of bf16 go with a weight of pairs, which the verifier has seen, not with blocks. Only a result that nothing is added to may be rounded.
   const bool quads = op.getBlocks() && op.getBlocks()->getQuads();
   const Type x = quads ? Type(IntegerType::get(op.getContext(), 8)) : elementOf(op.getX()).isBF16() && !op.getBlocks() ? elementOf(op.getX()) : f32;
-  const Type out = elementOf(op.getOuts()[0]).isBF16() && !op.getCombineRows() ? elementOf(op.getOuts()[0]) : f32;
+  const Type out = op.getOutBlocks()                                              ? Type(IntegerType::get(op.getContext(), 8))
+                   : elementOf(op.getOuts()[0]).isBF16() && !op.getCombineRows() ? elementOf(op.getOuts()[0])
+                                                                                 : f32;
   Type weightElement = elementOf(op.getWeight());
   const bool isPanel = op.getBlocks() ? weightElement.isInteger(8) : weightElement.isF16() || weightElement.isBF16();
   if (!isPanel)
@@ -72,7 +74,8 @@ static LogicalResult readShapes(GroupedMatmulOp op, MatmulSpec &spec) {
   spec.weightElement = weight.getElementType();
   spec.blocks = op.getBlocksAttr();
   spec.xElement = cast<MemRefType>(op.getX().getType()).getElementType();
-  spec.outElement = cast<MemRefType>(op.getOuts()[0].getType()).getElementType();
+  spec.outBlocks = op.getOutBlocksAttr();
+  spec.outElement = spec.outBlocks ? Type(Float32Type::get(op.getContext())) : cast<MemRefType>(op.getOuts()[0].getType()).getElementType();
   spec.pairs = spec.xElement.isBF16();
   if (spec.blocks || spec.pairs) {
     spec.experts = shape.front();
@@ -85,7 +88,7 @@ static LogicalResult readShapes(GroupedMatmulOp op, MatmulSpec &spec) {
     spec.panels = shape[shape.size() - 3];
     spec.k = shape[shape.size() - 2];
   }
-  spec.columns = cast<MemRefType>(op.getOuts()[0].getType()).getDimSize(1);
+  spec.columns = spec.outBlocks ? *op.getColumns() / (spec.gateUp ? 2 : 1) : cast<MemRefType>(op.getOuts()[0].getType()).getDimSize(1);
   if (ShapedType::isDynamic(spec.columns))
     return op.emitOpError() << "'outs' must have a static number of columns";
   spec.ragged = static_cast<bool>(op.getOffsets());
@@ -147,7 +150,10 @@ std::string MatmulSpec::kernelKey() const {
 }
 
 std::string MatmulSpec::driverKey() const {
-  return llvm::formatv("{0} {1} {2} {3} {4} {5}", kernelKey(), experts, panels, k, columns, ragged);
+  std::string key = llvm::formatv("{0} {1} {2} {3} {4} {5}", kernelKey(), experts, panels, k, columns, ragged);
+  if (outBlocks)
+    llvm::raw_string_ostream(key) << ' ' << outBlocks;
+  return key;
 }
 
 } // namespace moe

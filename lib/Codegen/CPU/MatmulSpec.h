@@ -43,9 +43,12 @@ struct MatmulSpec {
   mlir::Type weightElement;
   /// Null: the panels hold floats.
   BlocksAttr blocks;
+  /// The result is rows of int8 for these blocks; null: floats.
+  BlocksAttr outBlocks;
   /// Rows of x are bf16, and so are the panels, in pairs of k.
   bool pairs = false;
-  /// Elements of x (f32 or bf16; i8 where the blocks have quads, of which k counts the bytes of a row then) and of the result (f32 or bf16).
+  /// Elements of x (f32 or bf16; i8 where the blocks have quads, of which k counts the bytes of a row then) and of the
+  /// result (f32 or bf16; f32 where it becomes int8 later).
   mlir::Type xElement, outElement;
 
   /// Values of k whose products are summed before the sum joins the total. A fixed number: bits do not depend on the machine.
@@ -62,6 +65,8 @@ struct MatmulSpec {
   llvm::StringRef precision() const { return multipliesIntegers() ? "int8" : pairs ? "bf16" : "f32"; }
   /// Columns of the result that one panel makes.
   int64_t panelResultColumns() const { return gateUp ? 16 : 32; }
+  /// Panels that are never split among threads: a part of a row of int8 has one scale, for columns of all of them.
+  int64_t panelsPerUnit() const { return outBlocks ? BlocksAttr::partDepth / panelResultColumns() : 1; }
   /// True if the last panel is not full.
   bool hasTail() const { return columns % panelResultColumns() != 0; }
   /// f32 from one expert's bias to the next.

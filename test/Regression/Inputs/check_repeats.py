@@ -1,4 +1,6 @@
-"""Runs tinymoe's artifact many times on few tokens with 2 to 4 threads and compares the bits with one thread's: check_repeats.py ARTIFACT."""
+"""Runs an artifact many times with 2 to 4 threads and compares the bits with one thread's: check_repeats.py ARTIFACT [TOKENS...].
+
+The artifact is tinymoe's or has inputs of f32 whose only unknown size is `rows`."""
 
 import sys
 
@@ -9,13 +11,18 @@ import moe_opt
 one = moe_opt.load(sys.argv[1], threads=1)
 many = [moe_opt.load(sys.argv[1], threads=threads) for threads in (2, 3, 4)]
 rng = np.random.default_rng(7)
-for tokens in (1, 2, 4, 7):
+for tokens in [int(word) for word in sys.argv[2:]] or (1, 2, 4, 7):
     feeds = {}
     for info in one.inputs:
         # Nothing is past, so that all keys are the new ones.
-        sizes = {"batch": 1, "seq": tokens, "total_seq": tokens, "past_seq": 0}
+        sizes = {"batch": 1, "seq": tokens, "total_seq": tokens, "past_seq": 0, "rows": tokens}
         shape = [sizes.get(dim, dim) for dim in info.dims]
-        values = rng.integers(0, 50, shape) if info.name == "input_ids" else np.arange(tokens).reshape(shape) if info.name == "position_ids" else np.ones(shape)
+        if "rows" in info.dims:
+            values = rng.standard_normal(shape)
+        elif info.name == "input_ids":
+            values = rng.integers(0, 50, shape)
+        else:
+            values = np.arange(tokens).reshape(shape) if info.name == "position_ids" else np.ones(shape)
         feeds[info.name] = values.astype(info.dtype)
     wanted = {name: value.tobytes() for name, value in one.run(feeds).items()}
     for run in range(100):
