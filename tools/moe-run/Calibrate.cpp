@@ -33,7 +33,6 @@ public:
     check(mpi->commDup(mpi->world, &communicator), "MPI_Comm_dup");
     check(mpi->commRank(communicator, &rank), "MPI_Comm_rank");
     check(mpi->commSize(communicator, &ranks), "MPI_Comm_size");
-    counts.resize(4 * size_t(ranks));
   }
 
   /// The values of all ranks; also the place where they meet.
@@ -49,20 +48,17 @@ public:
 
   /// Sends `bytes` to each of `to` and receives as many from each of `from`.
   void exchange(const std::vector<int> &to, const std::vector<int> &from, int bytes) {
-    const size_t n = size_t(ranks);
     out.resize(std::max(out.size(), to.size() * size_t(bytes)));
     in.resize(std::max(in.size(), from.size() * size_t(bytes)));
-    int *send = counts.data(), *sendAt = send + n, *receive = sendAt + n, *receiveAt = receive + n;
-    std::fill(counts.begin(), counts.end(), 0);
-    for (size_t i = 0; i < to.size(); ++i) {
-      send[to[i]] = bytes;
-      sendAt[to[i]] = int(i) * bytes;
-    }
-    for (size_t i = 0; i < from.size(); ++i) {
-      receive[from[i]] = bytes;
-      receiveAt[from[i]] = int(i) * bytes;
-    }
-    check(mpi->alltoallv(out.data(), send, sendAt, mpi->byte, in.data(), receive, receiveAt, mpi->byte, communicator), "MPI_Alltoallv");
+    requests.clear();
+    for (size_t i = 0; i < from.size(); ++i)
+      check(mpi->irecv(in.data() + i * size_t(bytes), bytes, mpi->byte, from[i], 0, communicator, &requests.emplace_back()), "MPI_Irecv");
+    for (size_t i = 0; i < to.size(); ++i)
+      check(mpi->isend(out.data() + i * size_t(bytes), bytes, mpi->byte, to[i], 0, communicator, &requests.emplace_back()), "MPI_Isend");
+    alignas(16) unsigned char status[128]; // Room for any library's.
+    for (runtime::Mpi::Handle &request : requests)
+      for (int done = 0; !done;)
+        check(mpi->test(&request, &done, status), "MPI_Test");
   }
 
   int rank = 0, ranks = 1;
@@ -75,7 +71,7 @@ private:
 
   const runtime::Mpi *mpi = nullptr;
   runtime::Mpi::Handle communicator = 0;
-  std::vector<int> counts;
+  std::vector<runtime::Mpi::Handle> requests;
   std::vector<unsigned char> out, in;
 };
 
