@@ -9,6 +9,18 @@ using namespace mlir;
 
 namespace moe::plan {
 
+OldSharding readSharding(ShardingAttr sharding) {
+  OldSharding result;
+  result.candidate.ep = sharding.getEp();
+  result.candidate.edp = sharding.getEdp();
+  result.candidate.slotsPerRank = sharding.slotsPerDevice();
+  result.candidate.chunks = sharding.getChunks();
+  result.candidate.algorithm = sharding.getAlgorithm() == "direct" ? Algorithm::Direct : Algorithm::TwoLevel;
+  result.candidate.dedup = sharding.getDedup() == "node" ? Dedup::Node : Dedup::None;
+  result.placement = {sharding.getEp(), std::vector<int64_t>(sharding.getSlots().asArrayRef())};
+  return result;
+}
+
 std::optional<std::map<std::string, OldSharding>> readOldPlan(StringRef path, MLIRContext &context, std::string &error) {
   std::optional<std::string> text = textOfFile(path, error);
   if (!text)
@@ -31,11 +43,7 @@ std::optional<std::map<std::string, OldSharding>> readOldPlan(StringRef path, ML
     const ShardingAttr sharding = op.getPlan() ? op.getPlan()->getSharding() : ShardingAttr();
     if (!sharding)
       return;
-    OldSharding &old = found[layerName(op)];
-    old.candidate.ep = sharding.getEp();
-    old.candidate.edp = sharding.getEdp();
-    old.candidate.slotsPerRank = sharding.slotsPerDevice();
-    old.placement = {sharding.getEp(), std::vector<int64_t>(sharding.getSlots().asArrayRef())};
+    found[layerName(op)] = readSharding(sharding);
   });
   if (!found.empty())
     return found;

@@ -3,6 +3,7 @@
 #ifndef MOE_LIB_PLAN_OLDPLAN_H
 #define MOE_LIB_PLAN_OLDPLAN_H
 
+#include "moe/IR/MoeDialect.h"
 #include "moe/Plan/Sharding/Cost.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -18,6 +19,9 @@ struct OldSharding {
   Candidate candidate;
   Placement placement;
 };
+
+/// What a #moe.sharding says.
+OldSharding readSharding(ShardingAttr sharding);
 
 /// The shardings by name of the layer in the MLIR file `path` (moe-compile --compile-to=plan). Nothing and `error` where there is no such file, it is no
 /// MLIR, or no layer has a sharding. `context` says which dialects there are; the file is read in another.

@@ -287,16 +287,10 @@ LogicalResult PlanSharding::scorePinnedLayer(PlannedLayer &planned) {
   const ShardingAttr sharding = op.getPlan()->getSharding();
   if (sharding.getMesh().getValue() != meshOp.getSymName())
     return op.emitError() << describeOp(op) << " is sharded over " << sharding.getMesh() << ", expected the mesh of the module, @" << meshOp.getSymName();
-  Candidate candidate;
-  candidate.ep = sharding.getEp();
-  candidate.edp = sharding.getEdp();
-  candidate.slotsPerRank = sharding.slotsPerDevice();
-  candidate.chunks = sharding.getChunks();
-  candidate.algorithm = sharding.getAlgorithm() == "direct" ? Algorithm::Direct : Algorithm::TwoLevel;
-  planned.placement = {sharding.getEp(), std::vector<int64_t>(sharding.getSlots().asArrayRef())};
-  candidate.dedup = sharding.getDedup() == "node" ? Dedup::Node : Dedup::None;
+  const OldSharding pinned = readSharding(sharding);
+  planned.placement = pinned.placement;
   std::string error;
-  std::optional<ScoredCandidate> scored = scorePinned(machines, planned.layer, candidate, planned.placement, options, error);
+  std::optional<ScoredCandidate> scored = scorePinned(machines, planned.layer, pinned.candidate, planned.placement, options, error);
   if (!scored)
     return op.emitError() << describeOp(op) << ": " << error;
   if (scored->cost.weightBytes + scored->cost.bufferBytes > double(machines.device.memoryBytes))
