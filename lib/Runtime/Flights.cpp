@@ -1,6 +1,7 @@
 // Exchanges step by step. See Flights.h. Two levels: the counts travel first, since a rank passes on rows of which it knows nothing else; then each rank
 // sends to the rank of its own place in every node all that is for that node, where it is sorted by place and passed on.
 #include "Flights.h"
+#include "Memory.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -118,7 +119,7 @@ void Flight::beginDirect() {
       post(true, static_cast<const char *>(from) + begin * rowBytes, send[to], rowType, to, tag + 1);
   }
   const int64_t rows = send[own] < receive[own] ? send[own] : receive[own];
-  memcpy(at(into, ownReceiveAt), static_cast<const char *>(from) + ownSendAt * rowBytes, size_t(rows * rowBytes));
+  copyBytes(at(into, ownReceiveAt), static_cast<const char *>(from) + ownSendAt * rowBytes, size_t(rows * rowBytes));
 }
 
 void Flight::beginCounts() {
@@ -165,7 +166,7 @@ void Flight::crossWith(const void *blocks, void *space, int64_t bytes, intptr_t 
     const char *block = static_cast<const char *>(blocks) + sendAt * bytes;
     char *target = static_cast<char *>(space) + spaceAt * bytes;
     if (m == node) {
-      memcpy(target, block, size_t(out[m] * bytes));
+      copyBytes(target, block, size_t(out[m] * bytes));
     } else {
       if (in[m] > 0)
         post(false, target, in[m], type, rankOf(m, place), messageTag);
@@ -226,7 +227,7 @@ static void transposeBlocks(const char *from, char *into, const int32_t *sizes, 
     int64_t begin = sum(sizes, j);
     for (size_t i = 0; i < outer; ++i) {
       const size_t bytes = size_t(sizes[i * inner + j] * rowBytes);
-      memcpy(into, from + begin * rowBytes, bytes);
+      copyBytes(into, from + begin * rowBytes, bytes);
       into += bytes;
       if (i + 1 < outer)
         begin += sum(sizes + i * inner + j, inner);
@@ -250,7 +251,7 @@ void Flight::spreadInNode() {
   for (size_t p = 0; p < perNode; ++p) {
     const int64_t out = sum(turned + p * nodes, nodes), in = sum(announced + p * nodes, nodes);
     if (p == place) {
-      memcpy(at(hop.data, hopAt), at(sorted.data, sendAt), size_t(out * rowBytes));
+      copyBytes(at(hop.data, hopAt), at(sorted.data, sendAt), size_t(out * rowBytes));
     } else {
       if (in > 0)
         post(false, at(hop.data, hopAt), in, rowType, rankOf(node, p), tag + 3);

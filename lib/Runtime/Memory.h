@@ -5,6 +5,7 @@
 
 #include <new>
 #include <stdlib.h>
+#include <string.h>
 #include <utility>
 
 namespace moe::runtime {
@@ -25,6 +26,12 @@ template <typename T> void destroyObject(T *object) {
 
 /// A zeroed array, null without memory; never null for zero items. Freed with free().
 template <typename T> T *allocateArray(size_t items) { return static_cast<T *>(calloc(items ? items : 1, sizeof(T))); }
+
+/// memcpy, which must not be given a null pointer even for no bytes: a tensor without rows has no address.
+inline void copyBytes(void *to, const void *from, size_t bytes) {
+  if (bytes > 0)
+    memcpy(to, from, bytes);
+}
 
 } // namespace moe::runtime
 

@@ -1,6 +1,7 @@
 // Meeting, agreeing, exchanging. See Ranks.h.
 #include "moe/Runtime/Ranks.h"
 #include "Flights.h"
+#include "Memory.h"
 #include "moe/Runtime/Error.h"
 #include "moe/Runtime/Kernel.h"
 #include "moe/Runtime/Mpi.h"
@@ -157,7 +158,7 @@ intptr_t Ranks::rowType(int64_t rowBytes) {
 void Ranks::startExchange(const void *from, void *into, const int32_t *send, const int32_t *receive, const int32_t *token, int64_t rowBytes,
                           int64_t perNode) {
   if (size == 1) {
-    memcpy(into, from, size_t(send[0]) * size_t(rowBytes));
+    copyBytes(into, from, size_t(send[0]) * size_t(rowBytes));
     return;
   }
   // Ranks that play several devices may be more than a node's devices make up, or parts of several nodes: then no level is worth a step.
