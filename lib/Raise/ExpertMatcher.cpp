@@ -141,16 +141,14 @@ std::optional<RoutedProduct> ExpertMatcher::matchProduct(Value value) {
 
 //===-- All experts ------------------------------------------------------===//
 
-/// May the weights of two experts be stacked: both stored as they are, or quantised in the same way?
-static bool storedAlike(Value a, Value b) {
-  auto left = a.getDefiningOp<DequantOp>(), right = b.getDefiningOp<DequantOp>();
-  if (a.getType() != b.getType() || !left != !right)
+/// May the weights of two experts be stacked? What is quantised is stacked by its parts, which must be stored.
+static bool mayStack(Value a, Value b) {
+  if (a.getType() != b.getType() || !storedAlike(a, b))
     return false;
-  if (!left)
-    return true;
-  auto isStored = [](Value operand) { return operand.getDefiningOp<WeightRefOp>() || operand.getDefiningOp<arith::ConstantOp>(); };
-  return left->getAttrDictionary() == right->getAttrDictionary() && llvm::equal(left->getOperandTypes(), right->getOperandTypes()) &&
-         !left.getCodebook() && llvm::all_of(left->getOperands(), isStored) && llvm::all_of(right->getOperands(), isStored);
+  auto left = a.getDefiningOp<DequantOp>(), right = b.getDefiningOp<DequantOp>();
+  auto isStored = [](Value operand) { return isa_and_nonnull<WeightRefOp, arith::ConstantOp>(operand.getDefiningOp()); };
+  return !left || (left->getAttrDictionary() == right->getAttrDictionary() && !left.getCodebook() && llvm::all_of(left->getOperands(), isStored) &&
+                   llvm::all_of(right->getOperands(), isStored));
 }
 
 /// The tensors that hold one part of all experts: one tensor whose slice e is expert e's, or a tensor per expert in `pieces`.
@@ -171,7 +169,7 @@ static bool mergePart(ArrayRef<StoredSlice> parts, SmallVectorImpl<Value> &piece
   }
   why = "the experts' tensors have different types";
   for (const StoredSlice &part : parts) {
-    if (!part.stored || part.index >= 0 || !storedAlike(part.stored, whole))
+    if (!part.stored || part.index >= 0 || !mayStack(part.stored, whole))
       return false;
     pieces.push_back(part.stored);
   }

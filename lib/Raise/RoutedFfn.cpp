@@ -19,11 +19,11 @@ static bool isNear(double found, double wanted) { return std::abs(found - wanted
 
 //===-- Stored tensors and lookups ---------------------------------------===//
 
-/// May two weights lie side by side: of one type, quantised alike or not at all? Products of gate and up read both at once.
-static bool storedAlike(Value a, Value b) {
+bool storedAlike(Value a, Value b) {
   auto left = a.getDefiningOp<DequantOp>(), right = b.getDefiningOp<DequantOp>();
-  return tensorType(a).getElementType() == tensorType(b).getElementType() && !left == !right &&
-         (!left || (left.getFormat() == right.getFormat() && left.getPayload().getType() == right.getPayload().getType()));
+  if (tensorType(a).getElementType() != tensorType(b).getElementType() || !left != !right)
+    return false;
+  return !left || (left.getFormat() == right.getFormat() && llvm::equal(left->getOperandTypes(), right->getOperandTypes()));
 }
 
 /// Is it a Cast of f16 or bf16 to f32?

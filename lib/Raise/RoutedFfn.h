@@ -89,6 +89,9 @@ private:
 /// A stored tensor behind views that keep its shape: `moe.weight_ref` or a constant; null otherwise. Null gives null.
 mlir::Value storedTensor(mlir::Value value);
 
+/// Are two weights floats of one type, or quantised in one format with parts of the same types? Only such are packed side by side.
+bool storedAlike(mlir::Value a, mlir::Value b);
+
 /// As storedTensor, through a Transpose of the two inner dims of a 3-D tensor; `transposed` is flipped by it.
 mlir::Value storedMatrix(mlir::Value value, bool &transposed);
 

@@ -38,10 +38,10 @@ def scales(*shape):
 def product(graph, kind, x, depth, columns):
     """x times a matrix [depth, columns] that is stored as `kind` says."""
     if kind.startswith("nbits"):
-        bits, blocks = int(kind[5:]), depth // BLOCK
+        bits, blocks = int(kind[5]), depth // BLOCK
         codes = rng.integers(0, 256, (columns, blocks, BLOCK * bits // 8)).astype(np.uint8)
-        zeros = rng.integers(0, 256, columns * ((blocks * bits + 7) // 8)).astype(np.uint8)
-        return graph.add("MatMulNBits", x, codes, scales(columns * blocks), zeros, domain="com.microsoft", K=depth, N=columns, bits=bits, block_size=BLOCK)
+        zeros = [] if kind.endswith("middle") else [rng.integers(0, 256, columns * ((blocks * bits + 7) // 8)).astype(np.uint8)]
+        return graph.add("MatMulNBits", x, codes, scales(columns * blocks), *zeros, domain="com.microsoft", K=depth, N=columns, bits=bits, block_size=BLOCK)
     if kind == "columns":
         matrix = graph.add("DequantizeLinear", rng.integers(-128, 128, (depth, columns)).astype(np.int8), scales(columns), np.zeros(columns, np.int8), axis=1)
     elif kind == "blocks":
@@ -118,12 +118,13 @@ def check(form, kinds, last=None, layers=1):
 
 def main():
     for form in (masked, unrolled):
-        for kind in ("floats", "columns", "blocks", "nbits2", "nbits4", "nbits8", "half"):
+        for kind in ("floats", "columns", "blocks", "nbits2", "nbits4", "nbits8", "nbits4middle", "half"):
             check(form, [kind] * 3)
     # The matrices of an expert may be stored in different ways, the same matrix of different experts may not.
     check(masked, ["nbits4", "nbits4", "nbits8"])
     check(unrolled, ["half", "half", "floats"])
     check(unrolled, ["blocks", "floats", "floats"], layers=0)
+    check(masked, ["nbits4", "nbits4middle", "nbits4"], layers=0)
     check(masked, ["floats", "floats", "columns"], ["floats", "floats", "blocks"], layers=0)
     check(unrolled, ["half", "half", "half"], ["floats", "floats", "floats"], layers=0)
 
