@@ -43,7 +43,7 @@ public:
     Value own;
     for (auto [number, chunk] : llvm::enumerate(chunks))
       own = sum(chunk, static_cast<int64_t>(number), own);
-    auto all = AllGatherOp::create(builder, loc, own.getType(), own, sharding.getMesh().getValue(), sharding.devices());
+    auto all = AllGatherOp::create(builder, loc, own.getType(), own, /*tokens=*/Value(), /*unit=*/Value(), sharding.getMesh().getValue(), sharding.devices());
     combine.getResult().replaceAllUsesWith(all.getResult());
     combine.erase();
     layer.experts.erase();
@@ -62,9 +62,25 @@ private:
   Value rowsOfChunk() {
     auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(builder, loc, value); };
     const Value tokens = layer.combine.getTokens(), devices = constant(sharding.devices());
-    const Value share = arith::CeilDivUIOp::create(builder, loc, tokens, devices);
+    Value share = arith::CeilDivUIOp::create(builder, loc, tokens, devices);
+    if (const Value ofSequences = shareOfSequences())
+      share = arith::MaxSIOp::create(builder, loc, share, ofSequences);
     const Value part = arith::CeilDivUIOp::create(builder, loc, share, constant(sharding.getChunks()));
     return arith::MulIOp::create(builder, loc, part, constant(sharding.devices() * layer.topK));
+  }
+
+  /// Tokens of a device where whole sequences are shared out (moe-distribute-batch); null where they are not.
+  Value shareOfSequences() {
+    auto function = layer.combine->getParentOfType<FunctionOpInterface>();
+    auto split = function ? function->getAttrOfType<BatchSplitAttr>(batchSplitAttrName) : BatchSplitAttr();
+    const SmallVector<BlockArgument> inputs = split && split.getMesh() == sharding.getMesh() ? sequenceInputs(function) : SmallVector<BlockArgument>();
+    if (inputs.empty())
+      return {};
+    auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(builder, loc, value); };
+    const Value sequences = tensor::DimOp::create(builder, loc, inputs.front(), 0);
+    const Value one = arith::MaxSIOp::create(builder, loc, sequences, constant(1));
+    const Value length = arith::DivUIOp::create(builder, loc, layer.combine.getTokens(), one);
+    return arith::MulIOp::create(builder, loc, arith::CeilDivUIOp::create(builder, loc, sequences, constant(sharding.devices())), length);
   }
 
   /// Rows go out.
@@ -72,7 +88,7 @@ private:
     const Type list = RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
     const Type counts = RankedTensorType::get({sharding.devices()}, builder.getI32Type()), offsets = slots.getOffsets().getType();
     chunk.shard = ShardSlotsOp::create(builder, loc, TypeRange{list, list, counts, counts, list, list, offsets}, slots.getRows(), slots.getOffsets(),
-                                       layer.combine.getTokens(), most, sharding, number);
+                                       layer.combine.getTokens(), /*unit=*/Value(), most, sharding, number);
     chunk.out = start(take(layer.dispatch.getX(), chunk.shard.getSendToken()), chunk.shard.getSend(), chunk.shard.getReceive(),
                       sharding.getDedup() == "node" ? Value(chunk.shard.getSendToken()) : Value());
   }
@@ -87,13 +103,13 @@ private:
   /// The rows of the tokens of a chunk, besides those in `before`.
   Value sum(Chunk &chunk, int64_t number, Value before) {
     return SumRowsOp::create(builder, loc, layer.combine.getResult().getType(), wait(chunk.back), chunk.shard.getSendSlot(), slots.getRows(),
-                             slots.getSlotWeights(), layer.combine.getTokens(), before, sharding.devices(), number, sharding.getChunks(), /*fused=*/false);
+                             slots.getSlotWeights(), layer.combine.getTokens(), /*unit=*/Value(), before, sharding.devices(), number, sharding.getChunks(), /*fused=*/false);
   }
 
   Value take(Value x, Value index) {
     const auto source = cast<RankedTensorType>(x.getType());
     const auto type = RankedTensorType::get({ShapedType::kDynamic, source.getDimSize(1)}, source.getElementType());
-    return TakeRowsOp::create(builder, loc, type, x, index);
+    return TakeRowsOp::create(builder, loc, type, x, index, /*first=*/Value());
   }
 
   Exchange start(Value rows, Value send, Value receive, Value token = {}) {

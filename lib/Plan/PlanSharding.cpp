@@ -339,7 +339,7 @@ void PlanSharding::write(PlannedLayer &planned, bool isPinned) {
                                     candidate.edp, builder.getDenseI64ArrayAttr(planned.placement.expertOfSlot), 
                                     candidate.algorithm == Algorithm::Direct ? "direct" : "two_level", bitwise ? "bitwise" : "tolerance",
                                     candidate.chunks, candidate.algorithm == Algorithm::Direct ? 0 : machines.levels().perNode,
-                                    candidate.dedup == Dedup::Node ? "node" : "none", isPinned, estimate);
+                                    candidate.dedup == Dedup::Node ? "node" : "none", candidate.etp, isPinned, estimate);
   const PlanAttr plan = *op.getPlan();
   op.setPlanAttr(PlanAttr::get(&getContext(), plan.getPacking(), plan.getActivations(), sharding));
   say(planned, sharding, isPinned);

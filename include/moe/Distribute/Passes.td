@@ -29,7 +29,31 @@ def DistributeExperts : Pass<"moe-distribute-experts", "::mlir::ModuleOp"> {
     rows go where. The program is one for any rank and any number of ranks that
     divides the devices: with one, everything stays where it is.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def DistributeBatch : Pass<"moe-distribute-batch", "::mlir::ModuleOp"> {
+  let summary = "each rank computes its own sequences of what lies between the layers of a function with a batch split";
+  let description = [{
+    Of a function with `moe.batch_split` each rank takes a share of the sequences:
+    of every input whose first dim is their number, it reads its part alone.
+    Ops that treat sequences apart (elementwise loops, products, attention, reshapes)
+    are written again for that part. The tokens that a sharded layer takes from a
+    rank become those of its sequences, and what it adds up stays where it is.
+    Where an op needs all sequences (routing, so that every rank knows who sends what
+    to whom; results of the function), parts are gathered (`moe.all_gather` with
+    `tokens`). Every value is the same as without: the split is bitwise.
+    For example, of
+    ```mlir
+    %y = linalg.generic {...} ins(%x : tensor<?x64xf32>) outs(%e : tensor<?x64xf32>) ...
+    ```
+    with one sequence in each row of the input %x, a rank computes
+    ```mlir
+    %part = tensor.extract_slice %x[%first, 0] [%count, 64] [1, 1] : tensor<?x64xf32> to tensor<?x64xf32>
+    %own = linalg.generic {...} ins(%part : tensor<?x64xf32>) outs(%e2 : tensor<?x64xf32>) ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def VerifyDistributed : Pass<"moe-verify-distributed", "::mlir::ModuleOp"> {
