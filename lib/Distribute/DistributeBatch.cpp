@@ -36,6 +36,7 @@ public:
       : function(function), split(split), dims(inputs), builder(OpBuilder::atBlockBegin(&function.getBody().front())), loc(function.getLoc()) {
     const Value all = tensor::DimOp::create(builder, loc, inputs.front(), 0);
     const Value devices = constant(split.getDevices());
+    one = constant(1);
     // Rank r has devices r·D/n …, device d the sequences d·⌈B/D⌉ …
     const Value ofRank = arith::DivUIOp::create(builder, loc, devices, NumRanksOp::create(builder, loc));
     const Value share = arith::MulIOp::create(builder, loc, arith::CeilDivUIOp::create(builder, loc, all, devices), ofRank);
@@ -185,25 +186,20 @@ private:
     if (!batch || batch->dim != 0 || op.getTokens() || op.getGroup() != split.getMesh().getValue())
       return;
     auto last = op.getRows().getDefiningOp<SumRowsOp>();
+    const Value unit = batch->unit ? batch->unit : one;
     for (SumRowsOp sum = last; sum; sum = sum.getInto() ? sum.getInto().getDefiningOp<SumRowsOp>() : SumRowsOp())
-      share(sum, batch->unit);
-    op.getUnitMutable().assign(unitOf(*batch));
+      share(sum, unit);
+    op.getUnitMutable().assign(unit);
     builder.setInsertionPoint(op);
     parts[op.getResult()] = slice(op.getRows(), *batch);
     worked.insert(op.getResult());
     gathered[op.getResult()] = op.getResult();
   }
 
-  Value unitOf(BatchDim batch) { return batch.unit ? batch.unit : constant(1); }
-
   void share(SumRowsOp sum, Value unit) {
-    OpBuilder::InsertionGuard guard(builder);
-    auto shard = sum.getSendSlot().getDefiningOp<ShardSlotsOp>();
-    builder.setInsertionPoint(shard ? shard.getOperation() : sum.getOperation());
-    const Value value = unit ? unit : constant(1);
-    sum.getUnitMutable().assign(value);
-    if (shard)
-      shard.getUnitMutable().assign(value);
+    sum.getUnitMutable().assign(unit);
+    if (auto shard = sum.getSendSlot().getDefiningOp<ShardSlotsOp>())
+      shard.getUnitMutable().assign(unit);
   }
 
   /// Rows that a layer sends are this rank's.
@@ -224,7 +220,7 @@ private:
   BatchDims dims;
   OpBuilder builder;
   Location loc;
-  Value first, count; ///< This rank's sequences.
+  Value first, count, one; ///< This rank's sequences.
   llvm::DenseMap<Value, Value> parts, gathered;
   llvm::DenseSet<Value> worked;
 };

@@ -60,7 +60,8 @@ def VerifyDistributed : Pass<"moe-verify-distributed", "::mlir::ModuleOp"> {
   let summary = "states what distribute leaves behind: exchanges over a mesh only, rows that agree with their sharding";
   let description = [{
     An error for each `shard.*` op, each exchange over something that is no
-    `moe.mesh` of the module or that speaks of another number of devices, and each
+    `moe.mesh` of the module or that speaks of another number of devices (as a batch split), each
+    `moe.sum_rows` whose tokens are shared out otherwise than they were sent or are gathered, and each
     `moe.experts` whose rows are not those of its sharding. Changes nothing.
   }];
 }

@@ -500,8 +500,8 @@ def Moe_BatchSplitAttr : Moe_Attr<"BatchSplit", "batch_split"> {
     The plan of what is around the sharded layers of a function, its discardable
     attribute `moe.batch_split`: of B sequences each of the `devices` of `mesh` takes
     ⌈B/D⌉ through attention and all else that treats sequences apart; only what
-    routers have computed, and results, are gathered. `us` is what the plan stage expects that
-    to take besides the layers, for `sequences`, `whole_us` what it would take if every device
+    routers have computed, and results, are gathered. `us` is what the plan stage expects the
+    function to take, layers included, for `sequences`, `whole_us` what it would take if every device
     computed all of them and gathered the results of each layer.
 
     Constraints: batch_split-c1: there is at least 1 device.
