@@ -326,7 +326,7 @@ LogicalResult PlanSharding::chooseBetween(std::vector<PlannedLayer> &free, std::
     return failure();
   const bool isSplit = betweenLayers == "batch" || given || splitUs < wholeUs;
   InFlightDiagnostic remark = function.emitRemark("between the layers ") << (isSplit ? "each device computes its own of " : "every device computes all of ")
-                                                                        << planSequences << (planSequences == 1 ? " sequence" : " sequences") << ": with the layers "
+                                                                        << static_cast<int64_t>(planSequences) << (planSequences == 1 ? " sequence" : " sequences") << ": with the layers "
                                                                         << microseconds(isSplit ? splitUs : wholeUs) << " us expected, " << microseconds(isSplit ? wholeUs : splitUs)
                                                                         << (isSplit ? " us if all computed everything" : " us if sequences were shared out") << "; bitwise";
   if (explain)

@@ -302,6 +302,7 @@ moe.weight @w.panels : tensor<32x1x48x32xf32> packed(panel32) from([@w]) order(o
 
 // -----
 
+// expected-note @below {{the weight @w is here}}
 moe.weight @w : tensor<8x64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 196608>)
 // weight-c9, of parts
 // expected-error @below {{expected type 'tensor<16x2x48x32xf32>' for @w of 'tensor<8x64x96xf32>', got 'tensor<8x2x96x32xf32>'}}

@@ -25,7 +25,7 @@
 // BETWEEN: error: between-layers: expected auto, whole or batch, found some
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 plan-sequences=2000" 2>&1 | FileCheck %s --check-prefix=SEQUENCES
 // SEQUENCES: error: plan-sequences: expected 1 to 1024 (plan-tokens), found 2000
-// RUN: sed 's/?x/4x/g' %t/layer.mlir > %t/static.mlir
+// RUN: sed 's/tensor<?x64/tensor<4x64/g;s/tensor<?x8/tensor<4x8/g;s/tensor<?x2/tensor<4x2/g;s/tensor<?x/tensor<8x/g' %t/layer.mlir > %t/static.mlir
 // RUN: not moe-opt %t/static.mlir --moe-plan-sharding="mesh=rank=4 between-layers=batch" 2>&1 | FileCheck %s --check-prefix=STATIC
 // STATIC: error: between-layers: expected several devices and an input whose first dim is dynamic to share out by, found 4 devices and no such input
 
