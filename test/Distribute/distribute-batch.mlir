@@ -1,10 +1,10 @@
 // RUN: moe-opt %s --moe-distribute-batch --moe-verify-distributed | FileCheck %s
 // RUN: moe-opt %s --moe-distribute-batch --canonicalize --cse | FileCheck %s --check-prefix=CLEAN
+// DOC: --moe-distribute-batch
 moe.mesh @mesh axes([#moe.axis<name = "rank", size = 4, alpha_us = 2.0, gbps = 8.0, per_msg_us = 5.0e-01>])
   device(#moe.device<name = "", tflops = {f32 = 1.0}, gemm_alpha_us = 1.0, gemm_half_rows = 4.0, mem_gbps = 20.0, mem_mib = 1024, comm_compute_slowdown = 0.0>)
 
 // Sequences are treated apart: an elementwise loop, a reshape to rows and a product are computed for the part; the result is gathered from rows of S tokens each.
-// DOC: --moe-distribute-batch
 // CHECK-LABEL: func.func @apart
 // CHECK-SAME: %[[X:[^:]+]]: tensor<?x?x64xf32>
 // CHECK-DAG: %[[N:.*]] = moe.num_ranks
@@ -36,6 +36,8 @@ func.func @apart(%x: tensor<?x?x64xf32> {moe.dims = ["batch", "seq", "64"]}, %w:
   %y = linalg.matmul ins(%rows, %w : tensor<?x64xf32>, tensor<64x32xf32>) outs(%g : tensor<?x32xf32>) -> tensor<?x32xf32>
   return %y : tensor<?x32xf32>
 }
+
+// DOC END
 
 // Numbers of sequences and sums over them are those of all: the loop that asks for its index is computed whole and cut, the sum reads what is gathered.
 // CHECK-LABEL: func.func @together

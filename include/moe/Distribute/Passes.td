@@ -43,15 +43,6 @@ def DistributeBatch : Pass<"moe-distribute-batch", "::mlir::ModuleOp"> {
     Where an op needs all sequences (routing, so that every rank knows who sends what
     to whom; results of the function), parts are gathered (`moe.all_gather` with
     `tokens`). Every value is the same as without: the split is bitwise.
-    For example, of
-    ```mlir
-    %y = linalg.generic {...} ins(%x : tensor<?x64xf32>) outs(%e : tensor<?x64xf32>) ...
-    ```
-    with one sequence in each row of the input %x, a rank computes
-    ```mlir
-    %part = tensor.extract_slice %x[%first, 0] [%count, 64] [1, 1] : tensor<?x64xf32> to tensor<?x64xf32>
-    %own = linalg.generic {...} ins(%part : tensor<?x64xf32>) outs(%e2 : tensor<?x64xf32>) ...
-    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
