@@ -24,7 +24,7 @@ struct Exchange {
 /// Rewrites one layer.
 class Sharder {
 public:
-  Sharder(const RaggedLayer &layer, ShardingAttr sharding) : layer(layer), sharding(sharding), builder(layer.combine), loc(builder.getInsertionPoint()->getLoc()) {}
+  Sharder(const RaggedLayer &layer, ShardingAttr planned) : layer(layer), parts(planned.getEtp()), sharding(planned.ofParts()), builder(layer.combine), loc(builder.getInsertionPoint()->getLoc()) {}
 
   void run() {
     DispatchOp dispatch = layer.dispatch;
@@ -34,6 +34,11 @@ public:
     // The experts stand before the combine, whose weights may come after them: all is written at the combine.
     slots = SlotRowsOp::create(builder, loc, list, weights, dispatch.getOffset().getType(), dispatch.getToken(), dispatch.getSlot(), dispatch.getKeep(),
                                combine.getWeights(), dispatch.getOffset(), combine.getTokens());
+    rows = slots.getRows();
+    slotWeights = slots.getSlotWeights();
+    offsets = slots.getOffsets();
+    if (parts > 1)
+      cutSlots();
     SmallVector<Chunk> chunks(sharding.getChunks());
     const Value most = chunks.size() > 1 ? rowsOfChunk() : Value();
     for (auto [number, chunk] : llvm::enumerate(chunks))
@@ -43,7 +48,7 @@ public:
     Value own;
     for (auto [number, chunk] : llvm::enumerate(chunks))
       own = sum(chunk, static_cast<int64_t>(number), own);
-    auto all = AllGatherOp::create(builder, loc, own.getType(), own, sharding.getMesh().getValue(), sharding.devices());
+    auto all = AllGatherOp::create(builder, loc, own.getType(), own, /*tokens=*/Value(), /*unit=*/Value(), sharding.getMesh().getValue(), sharding.devices());
     combine.getResult().replaceAllUsesWith(all.getResult());
     combine.erase();
     layer.experts.erase();
@@ -62,38 +67,88 @@ private:
   Value rowsOfChunk() {
     auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(builder, loc, value); };
     const Value tokens = layer.combine.getTokens(), devices = constant(sharding.devices());
-    const Value share = arith::CeilDivUIOp::create(builder, loc, tokens, devices);
+    Value share = arith::CeilDivUIOp::create(builder, loc, tokens, devices);
+    if (const Value ofSequences = shareOfSequences())
+      share = arith::MaxSIOp::create(builder, loc, share, ofSequences);
     const Value part = arith::CeilDivUIOp::create(builder, loc, share, constant(sharding.getChunks()));
-    return arith::MulIOp::create(builder, loc, part, constant(sharding.devices() * layer.topK));
+    return arith::MulIOp::create(builder, loc, part, constant(sharding.devices() * layer.topK * parts));
+  }
+
+  /// A token goes to all parts of its experts.
+  void cutSlots() {
+    const int64_t experts = cast<RankedTensorType>(offsets.getType()).getDimSize(0) - 1;
+    const Type list = RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type()), weights = slotWeights.getType();
+    auto cut = PartSlotsOp::create(builder, loc, TypeRange{list, weights, RankedTensorType::get({experts * parts + 1}, builder.getI32Type())}, rows,
+                                   slotWeights, offsets, parts);
+    rows = cut.getPartRows();
+    slotWeights = cut.getPartWeights();
+    offsets = cut.getPartOffset();
+  }
+
+  /// Parts of a weight whose dim `dim` has the intermediate features.
+  void cutWeight(MutableOperandRange weight, int64_t dim, bool halves) {
+    if (weight.empty())
+      return;
+    const auto type = cast<RankedTensorType>(weight[0].get().getType());
+    SmallVector<int64_t> sizes(type.getShape());
+    sizes[0] *= parts;
+    sizes[dim] /= parts;
+    weight.assign(PartExpertsOp::create(builder, loc, RankedTensorType::get(sizes, type.getElementType()), weight[0].get(), parts, dim, halves).getResult());
+  }
+
+  /// Each part of an expert as one of its own.
+  void cutExperts(ExpertsOp op) {
+    const bool outIn = op.getOrder() == WeightOrder::OutIn;
+    builder.setInsertionPoint(op);
+    cutWeight(op.getGateMutable(), outIn ? 1 : 2, op.getFfn()->getGate() == GateLayout::Halves);
+    cutWeight(op.getUpMutable(), outIn ? 1 : 2, false);
+    cutWeight(op.getDownMutable(), outIn ? 2 : 1, false);
+    const PlanAttr plan = *op.getPlan();
+    op.setPlanAttr(PlanAttr::get(op.getContext(), plan.getPacking(), plan.getActivations(), sharding));
+    builder.setInsertionPointAfter(op);
+  }
+
+  /// Tokens of a device where whole sequences are shared out (moe-distribute-batch); null where they are not.
+  Value shareOfSequences() {
+    auto function = layer.combine->getParentOfType<FunctionOpInterface>();
+    auto split = function ? function->getAttrOfType<BatchSplitAttr>(batchSplitAttrName) : BatchSplitAttr();
+    const SmallVector<BlockArgument> inputs = split && split.getMesh() == sharding.getMesh() ? sequenceInputs(function) : SmallVector<BlockArgument>();
+    if (inputs.empty())
+      return {};
+    auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(builder, loc, value); };
+    const Value sequences = tensor::DimOp::create(builder, loc, inputs.front(), 0);
+    const Value one = arith::MaxSIOp::create(builder, loc, sequences, constant(1));
+    const Value length = arith::DivUIOp::create(builder, loc, layer.combine.getTokens(), one);
+    return arith::MulIOp::create(builder, loc, arith::CeilDivUIOp::create(builder, loc, sequences, constant(sharding.devices())), length);
   }
 
   /// Rows go out.
   void send(Chunk &chunk, int64_t number, Value most) {
     const Type list = RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
-    const Type counts = RankedTensorType::get({sharding.devices()}, builder.getI32Type()), offsets = slots.getOffsets().getType();
-    chunk.shard = ShardSlotsOp::create(builder, loc, TypeRange{list, list, counts, counts, list, list, offsets}, slots.getRows(), slots.getOffsets(),
-                                       layer.combine.getTokens(), most, sharding, number);
+    const Type counts = RankedTensorType::get({sharding.devices()}, builder.getI32Type());
+    chunk.shard = ShardSlotsOp::create(builder, loc, TypeRange{list, list, counts, counts, list, list, offsets.getType()}, rows, offsets,
+                                       layer.combine.getTokens(), /*unit=*/Value(), most, sharding, number);
     chunk.out = start(take(layer.dispatch.getX(), chunk.shard.getSendToken()), chunk.shard.getSend(), chunk.shard.getReceive(),
                       sharding.getDedup() == "node" ? Value(chunk.shard.getSendToken()) : Value());
   }
 
   /// The experts on what has come, and results go back.
   void compute(Chunk &chunk) {
-    const Value rows = take(wait(chunk.out), chunk.shard.getPlace());
-    const Value results = experts(rows, chunk.shard.getLocalOffset());
+    const Value arrived = take(wait(chunk.out), chunk.shard.getPlace());
+    const Value results = experts(arrived, chunk.shard.getLocalOffset());
     chunk.back = start(take(results, chunk.shard.getOrigin()), chunk.shard.getReceive(), chunk.shard.getSend());
   }
 
   /// The rows of the tokens of a chunk, besides those in `before`.
   Value sum(Chunk &chunk, int64_t number, Value before) {
-    return SumRowsOp::create(builder, loc, layer.combine.getResult().getType(), wait(chunk.back), chunk.shard.getSendSlot(), slots.getRows(),
-                             slots.getSlotWeights(), layer.combine.getTokens(), before, sharding.devices(), number, sharding.getChunks(), /*fused=*/false);
+    return SumRowsOp::create(builder, loc, layer.combine.getResult().getType(), wait(chunk.back), chunk.shard.getSendSlot(), rows,
+                             slotWeights, layer.combine.getTokens(), /*unit=*/Value(), before, sharding.devices(), number, sharding.getChunks(), /*fused=*/false);
   }
 
   Value take(Value x, Value index) {
     const auto source = cast<RankedTensorType>(x.getType());
     const auto type = RankedTensorType::get({ShapedType::kDynamic, source.getDimSize(1)}, source.getElementType());
-    return TakeRowsOp::create(builder, loc, type, x, index);
+    return TakeRowsOp::create(builder, loc, type, x, index, /*first=*/Value());
   }
 
   Exchange start(Value rows, Value send, Value receive, Value token = {}) {
@@ -106,21 +161,25 @@ private:
   }
 
   /// The experts on rows of this rank.
-  Value experts(Value rows, Value offset) {
+  Value experts(Value arrived, Value offset) {
     ExpertsOp op = layer.experts;
     auto copy = cast<ExpertsOp>(builder.clone(*op));
-    copy.getRowsMutable().assign(rows);
+    copy.getRowsMutable().assign(arrived);
     copy.getOffsetMutable().assign(offset);
+    if (parts > 1)
+      cutExperts(copy);
     const auto type = cast<RankedTensorType>(op.getResult().getType());
     copy.getResult().setType(RankedTensorType::get({ShapedType::kDynamic, type.getDimSize(1)}, type.getElementType()));
     return copy.getResult();
   }
 
   RaggedLayer layer;
-  ShardingAttr sharding;
+  int64_t parts; ///< Of an expert.
+  ShardingAttr sharding; ///< Of parts.
   OpBuilder builder;
   Location loc;
   SlotRowsOp slots;
+  Value rows, slotWeights, offsets; ///< Of all slots, those of parts.
   SmallVector<AllToAllWaitOp> arrivals;
 };
 

@@ -4,5 +4,6 @@
 void moe::buildDistributePipeline(mlir::OpPassManager &pm, const DistributeOptions &options) {
   pm.addPass(createDistributeLocalExchange());
   pm.addPass(createDistributeExperts());
+  pm.addPass(createDistributeBatch());
   pm.addPass(createVerifyDistributed());
 }

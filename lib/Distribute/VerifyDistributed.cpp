@@ -31,6 +31,10 @@ struct VerifyDistributed : impl::VerifyDistributedBase<VerifyDistributed> {
       return checkDevices(start, start.getGroup(), start.getSend().getType().getDimSize(0));
     if (auto gather = dyn_cast<AllGatherOp>(op))
       return checkDevices(gather, gather.getGroup(), static_cast<int64_t>(gather.getDevices()));
+    if (auto sum = dyn_cast<SumRowsOp>(op))
+      return checkShares(sum);
+    if (auto split = op->getAttrOfType<BatchSplitAttr>(batchSplitAttrName))
+      return checkDevices(op, split.getMesh().getValue(), split.getDevices());
     if (auto experts = dyn_cast<ExpertsOp>(op))
       return checkExperts(experts);
     return success();
@@ -51,6 +55,22 @@ struct VerifyDistributed : impl::VerifyDistributedBase<VerifyDistributed> {
       return op->emitError() << describeOp(op) << ": its group '" << group << "' is no moe.mesh";
     if (mesh.devices() != devices)
       return op->emitError() << describeOp(op) << ": expected the " << mesh.devices() << " devices of mesh '" << group << "', found " << devices;
+    return success();
+  }
+
+  /// Tokens come back to the rank that sent them, and are gathered from there: one rule says whose they are.
+  LogicalResult checkShares(SumRowsOp op) {
+    auto shard = op.getSendSlot().getDefiningOp<ShardSlotsOp>();
+    auto fail = [&](Operation *other) {
+      InFlightDiagnostic error = op->emitError() << describeOp(op) << ": expected the unit of shares that the rows were sent by, found another";
+      error.attachNote(other->getLoc()) << "which is this one's";
+      return error;
+    };
+    if (shard && shard.getUnit() != op.getUnit())
+      return fail(shard);
+    for (Operation *user : op.getResult().getUsers())
+      if (auto gather = dyn_cast<AllGatherOp>(user); gather && !gather.getTokens() && gather.getUnit() != op.getUnit())
+        return fail(gather);
     return success();
   }
 

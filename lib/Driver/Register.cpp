@@ -35,7 +35,12 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
   Option<std::string> exchange{*this, "exchange", llvm::cl::desc("How rows travel: auto, direct, two_level or two_level_dedup"), llvm::cl::init(PlanOptions().exchange)};
   Option<int64_t> planTokens{*this, "plan-tokens", llvm::cl::desc("Tokens of a step, of all devices together, that the plan is made for"),
                              llvm::cl::init(PlanOptions().planTokens)};
-  Option<std::string> pin{*this, "pin", llvm::cl::desc("What is pinned of layers: NAME=ep4:slots3;...")};
+  Option<int64_t> planSequences{*this, "plan-sequences", llvm::cl::desc("Sequences that these are of"), llvm::cl::init(PlanOptions().planSequences)};
+  Option<std::string> betweenLayers{*this, "between-layers", llvm::cl::desc("Who computes what lies between the layers: auto, whole or batch"),
+                                    llvm::cl::init(PlanOptions().betweenLayers)};
+  Option<int64_t> expertSplit{*this, "expert-split", llvm::cl::desc("Devices that share each expert by cutting it; 0: the plan stage chooses"),
+                              llvm::cl::init(PlanOptions().expertSplit)};
+  Option<std::string> pin{*this, "pin", llvm::cl::desc("What is pinned of layers: NAME=ep4:etp2:slots3;...")};
   Option<std::string> replanFrom{*this, "replan-from", llvm::cl::desc("Planned model whose experts should stay where they are")};
   Option<std::string> planReport{*this, "plan-report", llvm::cl::desc("Writes the plan as a page of HTML")};
   Option<bool> explainPlan{*this, "explain-plan", llvm::cl::desc("Say what else was weighed"), llvm::cl::init(false)};
@@ -48,6 +53,9 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
     options.plan.exchangeChunks = exchangeChunks;
     options.plan.exchange = exchange;
     options.plan.planTokens = planTokens;
+    options.plan.planSequences = planSequences;
+    options.plan.betweenLayers = betweenLayers;
+    options.plan.expertSplit = expertSplit;
     options.plan.pin = pin;
     options.plan.replanFrom = replanFrom;
     options.plan.planReport = planReport;

@@ -158,9 +158,15 @@ struct FuseRoutePermute : impl::FuseRoutePermuteBase<FuseRoutePermute> {
         end->replaceAllUsesWith(ValueRange(kernels.build()));
       } else {
         // Sums of a layer whose kernels route are those of its kernels.
+        auto markSums = [](Value rows) {
+          for (Operation *user : rows.getUsers())
+            if (auto sum = dyn_cast<SumRowsOp>(user))
+              sum.setFused(true);
+        };
+        markSums(chain->rows.getRows());
         for (Operation *user : chain->rows.getRows().getUsers())
-          if (auto sum = dyn_cast<SumRowsOp>(user))
-            sum.setFused(true);
+          if (auto parts = dyn_cast<PartSlotsOp>(user))
+            markSums(parts.getPartRows());
         end->replaceAllUsesWith(kernels.buildRows());
       }
       for (Operation *op : chain->opsFromTheEnd())

@@ -19,12 +19,19 @@ LogicalResult AxisAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, S
   return success();
 }
 
+LogicalResult BatchSplitAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, FlatSymbolRefAttr, int64_t devices, int64_t, FloatAttr, FloatAttr) {
+  // batch_split-c1
+  return devices < 1 ? error() << "expected at least 1 device, got " << devices : success();
+}
+
 LogicalResult ShardingAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, FlatSymbolRefAttr, ArrayAttr, int64_t ep, int64_t edp,
                                    DenseI64ArrayAttr slots, StringRef algorithm, StringRef equality, int64_t chunks, int64_t perNode,
-                                   StringRef dedup, bool, EstimateAttr) {
+                                   StringRef dedup, int64_t etp, bool, EstimateAttr) {
   // sharding-c1
   if (ep < 1 || edp < 1 || chunks < 1)
     return error() << "expected ep, edp and chunks >= 1, got " << ep << ", " << edp << " and " << chunks;
+  if (etp < 1)
+    return error() << "expected etp >= 1, got " << etp;
   // sharding-c2
   if (slots.empty() || slots.size() % ep != 0)
     return error() << "expected slots in a multiple of ep (" << ep << "), got " << slots.size();
@@ -34,8 +41,8 @@ LogicalResult ShardingAttr::verify(llvm::function_ref<InFlightDiagnostic()> erro
   // sharding-c3
   if (algorithm != "direct" && algorithm != "two_level")
     return error() << "expected the algorithm direct or two_level, got '" << algorithm << "'";
-  if (algorithm == "two_level" && (perNode < 1 || ep * edp % perNode != 0))
-    return error() << "expected per_node to divide the " << ep * edp << " devices, got " << perNode;
+  if (algorithm == "two_level" && (perNode < 1 || ep * etp * edp % perNode != 0))
+    return error() << "expected per_node to divide the " << ep * etp * edp << " devices, got " << perNode;
   if (dedup != "none" && (dedup != "node" || algorithm != "two_level"))
     return error() << "expected dedup none, or node with the algorithm two_level, got '" << dedup << "' with " << algorithm;
   // sharding-c4
@@ -50,6 +57,19 @@ SmallVector<SmallVector<int64_t>> ShardingAttr::holders(int64_t experts) const {
     if (expert < experts)
       devices[expert].push_back(static_cast<int64_t>(slot) / slotsPerDevice());
   return devices;
+}
+
+ShardingAttr ShardingAttr::ofParts() const {
+  const int64_t parts = getEtp(), perDevice = slotsPerDevice();
+  if (parts == 1)
+    return *this;
+  SmallVector<int64_t> slots;
+  for (int64_t rank = 0; rank < getEp(); ++rank)
+    for (int64_t part = 0; part < parts; ++part)
+      for (int64_t slot = 0; slot < perDevice; ++slot)
+        slots.push_back(getSlots()[rank * perDevice + slot] * parts + part);
+  return get(getContext(), getMesh(), getAxes(), getEp() * parts, getEdp(), DenseI64ArrayAttr::get(getContext(), slots), getAlgorithm(), getEquality(),
+             getChunks(), getPerNode(), getDedup(), /*etp=*/1, getPinned(), getEstimate());
 }
 
 //===-- Ops ----------------------------------------------------------------===//
@@ -112,8 +132,10 @@ LogicalResult AllGatherOp::verify() {
   if (getGroup().empty() || static_cast<int64_t>(getDevices()) < 1)
     return emitOpError("expected the name of a group of at least 1 device, got '") << getGroup() << "' of " << static_cast<int64_t>(getDevices());
   // all_gather-c2
-  if (getResult().getType() != getRows().getType())
-    return emitOpError("expected a result of type ") << getRows().getType() << " (that of rows), got " << getResult().getType();
+  const auto rows = getRows().getType(), result = getResult().getType();
+  const bool fits = getTokens() ? rows.getElementType() == result.getElementType() && rows.getDimSize(1) == result.getDimSize(1) : rows == result;
+  if (!fits)
+    return emitOpError("expected a result of type ") << rows << " (that of rows), got " << result;
   return success();
 }
 
@@ -158,6 +180,23 @@ LogicalResult ShardSlotsOp::verify() {
   if (chunk < 0 || chunk >= sharding.getChunks())
     return emitOpError("expected a chunk below ") << sharding.getChunks() << ", got " << chunk;
   return success();
+}
+
+LogicalResult PartSlotsOp::verify() {
+  // part_slots-c1
+  const auto parts = static_cast<int64_t>(getParts());
+  if (parts < 1)
+    return emitOpError("expected parts >= 1, got ") << parts;
+  if (failed(oneLength(*this, {{"rows", getRows().getType()}, {"slot_weights", getSlotWeights().getType()}})))
+    return failure();
+  // part_slots-c2
+  const int64_t length = getRows().getType().getDimSize(0), offsets = getOffset().getType().getDimSize(0);
+  const int64_t longer = ShapedType::isDynamic(length) ? length : length * parts;
+  if (failed(size(*this, "part_rows", getPartRows().getType(), 0, longer, "parts times rows")) ||
+      failed(size(*this, "part_weights", getPartWeights().getType(), 0, longer, "parts times slot_weights")))
+    return failure();
+  return size(*this, "part_offset", getPartOffset().getType(), 0, ShapedType::isDynamic(offsets) ? offsets : (offsets - 1) * parts + 1,
+              "parts times experts, and 1");
 }
 
 LogicalResult TakeRowsOp::verify() {

@@ -4,6 +4,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include "llvm/ADT/EquivalenceClasses.h"
+
 using namespace mlir;
 
 std::string moe::layerName(Operation *op) {
@@ -66,6 +68,44 @@ Value moe::storedWeightOf(linalg::MatmulOp matmul) {
   auto type = cast<ShapedType>(weight.getType());
   const Type element = type.getElementType();
   return type.getRank() == 2 && (element.isF32() || element.isF16() || element.isBF16()) ? weight : Value();
+}
+
+/// The input whose first dim `size` is; null otherwise.
+static BlockArgument firstDimOf(Value size) {
+  auto dim = size.getDefiningOp<tensor::DimOp>();
+  auto input = dim && dim.getConstantIndex() == 0 ? dyn_cast<BlockArgument>(dim.getSource()) : BlockArgument();
+  return input && input.getOwner()->isEntryBlock() ? input : BlockArgument();
+}
+
+SmallVector<BlockArgument> moe::sequenceInputs(FunctionOpInterface function) {
+  SmallVector<BlockArgument> candidates, found;
+  if (function.isExternal())
+    return found;
+  for (BlockArgument input : function.getArguments())
+    if (auto type = dyn_cast<RankedTensorType>(input.getType()); type && type.getRank() > 0 && type.isDynamicDim(0))
+      candidates.push_back(input);
+  if (candidates.empty())
+    return found;
+  auto nameOf = [&](BlockArgument input) {
+    auto dims = function.getArgAttrOfType<ArrayAttr>(input.getArgNumber(), "moe.dims");
+    return dims && !dims.empty() ? dyn_cast<StringAttr>(dims[0]) : StringAttr();
+  };
+  llvm::EquivalenceClasses<unsigned> classes;
+  for (BlockArgument input : candidates) {
+    classes.insert(input.getArgNumber());
+    for (BlockArgument other : candidates)
+      if (const StringAttr name = nameOf(input); name && name == nameOf(other))
+        classes.unionSets(input.getArgNumber(), other.getArgNumber());
+  }
+  function.walk([&](RequireEqualOp op) {
+    const BlockArgument a = firstDimOf(op.getLhs()), b = firstDimOf(op.getRhs());
+    if (a && b && llvm::is_contained(candidates, a) && llvm::is_contained(candidates, b))
+      classes.unionSets(a.getArgNumber(), b.getArgNumber());
+  });
+  for (BlockArgument input : candidates)
+    if (classes.isEquivalent(candidates.front().getArgNumber(), input.getArgNumber()))
+      found.push_back(input);
+  return found;
 }
 
 std::optional<moe::RaggedLayer> moe::shardableLayer(ExpertsOp experts, std::string &why) {

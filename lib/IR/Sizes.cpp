@@ -257,7 +257,10 @@ LogicalResult AllToAllWaitOp::reifyResultShapes(OpBuilder &builder, ReifiedRanke
 }
 
 LogicalResult AllGatherOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
-  shapes = {SizeWriter{builder, getLoc()}.sizesOf(getRows())};
+  SmallVector<OpFoldResult> sizes = SizeWriter{builder, getLoc()}.sizesOf(getRows());
+  if (getTokens())
+    sizes[0] = getTokens();
+  shapes = {sizes};
   return success();
 }
 
@@ -275,6 +278,33 @@ LogicalResult ShardSlotsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedS
   const SmallVector<OpFoldResult> slots = getMost() ? SmallVector<OpFoldResult>{getMost()} : w.sizesOf(getRows());
   const SmallVector<OpFoldResult> devices = {w.constant(getSharding().devices())};
   shapes = {slots, slots, devices, devices, slots, slots, w.sizesOf(getOffset())};
+  return success();
+}
+
+LogicalResult PartSlotsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  const Location loc = getLoc();
+  const auto parts = static_cast<int64_t>(getParts());
+  auto times = [&](Value list, int64_t less) -> OpFoldResult {
+    const int64_t known = cast<RankedTensorType>(list.getType()).getDimSize(0);
+    if (!ShapedType::isDynamic(known))
+      return builder.getIndexAttr((known - less) * parts + less);
+    Value size = tensor::DimOp::create(builder, loc, list, 0);
+    auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(builder, loc, value); };
+    if (less)
+      size = arith::SubIOp::create(builder, loc, size, constant(less));
+    size = arith::MulIOp::create(builder, loc, size, constant(parts));
+    return less ? arith::AddIOp::create(builder, loc, size, constant(less)).getResult() : size;
+  };
+  const OpFoldResult slots = times(getRows(), 0);
+  shapes = {{slots}, {slots}, {times(getOffset(), 1)}};
+  return success();
+}
+
+LogicalResult PartExpertsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  SmallVector<OpFoldResult> sizes;
+  for (int64_t size : cast<RankedTensorType>(getResult().getType()).getShape())
+    sizes.push_back(builder.getIndexAttr(size));
+  shapes = {sizes};
   return success();
 }
 

@@ -120,6 +120,12 @@ LogicalResult WeightOp::verify() {
   // weight-c11
   if (getBlocks() && (!getQuant() || !panels))
     return emitOpError("expected blocks only with dequant, where it is packed in panels");
+  // weight-c12
+  const auto columnParts = static_cast<int64_t>(getColumnParts().value_or(1)), depthParts = static_cast<int64_t>(getDepthParts().value_or(1));
+  if (columnParts < 1 || depthParts < 1)
+    return emitOpError("expected column_parts and depth_parts >= 1, got ") << columnParts << " and " << depthParts;
+  if ((getColumnParts() || getDepthParts()) && (!panels || getQuant() || (getColumnParts() && getDepthParts())))
+    return emitOpError("expected column_parts or depth_parts only where it is packed in panels, not both and without dequant");
   if (failed(getSource() ? verifySource(*this, *getSource(), type) : verifyPacked(*this, type)))
     return failure();
   // weight-c8
@@ -140,10 +146,11 @@ static LogicalResult verifyPanels(WeightOp op, RankedTensorType matrix, FlatSymb
   if ((rank != 2 && rank != 3) || !isa<FloatType>(matrix.getElementType()))
     return fail() << "expected " << symbol << " of floats and rank 2 or 3, got " << matrix;
   const bool outIn = *op.getOrder() == WeightOrder::OutIn;
-  const int64_t experts = rank == 3 ? matrix.getDimSize(0) : 1, out = matrix.getDimSize(rank - (outIn ? 2 : 1));
+  const auto columnParts = static_cast<int64_t>(op.getColumnParts().value_or(1)), depthParts = static_cast<int64_t>(op.getDepthParts().value_or(1));
+  const int64_t experts = (rank == 3 ? matrix.getDimSize(0) : 1) * columnParts * depthParts, out = matrix.getDimSize(rank - (outIn ? 2 : 1)) / columnParts;
   // A panel holds 32 columns, or 16 pairs: of N columns in one tensor, of I in each of two.
   const int64_t panels = llvm::divideCeil(out, *op.getGate() == GateLayout::Separate ? 16 : 32);
-  const int64_t depth = matrix.getDimSize(rank - (outIn ? 1 : 2));
+  const int64_t depth = matrix.getDimSize(rank - (outIn ? 1 : 2)) / depthParts;
   SmallVector<int64_t> expected = {experts, panels};
   if (op.getBlocks())
     expected.push_back(op.getBlocks()->panelBytes(depth));
@@ -154,6 +161,26 @@ static LogicalResult verifyPanels(WeightOp op, RankedTensorType matrix, FlatSymb
   if (type.getShape() != ArrayRef(expected))
     return fail() << "expected type " << RankedTensorType::get(expected, type.getElementType()) << " for " << symbol << " of " << matrix
                   << ", got " << type;
+  return success();
+}
+
+LogicalResult PartExpertsOp::verify() {
+  const auto weight = cast<RankedTensorType>(getWeight().getType()), result = cast<RankedTensorType>(getResult().getType());
+  const auto parts = static_cast<int64_t>(getParts()), dim = static_cast<int64_t>(getDim());
+  // part_experts-c1
+  if (weight.getRank() != 3 || !weight.hasStaticShape() || dim < 1 || dim > 2)
+    return emitOpError("expected a weight of rank 3 with static sizes and dim 1 or 2, got ") << weight << " and " << dim;
+  // part_experts-c2
+  const int64_t features = weight.getDimSize(dim) / (getHalves() ? 2 : 1);
+  if (parts < 1 || features % parts != 0)
+    return emitOpError("expected parts that divide the ") << features << " features, got " << parts;
+  // part_experts-c3
+  SmallVector<int64_t> sizes(weight.getShape());
+  sizes[0] *= parts;
+  sizes[dim] /= parts;
+  const auto expected = RankedTensorType::get(sizes, weight.getElementType());
+  if (result != expected)
+    return emitOpError("expected a result of type ") << expected << ", got " << result;
   return success();
 }
 

@@ -106,8 +106,8 @@ static void outlineConstants(ModuleOp module, func::FuncOp entry) {
       large.push_back(constant);
   });
   for (arith::ConstantOp constant : large) {
-    auto weight = WeightOp::create(moduleBuilder, constant.getLoc(), "constant", /*sym_visibility=*/StringAttr(),
-                                   cast<RankedTensorType>(constant.getType()), constant.getValue(), PackingFamilyAttr(), ArrayAttr(), WeightOrderAttr(),
+    auto weight = WeightOp::create(moduleBuilder, constant.getLoc(), moduleBuilder.getStringAttr("constant"), /*visibility=*/StringAttr(),
+                                   TypeAttr::get(constant.getType()), constant.getValue(), PackingFamilyAttr(), ArrayAttr(), WeightOrderAttr(),
                                    GateLayoutAttr(), IntegerAttr(), IntegerAttr(), QuantAttr(), TypeAttr(), BlocksAttr());
     symbols.insert(weight);
     OpBuilder builder(constant);

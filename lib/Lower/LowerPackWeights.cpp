@@ -23,17 +23,20 @@ constexpr int64_t panelColumns = 32;
 /// Alignment of a weight in its section, in bytes.
 constexpr int64_t weightAlignment = 64;
 
-/// What makes two packed weights the same: sources, how they are read, and the layout.
-using PackedKey = std::tuple<ArrayAttr, WeightOrder, GateLayout, PlanAttr, QuantAttr, BlocksAttr>;
+/// What makes two packed weights the same: sources, how they are read, the layout, and the parts that columns and k of an expert are cut into.
+using PackedKey = std::tuple<ArrayAttr, WeightOrder, GateLayout, PlanAttr, QuantAttr, BlocksAttr, int64_t, int64_t>;
 
 /// A weight in the file, maybe quantised: the references to its parts (values, or payload, scales and zero points).
 struct StoredWeight {
   SmallVector<WeightRefOp, 3> parts;
   QuantAttr quant;
+  PartExpertsOp cut; ///< What cuts the experts; null where they are whole.
 
   /// Reads a weight operand; no parts where it is computed.
   static StoredWeight of(Value value) {
     StoredWeight weight;
+    if ((weight.cut = value.getDefiningOp<PartExpertsOp>()))
+      value = weight.cut.getWeight();
     SmallVector<Value> values = {value};
     if (auto dequant = value.getDefiningOp<DequantOp>()) {
       weight.quant = dequant.getFormat();
@@ -144,6 +147,12 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     if (result.wasInterrupted())
       return signalPassFailure();
     const llvm::DenseSet<StringAttr> read = eraseUnread();
+    const WalkResult left = getOperation().walk([&](PartExpertsOp op) {
+      op.emitOpError("is read by an op that no kernel does, expected products that are packed only");
+      return WalkResult::interrupt();
+    });
+    if (left.wasInterrupted())
+      return signalPassFailure();
     if (failed(placeWeights(read)))
       signalPassFailure();
   }
@@ -169,6 +178,8 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
         return reference.emitOpError("names no moe.weight of the outermost module: ") << reference.getWeightAttr();
       from.push_back(reference.getWeightAttr());
     }
+    if (weight.cut && (weight.quant || weight.cut.getHalves() != (gate == GateLayout::Halves)))
+      return op.emitError() << describeOp(op) << ": expected experts that are cut to be of floats, and in halves where gate and up are, found " << weight.cut.getWeight().getType();
     const FailureOr<PackedShape> shape = shapeOf(op, plan, gate);
     if (failed(shape))
       return failure();
@@ -177,7 +188,9 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     BlocksAttr blocks = chooseBlocks(op, plan.getActivations() == "int8");
     if (blocks && blocks.isTernary())
       blocks = keepDictionary(blocks, shape->experts * shape->panels, op.getUp() ? ArrayRef({weight, up}) : ArrayRef(weight));
-    const PackedKey key(builder.getArrayAttr(from), op.getOrder(), gate, plan, weight.quant, blocks);
+    const auto parts = weight.cut ? static_cast<int64_t>(weight.cut.getParts()) : 1;
+    const bool cutsColumns = weight.cut && (weight.cut.getDim() == 1) == (op.getOrder() == WeightOrder::OutIn);
+    const PackedKey key(builder.getArrayAttr(from), op.getOrder(), gate, plan, weight.quant, blocks, cutsColumns ? parts : 1, cutsColumns ? 1 : parts);
     WeightOp &entry = packed[key];
     if (!entry)
       entry = createPacked(key, *shape, op.getWeight(), symbols);
@@ -277,7 +290,7 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
 
   /// The symbol of a packed weight, after its first source. Kernels widen f16 and bf16 and dequantise blocks, so both stay as small as they are.
   WeightOp createPacked(const PackedKey &key, const PackedShape &shape, Value values, SymbolTable &symbols) {
-    const auto [from, order, gate, plan, quant, blocks] = key;
+    const auto [from, order, gate, plan, quant, blocks, columnParts, depthParts] = key;
     MLIRContext *context = &getContext();
     const StringAttr weight = cast<FlatSymbolRefAttr>(from[0]).getAttr();
     Operation *source = symbols.lookup(weight);
@@ -303,6 +316,10 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
                                PackingFamilyAttr::get(context, plan.getPacking()), from,
                                WeightOrderAttr::get(context, order), GateLayoutAttr::get(context, gate),
                                /*section=*/IntegerAttr(), /*offset=*/IntegerAttr(), quant, quant ? TypeAttr::get(values.getType()) : TypeAttr(), blocks);
+    if (columnParts > 1)
+      op.setColumnParts(columnParts);
+    if (depthParts > 1)
+      op.setDepthParts(depthParts);
     symbols.insert(op, std::next(source->getIterator()));
     return op;
   }
@@ -315,6 +332,11 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
       if (op->use_empty())
         op.erase();
     });
+    SmallVector<PartExpertsOp> cuts;
+    getOperation().walk([&](PartExpertsOp op) { cuts.push_back(op); });
+    for (PartExpertsOp op : cuts)
+      if (op->use_empty())
+        op.erase();
     SmallVector<WeightRefOp> unused;
     getOperation().walk([&](WeightRefOp op) {
       if (op->use_empty())

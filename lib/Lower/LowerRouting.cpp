@@ -16,7 +16,7 @@ namespace moe {
 namespace {
 
 bool isRouting(Operation *op) {
-  return isa<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CompactOp, CombineOp, StatsOp, NoiseOp, SlotRowsOp, ShardSlotsOp,
+  return isa<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CompactOp, CombineOp, StatsOp, NoiseOp, SlotRowsOp, ShardSlotsOp, PartSlotsOp,
              TakeRowsOp, AllToAllOp, AllToAllStartOp, AllToAllWaitOp, SumRowsOp, AllGatherOp>(op);
 }
 
@@ -40,7 +40,7 @@ struct LowerRouting : impl::LowerRoutingBase<LowerRouting> {
       LogicalResult result =
           TypeSwitch<Operation *, LogicalResult>(&op)
               .Case<ScoreOp, SelectOp, AssignOp, FilterOp, WeighOp, SlotsOp, DispatchOp, CompactOp, CombineOp, StatsOp, NoiseOp, SlotRowsOp, ShardSlotsOp,
-                    TakeRowsOp, AllToAllOp, AllToAllStartOp, AllToAllWaitOp, SumRowsOp, AllGatherOp>(
+                    PartSlotsOp, TakeRowsOp, AllToAllOp, AllToAllStartOp, AllToAllWaitOp, SumRowsOp, AllGatherOp>(
                   [&](auto routingOp) { return routing.lower(routingOp); })
               .Default(success());
       if (failed(result))

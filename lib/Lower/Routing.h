@@ -50,6 +50,7 @@ public:
   mlir::LogicalResult lower(NoiseOp op);
   mlir::LogicalResult lower(SlotRowsOp op);
   mlir::LogicalResult lower(ShardSlotsOp op);
+  mlir::LogicalResult lower(PartSlotsOp op);
   mlir::LogicalResult lower(TakeRowsOp op);
   mlir::LogicalResult lower(AllToAllOp op);
   mlir::LogicalResult lower(AllToAllStartOp op);

@@ -11,19 +11,26 @@ using namespace mlir;
 namespace moe {
 namespace {
 
-/// Which device has a token, and which rank a device: tokens in shares of ⌈T/D⌉, devices in shares of D/n.
+/// Which device has a token, and which rank a device: tokens in shares of ⌈T/D⌉, or ⌈(T/U)/D⌉·U for sequences of `unit` U, devices in shares of D/n.
 struct Shares {
   LoopWriter &w;
   Value share, perRank, rank;
 
-  Shares(LoopWriter &w, Value tokens, int64_t devices) : w(w) {
+  Shares(LoopWriter &w, Value tokens, Value unit, int64_t devices) : w(w) {
+    if (unit) {
+      unit = w.max(unit, w.index(1));
+      tokens = w.div(tokens, unit);
+    }
     share = w.max(w.divUp(tokens, w.index(devices)), w.index(1));
+    if (unit)
+      share = w.mul(share, unit);
     perRank = w.max(w.div(w.index(devices), NumRanksOp::create(w.builder, w.loc)), w.index(1));
     rank = RankOp::create(w.builder, w.loc);
   }
 
   Value deviceOf(Value token) { return w.div(token, share); }
   Value rankOf(Value device) { return w.div(device, perRank); }
+  Value first() { return w.mul(w.mul(share, perRank), rank); }
   Value isOwn(Value token) { return w.eq(rankOf(deviceOf(token)), rank); }
 
   /// Is `token` one of the chunk, of `chunks`?
@@ -37,7 +44,7 @@ struct Shares {
 struct SlotSharder {
   LoopWriter &w;
   int64_t devices, ep, chunk, chunks;
-  Value rows, offset, tokens, firstHolder, holder;
+  Value rows, offset, tokens, firstHolder, holder, unit;
   Value sendToken, sendSlot, send, receive, place, origin, localOffset, sendAt, receiveAt;
 
   void add(Value memref, Value at, Value amount) { w.store(w.add(w.load(memref, {at}), amount), memref, {at}); }
@@ -76,7 +83,7 @@ struct SlotSharder {
       fill(list, -1);
     for (Value list : {send, receive})
       fill(list, 0);
-    Shares shares(w, tokens, devices);
+    Shares shares(w, tokens, unit, devices);
     const Value zero = w.index(0), experts = w.sub(w.dim(offset, 0), w.index(1));
     w.loop(zero, experts, [&](Value e) {
       forEachSlot(shares, e, w.i32(0), [&](Value, Value, Value from, Value to, Value count) {
@@ -203,9 +210,9 @@ LogicalResult Routing::lower(ShardSlotsOp op) {
   const Out list = {{count}, i32}, counts = {{devices}, i32};
   const SmallVector<Out> outs = {list, list, counts, counts, list, list, {{constant(experts + 1)}, i32}, counts, counts};
   const Values results =
-      routine(op, Value(), {op.getRows(), op.getOffset(), op.getTokens(), table(first), table(holders)}, outs, [&](Body &body) {
+      routine(op, Value(), {op.getRows(), op.getOffset(), op.getTokens(), table(first), table(holders), op.getUnit()}, outs, [&](Body &body) {
         SlotSharder{body.w,       sharding.devices(), sharding.getEp(), static_cast<int64_t>(op.getChunk()), sharding.getChunks(),
-                    body.ins[0],  body.ins[1],        body.ins[2],      body.ins[3],                         body.ins[4],
+                    body.ins[0],  body.ins[1],        body.ins[2],      body.ins[3],                         body.ins[4],   body.ins[5],
                     body.outs[0], body.outs[1],       body.outs[2],     body.outs[3],                        body.outs[4],
                     body.outs[5], body.outs[6],       body.outs[7],     body.outs[8]}
             .run();
@@ -217,14 +224,51 @@ LogicalResult Routing::lower(ShardSlotsOp op) {
   return success();
 }
 
+/// Block e·parts + p of the longer lists is block e of the others.
+LogicalResult Routing::lower(PartSlotsOp op) {
+  builder.setInsertionPoint(op);
+  const auto parts = static_cast<int64_t>(op.getParts());
+  const Value count = size(op.getRows(), 0), experts = addTo(size(op.getOffset(), 0), constant(-1));
+  const Value slots = multiply(count, constant(parts));
+  const SmallVector<Out> outs = {{{slots}, builder.getI32Type()}, {{slots}, builder.getF32Type()}, {{addTo(multiply(experts, constant(parts)), constant(1))}, builder.getI32Type()}};
+  const Values results = routine(op, Value(), {op.getRows(), op.getSlotWeights(), op.getOffset()}, outs, [&](Body &body) {
+    LoopWriter &w = body.w;
+    const Value rows = body.ins[0], weights = body.ins[1], offset = body.ins[2], end = w.dim(rows, 0), zero = w.index(0);
+    w.loop(zero, w.dim(body.outs[0], 0), [&](Value slot) {
+      w.store(w.i32(-1), body.outs[0], {slot});
+      w.store(w.f32(0.0), body.outs[1], {slot});
+    });
+    const Value written = w.loop(zero, w.dim(body.outs[2], 0), ValueRange{zero}, [&](Value virtualExpert, ValueRange at) {
+      w.store(w.toI32(at[0]), body.outs[2], {virtualExpert});
+      const Value expert = w.min(w.div(virtualExpert, w.index(parts)), w.sub(w.dim(offset, 0), w.index(2)));
+      const Value begin = w.toIndex(w.load(offset, {expert})), stop = w.min(w.toIndex(w.load(offset, {w.add(expert, w.index(1))})), end);
+      const Value isLast = w.eq(virtualExpert, w.sub(w.dim(body.outs[2], 0), w.index(1)));
+      const Value length = w.select(isLast, zero, w.max(w.sub(stop, begin), zero));
+      w.loop(zero, length, [&](Value i) {
+        w.store(w.load(rows, {w.add(begin, i)}), body.outs[0], {w.add(at[0], i)});
+        w.store(w.load(weights, {w.add(begin, i)}), body.outs[1], {w.add(at[0], i)});
+      });
+      return LoopWriter::Values{w.add(at[0], length)};
+    })[0];
+    (void)written;
+  });
+  for (auto [result, value] : llvm::zip_equal(op.getResults(), results))
+    if (failed(replace(result, value)))
+      return failure();
+  op.erase();
+  return success();
+}
+
 LogicalResult Routing::lower(TakeRowsOp op) {
   builder.setInsertionPoint(op);
   const Value count = size(op.getIndex(), 0), width = size(op.getX(), 1);
-  const Value result = routine(op, count, {op.getX(), op.getIndex()}, {{{count, width}, op.getX().getType().getElementType()}}, [&](Body &body) {
+  const Value result = routine(op, count, {op.getX(), op.getIndex(), op.getFirst()}, {{{count, width}, op.getX().getType().getElementType()}}, [&](Body &body) {
     LoopWriter &w = body.w;
     const Value rows = w.dim(body.ins[0], 0);
     w.loop(body.begin, body.end, [&](Value i) {
-      const Value row = w.toIndex(w.load(body.ins[1], {i}));
+      Value row = w.toIndex(w.load(body.ins[1], {i}));
+      if (op.getFirst())
+        row = w.sub(row, body.ins[2]);
       w.when(w.inRange(row, rows), [&]() { copyRow(w, body.ins[0], row, body.outs[0], i); });
     });
   })[0];
@@ -294,10 +338,10 @@ LogicalResult Routing::lower(SumRowsOp op) {
                 [&](Value i) { return w.toIndex(w.load(body.ins[1], {w.toIndex(w.load(sendSlot, {i}))})); });
   });
   const Type element = op.getResult().getType().getElementType();
-  const Value result = routine(op, tokens, {op.getBack(), op.getSendSlot(), op.getSlotWeights(), index[0], index[1], tokens},
+  const Value result = routine(op, tokens, {op.getBack(), op.getSendSlot(), op.getSlotWeights(), index[0], index[1], tokens, op.getUnit()},
                                {{{tokens, size(op.getBack(), 1)}, element, op.getInto()}}, [&](Body &body) {
     LoopWriter &w = body.w;
-    Shares shares(w, body.ins[5], devices);
+    Shares shares(w, body.ins[5], body.ins[6], devices);
     const auto chunk = static_cast<int64_t>(op.getChunk()), chunks = static_cast<int64_t>(op.getChunks());
     auto isWritten = [&](Value token) {
       return chunks == 1 ? shares.isOwn(token) : w.both(shares.isOwn(token), shares.isInChunk(token, chunk, chunks));
@@ -313,9 +357,24 @@ LogicalResult Routing::lower(SumRowsOp op) {
 
 LogicalResult Routing::lower(AllGatherOp op) {
   builder.setInsertionPoint(op);
-  const auto type = cast<RankedTensorType>(op.getRows().getType());
-  const Value result = routine(op, Value(), {}, {{{size(op.getRows(), 0), size(op.getRows(), 1)}, type.getElementType(), op.getRows()}}, [&](Body &body) {
-    GatherSharesOp::create(body.w.builder, body.w.loc, body.outs[0], static_cast<uint64_t>(op.getDevices()));
+  const Type element = cast<RankedTensorType>(op.getRows().getType()).getElementType();
+  const Value width = size(op.getRows(), 1), tokens = op.getTokens() ? Value(op.getTokens()) : size(op.getRows(), 0);
+  const auto devices = static_cast<int64_t>(op.getDevices());
+  Value shares = op.getRows();
+  if (op.getTokens()) { // The rows of this rank go to their place among all.
+    const Value count = size(op.getRows(), 0);
+    shares = routine(op, count, {op.getRows(), tokens, op.getUnit()}, {{{tokens, width}, element}}, [&](Body &body) {
+      LoopWriter &w = body.w;
+      const Value first = Shares(w, body.ins[1], body.ins[2], devices).first(), end = w.dim(body.outs[0], 0);
+      w.loop(body.begin, body.end, [&](Value i) {
+        const Value row = w.add(first, i);
+        w.when(w.inRange(row, end), [&]() { copyRow(w, body.ins[0], i, body.outs[0], row); });
+      });
+    })[0];
+  }
+  const Value unit = op.getUnit() ? Value(op.getUnit()) : constant(1);
+  const Value result = routine(op, Value(), {unit}, {{{tokens, width}, element, shares}}, [&](Body &body) {
+    GatherSharesOp::create(body.w.builder, body.w.loc, body.outs[0], body.ins[0], static_cast<uint64_t>(devices));
   })[0];
   if (failed(replace(cast<OpResult>(op.getResult()), result)))
     return failure();

@@ -7,15 +7,17 @@ using namespace mlir;
 
 namespace moe {
 
-std::pair<unsigned, int64_t> PanelPlan::sourceColumn(int64_t p, int64_t c) const {
+std::pair<unsigned, int64_t> PanelPlan::sourceColumn(int64_t e, int64_t p, int64_t c) const {
+  const int64_t part = e % columnParts;
   if (packing == PackingFamily::Panel32) {
     int64_t n = p * panelWidth + c;
-    return {0, n < columns ? n : -1};
+    return {0, n < columns ? part * columns + n : -1};
   }
-  const int64_t pair = p * pairsPerPanel + c % pairsPerPanel, isUp = c / pairsPerPanel;
-  const int64_t pairs = gate == GateLayout::Separate ? columns : columns / 2;
-  if (pair >= pairs)
+  const int64_t isUp = c / pairsPerPanel, ofPart = gate == GateLayout::Separate ? columns : columns / 2, pairs = ofPart * columnParts;
+  int64_t pair = p * pairsPerPanel + c % pairsPerPanel;
+  if (pair >= ofPart)
     return {0, -1};
+  pair += part * ofPart;
   switch (gate) {
   case GateLayout::Separate:
     return {static_cast<unsigned>(isUp), pair};
@@ -51,6 +53,17 @@ FailureOr<PanelPlan> planPanels(WeightOp op, ArrayRef<RankedTensorType> sources)
   plan.depth = source.getDimSize(rank - (outIn ? 1 : 2));
   plan.columnStride = outIn ? plan.depth : 1;
   plan.depthStride = outIn ? 1 : plan.columns;
+  plan.expertSize = plan.columns * plan.depth;
+  plan.columnParts = static_cast<int64_t>(op.getColumnParts().value_or(1));
+  plan.depthParts = static_cast<int64_t>(op.getDepthParts().value_or(1));
+  if (plan.columnParts < 1 || plan.depthParts < 1 || plan.columns % plan.columnParts != 0 || plan.depth % plan.depthParts != 0 ||
+      (op.getQuant() && plan.columnParts * plan.depthParts != 1))
+    return packingError(op) << "expected parts that divide " << plan.columns << " columns and " << plan.depth << " values of k of floats, found "
+                            << plan.columnParts << " and " << plan.depthParts,
+           failure();
+  plan.experts *= plan.columnParts * plan.depthParts;
+  plan.columns /= plan.columnParts;
+  plan.depth /= plan.depthParts;
   if (paired && expected == 1 && plan.columns % 2 != 0)
     return packingError(op) << "expected an even number of gate and up columns, found " << plan.columns, failure();
   const int64_t pairs = expected == 2 ? plan.columns : plan.columns / 2;

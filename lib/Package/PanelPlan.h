@@ -12,15 +12,21 @@ inline constexpr int64_t panelWidth = 32, pairsPerPanel = panelWidth / 2;
 /// The recipe of a panel layout, checked against its types.
 struct PanelPlan {
   int64_t experts, panels, depth;
-  int64_t columns; ///< Columns of each source.
+  int64_t columns; ///< Columns of each source, of a part where experts are cut.
   int64_t perLane; ///< Values of k side by side: 2 for pairs, else 1.
   PackingFamily packing;
   GateLayout gate;
+  int64_t columnParts = 1, depthParts = 1; ///< Parts that the columns or the values of k of an expert are cut into; `experts` counts parts.
+  int64_t expertSize = 0; ///< Elements of a whole expert in a source.
   /// Distance in elements between neighbours along the column and along k.
   int64_t columnStride, depthStride;
 
-  /// The source and its column that fill column `c` of panel `p`; -1 if that column is padding.
-  std::pair<unsigned, int64_t> sourceColumn(int64_t p, int64_t c) const;
+  /// The source and its column that fill column `c` of panel `p` of expert (or part) `e`; -1 if that column is padding.
+  std::pair<unsigned, int64_t> sourceColumn(int64_t e, int64_t p, int64_t c) const;
+  /// Place in a source of value 0 of column `column` of expert (or part) `e`, in elements.
+  int64_t sourcePlace(int64_t e, int64_t column) const {
+    return e / (columnParts * depthParts) * expertSize + column * columnStride + e % depthParts * depth * depthStride;
+  }
   /// Values of a panel for `count` values of k, with those that fill up the last lane.
   int64_t panelValues(int64_t count) const { return (count + perLane - 1) / perLane * perLane * panelWidth; }
   /// Place of (k, c) among the values of a panel.

@@ -68,7 +68,7 @@ bool PanelWriter::writeFloats(int64_t e, int64_t p) {
     const int64_t count = std::min(blockDepth, plan.depth - k0);
     buffer.assign(count * panelWidth * bytes, 0);
     for (int64_t c = 0; c < panelWidth; ++c) {
-      const auto [number, column] = plan.sourceColumn(p, c);
+      const auto [number, column] = plan.sourceColumn(e, p, c);
       for (int64_t k = 0; column >= 0 && k < count; ++k) {
         const auto [row, inRow] = rowColumn(column, k0 + k);
         const float value = sources[number].value(e, row, inRow);
@@ -90,7 +90,7 @@ bool PanelWriter::writeBlocks(int64_t e, int64_t p) {
     const int64_t count = std::min(blocks.getGroup(), plan.depth - k0);
     buffer.assign(blocks.blockBytes(), 0);
     for (int64_t c = 0; c < panelWidth; ++c)
-      if (const auto [number, column] = plan.sourceColumn(p, c); column >= 0)
+      if (const auto [number, column] = plan.sourceColumn(e, p, c); column >= 0)
         fillColumn(sources[number], e, column, c, k0, count, buffer.data());
     if (!sink(buffer))
       return false;
@@ -104,7 +104,7 @@ bool PanelWriter::writeDictionary() {
   const auto forEachColumn = [&](llvm::function_ref<void(int64_t place, const QuantizedSource *, int64_t e, int64_t row)> visit) {
     for (int64_t place = 0; place < columns; ++place) {
       const int64_t panel = place / panelWidth;
-      const auto [number, row] = plan.sourceColumn(panel % plan.panels, place % panelWidth);
+      const auto [number, row] = plan.sourceColumn(panel / plan.panels, panel % plan.panels, place % panelWidth);
       visit(place, row >= 0 ? &sources[number] : nullptr, panel / plan.panels, row);
     }
   };

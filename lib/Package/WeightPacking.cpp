@@ -112,10 +112,10 @@ template <typename Element>
 void fillBlock(const PanelPlan &plan, ArrayRef<WeightData> sources, int64_t e, int64_t p, int64_t k0, int64_t count, uint8_t *block) {
   std::memset(block, 0, plan.panelValues(count) * Element::outputBytes);
   for (int64_t c = 0; c < panelWidth; ++c) {
-    auto [source, column] = plan.sourceColumn(p, c);
+    auto [source, column] = plan.sourceColumn(e, p, c);
     if (column < 0)
       continue;
-    const int64_t first = e * plan.columns * plan.depth + column * plan.columnStride + k0 * plan.depthStride;
+    const int64_t first = plan.sourcePlace(e, column) + k0 * plan.depthStride;
     const uint8_t *from = sources[source].bytes.data() + first * Element::inputBytes;
     for (int64_t k = 0; k < count; ++k) {
       Element::run(from, block + plan.place(k, c) * Element::outputBytes);

@@ -19,11 +19,12 @@ KeptChoice keepOld(const Mesh &mesh, const PlanLayer &layer, const ScoredCandida
   best.oldUs = asItWas->timeUs;
   // What a user asks for is not kept back.
   const int64_t asked = layer.pinnedEp != 0 ? layer.pinnedEp : options.expertParallel;
-  if ((asked != 0 && asked != old.candidate.ep) || (layer.pinnedSlots != 0 && layer.pinnedSlots != old.candidate.slotsPerRank))
+  if ((asked != 0 && asked != old.candidate.ep) || (layer.pinnedSlots != 0 && layer.pinnedSlots != old.candidate.slotsPerRank) ||
+      (old.candidate.etp != chosen.candidate.etp && (old.candidate.etp > 1 || options.expertSplit != 0)))
     return best;
   const double enough = chosen.timeUs * (1 + replanTolerance);
   auto isFine = [&](const ScoredCandidate &scored) { return scored.timeUs <= enough && scored.cost.weightBytes + std::max(buffer, scored.cost.bufferBytes) <= memory; };
-  const bool isAlike = chosen.candidate.ep == old.candidate.ep && chosen.candidate.edp == old.candidate.edp &&
+  const bool isAlike = chosen.candidate.ep == old.candidate.ep && chosen.candidate.etp == old.candidate.etp && chosen.candidate.edp == old.candidate.edp &&
                        chosen.candidate.slotsPerRank == old.candidate.slotsPerRank;
   const int64_t perNode = layout.perNode;
   auto take = [&](const Placement &other) {

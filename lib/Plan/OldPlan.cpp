@@ -12,6 +12,7 @@ namespace moe::plan {
 OldSharding readSharding(ShardingAttr sharding) {
   OldSharding result;
   result.candidate.ep = sharding.getEp();
+  result.candidate.etp = sharding.getEtp();
   result.candidate.edp = sharding.getEdp();
   result.candidate.slotsPerRank = sharding.slotsPerDevice();
   result.candidate.chunks = sharding.getChunks();

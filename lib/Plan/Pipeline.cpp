@@ -9,12 +9,15 @@ void moe::buildPlanPipeline(mlir::OpPassManager &pm, const PlanOptions &options)
   sharding.mesh = options.mesh;
   sharding.profile = options.profile;
   sharding.expertParallel = options.expertParallel;
+  sharding.expertSplit = options.expertSplit;
   sharding.pin = options.pin;
   sharding.replanFrom = options.replanFrom;
   sharding.reportFile = options.planReport;
   sharding.exchangeChunks = options.exchangeChunks;
   sharding.exchange = options.exchange;
   sharding.planTokens = options.planTokens;
+  sharding.planSequences = options.planSequences;
+  sharding.betweenLayers = options.betweenLayers;
   sharding.explain = options.explainPlan;
   pm.addPass(createPlanSharding(sharding));
   pm.addPass(createVerifyPlanned());

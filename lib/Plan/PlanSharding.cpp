@@ -1,5 +1,6 @@
 // Writes the sharding of each layer whose rows may travel. The arithmetic is lib/Plan/Sharding's; this pass reads what it needs off the IR and says
 // what came out. Before: plans with a packing (moe-plan-single-machine).
+#include "Between.h"
 #include "KeepOld.h"
 #include "MeshText.h"
 #include "PlanReport.h"
@@ -54,6 +55,16 @@ double bytesOfWeight(Value weight) {
   return std::max(0.125, double(payload.getNumElements()) * payload.getElementTypeBitWidth() / 8.0 / double(type.getNumElements()));
 }
 
+/// Why the experts of `op` cannot be cut into parts; empty where they can.
+StringRef whyNotCut(ExpertsOp op) {
+  if (!op.getFfn() || op.getGateBias() || op.getUpBias() || op.getDownBias())
+    return "experts with biases or a region are not cut";
+  for (Value weight : {op.getGate(), op.getUp(), op.getDown()})
+    if (weight && !weight.getDefiningOp<WeightRefOp>())
+      return "experts whose weights are not stored as floats are not cut";
+  return "";
+}
+
 struct PlanSharding : impl::PlanShardingBase<PlanSharding> {
   using Base::Base;
 
@@ -76,6 +87,12 @@ private:
   /// Reads --pin and gives each layer what is pinned of it; the rest is searched.
   LogicalResult givePins(std::vector<PlannedLayer> &free);
   LogicalResult search(std::vector<PlannedLayer> &layers);
+  /// Decides who computes what lies between the layers, and plans the layers for that.
+  LogicalResult chooseBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned);
+  /// Plans the layers; what lies between them is shared out by sequences or not. `us` gets the time of all together.
+  LogicalResult planBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned, bool isSplit, double &us);
+  /// The function of the layers and its inputs that count sequences.
+  func::FuncOp functionOf(ArrayRef<PlannedLayer> free, ArrayRef<PlannedLayer> pinned) const;
   /// With --replan-from: what the old plan may keep, within the memory that the new one leaves.
   LogicalResult keepOldPlan(std::vector<PlannedLayer> &layers);
   LogicalResult scorePinnedLayer(PlannedLayer &layer);
@@ -92,6 +109,9 @@ private:
   std::optional<Profile> loads;
   std::string profileHash = "none", solver;
   double modelUs = 0, boundUs = 0;
+  Between between;
+  /// What lies between the layers, without them.
+  double betweenTime = 0;
 };
 
 FailureOr<MeshOp> PlanSharding::findMesh() {
@@ -139,7 +159,7 @@ LayerShape PlanSharding::shapeOf(const RaggedLayer &ops) const {
   shape.computeType = machines.device.tflops.count(activations) ? activations : "f32";
   shape.dispatchBytes = shape.combineBytes = rows.getElementTypeBitWidth() / 8.0;
   shape.weightBytes = bytesOfWeight(experts.getDown());
-  shape.gathersResults = machines.devices() > 1; // moe-distribute-experts: every rank computes what lies between the layers.
+  shape.gathersResults = machines.devices() > 1; // Every rank computes what lies between the layers, unless chooseBetween finds better.
   return shape;
 }
 
@@ -165,6 +185,7 @@ LogicalResult PlanSharding::collect(std::vector<PlannedLayer> &free, std::vector
     planned.ops = *ops;
     planned.layer.name = layerName(op);
     planned.layer.shape = shapeOf(*ops);
+    planned.layer.isCuttable = whyNotCut(op).empty();
     (sharding ? pinned : free).push_back(std::move(planned));
   }
   return success();
@@ -183,9 +204,9 @@ LogicalResult PlanSharding::givePins(std::vector<PlannedLayer> &free) {
     what.split(parts, ':');
     for (StringRef part : parts) {
       StringRef rest = part.trim();
-      int64_t *pinned = rest.consume_front("ep") ? &layer->layer.pinnedEp : rest.consume_front("slots") ? &layer->layer.pinnedSlots : nullptr;
+      int64_t *pinned = rest.consume_front("etp") ? &layer->layer.pinnedEtp : rest.consume_front("ep") ? &layer->layer.pinnedEp : rest.consume_front("slots") ? &layer->layer.pinnedSlots : nullptr;
       if (!pinned || rest.getAsInteger(10, *pinned) || *pinned < 1)
-        return fail("pin: expected NAME=ep4, NAME=slots3 or NAME=ep4:slots3, found '" + entry + "'");
+        return fail("pin: expected NAME=ep4, NAME=etp2, NAME=slots3 or several, NAME=ep4:slots3, found '" + entry + "'");
     }
   }
   return success();
@@ -254,6 +275,73 @@ LogicalResult PlanSharding::search(std::vector<PlannedLayer> &layers) {
   return replanFrom.empty() ? success() : keepOldPlan(layers);
 }
 
+func::FuncOp PlanSharding::functionOf(ArrayRef<PlannedLayer> free, ArrayRef<PlannedLayer> pinned) const {
+  for (ArrayRef<PlannedLayer> layers : {free, pinned})
+    for (PlannedLayer layer : layers)
+      return layer.ops.experts->getParentOfType<func::FuncOp>();
+  return {};
+}
+
+LogicalResult PlanSharding::planBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned, bool isSplit, double &us) {
+  const int64_t devices = machines.devices();
+  const double all = double(planTokens), own = isSplit ? tokensOfShare(all, planSequences, devices) : all;
+  for (std::vector<PlannedLayer> *layers : {&free, &pinned})
+    for (PlannedLayer &planned : *layers) {
+      LayerShape &shape = planned.layer.shape;
+      shape.tokens = std::max(1.0, isSplit ? own : all / double(devices));
+      shape.gathersResults = devices > 1 && !isSplit;
+      shape.routedBytes = isSplit ? 4 * double(shape.experts) : 0; // Scores are f32.
+    }
+  betweenTime = betweenUs(machines.device, between, own) + (isSplit ? allGatherUs(machines.levels(), own, between.resultBytes) : 0);
+  if (failed(search(free)))
+    return failure();
+  us = betweenTime + (free.empty() ? 0 : modelUs);
+  for (PlannedLayer &planned : pinned) {
+    if (failed(scorePinnedLayer(planned)))
+      return failure();
+    us += planned.chosen.timeUs;
+  }
+  return success();
+}
+
+LogicalResult PlanSharding::chooseBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned) {
+  if (betweenLayers != "auto" && betweenLayers != "whole" && betweenLayers != "batch")
+    return fail("between-layers: expected auto, whole or batch, found " + betweenLayers);
+  if (planSequences < 1 || planSequences > planTokens)
+    return fail("plan-sequences: expected 1 to " + Twine(planTokens) + " (plan-tokens), found " + Twine(planSequences));
+  func::FuncOp function = functionOf(free, pinned);
+  const BatchSplitAttr given = function ? function->getAttrOfType<BatchSplitAttr>(batchSplitAttrName) : BatchSplitAttr();
+  const bool canSplit = function && machines.devices() > 1 && !sequenceInputs(function).empty();
+  if ((betweenLayers == "batch" || given) && function && !canSplit)
+    return function.emitError("between-layers: expected several devices and an input whose first dim is dynamic to share out by, found ")
+           << machines.devices() << " devices and " << (sequenceInputs(function).empty() ? "no such input" : "one");
+  between = function ? betweenOf(function, machines.device) : Between();
+  double wholeUs = 0, splitUs = 0;
+  if (failed(planBetween(free, pinned, false, wholeUs)))
+    return failure();
+  const double wholeBetween = betweenTime;
+  if (!canSplit || (betweenLayers != "batch" && !given && (betweenLayers == "whole" || planSequences == 1)))
+    return success();
+  if (failed(planBetween(free, pinned, true, splitUs)))
+    return failure();
+  const bool isSplit = betweenLayers == "batch" || given || splitUs < wholeUs;
+  InFlightDiagnostic remark = function.emitRemark("between the layers ") << (isSplit ? "each device computes its own of " : "every device computes all of ")
+                                                                        << static_cast<int64_t>(planSequences) << (planSequences == 1 ? " sequence" : " sequences") << ": with the layers "
+                                                                        << microseconds(isSplit ? splitUs : wholeUs) << " us expected, " << microseconds(isSplit ? wholeUs : splitUs)
+                                                                        << (isSplit ? " us if all computed everything" : " us if sequences were shared out") << "; bitwise";
+  if (explain)
+    remark.attachNote(function.getLoc()) << between.products.size() << " products with stored weights take " << microseconds(betweenTime) << " us by sequences, gathering "
+                                         << llvm::formatv("{0:F0}", between.resultBytes).str() << " bytes of results a token, and " << microseconds(wholeBetween)
+                                         << " us whole; attention's own products and caches are not counted";
+  if (!isSplit)
+    return planBetween(free, pinned, false, wholeUs);
+  Builder builder(&getContext());
+  auto number = [&](double value) { return builder.getF64FloatAttr(std::round(value * 1000) / 1000); };
+  function->setAttr(batchSplitAttrName, BatchSplitAttr::get(&getContext(), FlatSymbolRefAttr::get(meshOp.getSymNameAttr()), machines.devices(), planSequences,
+                                                            number(splitUs), number(wholeUs)));
+  return success();
+}
+
 LogicalResult PlanSharding::keepOldPlan(std::vector<PlannedLayer> &layers) {
   std::string error;
   const std::optional<std::map<std::string, OldSharding>> old = readOldPlan(replanFrom, getContext(), error);
@@ -289,7 +377,9 @@ LogicalResult PlanSharding::scorePinnedLayer(PlannedLayer &planned) {
     return op.emitError() << describeOp(op) << " is sharded over " << sharding.getMesh() << ", expected the mesh of the module, @" << meshOp.getSymName();
   const OldSharding pinned = readSharding(sharding);
   planned.placement = pinned.placement;
-  std::string error;
+  std::string error = pinned.candidate.etp > 1 ? whyNotCut(op).str() : "";
+  if (!error.empty())
+    return op.emitError() << describeOp(op) << ": expected etp 1, found " << pinned.candidate.etp << ": " << error;
   std::optional<ScoredCandidate> scored = scorePinned(machines, planned.layer, pinned.candidate, planned.placement, options, error);
   if (!scored)
     return op.emitError() << describeOp(op) << ": " << error;
@@ -308,7 +398,10 @@ std::pair<double, double> PlanSharding::bytesSent(const PlannedLayer &planned) c
     LayerLoad load{planned.layer.name, shape.experts, shape.topK, planned.layer.windows, {}};
     windows = sharesOf(totalLoads(load), shape.topK);
   }
-  const Traffic traffic = trafficOf(Routing(windows, shape.topK, planned.layer.coactivation), planned.placement, 1);
+  Traffic traffic = trafficOf(Routing(windows, shape.topK, planned.layer.coactivation), planned.placement, 1);
+  const std::vector<double> toRank = traffic.copies;
+  for (int64_t part = 1; part < planned.chosen.candidate.etp; ++part) // Each part of an expert gets its rows.
+    traffic.copies.insert(traffic.copies.end(), toRank.begin(), toRank.end());
   double total = 0, out = 0, in = 0;
   for (double copies : traffic.copies)
     total += copies;
@@ -331,7 +424,7 @@ void PlanSharding::write(PlannedLayer &planned, bool isPinned) {
                                     std::llround(planned.layer.shape.tokens), std::llround(out), std::llround(back), std::llround(cost.weightBytes),
                                     std::llround(cost.bufferBytes), number(total), number(bound), isPinned ? "pinned" : solver, profileHash, number(cost.gatherUs));
   SmallVector<Attribute> axes;
-  for (const std::string &name : axesOfGroup(machines, candidate.ep))
+  for (const std::string &name : axesOfGroup(machines, candidate.ep * candidate.etp))
     axes.push_back(builder.getStringAttr(name));
   // Sums of rows of f32 are added as on one device; narrower rows are rounded once more before they travel.
   const bool bitwise = candidate.etp == 1 && cast<ShapedType>(op.getResult().getType()).getElementType().isF32();
@@ -339,7 +432,7 @@ void PlanSharding::write(PlannedLayer &planned, bool isPinned) {
                                     candidate.edp, builder.getDenseI64ArrayAttr(planned.placement.expertOfSlot), 
                                     candidate.algorithm == Algorithm::Direct ? "direct" : "two_level", bitwise ? "bitwise" : "tolerance",
                                     candidate.chunks, candidate.algorithm == Algorithm::Direct ? 0 : machines.levels().perNode,
-                                    candidate.dedup == Dedup::Node ? "node" : "none", isPinned, estimate);
+                                    candidate.dedup == Dedup::Node ? "node" : "none", candidate.etp, isPinned, estimate);
   const PlanAttr plan = *op.getPlan();
   op.setPlanAttr(PlanAttr::get(&getContext(), plan.getPacking(), plan.getActivations(), sharding));
   say(planned, sharding, isPinned);
@@ -349,11 +442,13 @@ void PlanSharding::say(const PlannedLayer &planned, ShardingAttr sharding, bool 
   ExpertsOp op = planned.ops.experts;
   const LayerCost &cost = planned.chosen.cost;
   InFlightDiagnostic remark = op.emitRemark() << describeOp(op) << (isPinned ? ", pinned: " : ": ") << planned.layer.shape.experts << " experts over ";
-  if (sharding.getEp() == 1)
+  const int64_t group = sharding.getEp() * sharding.getEtp();
+  if (group == 1)
     remark << "1 device, a copy of all on each of " << sharding.getEdp();
   else
-    remark << sharding.getEp() << " devices (" << llvm::join(axesOfGroup(machines, sharding.getEp()), ", ") << ")"
-           << (sharding.getEdp() > 1 ? llvm::formatv(", {0} such groups", sharding.getEdp()).str() : std::string());
+    remark << group << " devices (" << llvm::join(axesOfGroup(machines, group), ", ") << ")"
+           << (sharding.getEdp() > 1 ? llvm::formatv(", {0} such groups", sharding.getEdp()).str() : std::string())
+           << (sharding.getEtp() > 1 ? llvm::formatv(", each cut into {0} parts", sharding.getEtp()).str() : std::string());
   remark << ", " << sharding.slotsPerDevice() << " a device; " << microseconds(planned.chosen.timeUs) << " us expected for "
          << std::llround(planned.layer.shape.tokens) << " tokens a device: dispatch " << microseconds(cost.dispatchUs) << ", experts "
          << microseconds(cost.expertUs) << ", combine " << microseconds(cost.combineUs) << ", gather " << microseconds(cost.gatherUs) << "; " << sharding.getEquality();
@@ -372,7 +467,7 @@ static bool isAlike(const PlannedLayer &a, const PlannedLayer &b) {
   const LayerShape &x = a.layer.shape, &y = b.layer.shape;
   return x.experts == y.experts && x.topK == y.topK && x.hidden == y.hidden && x.intermediate == y.intermediate && x.matrices == y.matrices &&
          x.computeType == y.computeType && x.dispatchBytes == y.dispatchBytes && x.weightBytes == y.weightBytes && a.layer.windows == b.layer.windows &&
-         a.layer.coactivation == b.layer.coactivation && a.layer.pinnedEp == b.layer.pinnedEp && a.layer.pinnedSlots == b.layer.pinnedSlots && a.chosen.candidate.str() == b.chosen.candidate.str();
+         a.layer.coactivation == b.layer.coactivation && a.layer.pinnedEp == b.layer.pinnedEp && a.layer.pinnedSlots == b.layer.pinnedSlots && a.layer.pinnedEtp == b.layer.pinnedEtp && a.chosen.candidate.str() == b.chosen.candidate.str();
 }
 
 void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic &remark) {
@@ -385,7 +480,7 @@ void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic
   SearchOptions all = options;
   all.expertParallel = 0;
   PlanLayer asked = planned.layer;
-  asked.pinnedEp = asked.pinnedSlots = 0;
+  asked.pinnedEp = asked.pinnedSlots = asked.pinnedEtp = 0;
   const LayerCandidates runnable = scoreCandidates(machines, asked, all);
   const Location loc = planned.ops.experts->getLoc();
   auto memory = [](const ScoredCandidate &scored) { return scored.cost.weightBytes + scored.cost.bufferBytes; };
@@ -397,7 +492,7 @@ void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic
       return text + ", more than there is";
     // The search is over all layers together: what is faster for one and was not taken does not fit beside the others.
     ExpertsOp experts = planned.ops.experts;
-    const bool isFree = expertParallel == 0 && planned.layer.pinnedEp == 0 && planned.layer.pinnedSlots == 0 && !experts.getPlan()->getSharding().getPinned();
+    const bool isFree = expertParallel == 0 && planned.layer.pinnedEtp == 0 && planned.layer.pinnedEp == 0 && planned.layer.pinnedSlots == 0 && !experts.getPlan()->getSharding().getPinned();
     return more < 0 && isFree ? text + ", with the other layers more than there is" : text;
   };
   remark.attachNote(loc) << "chosen: " << planned.chosen.candidate.str() << ", " << microseconds(planned.chosen.timeUs) << " us, "
@@ -415,6 +510,7 @@ void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic
   }
   all.onlyRunnable = false;
   all.cost.sumsOnTheWay = true;
+  all.cost.partsTravel = false;
   const LayerCandidates everything = scoreCandidates(machines, asked, all);
   if (!everything.scored.empty() && !runnable.scored.empty() && everything.scored.front().timeUs < runnable.scored.front().timeUs)
     remark.attachNote(loc) << "faster on paper, but the distribute stage cannot run it yet: " << everything.scored.front().candidate.str() << ", "
@@ -485,6 +581,10 @@ LogicalResult PlanSharding::plan() {
   options.onlyRunnable = true;
   options.cost.sumsOnTheWay = false; // Duplicates are left out on the way to the experts; results come back one by one.
   options.expertParallel = expertParallel;
+  options.cost.partsTravel = true;
+  options.expertSplit = expertSplit;
+  if (expertSplit < 0 || (expertSplit > 0 && machines.levels().perNode % expertSplit != 0))
+    return fail("expert-split: expected a divisor of the " + Twine(machines.levels().perNode) + " devices of a node, or 0 to choose, found " + Twine(expertSplit));
   if (expertParallel < 0 || (expertParallel > 0 && machines.devices() % expertParallel != 0))
     return fail("expert-parallel: expected a divisor of " + Twine(machines.devices()) + " devices, found " + Twine(expertParallel));
   if (failed(limitExchanges()))
@@ -496,11 +596,8 @@ LogicalResult PlanSharding::plan() {
     for (PlannedLayer &planned : *layers)
       if (loads && failed(giveLoads(*loads, planned)))
         return failure();
-  if (failed(search(free)))
+  if (failed(chooseBetween(free, pinned)))
     return failure();
-  for (PlannedLayer &planned : pinned)
-    if (failed(scorePinnedLayer(planned)))
-      return failure();
   for (PlannedLayer &planned : free)
     write(planned, false);
   for (PlannedLayer &planned : pinned)

@@ -198,7 +198,7 @@ Value LayerBuilder::storedWeight(OpBuilder &builder, Value value, StringRef name
   StringAttr &symbol = promoted[elements];
   if (!symbol) {
     OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
-    auto weight = WeightOp::create(top, constant.getLoc(), name, StringAttr(), tensorType(value), elements, PackingFamilyAttr(), ArrayAttr(),
+    auto weight = WeightOp::create(top, constant.getLoc(), StringAttr::get(constant.getContext(), name), StringAttr(), TypeAttr::get(tensorType(value)), elements, PackingFamilyAttr(), ArrayAttr(),
                                    WeightOrderAttr(), GateLayoutAttr(), IntegerAttr(), IntegerAttr(), QuantAttr(), TypeAttr(), BlocksAttr());
     symbol = symbols.insert(weight);
   }
@@ -252,7 +252,7 @@ Value LayerBuilder::stackWeights(OpBuilder &builder, ArrayRef<Value> parts, Arra
   shape.append(dims.begin(), dims.end());
   auto type = RankedTensorType::get(shape, element);
   OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
-  auto weight = WeightOp::create(top, parts.front().getLoc(), name, StringAttr(), type, builder.getArrayAttr(sources), PackingFamilyAttr(), ArrayAttr(),
+  auto weight = WeightOp::create(top, parts.front().getLoc(), builder.getStringAttr(name), StringAttr(), TypeAttr::get(type), builder.getArrayAttr(sources), PackingFamilyAttr(), ArrayAttr(),
                                  WeightOrderAttr(), GateLayoutAttr(), IntegerAttr(), IntegerAttr(), QuantAttr(), TypeAttr(), BlocksAttr());
   StringAttr symbol = symbols.insert(weight);
   return WeightRefOp::create(builder, parts.front().getLoc(), type, FlatSymbolRefAttr::get(symbol));

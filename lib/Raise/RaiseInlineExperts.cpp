@@ -80,7 +80,7 @@ private:
     auto known = symbols.lookup<WeightOp>(name);
     if (!known || known.getType() != type || known.getSource() != source) {
       OpBuilder top(weight);
-      known = WeightOp::create(top, weight.getLoc(), name, StringAttr(), type, source, PackingFamilyAttr(), ArrayAttr(), WeightOrderAttr(),
+      known = WeightOp::create(top, weight.getLoc(), StringAttr::get(weight.getContext(), name), StringAttr(), TypeAttr::get(type), source, PackingFamilyAttr(), ArrayAttr(), WeightOrderAttr(),
                                GateLayoutAttr(), IntegerAttr(), IntegerAttr(), QuantAttr(), TypeAttr(), BlocksAttr());
       symbols.insert(known, Block::iterator(weight));
     }

@@ -176,7 +176,7 @@ void Ranks::exchange(const void *from, void *into, const int32_t *send, const in
   waitForExchange(into);
 }
 
-void Ranks::gatherShares(void *buffer, int64_t rows, int64_t rowBytes) {
+void Ranks::gatherShares(void *buffer, int64_t rows, int64_t unit, int64_t rowBytes) {
   if (size == 1)
     return;
   const size_t n = size_t(size);
@@ -184,7 +184,9 @@ void Ranks::gatherShares(void *buffer, int64_t rows, int64_t rowBytes) {
   if (!lists.data)
     giveUp("no memory for an exchange");
   int *counts = lists.data, *at = counts + n;
-  const int64_t share = (rows + devices - 1) / devices * (devices / size);
+  if (unit < 1)
+    unit = 1;
+  const int64_t share = (rows / unit + devices - 1) / devices * (devices / size) * unit;
   for (int64_t r = 0; r < size; ++r) {
     const int64_t begin = r * share < rows ? r * share : rows, end = begin + share < rows ? begin + share : rows;
     at[r] = int(begin);
@@ -206,6 +208,6 @@ void moe_rt_exchange_start(void *ranking, const void *from, void *into, const in
 
 void moe_rt_exchange_wait(void *ranking, const void *, void *into, int64_t) { static_cast<moe::runtime::Ranks *>(ranking)->waitForExchange(into); }
 
-void moe_rt_gather_shares(void *ranking, void *buffer, int64_t rows, int64_t rowBytes) {
-  static_cast<moe::runtime::Ranks *>(ranking)->gatherShares(buffer, rows, rowBytes);
+void moe_rt_gather_shares(void *ranking, void *buffer, int64_t rows, int64_t unit, int64_t rowBytes) {
+  static_cast<moe::runtime::Ranks *>(ranking)->gatherShares(buffer, rows, unit, rowBytes);
 }

@@ -44,3 +44,14 @@ func.func @not_distributed(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor
     : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }
+
+// Tokens that are sent by one rule come back by another.
+func.func @shares(%rows: tensor<?xi32>, %off: tensor<5xi32>, %sw: tensor<?xf32>, %back: tensor<?x64xf32>, %T: index, %S: index) -> tensor<?x64xf32> {
+  // expected-note @below {{which is this one's}}
+  %st, %ss, %send, %receive, %place, %origin, %mine = moe.shard_slots %rows, %off tokens(%T) unit(%S)
+      sharding(<mesh = @mesh, axes = ["rank"], ep = 4, edp = 1, slots = [0, 1, 2, 3], algorithm = "direct", equality = "bitwise">)
+      : tensor<?xi32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xi32>, tensor<4xi32>, tensor<4xi32>, tensor<?xi32>, tensor<?xi32>, tensor<5xi32>
+  // expected-error @below {{op 'moe.sum_rows': expected the unit of shares that the rows were sent by, found another}}
+  %own = moe.sum_rows %back, %ss, %rows, %sw tokens(%T) {devices = 4 : i64} : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xf32> -> tensor<?x64xf32>
+  return %own : tensor<?x64xf32>
+}

@@ -234,8 +234,39 @@ func.func @exchange_c1(%f: memref<?x64xf32>, %i: memref<?x32xf32>, %n: memref<4x
 
 // -----
 
-func.func @gather_shares_c1(%f: memref<?x64xf32, strided<[128, 1]>>) {
+func.func @gather_shares_c1(%f: memref<?x64xf32, strided<[128, 1]>>, %u: index) {
   // expected-error @below {{expected a contiguous buffer and at least 1 device}}
-  moe.gather_shares %f {devices = 2 : i64} : memref<?x64xf32, strided<[128, 1]>>
+  moe.gather_shares %f unit(%u) {devices = 2 : i64} : memref<?x64xf32, strided<[128, 1]>>
   return
 }
+
+// -----
+
+func.func @part_slots_c1(%r: tensor<?xi32>, %w: tensor<?xf32>, %o: tensor<5xi32>) {
+  // expected-error @below {{expected parts >= 1, got 0}}
+  %a, %b, %c = moe.part_slots %r, %w, %o {parts = 0 : i64} : tensor<?xi32>, tensor<?xf32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xf32>, tensor<1xi32>
+  return
+}
+
+// -----
+
+func.func @part_slots_c2(%r: tensor<?xi32>, %w: tensor<?xf32>, %o: tensor<5xi32>) {
+  // expected-error @below {{expected dim 0 of part_offset to be 9 (parts times experts, and 1), got 10}}
+  %a, %b, %c = moe.part_slots %r, %w, %o {parts = 2 : i64} : tensor<?xi32>, tensor<?xf32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xf32>, tensor<10xi32>
+  return
+}
+
+// -----
+
+func.func @all_gather_c2(%x: tensor<?x64xf32>, %T: index) {
+  // all_gather-c2, with tokens
+  // expected-error @below {{expected a result of type 'tensor<?x64xf32>' (that of rows), got 'tensor<?x32xf32>'}}
+  %a = moe.all_gather %x tokens(%T) group("mesh") {devices = 2 : i64} : tensor<?x64xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+// batch_split-c1
+// expected-error @below {{expected at least 1 device, got 0}}
+func.func private @batch_split_c1() attributes {moe.batch_split = #moe.batch_split<mesh = @mesh, devices = 0>}

@@ -189,8 +189,8 @@ func.func @exchange(%token: tensor<?xi32>, %slot: tensor<?xi32>, %keep: tensor<?
       : tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32>, tensor<9xi32> -> tensor<?xi32>, tensor<?xf32>, tensor<9xi32>
   return %rows, %sw, %offsets : tensor<?xi32>, tensor<?xf32>, tensor<9xi32>
 }
-func.func @exchange_rows(%rows: tensor<?xi32>, %offsets: tensor<5xi32>, %sw: tensor<?xf32>, %x: tensor<?x64xf32>, %index: tensor<?xi32>, %back: tensor<?x64xf32>, %T: index)
-    -> (tensor<?x64xf32>, tensor<?x64xf32>) {
+func.func @exchange_rows(%rows: tensor<?xi32>, %offsets: tensor<5xi32>, %sw: tensor<?xf32>, %x: tensor<?x64xf32>, %index: tensor<?xi32>, %back: tensor<?x64xf32>, %T: index,
+    %part: tensor<?x8xf32>, %S: index) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
   %st, %ss, %send, %receive, %place, %origin, %mine = moe.shard_slots %rows, %offsets tokens(%T)
       sharding(<mesh = @mesh, axes = ["rank"], ep = 2, edp = 1, slots = [0, 1, 2, 3], algorithm = "direct", equality = "bitwise">)
       : tensor<?xi32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xi32>, tensor<2xi32>, tensor<2xi32>, tensor<?xi32>, tensor<?xi32>, tensor<5xi32>
@@ -198,7 +198,22 @@ func.func @exchange_rows(%rows: tensor<?xi32>, %offsets: tensor<5xi32>, %sw: ten
   %own = moe.sum_rows %back, %ss, %rows, %sw tokens(%T) {devices = 2 : i64}
       : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xf32> -> tensor<?x64xf32>
   %all = moe.all_gather %own group("mesh") {devices = 8 : i64} : tensor<?x64xf32> -> tensor<?x64xf32>
+  %logits = moe.all_gather %part tokens(%T) unit(%S) group("mesh") {devices = 8 : i64} : tensor<?x8xf32> -> tensor<?x8xf32>
   return %all, %taken : tensor<?x64xf32>, tensor<?x64xf32>
+}
+
+// CHECK-LABEL: func.func @parts
+// CHECK: moe.part_experts
+// CHECK: moe.part_slots
+func.func @parts(%rows: tensor<?xi32>, %sw: tensor<?xf32>, %offset: tensor<5xi32>, %w: tensor<8x96x64xf32>) -> (tensor<?xi32>, tensor<?xf32>, tensor<9xi32>, tensor<16x48x64xf32>) {
+  %r, %w2, %o = call @part_lists(%rows, %sw, %offset) : (tensor<?xi32>, tensor<?xf32>, tensor<5xi32>) -> (tensor<?xi32>, tensor<?xf32>, tensor<9xi32>)
+  %p = moe.part_experts %w {dim = 1 : i64, halves, parts = 2 : i64} : tensor<8x96x64xf32> -> tensor<16x48x64xf32>
+  return %r, %w2, %o, %p : tensor<?xi32>, tensor<?xf32>, tensor<9xi32>, tensor<16x48x64xf32>
+}
+func.func @part_lists(%rows: tensor<?xi32>, %sw: tensor<?xf32>, %offset: tensor<5xi32>) -> (tensor<?xi32>, tensor<?xf32>, tensor<9xi32>) {
+  %r, %w, %o = moe.part_slots %rows, %sw, %offset {parts = 2 : i64}
+      : tensor<?xi32>, tensor<?xf32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xf32>, tensor<9xi32>
+  return %r, %w, %o : tensor<?xi32>, tensor<?xf32>, tensor<9xi32>
 }
 
 // CHECK-LABEL: func.func @flight
@@ -217,12 +232,12 @@ func.func @flight(%rows: tensor<?x64xf32>, %send: tensor<4xi32>, %receive: tenso
 // CHECK: moe.exchange_start
 // CHECK: moe.exchange_wait
 // CHECK: moe.gather_shares
-func.func @ranks(%from: memref<?x64xf32>, %into: memref<?x64xf32>, %own: memref<?x64xf32>, %send: memref<8xi32>, %receive: memref<8xi32>) -> (index, index) {
+func.func @ranks(%from: memref<?x64xf32>, %into: memref<?x64xf32>, %own: memref<?x64xf32>, %send: memref<8xi32>, %receive: memref<8xi32>, %S: index) -> (index, index) {
   %r = moe.rank
   %n = moe.num_ranks
   moe.exchange %from, %into, %send, %receive : memref<?x64xf32>, memref<?x64xf32>, memref<8xi32>, memref<8xi32>
   moe.exchange_start %from, %into, %send, %receive {per_node = 0 : i64} : memref<?x64xf32>, memref<?x64xf32>, memref<8xi32>, memref<8xi32>
   moe.exchange_wait %from, %into : memref<?x64xf32>, memref<?x64xf32>
-  moe.gather_shares %own {devices = 8 : i64} : memref<?x64xf32>
+  moe.gather_shares %own unit(%S) {devices = 8 : i64} : memref<?x64xf32>
   return %r, %n : index, index
 }

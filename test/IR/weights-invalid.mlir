@@ -292,3 +292,45 @@ func.func @require_range_of_floats(%x: tensor<2xf32>, %n: index) {
   moe.require_range %x, %n, %n, "a value" : tensor<2xf32>
   return
 }
+
+// -----
+
+moe.weight @w : tensor<8x64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 196608>)
+// weight-c12
+// expected-error @below {{expected column_parts or depth_parts only where it is packed in panels, not both and without dequant}}
+moe.weight @w.panels : tensor<32x1x48x32xf32> packed(panel32) from([@w]) order(out_in) gate(none) column_parts 2 depth_parts 2
+
+// -----
+
+// expected-note @below {{the weight @w is here}}
+moe.weight @w : tensor<8x64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 196608>)
+// weight-c9, of parts
+// expected-error @below {{expected type 'tensor<16x2x48x32xf32>' for @w of 'tensor<8x64x96xf32>', got 'tensor<8x2x96x32xf32>'}}
+moe.weight @w.panels : tensor<8x2x96x32xf32> packed(panel32) from([@w]) order(out_in) gate(none) depth_parts 2
+
+// -----
+
+func.func @part_experts_c1(%w: tensor<8x96x64xf32>) {
+  // part_experts-c1
+  // expected-error @below {{expected a weight of rank 3 with static sizes and dim 1 or 2, got 'tensor<8x96x64xf32>' and 0}}
+  %p = moe.part_experts %w {dim = 0 : i64, parts = 2 : i64} : tensor<8x96x64xf32> -> tensor<16x48x64xf32>
+  return
+}
+
+// -----
+
+func.func @part_experts_c2(%w: tensor<8x98x64xf32>) {
+  // part_experts-c2
+  // expected-error @below {{expected parts that divide the 49 features, got 2}}
+  %p = moe.part_experts %w {dim = 1 : i64, halves, parts = 2 : i64} : tensor<8x98x64xf32> -> tensor<16x49x64xf32>
+  return
+}
+
+// -----
+
+func.func @part_experts_c3(%w: tensor<8x96x64xf32>) {
+  // part_experts-c3
+  // expected-error @below {{expected a result of type 'tensor<16x96x32xf32>', got 'tensor<16x48x64xf32>'}}
+  %p = moe.part_experts %w {dim = 2 : i64, parts = 2 : i64} : tensor<8x96x64xf32> -> tensor<16x48x64xf32>
+  return
+}

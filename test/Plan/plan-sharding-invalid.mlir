@@ -19,6 +19,15 @@
 // WAY: error: exchange: expected auto, direct, two_level or two_level_dedup, found ring
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 exchange-chunks=-1" 2>&1 | FileCheck %s --check-prefix=CHUNKS
 // CHUNKS: error: exchange-chunks: expected at least 1, or 0 to choose, found -1
+// RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=node=3,rank=4 expert-split=3" 2>&1 | FileCheck %s --check-prefix=SPLIT
+// SPLIT: error: expert-split: expected a divisor of the 4 devices of a node, or 0 to choose, found 3
+// RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 between-layers=some" 2>&1 | FileCheck %s --check-prefix=BETWEEN
+// BETWEEN: error: between-layers: expected auto, whole or batch, found some
+// RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 plan-sequences=2000" 2>&1 | FileCheck %s --check-prefix=SEQUENCES
+// SEQUENCES: error: plan-sequences: expected 1 to 1024 (plan-tokens), found 2000
+// RUN: sed 's/tensor<?x64/tensor<4x64/g;s/tensor<?x8/tensor<4x8/g;s/tensor<?x2/tensor<4x2/g;s/tensor<?x/tensor<8x/g' %t/layer.mlir > %t/static.mlir
+// RUN: not moe-opt %t/static.mlir --moe-plan-sharding="mesh=rank=4 between-layers=batch" 2>&1 | FileCheck %s --check-prefix=STATIC
+// STATIC: error: between-layers: expected several devices and an input whose first dim is dynamic to share out by, found 4 devices and no such input
 
 //--- layer.mlir
 moe.weight @w1 : tensor<8x192x64xf32> source(#moe.file<"m.onnx", offset = 0, length = 393216>)

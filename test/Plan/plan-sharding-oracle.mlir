@@ -1,12 +1,11 @@
-// Placements against the optima of a constraint solver, where there is one: at most 1 % worse on average, 4 % at most.
-// REQUIRES: python-ortools
+// Placements against optima: all numbers of copies tried where a device has two slots, the bound that a constraint solver proves where it has three and there is one: at
+// most 1 % worse on average, 4 % at most.
 // RUN: split-file %s %t
-// RUN: %python %S/Inputs/solve_placement.py moe-opt %t %t/layer.mlir | FileCheck %s
-// CHECK: mean gap {{[01]}}.{{[0-9]+}} %, largest
+// RUN: %python %S/Inputs/solve_placement.py moe-opt %t %t/layer.mlir exact | FileCheck %s
+// RUN: %if python-ortools %{ %python %S/Inputs/solve_placement.py moe-opt %t %t/layer.mlir solver | FileCheck %s --check-prefix=SOLVER %}
+// CHECK: mean gap {{[01]}}.{{[0-9]+}} %, largest {{[0-4]}}.{{[0-9]+}} %, 24 of 24 optima known
+// SOLVER: mean gap {{[01]}}.{{[0-9]+}} %, largest {{[0-4]}}.{{[0-9]+}} %
 
-//--- mesh.json
-{"version": 1, "axes": [{"name": "rank", "size": 8, "link": {"alpha_us": 2, "gbps": 8, "per_msg_us": 0.5}}],
- "device": {"tflops": {"f32": 0.5}, "mem_gbps": 20, "mem_mib": 4}}
 //--- layer.mlir
 moe.weight @w1 : tensor<12x1024x256xf32> source(#moe.file<"m.onnx", offset = 0, length = 12582912>)
 moe.weight @w2 : tensor<12x256x512xf32> source(#moe.file<"m.onnx", offset = 12582912, length = 6291456>)

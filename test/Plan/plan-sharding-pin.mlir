@@ -9,10 +9,22 @@
 // SLOTS: note: next best: ep{{[12]}}
 // SLOTS: ep = 4, edp = 1, slots = [{{[0-7, ]+}}], algorithm
 
+// Each expert on two devices, and on as many as is fastest: with few tokens reading weights is what takes time.
+// RUN: moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 pin=layer0=ep2:etp2" 2>&1 | FileCheck %s --check-prefix=PARTS
+// PARTS: remark: {{.*}} 8 experts over 4 devices (rank), each cut into 2 parts, 4 a device;{{.*}} tolerance
+// PARTS: axes = ["rank"], ep = 2, edp = 1, slots = [{{[0-7, ]+}}], algorithm = "direct", equality = "tolerance",{{.*}} etp = 2
+// RUN: moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 expert-split=0 plan-tokens=4 explain=true" 2>&1 | FileCheck %s --check-prefix=CHOSEN
+// CHOSEN: note: chosen: ep{{[1-4]}} etp{{[1-4]}}
+// RUN: sed 's/#moe.plan<packing = gate_up16, activations = "f32">/#moe.plan<packing = gate_up16, activations = "f32", sharding = <mesh = @mesh, axes = ["rank"], ep = 1, edp = 1, slots = [0, 1, 2, 3, 4, 5, 6, 7], algorithm = "direct", equality = "tolerance", etp = 4, pinned = true>>/' %t/layer.mlir > %t/given.mlir
+// RUN: moe-opt %t/given.mlir --moe-plan-sharding=mesh=rank=4 2>&1 | FileCheck %s --check-prefix=GIVEN
+// GIVEN: remark: {{.*}}, pinned: 8 experts over 4 devices (rank), each cut into 4 parts, 8 a device
+
+// RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 pin=layer0=ep4:etp4" 2>&1 | FileCheck %s --check-prefix=MANY
+// MANY: error: no sharding over the mesh: {{.*}}, experts cut into 4
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 pin=layer1=ep4" 2>&1 | FileCheck %s --check-prefix=NAME
 // NAME: error: pin: expected a layer that is free to be spread, found 'layer1'
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 pin=layer0=four" 2>&1 | FileCheck %s --check-prefix=SYNTAX
-// SYNTAX: error: pin: expected NAME=ep4, NAME=slots3 or NAME=ep4:slots3, found 'layer0=four'
+// SYNTAX: error: pin: expected NAME=ep4, NAME=etp2, NAME=slots3 or several, NAME=ep4:slots3, found 'layer0=four'
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 pin=layer0=ep3" 2>&1 | FileCheck %s --check-prefix=DIVISOR
 // DIVISOR: error: no sharding over the mesh: layer layer0: expected a number of devices that divides 4 and slots that hold all experts, found ep 3 and slots 0 pinned
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 pin=layer0=ep4:slots1" 2>&1 | FileCheck %s --check-prefix=ROOM

@@ -27,7 +27,13 @@ cl::opt<std::string> exchange("exchange", cl::desc("With --mesh: rows travel dir
                               cl::init(defaults.exchange), cl::cat(category));
 cl::opt<int64_t> planTokens("plan-tokens", cl::desc("With --mesh: tokens of a step, of all devices together, that the plan is made for (1024)"),
                             cl::value_desc("number"), cl::init(defaults.planTokens), cl::cat(category));
-cl::opt<std::string> pin("pin", cl::desc("With --mesh: what is pinned of layers, the rest is chosen: devices that share the experts, slots of a device (NAME=ep4:slots3;NAME=ep2)"),
+cl::opt<int64_t> planSequences("plan-sequences", cl::desc("With --mesh: sequences that these tokens are of (1)"),
+                               cl::value_desc("number"), cl::init(defaults.planSequences), cl::cat(category));
+cl::opt<std::string> betweenLayers("between-layers", cl::desc("With --mesh: attention and all else between the layers is computed by every device for all tokens (whole), by each for its own sequences (batch), or as is expected to be faster (auto, the default)"),
+                                   cl::init(defaults.betweenLayers), cl::cat(category));
+cl::opt<int64_t> expertSplit("expert-split", cl::desc("With --mesh: this many devices share each expert, which is cut into parts; 0: as is expected to be fastest (default: 1, which gives the bits of one device)"),
+                             cl::value_desc("number"), cl::init(defaults.expertSplit), cl::cat(category));
+cl::opt<std::string> pin("pin", cl::desc("With --mesh: what is pinned of layers, the rest is chosen: devices that share the experts, parts of an expert, slots of a device (NAME=ep4:etp2:slots3;NAME=ep2)"),
                          cl::value_desc("pins"), cl::cat(category));
 cl::opt<std::string> replanFrom("replan-from", cl::desc("With --mesh: keep experts where this planned model (--compile-to=plan) has them, as far as that costs nothing"),
                                 cl::value_desc("file"), cl::cat(category));
@@ -46,11 +52,14 @@ void readStageFlags(moe::StageOptions &stages) {
   options.mesh = mesh;
   options.profile = profile;
   options.expertParallel = expertParallel;
+  options.expertSplit = expertSplit;
   options.pin = pin;
   options.replanFrom = replanFrom;
   options.planReport = planReport;
   options.exchangeChunks = exchangeChunks;
   options.exchange = exchange;
   options.planTokens = planTokens;
+  options.planSequences = planSequences;
+  options.betweenLayers = betweenLayers;
   options.explainPlan = explainPlan;
 }

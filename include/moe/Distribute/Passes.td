@@ -29,14 +29,30 @@ def DistributeExperts : Pass<"moe-distribute-experts", "::mlir::ModuleOp"> {
     rows go where. The program is one for any rank and any number of ranks that
     divides the devices: with one, everything stays where it is.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def DistributeBatch : Pass<"moe-distribute-batch", "::mlir::ModuleOp"> {
+  let summary = "each rank computes its own sequences of what lies between the layers of a function with a batch split";
+  let description = [{
+    Of a function with `moe.batch_split` each rank takes a share of the sequences:
+    of every input whose first dim is their number, it reads its part alone.
+    Ops that treat sequences apart (elementwise loops, products, attention, reshapes)
+    are written again for that part. The tokens that a sharded layer takes from a
+    rank become those of its sequences, and what it adds up stays where it is.
+    Where an op needs all sequences (routing, so that every rank knows who sends what
+    to whom; results of the function), parts are gathered (`moe.all_gather` with
+    `tokens`). Every value is the same as without: the split is bitwise.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def VerifyDistributed : Pass<"moe-verify-distributed", "::mlir::ModuleOp"> {
   let summary = "states what distribute leaves behind: exchanges over a mesh only, rows that agree with their sharding";
   let description = [{
     An error for each `shard.*` op, each exchange over something that is no
-    `moe.mesh` of the module or that speaks of another number of devices, and each
+    `moe.mesh` of the module or that speaks of another number of devices (as a batch split), each
+    `moe.sum_rows` whose tokens are shared out otherwise than they were sent or are gathered, and each
     `moe.experts` whose rows are not those of its sharding. Changes nothing.
   }];
 }

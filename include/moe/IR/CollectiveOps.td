@@ -133,27 +133,32 @@ def Moe_AllToAllWaitOp : Moe_Op<"all_to_all_wait", [Moe_ReifiesSizes, AllTypesMa
   let hasVerifier = 1;
 }
 
-def Moe_AllGatherOp : Moe_Op<"all_gather", [Moe_ReifiesSizes]> {
+def Moe_AllGatherOp : Moe_Op<"all_gather", [AttrSizedOperandSegments, Moe_ReifiesSizes]> {
   let summary = "every rank gets the rows of all shares";
   let description = [{
     Tokens are shared out: of T rows, device d has those from d·⌈T/D⌉ on, ⌈T/D⌉
-    of them or what is left, D the `devices` of the mesh. A row of the result is
-    that row of the rank which has its device.
+    of them or what is left, D the `devices` of the mesh. With `unit` U, of which T is a
+    multiple, whole sequences of U rows are: the share is ⌈(T/U)/D⌉·U. A row of the result is
+    that row of the rank which has its device. With `tokens` T, `rows` are those of this
+    rank alone; without, all T, of which this rank's are read.
 
     Constraints:
     - all_gather-c1: `group` is not empty and `devices` at least 1.
-    - all_gather-c2: the result has the type of `rows`.
+    - all_gather-c2: the result has the type of `rows`; with `tokens` the number of rows may differ.
 
     Lifespan: created by distribute, a call of the runtime after lower.
 
     Example:
     ```mlir
     %all = moe.all_gather %own group("mesh") {devices = 8 : i64} : tensor<?x64xf32> -> tensor<?x64xf32>
+    %logits = moe.all_gather %part tokens(%T) unit(%S) group("mesh") {devices = 8 : i64} : tensor<?x8xf32> -> tensor<?x8xf32>
     ```
   }];
-  let arguments = (ins Moe_FloatMatrix:$rows, StrAttr:$group, I64Attr:$devices);
-  let results = (outs Moe_FloatMatrix:$result);
-  let assemblyFormat = "$rows `group` `(` $group `)` attr-dict `:` type($rows) `->` type($result)";
+  let arguments = (ins Moe_RowMatrix:$rows, Optional<Index>:$tokens, Optional<Index>:$unit, StrAttr:$group, I64Attr:$devices);
+  let results = (outs Moe_RowMatrix:$result);
+  let assemblyFormat = [{
+    $rows (`tokens` `(` $tokens^ `)`)? (`unit` `(` $unit^ `)`)? `group` `(` $group `)` attr-dict `:` type($rows) `->` type($result)
+  }];
   let hasVerifier = 1;
 }
 
@@ -186,7 +191,7 @@ def Moe_SlotRowsOp : Moe_Op<"slot_rows", [Pure, Moe_ReifiesSizes]> {
   let hasVerifier = 1;
 }
 
-def Moe_ShardSlotsOp : Moe_Op<"shard_slots", [Pure, Moe_ReifiesSizes]> {
+def Moe_ShardSlotsOp : Moe_Op<"shard_slots", [Pure, AttrSizedOperandSegments, Moe_ReifiesSizes]> {
   let summary = "which rows this rank sends to whom, and where those that it receives belong";
   let description = [{
     Every rank knows the slots of all tokens (`rows`, `offset` of moe.slot_rows) and
@@ -203,7 +208,7 @@ def Moe_ShardSlotsOp : Moe_Op<"shard_slots", [Pure, Moe_ReifiesSizes]> {
       hold have none.
 
     Only tokens of `chunk` count: of the tokens of a device, the first ⌈⌈T/D⌉/C⌉ are
-    chunk 0, C the `chunks` of `sharding`. With `most`, no rank sends or receives more
+    chunk 0, C the `chunks` of `sharding` (with `unit` ⌈T/D⌉ is the share of whole sequences of `moe.all_gather`). With `most`, no rank sends or receives more
     rows than that in the chunk, and the lists are so long.
 
     Constraints:
@@ -221,13 +226,42 @@ def Moe_ShardSlotsOp : Moe_Op<"shard_slots", [Pure, Moe_ReifiesSizes]> {
         : tensor<?xi32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xi32>, tensor<2xi32>, tensor<2xi32>, tensor<?xi32>, tensor<?xi32>, tensor<5xi32>
     ```
   }];
-  let arguments = (ins Moe_I32Vector:$rows, Moe_I32Vector:$offset, Index:$tokens, Optional<Index>:$most, Moe_ShardingAttr:$sharding,
+  let arguments = (ins Moe_I32Vector:$rows, Moe_I32Vector:$offset, Index:$tokens, Optional<Index>:$unit, Optional<Index>:$most, Moe_ShardingAttr:$sharding,
     DefaultValuedAttr<I64Attr, "0">:$chunk);
   let results = (outs Moe_I32Vector:$send_token, Moe_I32Vector:$send_slot, Moe_I32Vector:$send, Moe_I32Vector:$receive,
     Moe_I32Vector:$place, Moe_I32Vector:$origin, Moe_I32Vector:$local_offset);
   let assemblyFormat = [{
-    $rows `,` $offset `tokens` `(` $tokens `)` (`most` `(` $most^ `)`)? `sharding` `(` $sharding `)` attr-dict `:` type($rows) `,` type($offset) `->`
+    $rows `,` $offset `tokens` `(` $tokens `)` (`unit` `(` $unit^ `)`)? (`most` `(` $most^ `)`)? `sharding` `(` $sharding `)` attr-dict `:` type($rows) `,` type($offset) `->`
     type($send_token) `,` type($send_slot) `,` type($send) `,` type($receive) `,` type($place) `,` type($origin) `,` type($local_offset)
+  }];
+  let hasVerifier = 1;
+}
+
+def Moe_PartSlotsOp : Moe_Op<"part_slots", [Pure, Moe_ReifiesSizes]> {
+  let summary = "the slots of experts that are cut into parts";
+  let description = [{
+    An expert that is cut into `parts` counts as that many, one behind the other: a
+    token of expert e has a slot of each of e·parts … e·parts + parts − 1. The block of
+    each is that of e in `rows` and `slot_weights`, `offset[e]` to `offset[e+1]`, so
+    that results of the parts add up with the weight of the expert.
+
+    Constraints:
+    - part_slots-c1: `parts` is at least 1; `rows` and `slot_weights` have one length.
+    - part_slots-c2: the results are `parts` times as long, `offsets` has an element for each part and one more.
+
+    Lifespan: created by distribute, loops after lower.
+
+    Example:
+    ```mlir
+    %r, %w, %o = moe.part_slots %rows, %sw, %offset {parts = 2 : i64}
+        : tensor<?xi32>, tensor<?xf32>, tensor<5xi32> -> tensor<?xi32>, tensor<?xf32>, tensor<9xi32>
+    ```
+  }];
+  let arguments = (ins Moe_I32Vector:$rows, Moe_F32Vector:$slot_weights, Moe_I32Vector:$offset, I64Attr:$parts);
+  let results = (outs Moe_I32Vector:$part_rows, Moe_F32Vector:$part_weights, Moe_I32Vector:$part_offset);
+  let assemblyFormat = [{
+    $rows `,` $slot_weights `,` $offset attr-dict `:` type($rows) `,` type($slot_weights) `,` type($offset)
+    `->` type($part_rows) `,` type($part_weights) `,` type($part_offset)
   }];
   let hasVerifier = 1;
 }
@@ -235,8 +269,8 @@ def Moe_ShardSlotsOp : Moe_Op<"shard_slots", [Pure, Moe_ReifiesSizes]> {
 def Moe_TakeRowsOp : Moe_Op<"take_rows", [Pure, Moe_ReifiesSizes]> {
   let summary = "rows by their numbers";
   let description = [{
-    Row i of the result is row `index[i]` of `x`; where that is -1 nothing is
-    written.
+    Row i of the result is row `index[i]` of `x`, or `index[i] − first` where `x` has
+    only the rows from `first` on; where `index[i]` is -1 nothing is written.
 
     Constraints:
     - take_rows-c1: the result has a row for each index, and the columns and the
@@ -249,20 +283,20 @@ def Moe_TakeRowsOp : Moe_Op<"take_rows", [Pure, Moe_ReifiesSizes]> {
     %taken = moe.take_rows %x, %index : tensor<?x64xf32>, tensor<?xi32> -> tensor<?x64xf32>
     ```
   }];
-  let arguments = (ins Moe_FloatMatrix:$x, Moe_I32Vector:$index);
+  let arguments = (ins Moe_FloatMatrix:$x, Moe_I32Vector:$index, Optional<Index>:$first);
   let results = (outs Moe_FloatMatrix:$result);
-  let assemblyFormat = "$x `,` $index attr-dict `:` type($x) `,` type($index) `->` type($result)";
+  let assemblyFormat = "$x `,` $index (`first` `(` $first^ `)`)? attr-dict `:` type($x) `,` type($index) `->` type($result)";
   let hasVerifier = 1;
 }
 
-def Moe_SumRowsOp : Moe_Op<"sum_rows", [Pure, Moe_ReifiesSizes]> {
+def Moe_SumRowsOp : Moe_Op<"sum_rows", [Pure, AttrSizedOperandSegments, Moe_ReifiesSizes]> {
   let summary = "the weighted sum of what came back for this rank's tokens, in f32, in the order of slots";
   let description = [{
     Row i of `back` belongs to slot s = `send_slot[i]` (none where that is -1),
     which is one of token `rows[s]`: y[t] = Σ slot_weights[s]·back[i], s ascending. A token of this
     rank without one is zero, rows of other ranks' tokens are not written. With
     `fused` a term is multiplied and added with one rounding, as kernels do. Only rows of
-    tokens of `chunk`, of `chunks` (see moe.shard_slots), are written; the others are those of
+    tokens of `chunk`, of `chunks` (see moe.shard_slots, for `unit` too), are written; the others are those of
     `into`.
 
     Constraints:
@@ -281,10 +315,10 @@ def Moe_SumRowsOp : Moe_Op<"sum_rows", [Pure, Moe_ReifiesSizes]> {
     ```
   }];
   let arguments = (ins Moe_FloatMatrix:$back, Moe_I32Vector:$send_slot, Moe_I32Vector:$rows, Moe_F32Vector:$slot_weights, Index:$tokens,
-    Optional<Moe_FloatMatrix>:$into, I64Attr:$devices, DefaultValuedAttr<I64Attr, "0">:$chunk, DefaultValuedAttr<I64Attr, "1">:$chunks, UnitAttr:$fused);
+    Optional<Index>:$unit, Optional<Moe_FloatMatrix>:$into, I64Attr:$devices, DefaultValuedAttr<I64Attr, "0">:$chunk, DefaultValuedAttr<I64Attr, "1">:$chunks, UnitAttr:$fused);
   let results = (outs Moe_FloatMatrix:$result);
   let assemblyFormat = [{
-    $back `,` $send_slot `,` $rows `,` $slot_weights `tokens` `(` $tokens `)` (`into` `(` $into^ `:` type($into) `)`)? attr-dict
+    $back `,` $send_slot `,` $rows `,` $slot_weights `tokens` `(` $tokens `)` (`unit` `(` $unit^ `)`)? (`into` `(` $into^ `:` type($into) `)`)? attr-dict
     `:` type($back) `,` type($send_slot) `,` type($rows) `,` type($slot_weights) `->` type($result)
   }];
   let hasVerifier = 1;
@@ -391,11 +425,11 @@ def Moe_GatherSharesOp : Moe_Op<"gather_shares"> {
 
     Example:
     ```mlir
-    moe.gather_shares %own {devices = 8 : i64} : memref<?x64xf32>
+    moe.gather_shares %own unit(%S) {devices = 8 : i64} : memref<?x64xf32>
     ```
   }];
-  let arguments = (ins Arg<MemRefRankOf<[F32, F16, BF16], [2]>, "", [MemRead, MemWrite]>:$rows, I64Attr:$devices);
-  let assemblyFormat = "$rows attr-dict `:` type($rows)";
+  let arguments = (ins Arg<MemRefRankOf<[F32, F16, BF16, I32, I64], [2]>, "", [MemRead, MemWrite]>:$rows, Index:$unit, I64Attr:$devices);
+  let assemblyFormat = "$rows `unit` `(` $unit `)` attr-dict `:` type($rows)";
   let hasVerifier = 1;
 }
 

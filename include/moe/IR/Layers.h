@@ -4,6 +4,7 @@
 #define MOE_IR_LAYERS_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "moe/IR/MoeDialect.h"
 
 #include <optional>
@@ -16,6 +17,9 @@ inline constexpr llvm::StringLiteral planAttrName = "moe.plan";
 
 /// The name of the discardable attribute of a packed moe.weight whose experts are spread over devices: its #moe.sharding.
 inline constexpr llvm::StringLiteral shardingAttrName = "moe.sharding";
+
+/// The name of the discardable attribute of a function whose sequences are shared out: its #moe.batch_split.
+inline constexpr llvm::StringLiteral batchSplitAttrName = "moe.batch_split";
 
 /// The name that a user knows `op` by: that of its `origin`, else of its location (an ONNX node), else an empty string.
 std::string layerName(mlir::Operation *op);
@@ -32,6 +36,10 @@ mlir::Value bfloat16Behind(mlir::Value rows);
 
 /// Are `rows` such rows, maybe reshaped or moved by a `moe.dispatch`?
 bool holdBfloat16(mlir::Value rows);
+
+/// The inputs of `function` whose first dim is the number of its sequences: the first input with a dynamic first dim, and all that share its name
+/// or must equal it (moe.require_equal). Empty where there is none.
+llvm::SmallVector<mlir::BlockArgument> sequenceInputs(mlir::FunctionOpInterface function);
 
 /// The ops around the experts of a ragged layer, and how many experts a token has.
 struct RaggedLayer {

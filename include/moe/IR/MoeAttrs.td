@@ -456,10 +456,12 @@ def Moe_EstimateAttr : Moe_Attr<"Estimate", "estimate"> {
 def Moe_ShardingAttr : Moe_Attr<"Sharding", "sharding"> {
   let summary = "which device has which experts, and how rows go there and back";
   let description = [{
-    Groups of `ep` neighbouring devices of the mesh hold all experts; `edp` of them
-    are the mesh. `axes` says in words which axes `ep` spans ("rank", or "rank:(1)2"
+    Groups of `ep` · `etp` neighbouring devices of the mesh hold all experts; `edp` of them
+    are the mesh. `axes` says in words which axes a group spans ("rank", or "rank:(1)2"
     for a part of one). Slot i of a group holds expert `slots[i]` and lies on its
-    device i / (slots / ep). Tokens of an expert with several slots take turns.
+    device i / (slots / ep), or where `etp` is more than 1 on so many neighbouring devices, each with
+    a part of the expert's intermediate features: rows go to all of them, and what they
+    give is added up. Tokens of an expert with several slots take turns.
     `equality` is bitwise or tolerance: how results compare to those of one device.
     The tokens of each device go out in `chunks`, so that a chunk travels while
     experts compute another. Rows go straight to where they are needed (direct), or
@@ -469,7 +471,7 @@ def Moe_ShardingAttr : Moe_Attr<"Sharding", "sharding"> {
     one by one.
     A `pinned` plan is the user's: it is costed, never changed.
 
-    Constraints: sharding-c1: ep, edp and chunks are at least 1; sharding-c2: slots are
+    Constraints: sharding-c1: ep, etp, edp and chunks are at least 1; sharding-c2: slots are
     a multiple of ep, not empty, none below 0; sharding-c3: the algorithm is direct, or
     two_level with per_node a divisor of the devices, and dedup none or, on two levels, node; sharding-c4: equality is bitwise
     or tolerance.
@@ -477,17 +479,37 @@ def Moe_ShardingAttr : Moe_Attr<"Sharding", "sharding"> {
   let parameters = (ins "::mlir::FlatSymbolRefAttr":$mesh, "::mlir::ArrayAttr":$axes, "int64_t":$ep, "int64_t":$edp,
                         "::mlir::DenseI64ArrayAttr":$slots, StringRefParameter<>:$algorithm, StringRefParameter<>:$equality,
                         DefaultValuedParameter<"int64_t", "1">:$chunks, DefaultValuedParameter<"int64_t", "0">:$per_node,
-                        StringRefParameter<"", "\"none\"">:$dedup,
+                        StringRefParameter<"", "\"none\"">:$dedup, DefaultValuedParameter<"int64_t", "1">:$etp,
                         DefaultValuedParameter<"bool", "false">:$pinned, OptionalParameter<"::moe::EstimateAttr">:$estimate);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// Devices of the mesh.
-    int64_t devices() const { return getEp() * getEdp(); }
+    int64_t devices() const { return getEp() * getEtp() * getEdp(); }
+    /// The same with each part of an expert as an expert of its own, and etp 1.
+    ShardingAttr ofParts() const;
     int64_t slotsPerDevice() const { return getSlots().size() / getEp(); }
     /// [experts]: the devices of a group that hold each expert, in the order of the slots.
     ::llvm::SmallVector<::llvm::SmallVector<int64_t>> holders(int64_t experts) const;
   }];
+}
+
+def Moe_BatchSplitAttr : Moe_Attr<"BatchSplit", "batch_split"> {
+  let summary = "each device computes what lies between the layers for its own sequences";
+  let description = [{
+    The plan of what is around the sharded layers of a function, its discardable
+    attribute `moe.batch_split`: of B sequences each of the `devices` of `mesh` takes
+    ⌈B/D⌉ through attention and all else that treats sequences apart; only what
+    routers have computed, and results, are gathered. `us` is what the plan stage expects the
+    function to take, layers included, for `sequences`, `whole_us` what it would take if every device
+    computed all of them and gathered the results of each layer.
+
+    Constraints: batch_split-c1: there is at least 1 device.
+  }];
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$mesh, "int64_t":$devices, DefaultValuedParameter<"int64_t", "0">:$sequences,
+                        OptionalParameter<"::mlir::FloatAttr">:$us, OptionalParameter<"::mlir::FloatAttr">:$whole_us);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
 }
 
 def Moe_PlanAttr : Moe_Attr<"Plan", "plan"> {

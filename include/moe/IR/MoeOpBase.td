@@ -15,6 +15,7 @@ def Moe_F32Matrix : 2DTensorOf<[F32]>;
 def Moe_I32Vector : 1DTensorOf<[I32]>;
 def Moe_I1Vector : 1DTensorOf<[I1]>;
 def Moe_FloatMatrix : 2DTensorOf<[F32, F16, BF16]>;
+def Moe_RowMatrix : 2DTensorOf<[F32, F16, BF16, I32, I64]>;
 def Moe_FloatTensor : RankedTensorOf<[F32, F16, BF16]>;
 
 // Says the sizes of its results as index arithmetic on its operands.

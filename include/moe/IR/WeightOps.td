@@ -14,7 +14,9 @@ def Moe_WeightOp : Moe_Op<"weight",
     it is made of (two for `gate_up16` of separate tensors), `order` and `gate`
     how to read those. With `dequant` each of them is quantised: `from` names its
     payload, its scales and, where it has some, its zero points and its codebook,
-    one after the other, and the type is that of its values. `section` and `offset` are its
+    one after the other, and the type is that of its values. With `column_parts` or
+    `depth_parts` each expert of the sources is cut into so many (see moe.part_experts), which are
+    the experts of the packed type. `section` and `offset` are its
     place in `model.weights`; the lower stage gives them.
 
     Constraints:
@@ -39,6 +41,7 @@ def Moe_WeightOp : Moe_Op<"weight",
       the parts fit each other and the type of the values (dequant-c4 to dequant-c7 of
       `moe.dequant`), which weight-c9 speaks of then.
     - weight-c11: `blocks` is given only with `dequant`.
+    - weight-c12: `column_parts` and `depth_parts` are at least 1 and given only where it is packed in panels, not both and without `dequant`.
 
     Lifespan: created by import (sources), fuse (plain, what is read as numbers
     though it is stored as strings of a dictionary) and lower (packed), read by
@@ -62,13 +65,22 @@ def Moe_WeightOp : Moe_Op<"weight",
                        OptionalAttr<I64Attr>:$offset,
                        OptionalAttr<Moe_QuantAttr>:$quant,
                        OptionalAttr<TypeAttrOf<AnyRankedTensor>>:$values,
-                       OptionalAttr<Moe_BlocksAttr>:$blocks);
+                       OptionalAttr<Moe_BlocksAttr>:$blocks,
+                       OptionalAttr<I64Attr>:$column_parts,
+                       OptionalAttr<I64Attr>:$depth_parts);
   let assemblyFormat = [{
     ($sym_visibility^)? $sym_name `:` $type (`source` `(` $source^ `)`)?
     (`packed` `(` custom<Keyword>($packing)^ `)`)? (`from` `(` $from^ `)`)?
     (`order` `(` custom<Keyword>($order)^ `)`)? (`gate` `(` custom<Keyword>($gate)^ `)`)?
-    (`dequant` `(` $quant^ `,` $values `)`)? (`blocks` `(` $blocks^ `)`)? (`section` $section^)? (`at` $offset^)? attr-dict
+    (`dequant` `(` $quant^ `,` $values `)`)? (`blocks` `(` $blocks^ `)`)?
+    (`column_parts` $column_parts^)? (`depth_parts` $depth_parts^)? (`section` $section^)? (`at` $offset^)? attr-dict
   }];
+  let builders = [OpBuilder<(ins "::mlir::StringAttr":$name, "::mlir::StringAttr":$visibility, "::mlir::TypeAttr":$type, "::mlir::Attribute":$source,
+      "::moe::PackingFamilyAttr":$packing, "::mlir::ArrayAttr":$from, "::moe::WeightOrderAttr":$order, "::moe::GateLayoutAttr":$gate,
+      "::mlir::IntegerAttr":$section, "::mlir::IntegerAttr":$offset, "::moe::QuantAttr":$quant, "::mlir::TypeAttr":$values, "::moe::BlocksAttr":$blocks), [{
+    build($_builder, $_state, name, visibility, type, source, packing, from, order, gate, section, offset, quant, values, blocks,
+          ::mlir::IntegerAttr(), ::mlir::IntegerAttr());
+  }]>];
   let hasVerifier = 1;
 }
 
@@ -93,6 +105,33 @@ def Moe_WeightRefOp : Moe_Op<"weight_ref",
   let arguments = (ins FlatSymbolRefAttr:$weight);
   let results = (outs Moe_TensorOrMemRef:$result);
   let assemblyFormat = "$weight attr-dict `:` type($result)";
+}
+
+def Moe_PartExpertsOp : Moe_Op<"part_experts", [Pure, Moe_ReifiesSizes]> {
+  let summary = "the weight of experts that are cut into parts of their intermediate features";
+  let description = [{
+    `weight` is E×M×N. Dim `dim` (1 or 2) has the intermediate features, or with
+    `halves` gate and up ones of them, one behind the other; expert e becomes the experts
+    e·parts … e·parts + parts − 1, each with one of `parts` equal ranges of the
+    features. Each is an expert of its own; the sum of their results is that of
+    the whole one.
+
+    Constraints:
+    - part_experts-c1: `weight` has rank 3 and static sizes, `dim` is 1 or 2.
+    - part_experts-c2: `parts` is at least 1 and divides the features.
+    - part_experts-c3: the result has `parts` times the experts, and of dim `dim` one part.
+
+    Lifespan: created by distribute, read through by lower where weights are packed.
+
+    Example:
+    ```mlir
+    %p = moe.part_experts %w {dim = 1 : i64, halves, parts = 2 : i64} : tensor<8x96x64xf32> -> tensor<16x48x64xf32>
+    ```
+  }];
+  let arguments = (ins Moe_FloatTensor:$weight, I64Attr:$parts, I64Attr:$dim, UnitAttr:$halves);
+  let results = (outs Moe_FloatTensor:$result);
+  let assemblyFormat = "$weight attr-dict `:` type($weight) `->` type($result)";
+  let hasVerifier = 1;
 }
 
 def Moe_RequireEqualOp : Moe_Op<"require_equal"> {

@@ -24,7 +24,9 @@ struct PlanOptions {
   std::string profile;
   /// Devices that share the experts between them; 0: the plan stage chooses.
   int64_t expertParallel = 0;
-  /// What is pinned of layers, the rest is chosen: "NAME=ep4:slots3;NAME=ep2"; empty: nothing.
+  /// Devices that share each expert, a part of its intermediate features on each: results agree within the tolerance of sums; 0: the plan stage chooses.
+  int64_t expertSplit = 1;
+  /// What is pinned of layers, the rest is chosen: "NAME=ep4:etp2:slots3;NAME=ep2"; empty: nothing.
   std::string pin;
   /// A planned model (MLIR) whose experts should stay where they are as far as that costs no more than a hundredth of a layer's time; empty: none.
   std::string replanFrom;
@@ -35,6 +37,10 @@ struct PlanOptions {
   std::string exchange = "auto";
   /// Tokens of a step, of all devices together, that the plan is made for.
   int64_t planTokens = 1024;
+  /// Sequences that these tokens are of: whole ones may be shared out among the devices between the layers.
+  int64_t planSequences = 1;
+  /// What lies between the layers is computed by every device for all tokens (whole), by each for its own sequences (batch), or as is expected to be faster (auto).
+  std::string betweenLayers = "auto";
   /// Remarks say why a plan was chosen and what the others would have cost.
   bool explainPlan = false;
 };

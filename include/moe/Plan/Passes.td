@@ -35,23 +35,29 @@ def PlanSharding : Pass<"moe-plan-sharding", "::mlir::ModuleOp"> {
     lib/Plan/Sharding, for all layers together under the memory of a device, among
     what the distribute stage can run. A remark says it; with `explain` its notes
     say what else was weighed. A sharding that is there already is the user's: it
-    is costed, never changed, and an error where it does not fit. With `pin` a
+    is costed, never changed, and an error where it does not fit. Experts are cut into parts for several
+    devices only where `expert-split` allows it, since sums of parts are not those of one device in every bit. With `pin` a
     part of a layer's sharding is the user's (the devices that share its experts,
     the slots of a device) and the rest is searched. With
     `replan-from` weights stay where that file has them as far as the layer takes
     at most a hundredth longer; a remark says how many move. Layers whose rows
-    cannot travel stay whole on every rank, with a remark. Without a mesh nothing
-    is done.
+    cannot travel stay whole on every rank, with a remark. What lies between the layers
+    is computed by every device for all tokens (`between-layers=whole`), or by each for its own of `plan-sequences`
+    sequences (`batch`: then the function gets `moe.batch_split`); auto takes what is
+    expected to be faster, whole for a single sequence. Without a mesh nothing is done.
   }];
   let options = [Option<"mesh", "mesh", "std::string", "", "axes and sizes (node=2,rank=4) or a JSON file">,
                  Option<"profile", "profile", "std::string", "", "JSON file of expert loads, or several with commas between them">,
                  Option<"expertParallel", "expert-parallel", "int64_t", "0", "devices that share the experts; 0: chosen">,
-                 Option<"pin", "pin", "std::string", "", "what is pinned of layers: NAME=ep4:slots3;...">,
+                 Option<"expertSplit", "expert-split", "int64_t", "1", "devices that share each expert by cutting it; 0: chosen">,
+                 Option<"pin", "pin", "std::string", "", "what is pinned of layers: NAME=ep4:etp2:slots3;...">,
                  Option<"replanFrom", "replan-from", "std::string", "", "planned model whose experts should stay where they are">,
                  Option<"reportFile", "plan-report", "std::string", "", "writes the plan as a page of HTML">,
                  Option<"exchangeChunks", "exchange-chunks", "int64_t", "0", "parts in which tokens travel; 0: chosen">,
                  Option<"exchange", "exchange", "std::string", "\"auto\"", "how rows travel: auto, direct, two_level or two_level_dedup">,
                  Option<"planTokens", "plan-tokens", "int64_t", "1024", "tokens of a step, of all devices together">,
+                 Option<"planSequences", "plan-sequences", "int64_t", "1", "sequences that these are of">,
+                 Option<"betweenLayers", "between-layers", "std::string", "\"auto\"", "who computes what lies between the layers: auto, whole or batch">,
                  Option<"explain", "explain", "bool", "false", "say what else was weighed">];
 }
 

@@ -48,8 +48,8 @@ void moe_rt_exchange_start(void *ranking, const void *from, void *into, const in
                            int64_t row_bytes, int64_t per_node);
 void moe_rt_exchange_wait(void *ranking, const void *from, void *into, int64_t row_bytes);
 
-/// Of `rows` rows every rank has written its share (moe.all_gather); after the call each has all. Thread 0 alone calls it.
-void moe_rt_gather_shares(void *ranking, void *buffer, int64_t rows, int64_t row_bytes);
+/// Of `rows` rows every rank has written its share (moe.all_gather), of whole sequences of `unit` rows; after the call each has all. Thread 0 alone calls it.
+void moe_rt_gather_shares(void *ranking, void *buffer, int64_t rows, int64_t unit, int64_t row_bytes);
 
 /// Launches kernel `kernel` of moe_kernels with blocks_x by blocks_y blocks on the GPU of the run that this thread is in; arguments[i] points to argument i. A
 /// launch that fails is reported by the run, and what is launched after it does nothing.

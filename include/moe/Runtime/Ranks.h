@@ -39,7 +39,7 @@ public:
   void startExchange(const void *from, void *into, const int32_t *send, const int32_t *receive, const int32_t *token,
                      int64_t rowBytes, int64_t perNode);
   void waitForExchange(const void *into);
-  void gatherShares(void *buffer, int64_t rows, int64_t rowBytes);
+  void gatherShares(void *buffer, int64_t rows, int64_t unit, int64_t rowBytes);
 
 private:
   moe_status compareIdentities(const unsigned char identity[32], const char *version);

@@ -145,13 +145,15 @@ private:
                                       : gatherFunction;
   }
 
-  /// The call of the runtime: the ranks, the buffers, for a gather the rows, the bytes of a row, and for a start the tokens, null where they are not known, and the devices of a node.
+  /// The call of the runtime: the ranks, the buffers, for a gather the rows and those of a sequence, the bytes of a row, and for a start the tokens, null where they are not known, and the devices of a node.
   void rewriteCollective(Operation *op, Value thread) {
     OpBuilder builder(op);
     const Location loc = op->getLoc();
     const Type pointer = LLVM::LLVMPointerType::get(&getContext()), number = builder.getI64Type();
     SmallVector<Value> operands = {loadInvariant(builder, loc, pointer, thread, Ranking)};
     for (Value buffer : op->getOperands()) {
+      if (!isa<MemRefType>(buffer.getType()))
+        continue;
       Value address = memref::ExtractAlignedPointerAsIndexOp::create(builder, loc, buffer);
       address = arith::IndexCastOp::create(builder, loc, number, address);
       operands.push_back(LLVM::IntToPtrOp::create(builder, loc, pointer, address));
@@ -160,8 +162,8 @@ private:
     auto size = [&](int64_t dim) -> Value {
       return arith::IndexCastOp::create(builder, loc, number, memref::DimOp::create(builder, loc, rows, dim).getResult());
     };
-    if (isa<GatherSharesOp>(op))
-      operands.push_back(size(0));
+    if (auto gather = dyn_cast<GatherSharesOp>(op))
+      operands.append({size(0), arith::IndexCastOp::create(builder, loc, number, gather.getUnit())});
     const int64_t bytes = cast<MemRefType>(rows.getType()).getElementTypeBitWidth() / 8;
     Value element = LLVM::ConstantOp::create(builder, loc, number, builder.getI64IntegerAttr(bytes));
     operands.push_back(LLVM::MulOp::create(builder, loc, size(1), element));

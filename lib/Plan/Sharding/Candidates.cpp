@@ -106,7 +106,10 @@ private:
     std::vector<Traffic> windows;
     for (const Routing &routing : routings)
       windows.push_back(trafficOf(routing, placement, 1));
-    for (int64_t etp : divisors(options.onlyRunnable ? 1 : levels.perNode)) {
+    const int64_t asked = layer.pinnedEtp != 0 ? layer.pinnedEtp : options.onlyRunnable ? options.expertSplit : 0;
+    for (int64_t etp : divisors(levels.perNode)) {
+      if ((asked != 0 && etp != asked) || (options.onlyRunnable && etp > 1 && !layer.isCuttable))
+        continue;
       Candidate candidate{ep, etp, levels.devices() / ep / etp, slots};
       RankLayout layout;
       if (levels.devices() % (ep * etp) != 0 || layer.shape.intermediate % etp != 0 || !layoutOf(levels, candidate, layout))

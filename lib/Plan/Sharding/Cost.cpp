@@ -179,14 +179,41 @@ static LayerCost costOfTokens(const Mesh &mesh, const Levels &levels, const Laye
   return cost;
 }
 
+/// The same with every part of an expert as an expert of its own.
+static LayerCost costOfParts(const Mesh &mesh, const Levels &levels, const LayerShape &shape, const Candidate &candidate, const Traffic &traffic,
+                             const CostOptions &options) {
+  const auto parts = static_cast<size_t>(candidate.etp), perRank = static_cast<size_t>(candidate.slotsPerRank);
+  LayerShape part = shape;
+  part.intermediate /= candidate.etp;
+  Candidate all = candidate;
+  all.ep *= candidate.etp;
+  all.etp = 1;
+  const RankLayout layout{all.ep, std::min(all.ep, levels.perNode)};
+  Traffic spread = traffic;
+  spread.copies.clear();
+  spread.rankReach.clear();
+  spread.slotShare.clear();
+  for (size_t rank = 0; rank < traffic.copies.size(); ++rank)
+    for (size_t p = 0; p < parts; ++p) {
+      spread.copies.push_back(traffic.copies[rank]);
+      spread.rankReach.push_back(traffic.rankReach[rank]);
+      const auto first = traffic.slotShare.begin() + static_cast<std::ptrdiff_t>(rank * perRank);
+      spread.slotShare.insert(spread.slotShare.end(), first, first + static_cast<std::ptrdiff_t>(perRank));
+    }
+  spread.ranksPerNode = layout.perNode;
+  return costOfTokens(mesh, levels, part, all, layout, spread, options);
+}
+
 LayerCost costOf(const Mesh &mesh, const LayerShape &shape, const Candidate &candidate, const RankLayout &layout, const Traffic &traffic,
                  const CostOptions &options) {
   const Levels levels = mesh.levels();
   LayerCost cost = candidate.movement == Movement::Fetch ? costOfFetch(mesh, levels, shape, candidate, layout, traffic)
+                   : candidate.etp > 1 && options.partsTravel ? costOfParts(mesh, levels, shape, candidate, traffic, options)
                                                          : costOfTokens(mesh, levels, shape, candidate, layout, traffic, options);
   cost.weightBytes += shape.elements(shape.sharedIntermediate) * shape.weightBytes;
-  if (shape.gathersResults) {
-    cost.gatherUs = allGatherUs(levels, shape.tokens, shape.combineCopyBytes());
+  const double gathered = (shape.gathersResults ? shape.combineCopyBytes() : 0) + shape.routedBytes;
+  if (gathered > 0) {
+    cost.gatherUs = allGatherUs(levels, shape.tokens, gathered);
     cost.totalUs += cost.gatherUs;
   }
   return cost;

@@ -227,8 +227,8 @@ bool sameLayer(const PlanLayer &a, const PlanLayer &b) {
   return x.experts == y.experts && x.topK == y.topK && x.hidden == y.hidden && x.intermediate == y.intermediate && x.matrices == y.matrices &&
          x.sharedIntermediate == y.sharedIntermediate && x.tokens == y.tokens && x.computeType == y.computeType &&
          x.dispatchBytes == y.dispatchBytes && x.combineBytes == y.combineBytes && x.weightBytes == y.weightBytes && x.scaleBytes == y.scaleBytes &&
-         x.beforeUs == y.beforeUs && x.gathersResults == y.gathersResults && a.windows == b.windows && a.coactivation == b.coactivation && a.groups == b.groups &&
-         a.pinnedEp == b.pinnedEp && a.pinnedSlots == b.pinnedSlots;
+         x.beforeUs == y.beforeUs && x.gathersResults == y.gathersResults && x.routedBytes == y.routedBytes && a.windows == b.windows && a.coactivation == b.coactivation && a.groups == b.groups &&
+         a.pinnedEp == b.pinnedEp && a.pinnedSlots == b.pinnedSlots && a.pinnedEtp == b.pinnedEtp && a.isCuttable == b.isCuttable;
 }
 
 bool validateShape(const PlanLayer &layer, const Mesh &mesh, std::string &error) {
@@ -244,7 +244,7 @@ bool validateShape(const PlanLayer &layer, const Mesh &mesh, std::string &error)
       !check("shared intermediate size", static_cast<double>(shape.sharedIntermediate), 0) || !check("tokens", shape.tokens, 1) ||
       !check("bytes of a dispatched element", shape.dispatchBytes, 0.125) || !check("bytes of a combined element", shape.combineBytes, 0.125) ||
       !check("bytes of a weight", shape.weightBytes, 0.125) || !check("bytes of scales", shape.scaleBytes, 0) ||
-      !check("time before the experts", shape.beforeUs, 0) || !check("attention options", static_cast<double>(layer.attention.size()), 1))
+      !check("bytes of routing", shape.routedBytes, 0) || !check("time before the experts", shape.beforeUs, 0) || !check("attention options", static_cast<double>(layer.attention.size()), 1))
     return false;
   if (mesh.device.tflops.count(shape.computeType))
     return true;
@@ -308,6 +308,9 @@ std::optional<PlanResult> searchPlan(const Mesh &mesh, const std::vector<PlanLay
     if (candidates[l]->scored.empty()) {
       error = "layer " + layers[l].name + ": expected a number of devices that divides " + std::to_string(mesh.devices()) +
               " and slots that hold all experts, found ep " + std::to_string(layers[l].pinnedEp) + " and slots " + std::to_string(layers[l].pinnedSlots) + " pinned";
+      const int64_t etp = layers[l].pinnedEtp != 0 ? layers[l].pinnedEtp : options.expertSplit;
+      if (etp > 1)
+        error += ", experts cut into " + std::to_string(etp) + (layers[l].isCuttable ? "" : " though they cannot be");
       return std::nullopt;
     }
 

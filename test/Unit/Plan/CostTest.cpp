@@ -217,6 +217,45 @@ TEST(Cost, ResultsThatGoToAllComeOnTop) {
   EXPECT_NEAR(goes.totalUs, stays.totalUs + goes.gatherUs, 1e-9);
 }
 
+TEST(Cost, RoutedBytesAreGatheredInsteadOfResults) {
+  LayerShape shape = smallShape();
+  const Mesh mesh = meshOf(twoLevels(2, 2), smallDevice());
+  Candidate candidate{4, 1, 1, 1};
+  RankLayout layout;
+  ASSERT_TRUE(layoutOf(mesh.levels(), candidate, layout));
+  const Traffic traffic = uniformTraffic(4, 1, 4, 2);
+  shape.routedBytes = 16;
+  // 10 + 2 peers across + 2 · tokens · 16 / 50e3.
+  EXPECT_NEAR(costOf(mesh, shape, candidate, layout, traffic, {}).gatherUs, 12 + 0.00064 * shape.tokens, 1e-9);
+}
+
+TEST(Cost, PartsThatTravelAreExpertsOfTheirOwn) {
+  LayerShape shape = smallShape();
+  const Mesh mesh = meshOf(twoLevels(1, 4), smallDevice());
+  const Candidate candidate{2, 2, 1, 2};
+  RankLayout layout;
+  ASSERT_TRUE(layoutOf(mesh.levels(), candidate, layout));
+  CostOptions options;
+  options.partsTravel = true;
+  const LayerCost parts = costOf(mesh, shape, candidate, layout, uniformTraffic(4, 1, 2, 2), options);
+  // Four ranks with two experts of half the size each, and the rows of the two that they are halves of.
+  LayerShape half = shape;
+  half.intermediate /= 2;
+  Traffic traffic = uniformTraffic(4, 1, 2, 2), four;
+  four.topK = traffic.topK;
+  four.ranksPerNode = 4;
+  four.nodeReach = traffic.nodeReach;
+  for (size_t rank : {0, 0, 1, 1}) {
+    four.copies.push_back(traffic.copies[rank]);
+    four.rankReach.push_back(traffic.rankReach[rank]);
+    four.slotShare.insert(four.slotShare.end(), {traffic.slotShare[2 * rank], traffic.slotShare[2 * rank + 1]});
+  }
+  const LayerCost whole = costOf(mesh, half, {4, 1, 1, 2}, {4, 4}, four, {});
+  EXPECT_NEAR(parts.totalUs, whole.totalUs, 1e-9);
+  EXPECT_NEAR(parts.weightBytes, 2 * shape.expertBytes() / 2, 1e-9);
+  EXPECT_NEAR(parts.dispatchUs, whole.dispatchUs, 1e-9);
+}
+
 TEST(Cost, MemoryByHand) {
   LayerShape shape = smallShape();
   shape.sharedIntermediate = 25;

@@ -34,6 +34,8 @@ struct LayerShape {
   double scaleBytes = 0;
   /// What follows the layer is computed by every device for all tokens: results of each go to all others. Else tokens stay where they came from.
   bool gathersResults = false;
+  /// Bytes of a token that go from each device to all others before the layer: what a router has computed of it, where tokens stay.
+  double routedBytes = 0;
   /// Time of what precedes the experts and can hide fetched weights.
   double beforeUs = 0;
 
@@ -98,6 +100,9 @@ struct CostOptions {
   double bufferMargin = 0.25;
   /// Where tokens are sent once to a node or a device, their results are added up there and come back as one row; else one by one.
   bool sumsOnTheWay = true;
+  /// Rows go to each part of an expert that is cut (etp) by the all-to-all, and each part's results come back; else the devices of an expert gather its
+  /// rows and add up among themselves.
+  bool partsTravel = false;
 };
 
 /// Times of one layer and its parts, which overlap; and what the fullest device stores.

@@ -32,6 +32,9 @@ struct PlanLayer {
   int64_t groups = 1;
   /// What a user has pinned, the rest is searched: ranks that share the experts, and slots of a rank; 0: free.
   int64_t pinnedEp = 0, pinnedSlots = 0;
+  /// Devices that share each expert, where that is pinned; 0: as SearchOptions says. No more than one where the distribute stage cannot cut the experts.
+  int64_t pinnedEtp = 0;
+  bool isCuttable = true;
   /// At least one.
   std::vector<AttentionOption> attention = {AttentionOption()};
 };
@@ -49,8 +52,10 @@ struct SearchOptions {
   int64_t placementEffort = 4000;
   /// Memory is counted in parts of the device's: more take longer and waste less.
   int64_t memoryParts = 16384;
-  /// Only what the distribute stage can run: tokens that go to whole experts, over nodes once or every copy.
+  /// Only what the distribute stage can run: tokens that go to experts, over nodes once or every copy.
   bool onlyRunnable = false;
+  /// With onlyRunnable: only this many devices that share each expert; 0: any.
+  int64_t expertSplit = 1;
   /// Only this many ranks that share the experts; 0: any.
   int64_t expertParallel = 0;
   /// Only this way of travelling; nothing: any.
