@@ -27,6 +27,7 @@ from moe_layer import summary
 from sides import OURS, Absent, Side, measure, serve
 
 PEER = "llama.cpp"
+CALLS = 3  # timed ones in a turn
 # name: tokens of a call, and those before them
 PHASES = {"prefill 512": (512, 0), "decode at 128": (1, 128), "decode at 2048": (1, 2048)}
 
@@ -70,14 +71,13 @@ def bytes_per_token(decoder):
 def run_phase(decoder, sides, machine, phase, options, scratch, threads):
     kept = {name: os.path.join(scratch, name + ".npy") for name in sides}
     turns = {name: [] for name in sides}
-    count = 1 if PHASES[phase][0] > 1 else 4
     for number in range(-1, options.rounds):  # the turn before the first compares results and fills caches
         names = list(sides)
         for name in names[number % len(names):] + names[:number % len(names)]:
             time.sleep(0.01)  # Threads of the side before are done spinning.
             best = machine.measure()
             extra = {"keep": kept[name]} if number < 0 else {}
-            calls = sides[name].calls(phase=phase, count=count if number >= 0 else 0, turn=number + 1, **extra)
+            calls = sides[name].calls(phase=phase, count=CALLS if number >= 0 else 0, turn=number + 1, **extra)
             if number >= 0:
                 turns[name].append({"best": best, "calls": calls, "roofline": bytes_per_token(decoder) / best["bandwidth"]})
     logits = [np.load(kept[name]) for name in sides]
@@ -148,7 +148,7 @@ def main():
     parser.add_argument("--formats", default="int4", help="of " + ", ".join(BITS))
     parser.add_argument("--layers", type=int, default=2, help="layers with experts")
     parser.add_argument("--threads", default=str(len(os.sched_getaffinity(0))), help="numbers, joined by commas")
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--scratch", help="folder for weights (several times their size)")
     parser.add_argument("--json", help="file for all figures; cells in it that are not run again stay")
     parser.add_argument("--page", help="Markdown page to write from the figures")
