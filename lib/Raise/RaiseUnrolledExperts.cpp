@@ -37,6 +37,8 @@ public:
   std::optional<ExpertStep> matchStep(OnnxOp op, const ScatterSum &sum);
   /// Did the match get as far as places that a NonZero found?
   bool isCandidate() const { return sawPlaces; }
+  /// Is what the match looked at the tokens of one expert?
+  bool isOfOneExpert() const { return sawMask; }
 
 private:
   std::optional<Coordinate> matchCoordinate(Value value);
@@ -45,7 +47,7 @@ private:
   bool isPair(Value index, const Coordinate &token, std::optional<Coordinate> choice);
   bool isFlatIndex(Value index, const Coordinate &token, std::optional<Coordinate> choice, int64_t k);
 
-  bool sawPlaces = false;
+  bool sawPlaces = false, sawMask = false;
 };
 
 } // namespace
@@ -221,6 +223,7 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
   auto mask = matchExpertMask(token->nonZero.getInputs()[0], proof);
   if (!mask)
     return miss(token->nonZero, "the mask of an expert does not compare the chosen ids with its number");
+  sawMask = true;
   if (mask->tokenDim != token->row)
     return miss(token->nonZero, "the rows are added at the choices' places, not at the tokens'");
   std::optional<Coordinate> choice;
@@ -269,7 +272,7 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
         if (step) {
           loops.add(*step);
         } else if (matcher.isCandidate()) {
-          loops.addGap(op, sum->before);
+          loops.addGap(op, sum->before, matcher.isOfOneExpert());
           remarkMiss(remarks, op, matcher.missedAt(), matcher.missed());
         }
       });
@@ -287,8 +290,8 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
     OnnxOp last = loop.steps.back().op;
     const int64_t routed = loop.steps.back().experts;
     const auto count = static_cast<int64_t>(loop.steps.size());
-    if (!loop.hasGap && routed > count)
-      return last.emitError() << "the router chooses among " << routed << " experts, but the graph computes only " << count
+    if (const int64_t steps = count + loop.gaps.experts; !loop.gaps.unknown && routed > steps)
+      return last.emitError() << "the router chooses among " << routed << " experts, but the graph computes only " << steps
                                  << ": the exporter traced a loop over the experts that its example input hit, and the others are lost; export with "
                                     "an implementation without such a loop (transformers: experts_implementation=\"batched_mm\" or \"grouped_mm\")";
     std::string why;
