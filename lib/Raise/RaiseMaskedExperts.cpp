@@ -234,6 +234,8 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
       layer->function = map->function;
       layer->choices.k = map->k;
     }
+    if (loop.steps.size() == 1 && !idsInRange(peel(layer->indices, Views | IntCasts), 1))
+      return remarkMiss(remarks, last, last, "one expert alone, though the chosen ids name more");
     if (!placeOutput(*layer, {layer->x, layer->indices, layer->weights}, proof))
       return remarkMiss(remarks, last, last, "the shape of the output is not that of the tokens");
     if (checkRoutedLayer(*layer, proof, why))
