@@ -117,29 +117,27 @@ static std::optional<ExpertMask> matchSingleComparison(Value value) {
 std::optional<ExpertMask> matchExpertMask(Value value, const SizeProof &proof) {
   RankedTensorType maskType = tensorType(value);
   value = peel(value, AllCasts);
-  bool swapped = false;
   if (OnnxOp transpose = definedBy(value, "Transpose"); transpose && maskType && maskType.getRank() == 2) {
     auto permutation = intsAttribute(transpose, "perm");
-    if (permutation && *permutation == SmallVector<int64_t>{1, 0} && definedBy(peel(transpose.getInputs()[0], AllCasts), "Equal")) {
-      swapped = true;
-      value = peel(transpose.getInputs()[0], AllCasts);
+    auto mask = !permutation || *permutation == SmallVector<int64_t>{1, 0} ? matchExpertMask(transpose.getInputs()[0], proof) : std::nullopt;
+    if (mask && mask->choiceDim >= 0) {
+      std::swap(mask->tokenDim, mask->choiceDim);
+      return mask;
     }
   }
-  if (auto single = matchSingleComparison(value)) {
-    if (swapped && single->choiceDim >= 0)
-      std::swap(single->tokenDim, single->choiceDim);
+  if (auto single = matchSingleComparison(value))
     return single;
-  }
   // One column of a tensor over tokens, choices and experts in any order.
-  auto part = peel(value, AllCasts | Views).getDefiningOp<OnnxOp>();
-  if (swapped || !part || part.getInputs().empty() || !maskType || maskType.getRank() > 2)
+  Value column = peel(value, AllCasts | Views);
+  auto part = column.getDefiningOp<OnnxOp>();
+  if (!part || part.getInputs().empty() || !maskType || maskType.getRank() > 2)
     return std::nullopt;
   RankedTensorType wholeType = tensorType(part.getInputs()[0]);
   const int64_t rank = wholeType ? wholeType.getRank() : 0;
   if (rank != maskType.getRank() + 1)
     return std::nullopt;
   for (int64_t axis = 0; axis < rank; ++axis) {
-    SinglePart single = matchSinglePart(part->getResult(0), axis, proof);
+    SinglePart single = matchSinglePart(column, axis, proof);
     if (!single.source)
       continue;
     SmallVector<int64_t> order(rank);
