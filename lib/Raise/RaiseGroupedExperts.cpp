@@ -222,19 +222,25 @@ std::optional<Segment> GroupedMatcher::matchSegment(Value value) {
 
 //===-- The histogram ----------------------------------------------------===//
 
+/// `x` as a float of `type` holds it. Sums, products and quotients of doubles may be rounded twice: 53 bits are more than twice 24 and two.
+static double roundedTo(double x, FloatType type) {
+  APFloat number(x);
+  bool lost;
+  number.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &lost);
+  number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lost);
+  return number.convertToDouble();
+}
+
 /// One step of a scalar function, in the arithmetic of `op`'s result type; false for an op that is not known here.
 static bool applyStep(OnnxOp op, double &x) {
-  RankedTensorType type = tensorType(op->getResult(0));
+  Type type = tensorType(op->getResult(0)).getElementType();
   Value value = op->getResult(0);
-  if (isNode(op, "Cast")) {
-    if (type.getElementType().isSignlessInteger(64) || type.getElementType().isSignlessInteger(32))
-      x = std::trunc(x);
-    else if (type.getElementType().isF32())
-      x = static_cast<float>(x);
-    else
-      return type.getElementType().isF64();
-    return true;
-  }
+  const bool integer = type.isSignlessInteger(64) || type.isSignlessInteger(32);
+  if (!integer && !isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(type))
+    return false;
+  auto rounded = [&](double number) { return integer ? std::trunc(number) : roundedTo(number, cast<FloatType>(type)); };
+  if (isNode(op, "Cast"))
+    return x = rounded(x), true;
   if (isNode(op, "Clip")) {
     Value low = inputOrNull(op, 1), high = inputOrNull(op, 2);
     auto lower = low ? splatNumber(low) : std::optional<double>(-HUGE_VAL), upper = high ? splatNumber(high) : std::optional<double>(HUGE_VAL);
@@ -247,10 +253,6 @@ static bool applyStep(OnnxOp op, double &x) {
     x = std::floor(x);
     return true;
   }
-  const bool integer = type.getElementType().isSignlessInteger();
-  if (!integer && !type.getElementType().isF32())
-    return false;
-  auto rounded = [&](double number) { return integer ? std::trunc(number) : static_cast<double>(static_cast<float>(number)); };
   if (auto use = matchScalar(value, "Div"))
     return use->scalar != 0.0 && (x = rounded(x / use->scalar), true);
   if (auto use = matchScalar(value, "Mul"))

@@ -209,6 +209,8 @@ static Value scaleRows(OpBuilder &builder, Location loc, LayerBuilder &chain, Va
   const int64_t rows = type.getDimSize(0), hidden = type.getDimSize(1);
   Type element = type.getElementType();
   Value single = LayerBuilder::reshape(builder, loc, x, {-1, 1, hidden}, RankedTensorType::get({rows, 1, hidden}, element));
+  if (tensorType(weights).getElementType() != element)
+    weights = makeNode(builder, loc, "CastLike", 15, {weights, x}, tensorType(weights).clone(element));
   Value factors = LayerBuilder::reshape(builder, loc, weights, {-1, k, 1}, RankedTensorType::get({rows, k, 1}, tensorType(weights).getElementType()));
   Value scaled = makeNode(builder, loc, "Mul", 14, {single, factors}, RankedTensorType::get({rows, k, hidden}, element));
   return chain.asMatrix(builder, loc, scaled, hidden);

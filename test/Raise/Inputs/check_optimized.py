@@ -1,4 +1,4 @@
-"""Layers that onnxruntime has rewritten offline, as users save them, are still found and compute what they did.
+"""Layers that onnxruntime has rewritten offline, or converted to f16, as users save them, are still found and compute what they did.
 
     check_optimized.py WORK_FOLDER
 
@@ -16,6 +16,7 @@ import onnxruntime
 from onnx import numpy_helper
 
 import routed_models as models
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 LEVELS = {"basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC, "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL}
 
@@ -35,6 +36,11 @@ def optimized(model, level, path):
     onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
+def check(path, out, data, tolerance):
+    subprocess.run(["moe-compile", path, "-o", out, "--require-raised", "--quiet"], check=True)
+    subprocess.run(["moe-run", out, "--test-data", data, "--atol", tolerance, "--rtol", tolerance], check=True, stdout=subprocess.DEVNULL)
+
+
 def main():
     work = pathlib.Path(sys.argv[1])
     for seed, form in enumerate(("grouped", "unrolled", "traced", "masked")):
@@ -48,9 +54,11 @@ def main():
         for name, level in LEVELS.items():
             path, out = work / form / f"{name}.onnx", work / form / name
             optimized(model, level, path)
-            subprocess.run(["moe-compile", path, "-o", out, "--require-raised", "--quiet"], check=True)
-            subprocess.run(["moe-run", out, "--test-data", data, "--atol", "2e-5", "--rtol", "2e-5"], check=True, stdout=subprocess.DEVNULL)
+            check(path, out, data, "2e-5")
             print(form, name)
+        onnx.save(convert_float_to_float16(model, keep_io_types=True), work / form / "half.onnx")
+        check(work / form / "half.onnx", work / form / "half", data, "2e-2")
+        print(form, "half")
 
 
 if __name__ == "__main__":
