@@ -8,7 +8,8 @@ namespace moe::raise {
 /// Do two steps belong to one layer?
 static bool sameLayer(const ExpertStep &a, const ExpertStep &b) {
   return flatRoot(a.x) == flatRoot(b.x) && peel(a.indices, Views | IntCasts) == peel(b.indices, Views | IntCasts) && a.mask == b.mask &&
-         peel(a.weights, Views | FloatCasts) == peel(b.weights, Views | FloatCasts) && a.k == b.k && a.experts == b.experts;
+         peel(a.weights, Views | FloatCasts) == peel(b.weights, Views | FloatCasts) && a.k == b.k && a.experts == b.experts &&
+         a.weightsAreMap == b.weightsAreMap;
 }
 
 void ExpertLoops::add(const ExpertStep &step) {

@@ -22,6 +22,8 @@ struct ExpertStep {
   /// Who chose: ids or map, mask and weights, the same in all steps of a layer. Experts that the ids can name.
   mlir::Value x, indices, mask, weights;
   int64_t k = 1, experts = 0;
+  /// `weights` are a map of all experts, read at the expert's column.
+  bool weightsAreMap = false;
 };
 
 /// Nodes that look like steps of a chain and could not be read.
