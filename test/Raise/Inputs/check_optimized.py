@@ -43,7 +43,7 @@ def check(path, out, data, tolerance):
 
 def main():
     work = pathlib.Path(sys.argv[1])
-    for seed, form in enumerate(("grouped", "unrolled", "traced", "masked")):
+    for seed, form in enumerate(("grouped", "unrolled", "traced", "masked", "any_choice", "assigned")):
         model = generated(form, seed)
         data = work / form / "test_data_set_0"
         data.mkdir(parents=True)
@@ -51,6 +51,8 @@ def main():
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         onnx.save_tensor(numpy_helper.from_array(x, "x"), data / "input_0.pb")
         onnx.save_tensor(numpy_helper.from_array(session.run(None, {"x": x})[0], model.graph.output[0].name), data / "output_0.pb")
+        onnx.save(model, work / form / "written.onnx")
+        check(work / form / "written.onnx", work / form / "written", data, "2e-5")
         for name, level in LEVELS.items():
             path, out = work / form / f"{name}.onnx", work / form / name
             optimized(model, level, path)
