@@ -3,6 +3,7 @@
 #include "ShapeResolver.h"
 #include "EntryPoint.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 
 using namespace mlir;
@@ -130,28 +131,114 @@ Value ShapeResolver::dimOfView(Operation *op, int64_t dim) {
   return {};
 }
 
-/// One element of a small tensor that is made from scalars, as shapes are.
 Value ShapeResolver::element(Value tensor, ArrayRef<Value> indices) {
-  while (auto cast = tensor.getDefiningOp<tensor::CastOp>())
-    tensor = cast.getSource();
   auto type = cast<ShapedType>(tensor.getType());
-  SmallVector<uint64_t> position;
-  int64_t linear = 0;
+  int64_t number = 0;
   for (auto [dim, index] : llvm::enumerate(indices)) {
     IntegerAttr value;
     if (type.isDynamicDim(dim) || !matchPattern(index, m_Constant(&value)) || value.getInt() < 0 || value.getInt() >= type.getDimSize(dim))
       return {};
-    position.push_back(value.getInt());
-    linear = linear * type.getDimSize(dim) + value.getInt();
+    number = number * type.getDimSize(dim) + value.getInt();
   }
-  if (auto elements = tensor.getDefiningOp<tensor::FromElementsOp>())
-    return scalar(elements.getElements()[linear]);
-  if (auto argument = dyn_cast<BlockArgument>(tensor))
-    return isa<FunctionOpInterface>(argument.getOwner()->getParentOp()) && mayDecideSizes(type) ? elementLeaf(argument, linear) : Value();
-  DenseElementsAttr dense;
-  if (!matchPattern(tensor, m_Constant(&dense)) || !isa<IntegerType, IndexType>(type.getElementType()))
+  return element(tensor, number);
+}
+
+Value ShapeResolver::element(Value tensor, int64_t number) {
+  auto found = elements.find({tensor, number});
+  if (found != elements.end())
+    return found->second;
+  Value result = computeElement(tensor, number);
+  if (result)
+    scalars[result] = result;
+  elements[{tensor, number}] = result;
+  return result;
+}
+
+/// One element of a small tensor that is made from scalars, as shapes are, or computed from such tensors one by one (a capacity: Ceil of a float).
+Value ShapeResolver::computeElement(Value tensor, int64_t number) {
+  auto type = cast<ShapedType>(tensor.getType());
+  if (!type.hasStaticShape())
     return {};
-  return arith::ConstantOp::create(builder, tensor.getLoc(), cast<TypedAttr>(dense.getValues<Attribute>()[position]));
+  if (auto argument = dyn_cast<BlockArgument>(tensor))
+    return isa<FunctionOpInterface>(argument.getOwner()->getParentOp()) && mayDecideSizes(type) ? elementLeaf(argument, number) : Value();
+  Operation *op = tensor.getDefiningOp();
+  if (auto elements = dyn_cast<tensor::FromElementsOp>(op))
+    return scalar(elements.getElements()[number]);
+  if (isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+    return element(op->getOperand(0), number);
+  if (auto fill = dyn_cast<linalg::FillOp>(op))
+    return scalar(fill.getInputs().front());
+  if (isa<linalg::GenericOp>(op))
+    return elementOfGeneric(op, cast<OpResult>(tensor).getResultNumber(), number);
+  DenseElementsAttr dense;
+  if (!matchPattern(tensor, m_Constant(&dense)) || !dense.getElementType().isIntOrIndexOrFloat())
+    return {};
+  return arith::ConstantOp::create(builder, tensor.getLoc(), cast<TypedAttr>(*(dense.getValues<Attribute>().begin() + number)));
+}
+
+/// An element of what is computed element by element, from the elements that it reads.
+Value ShapeResolver::elementOfGeneric(Operation *op, unsigned result, int64_t number) {
+  auto generic = cast<linalg::GenericOp>(op);
+  AffineMap place = generic.getIndexingMapMatchingResult(generic->getOpResult(result));
+  if (generic.getNumParallelLoops() != generic.getNumLoops() || !place.isPermutation())
+    return {};
+  SmallVector<int64_t> loops(generic.getNumLoops());
+  auto shape = cast<ShapedType>(generic.getResult(result).getType()).getShape();
+  for (int64_t dim = static_cast<int64_t>(shape.size()) - 1; dim >= 0; --dim) {
+    loops[place.getDimPosition(dim)] = number % shape[dim];
+    number /= shape[dim];
+  }
+  IRMapping mapping;
+  for (OpOperand *input : generic.getDpsInputOperands()) {
+    BlockArgument argument = generic.getMatchingBlockArgument(input);
+    auto type = dyn_cast<ShapedType>(input->get().getType());
+    if (argument.use_empty())
+      continue;
+    int64_t position = 0;
+    AffineMap map = generic.getMatchingIndexingMap(input);
+    if (type && !type.hasStaticShape())
+      return {};
+    for (auto [expr, size] : llvm::zip_equal(map.getResults(), type ? type.getShape() : ArrayRef<int64_t>())) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      auto constant = dyn_cast<AffineConstantExpr>(expr);
+      if (!dim && !constant)
+        return {};
+      position = position * size + (dim ? loops[dim.getPosition()] : constant.getValue());
+    }
+    Value value = type ? element(input->get(), position) : scalar(input->get());
+    if (!value)
+      return {};
+    mapping.map(argument, value);
+  }
+  for (Operation &inner : generic.getBody()->without_terminator()) {
+    if (auto index = dyn_cast<linalg::IndexOp>(inner))
+      mapping.map(index.getResult(), constant(inner.getLoc(), loops[index.getDim()]));
+    else if (!cloneScalar(&inner, mapping))
+      return {};
+  }
+  Value yielded = generic.getBody()->getTerminator()->getOperand(result);
+  return mapping.contains(yielded) ? mapping.lookup(yielded) : scalar(yielded);
+}
+
+/// Clones an op of arithmetic on scalars; operands that `mapping` lacks are recomputed. Null where `op` is something else.
+Value ShapeResolver::cloneScalar(Operation *op, IRMapping &mapping) {
+  if (op->getNumRegions() != 0 || !isMemoryEffectFree(op) ||
+      !isa_and_nonnull<arith::ArithDialect, affine::AffineDialect, math::MathDialect>(op->getDialect()))
+    return {};
+  IRMapping operands;
+  for (Value operand : op->getOperands()) {
+    Value mapped = mapping.contains(operand) ? mapping.lookup(operand) : scalar(operand);
+    if (!mapped)
+      return {};
+    operands.map(operand, mapped);
+  }
+  // A size of zero may divide (an inferred dim of an empty tensor): x/0 would trap, and 0/1 is the size that is meant.
+  if (isa<arith::DivSIOp, arith::DivUIOp, arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp, arith::RemSIOp, arith::RemUIOp>(op))
+    operands.map(op->getOperand(1), nonZero(op->getLoc(), operands.lookup(op->getOperand(1))));
+  Operation *clone = builder.clone(*op, operands);
+  for (auto [from, to] : llvm::zip_equal(op->getResults(), clone->getResults()))
+    mapping.map(from, to);
+  return clone->getResult(0);
 }
 
 Value ShapeResolver::scalar(Value value) {
@@ -183,21 +270,10 @@ Value ShapeResolver::computeScalar(Value value) {
     SmallVector<Value> indices(load.getIndices());
     if (Value result = element(load.getMemRef(), indices))
       return result;
-  } else if (op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
-             (isa_and_nonnull<arith::ArithDialect, affine::AffineDialect, math::MathDialect>(op->getDialect()))) {
+  } else {
     IRMapping mapping;
-    for (Value operand : op->getOperands()) {
-      Value mapped = scalar(operand);
-      if (!mapped)
-        return {};
-      mapping.map(operand, mapped);
-    }
-    // A size of zero may divide (an inferred dim of an empty tensor): x/0 would trap, and 0/1 is the size that is meant.
-    if (isa<arith::DivSIOp, arith::DivUIOp, arith::CeilDivSIOp, arith::CeilDivUIOp, arith::FloorDivSIOp, arith::RemSIOp, arith::RemUIOp>(
-            op))
-      mapping.map(op->getOperand(1), nonZero(op->getLoc(), mapping.lookup(op->getOperand(1))));
-    Operation *clone = builder.clone(*op, mapping);
-    return clone->getResult(cast<OpResult>(value).getResultNumber());
+    if (cloneScalar(op, mapping))
+      return mapping.lookup(value);
   }
   if (!failedAt)
     failedAt = op;

@@ -41,7 +41,7 @@ public:
   /// Size of dimension `dim` of a ranked tensor or memref, as an index value. Null where it depends on data; `failedAt` then names the op.
   mlir::Value dim(mlir::Value shaped, int64_t dim);
 
-  /// An integer or index scalar recomputed at the builder's place. Null where it depends on data.
+  /// A scalar recomputed at the builder's place. Null where it depends on data.
   mlir::Value scalar(mlir::Value value);
 
   /// The op that made the last answer null.
@@ -56,12 +56,18 @@ private:
   mlir::Value nonZero(mlir::Location loc, mlir::Value divisor);
   mlir::Value constant(mlir::Location loc, int64_t value);
   mlir::Value element(mlir::Value tensor, llvm::ArrayRef<mlir::Value> indices);
+  mlir::Value element(mlir::Value tensor, int64_t number);
+  mlir::Value computeElement(mlir::Value tensor, int64_t number);
+  mlir::Value elementOfGeneric(mlir::Operation *op, unsigned result, int64_t number);
+  mlir::Value cloneScalar(mlir::Operation *op, mlir::IRMapping &mapping);
 
   mlir::OpBuilder &builder;
   LeafFn leaf;
   ElementFn elementLeaf;
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> dims;
   llvm::DenseMap<mlir::Value, mlir::Value> scalars; ///< Null where it depends on data.
+  /// By tensor and number in row-major order.
+  llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> elements;
 };
 
 } // namespace moe

@@ -114,32 +114,55 @@ static std::optional<ExpertMask> matchSingleComparison(Value value) {
   return std::nullopt;
 }
 
+/// Has a token chosen the expert at all? (ids == e), summed or its greatest over the choices, perhaps compared with 0.
+static std::optional<ExpertMask> matchAnyChoice(Value value) {
+  value = peel(value, AllCasts | Views);
+  if (OnnxOp positive = definedBy(value, "Greater")) {
+    if (splatNumber(positive.getInputs()[1]) != 0.0)
+      return std::nullopt;
+    value = peel(positive.getInputs()[0], AllCasts | Views);
+  }
+  auto any = value.getDefiningOp<OnnxOp>();
+  RankedTensorType type = any && (isNode(any, "ReduceSum") || isNode(any, "ReduceMax")) ? tensorType(any.getInputs()[0]) : RankedTensorType();
+  auto axes = type ? axesOf(any) : std::nullopt;
+  if (!axes || axes->size() != 1 || type.getRank() < 2 || fromFront((*axes)[0], type.getRank()) != type.getRank() - 1)
+    return std::nullopt;
+  OnnxOp equal = definedBy(peel(any.getInputs()[0], AllCasts), "Equal");
+  for (unsigned side : {0u, 1u}) {
+    Value ids = equal ? equal.getInputs()[side] : Value();
+    auto expert = ids ? scalarFor(equal.getInputs()[1 - side], ids) : std::nullopt;
+    if (expert && *expert >= 0 && *expert == std::floor(*expert) && tensorType(ids).getShape() == type.getShape() && staticDim(ids, -1) > 0)
+      return ExpertMask{OneHot{ids, {}, -1}, static_cast<int64_t>(*expert), 0, -1, staticDim(ids, -1), /*anyChoice=*/true};
+  }
+  return std::nullopt;
+}
+
 std::optional<ExpertMask> matchExpertMask(Value value, const SizeProof &proof) {
   RankedTensorType maskType = tensorType(value);
   value = peel(value, AllCasts);
-  bool swapped = false;
   if (OnnxOp transpose = definedBy(value, "Transpose"); transpose && maskType && maskType.getRank() == 2) {
     auto permutation = intsAttribute(transpose, "perm");
-    if (permutation && *permutation == SmallVector<int64_t>{1, 0} && definedBy(peel(transpose.getInputs()[0], AllCasts), "Equal")) {
-      swapped = true;
-      value = peel(transpose.getInputs()[0], AllCasts);
+    auto mask = !permutation || *permutation == SmallVector<int64_t>{1, 0} ? matchExpertMask(transpose.getInputs()[0], proof) : std::nullopt;
+    if (mask && mask->choiceDim >= 0) {
+      std::swap(mask->tokenDim, mask->choiceDim);
+      return mask;
     }
   }
-  if (auto single = matchSingleComparison(value)) {
-    if (swapped && single->choiceDim >= 0)
-      std::swap(single->tokenDim, single->choiceDim);
+  if (auto single = matchSingleComparison(value))
     return single;
-  }
+  if (auto any = matchAnyChoice(value))
+    return any;
   // One column of a tensor over tokens, choices and experts in any order.
-  auto part = peel(value, AllCasts | Views).getDefiningOp<OnnxOp>();
-  if (swapped || !part || part.getInputs().empty() || !maskType || maskType.getRank() > 2)
+  Value column = peel(value, AllCasts | Views);
+  auto part = column.getDefiningOp<OnnxOp>();
+  if (!part || part.getInputs().empty() || !maskType || maskType.getRank() > 2)
     return std::nullopt;
   RankedTensorType wholeType = tensorType(part.getInputs()[0]);
   const int64_t rank = wholeType ? wholeType.getRank() : 0;
   if (rank != maskType.getRank() + 1)
     return std::nullopt;
   for (int64_t axis = 0; axis < rank; ++axis) {
-    SinglePart single = matchSinglePart(part->getResult(0), axis, proof);
+    SinglePart single = matchSinglePart(column, axis, proof);
     if (!single.source)
       continue;
     SmallVector<int64_t> order(rank);
@@ -169,6 +192,56 @@ std::optional<ExpertMask> matchExpertMask(Value value, const SizeProof &proof) {
     return result;
   }
   return std::nullopt;
+}
+
+//===-- Weights of one expert --------------------------------------------===//
+
+/// Σ over the last dim of (ids == expert) · weights.
+static std::optional<ExpertColumn> matchComparedSum(OnnxOp sum) {
+  auto axes = axesOf(sum);
+  Value summed = sum.getInputs()[0];
+  RankedTensorType type = tensorType(summed);
+  if (!axes || !type || axes->size() != 1 || fromFront((*axes)[0], type.getRank()) != type.getRank() - 1)
+    return std::nullopt;
+  OnnxOp product = definedBy(peel(summed, FloatCasts), "Mul"), choice = definedBy(peel(summed, FloatCasts), "Where");
+  for (unsigned side : {0u, 1u}) {
+    Value compared, weights;
+    if (product) {
+      compared = product.getInputs()[side];
+      weights = product.getInputs()[1 - side];
+      if (OnnxOp like = definedBy(compared, "CastLike"))
+        compared = like.getInputs()[0];
+      else if (OnnxOp cast = definedBy(compared, "Cast"))
+        compared = cast.getInputs()[0];
+    } else if (choice && side == 0 && splatNumber(choice.getInputs()[2]) == 0.0) {
+      compared = choice.getInputs()[0];
+      weights = choice.getInputs()[1];
+    }
+    OnnxOp equal = compared ? definedBy(compared, "Equal") : OnnxOp();
+    if (!equal || tensorType(weights).getShape() != type.getShape())
+      continue;
+    for (unsigned inner : {0u, 1u}) {
+      Value ids = equal.getInputs()[inner];
+      auto expert = scalarFor(equal.getInputs()[1 - inner], ids);
+      if (expert && *expert >= 0 && *expert == std::floor(*expert) && tensorType(ids).getShape() == type.getShape() && staticDim(ids, -1) > 0)
+        return ExpertColumn{ids, weights, {}, static_cast<int64_t>(*expert), staticDim(ids, -1)};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<ExpertColumn> matchExpertColumn(Value value, const SizeProof &proof) {
+  Value root = peel(value, Views | FloatCasts);
+  auto op = root.getDefiningOp<OnnxOp>();
+  if (!op || op.getInputs().empty())
+    return std::nullopt;
+  if (isNode(op, "ReduceSum"))
+    return matchComparedSum(op);
+  RankedTensorType type = tensorType(op.getInputs()[0]);
+  if (!type || type.getRank() < 2)
+    return std::nullopt;
+  SinglePart part = matchSinglePart(root, type.getRank() - 1, proof);
+  return part.source ? std::optional<ExpertColumn>({{}, {}, part.source, part.index, 0}) : std::nullopt;
 }
 
 //===-- One choice after the other ---------------------------------------===//

@@ -26,6 +26,8 @@ struct ExpertMask {
   int64_t tokenDim = 0, choiceDim = -1;
   /// Choices per token.
   int64_t k = 1;
+  /// The mask has one element per token, in the order of the ids' rows, whichever of its choices is the expert.
+  bool anyChoice = false;
 };
 std::optional<ExpertMask> matchExpertMask(mlir::Value value, const SizeProof &proof);
 
@@ -42,6 +44,15 @@ struct WeightMap {
 };
 /// Reads a map; says in `why` what it is not.
 std::optional<WeightMap> matchWeightMap(mlir::Value map, const SizeProof &proof, llvm::StringRef &why);
+
+/// The weights of one expert, one per token.
+struct ExpertColumn {
+  /// [T, K], or the map […, E] alone.
+  mlir::Value ids, weights, map;
+  int64_t expert = 0, k = 0;
+};
+/// Σ over the choices of (ids == expert) · weights, or one column of a map.
+std::optional<ExpertColumn> matchExpertColumn(mlir::Value value, const SizeProof &proof);
 
 /// The indices of the greatest of each row, [.., 1], of `experts` columns: gives the rows; null where `ids` is nothing like that.
 mlir::Value matchPickedFrom(mlir::Value ids, int64_t experts);

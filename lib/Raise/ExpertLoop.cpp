@@ -8,7 +8,8 @@ namespace moe::raise {
 /// Do two steps belong to one layer?
 static bool sameLayer(const ExpertStep &a, const ExpertStep &b) {
   return flatRoot(a.x) == flatRoot(b.x) && peel(a.indices, Views | IntCasts) == peel(b.indices, Views | IntCasts) && a.mask == b.mask &&
-         peel(a.weights, Views | FloatCasts) == peel(b.weights, Views | FloatCasts) && a.k == b.k && a.experts == b.experts;
+         peel(a.weights, Views | FloatCasts) == peel(b.weights, Views | FloatCasts) && a.k == b.k && a.experts == b.experts &&
+         a.weightsAreMap == b.weightsAreMap;
 }
 
 void ExpertLoops::add(const ExpertStep &step) {
@@ -25,6 +26,7 @@ void ExpertLoops::addAll(MutableArrayRef<ExpertStep> steps, Value before) {
   auto end = before ? ends.find(before) : ends.end();
   if (end != ends.end() && sameLayer(all[end->second].steps.back(), steps.front())) {
     const size_t index = end->second;
+    all[index].isBroken |= end->first != all[index].steps.back().op->getResult(0);
     ends.erase(end);
     llvm::append_range(all[index].steps, steps);
     ends[result] = index;
@@ -33,18 +35,35 @@ void ExpertLoops::addAll(MutableArrayRef<ExpertStep> steps, Value before) {
   ends[result] = all.size();
   all.emplace_back();
   llvm::append_range(all.back().steps, steps);
-  all.back().hasGap = before && gaps.contains(before);
+  if (before)
+    all.back().gaps = gaps.lookup(before);
 }
 
-void ExpertLoops::addGap(OnnxOp op, Value before) {
-  if (before)
-    if (auto end = ends.find(peel(before, FloatCasts)); end != ends.end())
-      all[end->second].hasGap = true;
-  gaps.insert(op->getResult(0));
+void ExpertLoops::addGap(OnnxOp op, Value before, bool oneExpert) {
+  before = before ? peel(before, FloatCasts) : Value();
+  auto count = [&](ExpertGaps &found) {
+    found.experts += oneExpert;
+    found.unknown |= !oneExpert;
+  };
+  // The steps behind the gap go on with the chain before it.
+  if (auto end = before ? ends.find(before) : ends.end(); end != ends.end()) {
+    const size_t index = end->second;
+    ends.erase(end);
+    ends[op->getResult(0)] = index;
+    count(all[index].gaps);
+    return;
+  }
+  ExpertGaps found = before ? gaps.lookup(before) : ExpertGaps();
+  count(found);
+  gaps[op->getResult(0)] = found;
 }
 
 std::optional<RoutedLayer> layerOf(const ExpertChain &chain, StringRef form, std::string &why) {
   const ExpertStep &first = chain.steps.front();
+  if (chain.isBroken) {
+    why = "a step between those of the experts was not understood";
+    return std::nullopt;
+  }
   const auto count = static_cast<int64_t>(chain.steps.size());
   std::vector<RoutedFfn> experts(count);
   std::vector<bool> seen(count);

@@ -22,13 +22,25 @@ struct ExpertStep {
   /// Who chose: ids or map, mask and weights, the same in all steps of a layer. Experts that the ids can name.
   mlir::Value x, indices, mask, weights;
   int64_t k = 1, experts = 0;
+  /// `weights` are a map of all experts, read at the expert's column.
+  bool weightsAreMap = false;
+};
+
+/// Nodes that look like steps of a chain and could not be read.
+struct ExpertGaps {
+  /// Those of which at least this is known: each adds one expert.
+  int64_t experts = 0;
+  /// Is there one that may add any number of experts?
+  bool unknown = false;
 };
 
 /// A chain of steps that read the same tokens, ids and weights.
 struct ExpertChain {
   std::vector<ExpertStep> steps;
-  /// Some node next to the chain looked like a step and could not be read.
-  bool hasGap = false;
+  /// Nodes in or next to the chain that looked like a step and could not be read.
+  ExpertGaps gaps;
+  /// Does one of them stand between two steps?
+  bool isBroken = false;
 };
 
 /// Emits an error at each Split that takes the list of experts which tokens chose apart into as many pieces as there were when the graph was traced
@@ -41,15 +53,16 @@ public:
   void add(const ExpertStep &step);
   /// One node that adds several experts, and `before` unless that is null.
   void addAll(llvm::MutableArrayRef<ExpertStep> steps, mlir::Value before);
-  /// A node that adds to `before` and looks like a step, but could not be read.
-  void addGap(OnnxOp op, mlir::Value before);
+  /// A node that adds to `before` and looks like a step, of one expert or of any number, but could not be read.
+  void addGap(OnnxOp op, mlir::Value before, bool oneExpert);
   llvm::MutableArrayRef<ExpertChain> chains() { return all; }
 
 private:
   std::vector<ExpertChain> all;
   /// The chain that ends in a value.
   llvm::DenseMap<mlir::Value, size_t> ends;
-  llvm::DenseSet<mlir::Value> gaps;
+  /// What could not be read on the way to a value that no chain ends in.
+  llvm::DenseMap<mlir::Value, ExpertGaps> gaps;
 };
 
 /// The steps as one layer, experts in order; sets ffn, pieces, start and all that the steps agree on. Says in `why` what does not fit.

@@ -53,8 +53,7 @@ SinglePart matchSinglePart(Value value, int64_t axis, const SizeProof &proof) {
   return {};
 }
 
-/// A stored matrix, seen through Transposes of its two dims; `transposed` is flipped by them.
-static StoredSlice matchMatrix(Value value, bool &transposed, const SizeProof &proof) {
+StoredSlice matchStoredMatrix(Value value, bool &transposed, const SizeProof &proof) {
   value = peel(value, 0);
   while (OnnxOp transpose = definedBy(value, "Transpose")) {
     auto permutation = intsAttribute(transpose, "perm");
@@ -121,7 +120,7 @@ std::optional<RoutedProduct> ExpertMatcher::matchProduct(Value value) {
   // Transposed is a weight that is stored [in, out].
   bool transposed = !(isGemm && intAttribute(op, "transB", 0) != 0);
   const int64_t in = type.getDimSize(transposed ? 0 : 1), out = type.getDimSize(transposed ? 1 : 0);
-  StoredSlice weight = matchMatrix(matrix, transposed, proof);
+  StoredSlice weight = matchStoredMatrix(matrix, transposed, proof);
   if (!weight.stored)
     return miss(op, "the right side of a product is no stored matrix");
   if (isGemm && (intAttribute(op, "transA", 0) != 0 || floatAttribute(op, "alpha", 1.0) != 1.0))
@@ -151,8 +150,7 @@ static bool mayStack(Value a, Value b) {
                    llvm::all_of(right->getOperands(), isStored));
 }
 
-/// The tensors that hold one part of all experts: one tensor whose slice e is expert e's, or a tensor per expert in `pieces`.
-static bool mergePart(ArrayRef<StoredSlice> parts, SmallVectorImpl<Value> &pieces, Value &whole, std::string &why) {
+bool mergePart(ArrayRef<StoredSlice> parts, SmallVectorImpl<Value> &pieces, Value &whole, std::string &why) {
   const auto count = static_cast<int64_t>(parts.size());
   whole = parts.front().stored;
   if (!whole) {

@@ -35,6 +35,14 @@ struct SinglePart {
 };
 SinglePart matchSinglePart(mlir::Value value, int64_t axis, const SizeProof &proof);
 
+/// A stored matrix, or a matrix of a stored [E, a, b], seen through Transposes of its two dims; `transposed` is flipped by them. Null where `value` is
+/// something else.
+StoredSlice matchStoredMatrix(mlir::Value value, bool &transposed, const SizeProof &proof);
+
+/// Puts one part of all experts together: `whole` is the tensor whose slice e is expert e's, or the first of the tensors that are put into `pieces`, one
+/// per expert. Where neither fits, false and the reason in `why`.
+bool mergePart(llvm::ArrayRef<StoredSlice> parts, llvm::SmallVectorImpl<mlir::Value> &pieces, mlir::Value &whole, std::string &why);
+
 /// The stored tensors of a layer whose experts have one each, in the order of the experts; empty where one tensor holds all.
 struct ExpertPieces {
   llvm::SmallVector<mlir::Value> gate, gateBias, up, upBias, down, downBias;

@@ -58,6 +58,8 @@ private:
   int64_t k = 0;
   /// Vectors of ends that were checked: all products of a layer usually read the same one.
   DenseMap<Value, int64_t> checkedEnds;
+  /// The matrices of a product, by its result, where each expert has a tensor of its own.
+  DenseMap<Value, SmallVector<Value>> ownMatrices;
   bool sawSegments = false;
 };
 
@@ -220,19 +222,25 @@ std::optional<Segment> GroupedMatcher::matchSegment(Value value) {
 
 //===-- The histogram ----------------------------------------------------===//
 
+/// `x` as a float of `type` holds it. Sums, products and quotients of doubles may be rounded twice: 53 bits are more than twice 24 and two.
+static double roundedTo(double x, FloatType type) {
+  APFloat number(x);
+  bool lost;
+  number.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &lost);
+  number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lost);
+  return number.convertToDouble();
+}
+
 /// One step of a scalar function, in the arithmetic of `op`'s result type; false for an op that is not known here.
 static bool applyStep(OnnxOp op, double &x) {
-  RankedTensorType type = tensorType(op->getResult(0));
+  Type type = tensorType(op->getResult(0)).getElementType();
   Value value = op->getResult(0);
-  if (isNode(op, "Cast")) {
-    if (type.getElementType().isSignlessInteger(64) || type.getElementType().isSignlessInteger(32))
-      x = std::trunc(x);
-    else if (type.getElementType().isF32())
-      x = static_cast<float>(x);
-    else
-      return type.getElementType().isF64();
-    return true;
-  }
+  const bool integer = type.isSignlessInteger(64) || type.isSignlessInteger(32);
+  if (!integer && !isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(type))
+    return false;
+  auto rounded = [&](double number) { return integer ? std::trunc(number) : roundedTo(number, cast<FloatType>(type)); };
+  if (isNode(op, "Cast"))
+    return x = rounded(x), true;
   if (isNode(op, "Clip")) {
     Value low = inputOrNull(op, 1), high = inputOrNull(op, 2);
     auto lower = low ? splatNumber(low) : std::optional<double>(-HUGE_VAL), upper = high ? splatNumber(high) : std::optional<double>(HUGE_VAL);
@@ -245,10 +253,6 @@ static bool applyStep(OnnxOp op, double &x) {
     x = std::floor(x);
     return true;
   }
-  const bool integer = type.getElementType().isSignlessInteger();
-  if (!integer && !type.getElementType().isF32())
-    return false;
-  auto rounded = [&](double number) { return integer ? std::trunc(number) : static_cast<double>(static_cast<float>(number)); };
   if (auto use = matchScalar(value, "Div"))
     return use->scalar != 0.0 && (x = rounded(x / use->scalar), true);
   if (auto use = matchScalar(value, "Mul"))
@@ -318,25 +322,13 @@ bool GroupedMatcher::matchEnds(Value ends, int64_t experts) {
 
 //===-- Products ---------------------------------------------------------===//
 
-/// Slice `expert` of a stored [E, a, b] weight as a matrix: an output of a Split into single slices, or a Gather with a constant index.
-static Value matchWeightSlice(Value value, int64_t expert, bool &transposed) {
-  value = peel(value, Views);
-  Value whole;
-  if (OnnxOp split = definedBy(value, "Split")) {
-    whole = split.getInputs()[0];
-    if (fromFront(intAttribute(split, "axis", 0), 3) != 0 || staticDim(whole, 0) != split->getNumResults() || staticDim(value, 0) != 1 ||
-        cast<OpResult>(value).getResultNumber() != expert)
-      return {};
-  } else if (OnnxOp gather = definedBy(value, "Gather")) {
-    whole = gather.getInputs()[0];
-    auto index = constantInts(gather.getInputs()[1]);
-    if (fromFront(intAttribute(gather, "axis", 0), 3) != 0 || !index || index->size() != 1 ||
-        fromFront((*index)[0], staticDim(whole, 0)) != expert)
-      return {};
-  } else {
-    return {};
-  }
-  return storedMatrix(whole, transposed);
+/// Is `op` a product of rows and a matrix? `transposed`: the matrix is written [in, out].
+static bool isPieceProduct(OnnxOp op, bool &transposed) {
+  if (!op || !(isNode(op, "MatMul") || isNode(op, "Gemm")))
+    return false;
+  const bool isGemm = isNode(op, "Gemm");
+  transposed = !(isGemm && intAttribute(op, "transB", 0) != 0);
+  return !isGemm || (!inputOrNull(op, 2) && intAttribute(op, "transA", 0) == 0 && floatAttribute(op, "alpha", 1.0) == 1.0);
 }
 
 std::optional<RoutedProduct> GroupedMatcher::matchProduct(Value value) {
@@ -346,14 +338,12 @@ std::optional<RoutedProduct> GroupedMatcher::matchProduct(Value value) {
     return miss(value.getDefiningOp(), "no Concat of one product per expert");
   std::optional<Segment> first;
   RoutedProduct result;
+  SmallVector<StoredSlice> matrices;
   for (auto [index, piece] : llvm::enumerate(concat.getInputs())) {
     const int64_t expert = static_cast<int64_t>(index);
     OnnxOp product = piece.getDefiningOp<OnnxOp>();
-    bool transposed = product && isNode(product, "MatMul");
-    if (product && isNode(product, "Gemm") && !inputOrNull(product, 2) && intAttribute(product, "transA", 0) == 0 &&
-        floatAttribute(product, "alpha", 1.0) == 1.0)
-      transposed = intAttribute(product, "transB", 0) == 0;
-    else if (!transposed)
+    bool transposed = false;
+    if (!isPieceProduct(product, transposed))
       return miss(product ? product.getOperation() : concat.getOperation(), "a piece of the Concat is no product of rows and a matrix");
     auto segment = matchSegment(product.getInputs()[0]);
     if (!segment)
@@ -361,22 +351,31 @@ std::optional<RoutedProduct> GroupedMatcher::matchProduct(Value value) {
     sawSegments = true;
     if (segment->expert != expert)
       return miss(product, "range " + Twine(segment->expert) + " of the sorted rows stands at place " + Twine(expert));
-    if (tensorType(product.getInputs()[1]).getRank() != 2)
-      return miss(product, "the right side of a product is no matrix");
-    Value weight = matchWeightSlice(product.getInputs()[1], expert, transposed);
-    if (!weight)
+    RankedTensorType matrix = tensorType(product.getInputs()[1]);
+    if (!matrix || matrix.getRank() != 2 || !matrix.hasStaticShape())
+      return miss(product, "the right side of a product is no matrix of static sizes");
+    const int64_t in = matrix.getDimSize(transposed ? 0 : 1), out = matrix.getDimSize(transposed ? 1 : 0);
+    matrices.push_back(matchStoredMatrix(product.getInputs()[1], transposed, proof));
+    if (!matrices.back().stored)
+      return miss(product, "the right side of a product is no stored matrix");
+    if (matrices.back().index >= 0 && matrices.back().index != expert)
       return miss(product, "the right side of a product is not slice " + Twine(expert) + " of a stored weight");
     const WeightOrder order = transposed ? WeightOrder::InOut : WeightOrder::OutIn;
     if (!first) {
       first = segment;
-      result = RoutedProduct{segment->source, weight, {}, order, staticDim(weight, 0), staticDim(weight, transposed ? 1 : 2),
-                             staticDim(weight, transposed ? 2 : 1)};
-    } else if (segment->source != first->source || segment->ends != first->ends || weight != result.weight || order != result.order) {
+      result = RoutedProduct{segment->source, {}, {}, order, static_cast<int64_t>(concat.getInputs().size()), in, out};
+      result.result = value;
+    } else if (segment->source != first->source || segment->ends != first->ends || order != result.order || in != result.in || out != result.out ||
+               (matrices.front().index >= 0 && matrices.back().stored != matrices.front().stored)) {
       return miss(product, "the products of a Concat read different rows, ranges or weights");
     }
   }
-  if (!first || static_cast<int64_t>(concat.getInputs().size()) != result.experts)
-    return miss(concat, "there is not one product for each slice of the weight");
+  std::string why;
+  SmallVector<Value> pieces;
+  if (!first || !mergePart(matrices, pieces, result.weight, why))
+    return miss(concat, first ? why : "a Concat of nothing");
+  if (!pieces.empty())
+    ownMatrices[value] = std::move(pieces);
   // The number of rows needs no proof: the ends cover as many as there are ids, and the rows are either gathered by the permutation or an
   // elementwise function of products like this one.
   if (staticDim(result.rows, -1) != result.in)
@@ -469,6 +468,10 @@ std::optional<RoutedLayer> GroupedMatcher::finish(const ChoiceSum &choices, Valu
   if (!idsInRange(ids, ffn->gate.experts))
     return miss(sort, "the expert ids may lie outside of the histogram");
   RoutedLayer layer{choices, x, ids, weightGather.getInputs()[0], *ffn, "grouped"};
+  layer.pieces.gate = ownMatrices.lookup(ffn->gate.result);
+  layer.pieces.down = ownMatrices.lookup(ffn->down.result);
+  if (ffn->up)
+    layer.pieces.up = ownMatrices.lookup(ffn->up->result);
   std::string why;
   if (!checkRoutedLayer(layer, proof, why))
     return miss(sum, why);

@@ -7,8 +7,6 @@
 #include "ExpertSum.h"
 #include "moe/Raise/Passes.h"
 
-#include <cmath>
-
 using namespace mlir;
 
 namespace moe {
@@ -17,13 +15,6 @@ namespace moe {
 
 namespace raise {
 namespace {
-
-/// The weights of one expert, one per token.
-struct ExpertColumn {
-  /// [T, K], or the map […, E] alone.
-  Value ids, weights, map;
-  int64_t expert = 0, k = 0;
-};
 
 class MaskedMatcher : public ExpertMatcher {
 public:
@@ -41,56 +32,6 @@ private:
 
 } // namespace
 
-//===-- Weights of one expert --------------------------------------------===//
-
-/// Σ over the last dim of (ids == expert) · weights.
-static std::optional<ExpertColumn> matchComparedSum(OnnxOp sum) {
-  auto axes = axesOf(sum);
-  Value summed = sum.getInputs()[0];
-  RankedTensorType type = tensorType(summed);
-  if (!axes || !type || axes->size() != 1 || fromFront((*axes)[0], type.getRank()) != type.getRank() - 1)
-    return std::nullopt;
-  OnnxOp product = definedBy(peel(summed, FloatCasts), "Mul"), choice = definedBy(peel(summed, FloatCasts), "Where");
-  for (unsigned side : {0u, 1u}) {
-    Value compared, weights;
-    if (product) {
-      compared = product.getInputs()[side];
-      weights = product.getInputs()[1 - side];
-      if (OnnxOp like = definedBy(compared, "CastLike"))
-        compared = like.getInputs()[0];
-      else if (OnnxOp cast = definedBy(compared, "Cast"))
-        compared = cast.getInputs()[0];
-    } else if (choice && side == 0 && splatNumber(choice.getInputs()[2]) == 0.0) {
-      compared = choice.getInputs()[0];
-      weights = choice.getInputs()[1];
-    }
-    OnnxOp equal = compared ? definedBy(compared, "Equal") : OnnxOp();
-    if (!equal || tensorType(weights).getShape() != type.getShape())
-      continue;
-    for (unsigned inner : {0u, 1u}) {
-      Value ids = equal.getInputs()[inner];
-      auto expert = scalarFor(equal.getInputs()[1 - inner], ids);
-      if (expert && *expert >= 0 && *expert == std::floor(*expert) && tensorType(ids).getShape() == type.getShape() && staticDim(ids, -1) > 0)
-        return ExpertColumn{ids, weights, {}, static_cast<int64_t>(*expert), staticDim(ids, -1)};
-    }
-  }
-  return std::nullopt;
-}
-
-static std::optional<ExpertColumn> matchColumn(Value value, const SizeProof &proof) {
-  Value root = peel(value, Views | FloatCasts);
-  auto op = root.getDefiningOp<OnnxOp>();
-  if (!op || op.getInputs().empty())
-    return std::nullopt;
-  if (isNode(op, "ReduceSum"))
-    return matchComparedSum(op);
-  RankedTensorType type = tensorType(op.getInputs()[0]);
-  if (!type || type.getRank() < 2)
-    return std::nullopt;
-  SinglePart part = matchSinglePart(root, type.getRank() - 1, proof);
-  return part.source ? std::optional<ExpertColumn>({{}, {}, part.source, part.index, 0}) : std::nullopt;
-}
-
 //===-- One expert -------------------------------------------------------===//
 
 std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
@@ -101,7 +42,7 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
     Value rows = product.getInputs()[side], weights = product.getInputs()[1 - side];
     if (staticDim(weights, -1) != 1 || staticDim(rows, -1) <= 1)
       continue;
-    auto column = matchColumn(weights, proof);
+    auto column = matchExpertColumn(weights, proof);
     if (!column)
       continue;
     auto ffn = matchFfn(rows);
@@ -234,6 +175,8 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
       layer->function = map->function;
       layer->choices.k = map->k;
     }
+    if (loop.steps.size() == 1 && !idsInRange(peel(layer->indices, Views | IntCasts), 1))
+      return remarkMiss(remarks, last, last, "one expert alone, though the chosen ids name more");
     if (!placeOutput(*layer, {layer->x, layer->indices, layer->weights}, proof))
       return remarkMiss(remarks, last, last, "the shape of the output is not that of the tokens");
     if (checkRoutedLayer(*layer, proof, why))

@@ -15,16 +15,27 @@ namespace moe {
 namespace raise {
 namespace {
 
-/// Row `row` of what a NonZero found: one coordinate of all nonzero elements.
+/// What a NonZero finds: one coordinate of all nonzero elements of a mask, or their numbers in row-major order.
 struct Coordinate {
-  OnnxOp nonZero;
-  int64_t row = 0;
-  bool operator==(const Coordinate &other) const { return nonZero == other.nonZero && row == other.row; }
+  /// Behind views and casts where elements are numbered.
+  Value mask;
+  int64_t row = numbers;
+  /// What the NonZero itself reads.
+  Value read;
+  static constexpr int64_t numbers = -1;
+  bool operator==(const Coordinate &other) const { return mask == other.mask && row == other.row; }
 };
 
-/// A node that adds rows to a sum at given places.
+static Coordinate numbersIn(Value mask) { return {peel(mask, Views | AllCasts), Coordinate::numbers, mask}; }
+
+static Coordinate coordinateOf(OnnxOp nonZero, int64_t row) {
+  Value mask = nonZero.getInputs()[0];
+  return tensorType(mask) && tensorType(mask).getRank() == 1 ? numbersIn(mask) : Coordinate{mask, row, mask};
+}
+
+/// A node that adds rows to a sum at given places, or at the elements of a mask that are not zero.
 struct ScatterSum {
-  Value before, places, rows;
+  Value before, places, rows, mask;
   /// Rows at the same place overwrite each other: right only where places are distinct.
   bool overwrites = false;
 };
@@ -37,18 +48,38 @@ public:
   std::optional<ExpertStep> matchStep(OnnxOp op, const ScatterSum &sum);
   /// Did the match get as far as places that a NonZero found?
   bool isCandidate() const { return sawPlaces; }
+  /// Is what the match looked at the tokens of one expert?
+  bool isOfOneExpert() const { return sawMask; }
 
 private:
   std::optional<Coordinate> matchCoordinate(Value value);
   Value matchRows(Value rows, const Coordinate &token, int64_t hidden);
   Value matchWeights(Value value, const Coordinate &token, std::optional<Coordinate> choice, int64_t k);
+  Value matchColumnAt(Value value, const Coordinate &token, const ExpertMask &mask, bool &isMap);
+  Value rowsAt(Value value, const Coordinate &token);
   bool isPair(Value index, const Coordinate &token, std::optional<Coordinate> choice);
   bool isFlatIndex(Value index, const Coordinate &token, std::optional<Coordinate> choice, int64_t k);
 
-  bool sawPlaces = false;
+  bool sawPlaces = false, sawMask = false;
 };
 
 } // namespace
+
+/// The NonZero that `value` is with its two dims swapped: [n, dims].
+static OnnxOp transposedNonZero(Value value) {
+  OnnxOp transpose = definedBy(peel(value, IntCasts), "Transpose");
+  auto permutation = transpose ? intsAttribute(transpose, "perm") : std::nullopt;
+  // Without the attribute all dims are reversed.
+  if (!transpose || (permutation && *permutation != SmallVector<int64_t>{1, 0}))
+    return {};
+  return definedBy(peel(transpose.getInputs()[0], IntCasts), "NonZero");
+}
+
+/// What `shape` is the Shape of; null where it is no whole one.
+static Value shapeOf(Value shape) {
+  OnnxOp node = definedBy(peel(shape, Views | IntCasts), "Shape");
+  return node && intAttribute(node, "start", 0) == 0 && !node.getNodeAttributes().contains("end") ? node.getInputs()[0] : Value();
+}
 
 //===-- Sums at places ---------------------------------------------------===//
 
@@ -60,7 +91,7 @@ static std::optional<ScatterSum> matchScatter(OnnxOp op) {
   StringRef reduction = stringAttribute(op, "reduction", "none");
   if (reduction != "none" && reduction != "add")
     return std::nullopt;
-  ScatterSum result{op.getInputs()[0], op.getInputs()[1], op.getInputs()[2], reduction == "none"};
+  ScatterSum result{op.getInputs()[0], op.getInputs()[1], op.getInputs()[2], {}, reduction == "none"};
   if (!elements)
     return staticDim(result.places, -1) == 1 ? std::optional<ScatterSum>(result) : std::nullopt;
   OnnxOp expand = definedBy(peel(result.places, 0), "Expand");
@@ -78,8 +109,43 @@ static Value peelExpand(Value value, const SizeProof &proof) {
              ? expand.getInputs()[0] : value;
 }
 
+/// `before[mask] += rows` where a mask has an element per row of `before`: the rows are read at the mask, added to, and put back element by element,
+/// as the TorchScript exporter writes an assignment through a boolean mask.
+static std::optional<ScatterSum> matchMaskedSum(OnnxOp op) {
+  if (!isNode(op, "ScatterND") || op.getInputs().size() != 3 || stringAttribute(op, "reduction", "none") != "none" || !tensorType(op.getInputs()[0]))
+    return std::nullopt;
+  Value before = op.getInputs()[0], values = peel(op.getInputs()[2], Views);
+  OnnxOp places = transposedNonZero(op.getInputs()[1]);
+  OnnxOp expand = places ? definedBy(peel(places.getInputs()[0], AllCasts), "Expand") : OnnxOp();
+  const int64_t rank = tensorType(before).getRank();
+  if (!expand || staticDim(op.getInputs()[1], -1) != rank || !tensorType(expand->getResult(0)) || tensorType(expand->getResult(0)).getRank() != rank ||
+      staticDim(expand.getInputs()[0], -1) != 1 || flatRoot(shapeOf(expand.getInputs()[1])) != flatRoot(before))
+    return std::nullopt;
+  // As many values as there are places: all of them.
+  if (OnnxOp slice = definedBy(values, "Slice")) {
+    auto starts = constantInts(slice.getInputs()[1]);
+    OnnxOp end = definedBy(peel(slice.getInputs()[2], Views | IntCasts), "Gather");
+    auto which = end ? constantInts(end.getInputs()[1]) : std::nullopt;
+    if (!starts || *starts != SmallVector<int64_t>{0} || tensorType(slice->getResult(0)).getRank() != 1 || inputOrNull(slice, 4) || !which ||
+        *which != SmallVector<int64_t>{0} || shapeOf(end.getInputs()[0]) != op.getInputs()[1])
+      return std::nullopt;
+    values = peel(slice.getInputs()[0], Views);
+  }
+  OnnxOp sum = definedBy(values, "Add");
+  Value mask = peel(expand.getInputs()[0], Views | AllCasts);
+  for (unsigned side : {0u, 1u}) {
+    OnnxOp old = sum ? definedBy(peel(sum.getInputs()[side], Views), "GatherND") : OnnxOp();
+    OnnxOp at = old && intAttribute(old, "batch_dims", 0) == 0 && old.getInputs()[0] == before ? transposedNonZero(old.getInputs()[1]) : OnnxOp();
+    if (at && peel(at.getInputs()[0], Views | AllCasts) == mask && staticDim(old.getInputs()[1], -1) == rank - 1)
+      return ScatterSum{before, {}, sum.getInputs()[1 - side], mask};
+  }
+  return std::nullopt;
+}
+
 std::optional<ScatterSum> UnrolledMatcher::matchSum(OnnxOp op) {
-  std::optional<ScatterSum> result;
+  std::optional<ScatterSum> result = matchMaskedSum(op);
+  if (result)
+    return result;
   if (isNode(op, "Add")) {
     for (unsigned side : {0u, 1u}) {
       auto scatter = peel(op.getInputs()[side], FloatCasts).getDefiningOp<OnnxOp>();
@@ -101,16 +167,6 @@ std::optional<ScatterSum> UnrolledMatcher::matchSum(OnnxOp op) {
 
 //===-- Coordinates ------------------------------------------------------===//
 
-/// The NonZero that `value` is with its two dims swapped: [n, dims].
-static OnnxOp transposedNonZero(Value value) {
-  OnnxOp transpose = definedBy(peel(value, IntCasts), "Transpose");
-  auto permutation = transpose ? intsAttribute(transpose, "perm") : std::nullopt;
-  // Without the attribute all dims are reversed.
-  if (!transpose || (permutation && *permutation != SmallVector<int64_t>{1, 0}))
-    return {};
-  return definedBy(peel(transpose.getInputs()[0], IntCasts), "NonZero");
-}
-
 std::optional<Coordinate> UnrolledMatcher::matchCoordinate(Value value) {
   value = peel(value, Views | IntCasts);
   // NonZero gives [dims, n]; exporters transpose it and take a column.
@@ -120,11 +176,13 @@ std::optional<Coordinate> UnrolledMatcher::matchCoordinate(Value value) {
       continue;
     OnnxOp nonZero = axis == 1 ? transposedNonZero(part.source) : definedBy(peel(part.source, IntCasts), "NonZero");
     if (nonZero)
-      return Coordinate{nonZero, part.index};
+      return coordinateOf(nonZero, part.index);
   }
   // Of a vector all of it is the coordinate, perhaps transposed.
   if (OnnxOp nonZero = definedBy(value, "NonZero"); nonZero && tensorType(nonZero.getInputs()[0]).getRank() == 1)
-    return Coordinate{nonZero, 0};
+    return coordinateOf(nonZero, 0);
+  if (OnnxOp nonZero = transposedNonZero(value); nonZero && tensorType(nonZero.getInputs()[0]).getRank() == 1)
+    return coordinateOf(nonZero, 0);
   return std::nullopt;
 }
 
@@ -132,7 +190,7 @@ std::optional<Coordinate> UnrolledMatcher::matchCoordinate(Value value) {
 bool UnrolledMatcher::isPair(Value index, const Coordinate &token, std::optional<Coordinate> choice) {
   // All coordinates as they are found, where the mask is [T, K] like the weights.
   if (OnnxOp nonZero = transposedNonZero(index))
-    return choice && nonZero == token.nonZero && token.row == 0 && choice->row == 1 && staticDim(index, -1) == 2;
+    return choice && nonZero.getInputs()[0] == token.mask && token.row == 0 && choice->row == 1 && staticDim(index, -1) == 2;
   OnnxOp concat = definedBy(peel(index, IntCasts), "Concat");
   if (!concat)
     return !choice && staticDim(index, -1) == 1 && matchCoordinate(index) == token;
@@ -168,6 +226,9 @@ bool UnrolledMatcher::isFlatIndex(Value index, const Coordinate &token, std::opt
 Value UnrolledMatcher::matchRows(Value rows, const Coordinate &token, int64_t hidden) {
   Value root = peel(rows, Views | FloatCasts);
   auto gather = root.getDefiningOp<OnnxOp>();
+  if (gather && isNode(gather, "Compress"))
+    if (Value x = rowsAt(rows, token); x && tensorType(x).getRank() == 2 && staticDim(x, -1) == hidden)
+      return x;
   if (!gather || !(isNode(gather, "Gather") || isNode(gather, "GatherND"))) {
     miss(gather, "the rows of an expert are no tokens picked by their numbers");
     return {};
@@ -210,22 +271,48 @@ Value UnrolledMatcher::matchWeights(Value value, const Coordinate &token, std::o
 
 //===-- One expert -------------------------------------------------------===//
 
+/// The tensor [T, …] whose rows at the tokens `value` has.
+Value UnrolledMatcher::rowsAt(Value value, const Coordinate &token) {
+  OnnxOp op = peel(value, Views | FloatCasts).getDefiningOp<OnnxOp>();
+  if (!op || op.getInputs().size() < 2 || intAttribute(op, "axis", isNode(op, "Compress") ? -1 : 0) != 0)
+    return {};
+  if (isNode(op, "Compress"))
+    return numbersIn(op.getInputs()[1]) == token ? op.getInputs()[0] : Value();
+  const bool reads = isNode(op, "Gather") || (isNode(op, "GatherND") && intAttribute(op, "batch_dims", 0) == 0 && staticDim(op.getInputs()[1], -1) == 1);
+  return reads && matchCoordinate(op.getInputs()[1]) == token ? op.getInputs()[0] : Value();
+}
+
+/// The weights of an expert's tokens, whichever of their choices it is: [T, K], or a map.
+Value UnrolledMatcher::matchColumnAt(Value value, const Coordinate &token, const ExpertMask &mask, bool &isMap) {
+  Value weights = rowsAt(value, token);
+  auto column = weights ? matchExpertColumn(weights, proof) : std::nullopt;
+  if (!column || column->expert != mask.expert ||
+      (column->ids && peel(column->ids, Views | IntCasts) != peel(mask.hot.ids, Views | IntCasts))) {
+    miss(value.getDefiningOp(), "the weights of an expert's rows are not those of its tokens");
+    return {};
+  }
+  isMap = static_cast<bool>(column->map);
+  return isMap ? column->map : column->weights;
+}
+
 std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum &sum) {
-  auto token = matchCoordinate(sum.places);
+  auto token = sum.mask ? numbersIn(sum.mask) : matchCoordinate(sum.places);
   if (!token)
     return std::nullopt;
   sawPlaces = true;
   const int64_t hidden = staticDim(op->getResult(0), -1);
   if (hidden <= 1)
     return miss(op, "the rows that are added have no static width");
-  auto mask = matchExpertMask(token->nonZero.getInputs()[0], proof);
+  auto mask = matchExpertMask(token->read, proof);
   if (!mask)
-    return miss(token->nonZero, "the mask of an expert does not compare the chosen ids with its number");
-  if (mask->tokenDim != token->row)
-    return miss(token->nonZero, "the rows are added at the choices' places, not at the tokens'");
+    return miss(token->read.getDefiningOp(), "the mask of an expert does not compare the chosen ids with its number");
+  sawMask = true;
+  const bool isNumbered = token->row == Coordinate::numbers;
+  if (isNumbered ? mask->choiceDim >= 0 && mask->k != 1 : mask->tokenDim != token->row)
+    return miss(token->read.getDefiningOp(), "the rows are added at the choices' places, not at the tokens'");
   std::optional<Coordinate> choice;
-  if (mask->choiceDim >= 0)
-    choice = Coordinate{token->nonZero, mask->choiceDim};
+  if (mask->choiceDim >= 0 && !isNumbered)
+    choice = Coordinate{token->mask, mask->choiceDim, token->read};
   if (sum.overwrites && !idsDistinct(mask->hot.ids, mask->k))
     return miss(op, "a token may choose an expert twice, and only one of the two would count");
   OnnxOp product = definedBy(peel(sum.rows, Views | FloatCasts), "Mul");
@@ -243,7 +330,7 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
     Value upX = step.x && ffn->up ? matchRows(ffn->up->rows, *token, hidden) : step.x;
     if (!upX || flatRoot(upX) != flatRoot(step.x))
       return miss(op, "gate and up read different tokens");
-    step.weights = matchWeights(weights, *token, choice, mask->k);
+    step.weights = mask->anyChoice ? matchColumnAt(weights, *token, *mask, step.weightsAreMap) : matchWeights(weights, *token, choice, mask->k);
     return step.weights ? std::optional<ExpertStep>(step) : std::nullopt;
   }
   return miss(product, "the rows of an expert are not weighted one by one");
@@ -269,7 +356,7 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
         if (step) {
           loops.add(*step);
         } else if (matcher.isCandidate()) {
-          loops.addGap(op, sum->before);
+          loops.addGap(op, sum->before, matcher.isOfOneExpert());
           remarkMiss(remarks, op, matcher.missedAt(), matcher.missed());
         }
       });
@@ -282,17 +369,36 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
       signalPassFailure();
   }
 
+  /// Weights that are a map of all experts, of the ids that the masks compare.
+  static bool readMap(RoutedLayer &layer, const SizeProof &proof, std::string &why) {
+    StringRef reason = "the map of weights is not of the ids that the masks compare";
+    auto map = matchWeightMap(layer.weights, proof, reason);
+    if (!map || peel(map->ids, Views | IntCasts) != peel(layer.indices, Views | IntCasts) || map->k != layer.choices.k) {
+      why = reason;
+      return false;
+    }
+    layer.weights = map->weights;
+    layer.function = map->function;
+    return true;
+  }
+
   /// Fails where the graph surely lost experts when it was exported.
   LogicalResult addLayer(const ExpertChain &loop, const SizeProof &proof, std::vector<RoutedLayer> &layers) {
     OnnxOp last = loop.steps.back().op;
     const int64_t routed = loop.steps.back().experts;
     const auto count = static_cast<int64_t>(loop.steps.size());
-    if (!loop.hasGap && routed > count)
-      return last.emitError() << "the router chooses among " << routed << " experts, but the graph computes only " << count
+    if (const int64_t steps = count + loop.gaps.experts; !loop.gaps.unknown && routed > steps)
+      return last.emitError() << "the router chooses among " << routed << " experts, but the graph computes only " << steps
                                  << ": the exporter traced a loop over the experts that its example input hit, and the others are lost; export with "
                                     "an implementation without such a loop (transformers: experts_implementation=\"batched_mm\" or \"grouped_mm\")";
     std::string why;
     auto layer = layerOf(loop, "unrolled", why);
+    if (layer && loop.steps.back().weightsAreMap && !readMap(*layer, proof, why))
+      layer.reset();
+    if (layer && tensorType(last->getResult(0)).getRank() > 2 && !placeOutput(*layer, {layer->x, layer->indices, layer->weights}, proof)) {
+      why = "the shape of the output is not that of the tokens";
+      layer.reset();
+    }
     if (layer && checkRoutedLayer(*layer, proof, why))
       layers.push_back(*layer);
     else

@@ -209,6 +209,8 @@ static Value scaleRows(OpBuilder &builder, Location loc, LayerBuilder &chain, Va
   const int64_t rows = type.getDimSize(0), hidden = type.getDimSize(1);
   Type element = type.getElementType();
   Value single = LayerBuilder::reshape(builder, loc, x, {-1, 1, hidden}, RankedTensorType::get({rows, 1, hidden}, element));
+  if (tensorType(weights).getElementType() != element)
+    weights = makeNode(builder, loc, "CastLike", 15, {weights, x}, tensorType(weights).clone(element));
   Value factors = LayerBuilder::reshape(builder, loc, weights, {-1, k, 1}, RankedTensorType::get({rows, k, 1}, tensorType(weights).getElementType()));
   Value scaled = makeNode(builder, loc, "Mul", 14, {single, factors}, RankedTensorType::get({rows, k, hidden}, element));
   return chain.asMatrix(builder, loc, scaled, hidden);
@@ -278,6 +280,20 @@ static Value finishResult(const RoutedLayer &layer, OpBuilder &builder, LayerBui
   return layer.start ? makeNode(builder, loc, "Add", 14, {layer.start, result}, sumType) : result;
 }
 
+/// Ids that are compared: where they name none of the experts, -1, which is no expert.
+static Value withoutOthers(OpBuilder &builder, Location loc, Value ids, int64_t experts) {
+  if (idsInRange(ids, experts))
+    return ids;
+  RankedTensorType type = tensorType(ids), flags = type.clone(builder.getI1Type());
+  auto number = [&](int64_t value) {
+    return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({}, type.getElementType()),
+                                                                          builder.getIntegerAttr(type.getElementType(), value)));
+  };
+  Value isNamed = makeNode(builder, loc, "And", 7,
+                           {makeNode(builder, loc, "GreaterOrEqual", 16, {ids, number(0)}, flags), makeNode(builder, loc, "Less", 13, {ids, number(experts)}, flags)}, flags);
+  return makeNode(builder, loc, "Where", 16, {isNamed, ids, number(-1)}, type);
+}
+
 /// Replaces the sum by the chain; returns what now takes the sum's place.
 static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
   OnnxOp sum = layer.choices.sum;
@@ -294,6 +310,8 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
                          : chain.asMatrix(builder, loc, choiceRoot(layer.indices, Views | IntCasts, k), k);
   if (!layer.compared)
     ids = keepInRange(builder, loc, ids, ffn.gate.experts);
+  else if (!layer.mask)
+    ids = withoutOthers(builder, loc, ids, ffn.gate.experts);
   Value weights = choiceRoot(layer.weights, Views | FloatCasts, k);
   if (layer.function != MapFunction::None || layer.scalesInput)
     weights = applyFunction(builder, loc, chain.asMatrix(builder, loc, weights, k), layer.function);

@@ -64,6 +64,9 @@ bool placeOutput(RoutedLayer &layer, llvm::ArrayRef<mlir::Value> sources, const 
 /// `requireEqual`.
 bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &why);
 
+/// Are the ids surely numbers of experts, 0 to `experts` - 1?
+bool idsInRange(mlir::Value ids, int64_t experts);
+
 /// Replaces the sum of each layer by the chain and erases what nobody reads any more. `layers` is in program order.
 void replaceRoutedLayers(llvm::MutableArrayRef<RoutedLayer> layers, LayerBuilder &chain);
 

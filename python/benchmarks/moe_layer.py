@@ -119,7 +119,7 @@ def run_cell(layer, groups, machine, tokens, threads, options, scratch, absent):
         for name in group:
             if (layer.format, name) in absent:
                 continue
-            side = options.running.get(name) or Side(name, layer, threads, activations_of(layer.format, options))
+            side = options.running.get(name) or Side(name, ",".join(map(str, layer.sizes)), layer.format, layer.folder, threads, activations_of(layer.format, options))
             if side.absent:
                 print(f"  {name} left out: {side.absent}", flush=True)
                 absent[layer.format, name] = side.absent

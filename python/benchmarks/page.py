@@ -17,7 +17,7 @@ def keep_latest(results):
                               key=lambda cell: (cell["layer"], cell["threads"], ("f32", "bf16", "int8", "int4").index(cell["format"]), cell["tokens"]))
 
 
-def _time(seconds):
+def time_text(seconds):
     return f"{1e3 * seconds:.3g} ms" if seconds >= 1e-3 else f"{1e6 * seconds:.0f} µs"
 
 
@@ -35,7 +35,7 @@ def _row(cell, names):
     share, (share_low, share_high) = ours["share"], ours["share_middle_half"]
     errors = [cell["error"][name] for name in names if name in cell["error"]]
     error = f"{cell['error'][OURS]:.1e}" + (f" ({min(errors):.1e})" if errors else "")
-    return [cell["format"], str(cell["tokens"]), f"{_time(ours['seconds'])} ({_time(low)} to {_time(high)})", _time(ours["processor_per_thread"]),
+    return [cell["format"], str(cell["tokens"]), f"{time_text(ours['seconds'])} ({time_text(low)} to {time_text(high)})", time_text(ours["processor_per_thread"]),
             f"{100 * share:.0f} % ({100 * share_low:.0f} to {100 * share_high:.0f})", f"{100 * ours['processor_share']:.0f} %", *[_peer(cell, name) for name in names], error,
             f"{cell['load_average']:.1f}"]
 

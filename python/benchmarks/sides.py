@@ -141,11 +141,11 @@ SIDES = {OURS: moe_opt_side, "ORT MoE op": onnx_runtime_op, "ORT graph": onnx_ru
 
 
 class Side:
-    """A side's process, seen from the benchmark."""
+    """A side's process, seen from the benchmark. It says {"ready": true} or {"absent": why}, then answers each line of JSON with a line."""
 
-    def __init__(self, name, layer, threads, activations):
+    def __init__(self, name, *arguments, program="sides.py"):
         self.name = name
-        command = [sys.executable, str(HERE / "sides.py"), name, ",".join(map(str, layer.sizes)), layer.format, str(layer.folder), str(threads), activations]
+        command = [sys.executable, str(HERE / program), name, *map(str, arguments)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         answer = self._answer()
         self.absent = answer.get("absent")
@@ -170,57 +170,63 @@ class Side:
         self.process.wait()
 
 
-def _measure(run, x, logits):
+def measure(run, *arguments):
+    """What a call gives, and {"seconds", "processor", "faults", "switches"}."""
     before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    y = run(x, logits)
+    y = run(*arguments)
     seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
     return y, {"seconds": seconds, "processor": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
                "faults": after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt, "switches": after.ru_nivcsw - before.ru_nivcsw}
 
 
 def _why_not_installed(error):
-    """What tools/dev/bench-layers kept of a package that did not install."""
+    """What environment.py kept of a package that did not install."""
     kept = pathlib.Path(sys.prefix) / "absent.json"
     reasons = json.loads(kept.read_text()) if kept.exists() else {}
     return "not installed: " + reasons.get((error.name or "").replace("_", "-"), str(error))
+
+
+def serve(start, answer):
+    """The life of a side's process: start() gives what runs, answer(run, request) a dict for each line on standard input."""
+    answers = os.fdopen(os.dup(1), "w")  # What libraries print is not an answer.
+    os.dup2(2, 1)
+    say = lambda value: (answers.write(json.dumps(value) + "\n"), answers.flush())
+    try:
+        run = start()
+        say({"ready": True})
+        for line in sys.stdin:
+            say(answer(run, json.loads(line)))
+    except Absent as why:
+        say({"absent": str(why)})
+    except ImportError as error:
+        say({"absent": _why_not_installed(error)})
+    except Exception as error:
+        say({"absent": " ".join(f"{type(error).__name__}: {error}".split())[:200]})
 
 
 def main():
     import numpy as np
     from layers import Layer
     name, sizes, format, folder, threads, activations = sys.argv[1:]
-    answers = os.fdopen(os.dup(1), "w")  # What libraries print is not an answer.
-    os.dup2(2, 1)
-    say = lambda value: (answers.write(json.dumps(value) + "\n"), answers.flush())
     layer = Layer([int(size) for size in sizes.split(",")], format, folder)
-    try:
-        run = SIDES[name](layer, int(threads), activations)
-    except Absent as why:
-        return say({"absent": str(why)})
-    except ImportError as error:
-        return say({"absent": _why_not_installed(error)})
-    except Exception as error:
-        return say({"absent": " ".join(f"{type(error).__name__}: {error}".split())[:200]})
-    say({"ready": True})
     rows = {}
-    for line in sys.stdin:
-        request = json.loads(line)
+
+    def answer(run, request):
         key = (request["tokens"], request["pool"], request["load"])
         if key not in rows:
-            rows = {key: [layer.inputs(*key), 0]}
+            rows.clear()
+            rows[key] = [layer.inputs(*key), 0]
         pool, place = rows[key]
         calls = []
-        try:
-            for index in range(request["count"] + 1):
-                y, figures = _measure(run, *pool[(place + index) % len(pool)])
-                if "keep" in request and index == 0:
-                    np.save(request["keep"], np.asarray(y).astype(np.float32))
-                if index:  # The first call wakes threads and puts other weights into the caches.
-                    calls.append(figures)
-        except Exception as error:
-            return say({"absent": " ".join(f"{type(error).__name__}: {error}".split())[:200]})
+        for index in range(request["count"] + 1):
+            y, figures = measure(run, *pool[(place + index) % len(pool)])
+            if "keep" in request and index == 0:
+                np.save(request["keep"], np.asarray(y).astype(np.float32))
+            if index:  # The first call wakes threads and puts other weights into the caches.
+                calls.append(figures)
         rows[key][1] = (place + request["count"] + 1) % len(pool)
-        say({"calls": calls})
+        return {"calls": calls}
+    serve(lambda: SIDES[name](layer, int(threads), activations), answer)
 
 
 if __name__ == "__main__":

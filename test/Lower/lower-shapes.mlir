@@ -149,3 +149,42 @@ func.func @main(%x: tensor<?x?x?xf32> {moe.name = "x", moe.dims = ["b", "n", "m"
   moe.require_equal %m, %b, "rows of the layer"
   return %mask : tensor<?xf32>
 }
+
+// -----
+
+// A size that a tensor of one element gives, computed from a dim in floats (a capacity), is recomputed as scalars; an element of what data gives is not.
+// CHECK-LABEL: func.func @capacity
+// CHECK-SAME: %[[X:.*]]: tensor<?x4xf32>
+// CHECK-DAG: %[[T:.*]] = tensor.dim %[[X]], %c0
+// CHECK-DAG: %[[T64:.*]] = arith.index_cast %[[T]] : index to i64
+// CHECK-DAG: %[[FLOAT:.*]] = arith.sitofp %[[T64]] : i64 to f32
+// CHECK-DAG: %[[SHARE:.*]] = arith.mulf %[[FLOAT]], %{{.*}} : f32
+// CHECK-DAG: %[[CEIL:.*]] = math.ceil %[[SHARE]] : f32
+// CHECK-DAG: %[[C64:.*]] = arith.fptosi %[[CEIL]] : f32 to i64
+// CHECK-DAG: %[[C:.*]] = arith.index_cast %[[C64]] : i64 to index
+// CHECK: tensor.empty(%[[C]])
+#one = affine_map<(d0) -> (d0)>
+func.func @capacity(%x: tensor<?x4xf32> {moe.name = "x", moe.dims = ["t", "4"]}) -> tensor<?xf32> attributes {moe.entry} {
+  %c0 = arith.constant 0 : index
+  %factor = arith.constant dense<0.3125> : tensor<1xf32>
+  %t = tensor.dim %x, %c0 : tensor<?x4xf32>
+  %t64 = arith.index_cast %t : index to i64
+  %shape = tensor.from_elements %t64 : tensor<1xi64>
+  %empty = tensor.empty() : tensor<1xi64>
+  %capacity = linalg.generic {indexing_maps = [#one, #one, #one], iterator_types = ["parallel"]} ins(%shape, %factor : tensor<1xi64>, tensor<1xf32>)
+      outs(%empty : tensor<1xi64>) {
+  ^bb0(%tokens: i64, %share: f32, %out: i64):
+    %float = arith.sitofp %tokens : i64 to f32
+    %product = arith.mulf %float, %share : f32
+    %up = math.ceil %product : f32
+    %whole = arith.fptosi %up : f32 to i64
+    linalg.yield %whole : i64
+  } -> tensor<1xi64>
+  %scalar = tensor.collapse_shape %capacity [] : tensor<1xi64> into tensor<i64>
+  %c = tensor.extract %scalar[] : tensor<i64>
+  %size = arith.index_cast %c : i64 to index
+  %slots = tensor.empty(%size) : tensor<?xf32>
+  %zero = arith.constant 0.0 : f32
+  %y = linalg.fill ins(%zero : f32) outs(%slots : tensor<?xf32>) -> tensor<?xf32>
+  return %y : tensor<?xf32>
+}

@@ -730,7 +730,7 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %inverse_index = moe.onnx "Unsqueeze"(%inverse, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
   %unsorted = moe.onnx "GatherND"(%weighted, %inverse_index) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
   %per_choice = moe.onnx "Reshape"(%unsorted, %c12) version 19 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<?x2x8xf32>
-  // expected-remark @+1 {{not one product for each slice}}
+  // expected-remark @+1 {{slices for more experts than the layer}}
   %out = moe.onnx "ReduceSum"(%per_choice, %c3) version 13 {keepdims = 0 : i64} : (tensor<?x2x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
   return %out : tensor<?x8xf32>
 }

@@ -58,6 +58,75 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
 
 // -----
 
+// Four experts, the last of which gives its rows back as they are; the trace did not hit the third.
+moe.weight @wr : tensor<4x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 128>)
+moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 96, length = 512>)
+moe.weight @w2_0 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 608, length = 512>)
+moe.weight @w1_1 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 1120, length = 512>)
+moe.weight @w2_1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 1632, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<-1> : tensor<1xi64>
+  %c2 = arith.constant dense<[0, 1, 2, 3]> : tensor<4xi64>
+  %c3 = arith.constant dense<0> : tensor<i64>
+  %c5 = arith.constant dense<3> : tensor<i64>
+  %c4 = arith.constant dense<1> : tensor<i64>
+  %wr = moe.weight_ref @wr : tensor<4x8xf32>
+  %w1_0 = moe.weight_ref @w1_0 : tensor<16x8xf32>
+  %w2_0 = moe.weight_ref @w2_0 : tensor<8x16xf32>
+  %w1_1 = moe.weight_ref @w1_1 : tensor<16x8xf32>
+  %w2_1 = moe.weight_ref @w2_1 : tensor<8x16xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x4xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %id3 = moe.onnx "Unsqueeze"(%ids, %c1) version 13 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?x2x1xi64>
+  %is = moe.onnx "Equal"(%id3, %c2) version 13 {} : (tensor<?x2x1xi64>, tensor<4xi64>) -> tensor<?x2x4xi1>
+  %hot = moe.onnx "Cast"(%is) version 13 {to = 7 : i64} : (tensor<?x2x4xi1>) -> tensor<?x2x4xi64>
+  %mask = moe.onnx "Transpose"(%hot) version 13 {perm = array<i64: 2, 1, 0>} : (tensor<?x2x4xi64>) -> tensor<4x2x?xi64>
+  %shape = moe.onnx "Shape"(%x) version 13 {} : (tensor<?x8xf32>) -> tensor<2xi64>
+  %zeros = moe.onnx "ConstantOfShape"(%shape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x8xf32>
+  %w3 = moe.onnx "Unsqueeze"(%values, %c0) version 13 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x2x1xf32>
+  %mask0 = moe.onnx "Gather"(%mask, %c3) version 13 {axis = 0 : i64} : (tensor<4x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
+  %found0 = moe.onnx "NonZero"(%mask0) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
+  %pairs0 = moe.onnx "Transpose"(%found0) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
+  %choice0, %token0 = moe.onnx "Split"(%pairs0) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
+  %rows0 = moe.onnx "GatherND"(%x, %token0) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %g0 = moe.onnx "Gemm"(%rows0, %w1_0) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
+  %a0 = moe.onnx "Relu"(%g0) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y0 = moe.onnx "Gemm"(%a0, %w2_0) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  %at0 = moe.onnx "Concat"(%token0, %choice0) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
+  %we0 = moe.onnx "GatherND"(%w3, %at0) version 13 {} : (tensor<?x2x1xf32>, tensor<?x2xi64>) -> tensor<?x1xf32>
+  %part0 = moe.onnx "Mul"(%y0, %we0) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %sum0 = moe.onnx "ScatterND"(%zeros, %token0, %part0) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %mask1 = moe.onnx "Gather"(%mask, %c4) version 13 {axis = 0 : i64} : (tensor<4x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
+  %found1 = moe.onnx "NonZero"(%mask1) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
+  %pairs1 = moe.onnx "Transpose"(%found1) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
+  %choice1, %token1 = moe.onnx "Split"(%pairs1) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
+  %rows1 = moe.onnx "GatherND"(%x, %token1) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %g1 = moe.onnx "Gemm"(%rows1, %w1_1) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
+  %a1 = moe.onnx "Relu"(%g1) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y1 = moe.onnx "Gemm"(%a1, %w2_1) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  %at1 = moe.onnx "Concat"(%token1, %choice1) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
+  %we1 = moe.onnx "GatherND"(%w3, %at1) version 13 {} : (tensor<?x2x1xf32>, tensor<?x2xi64>) -> tensor<?x1xf32>
+  %part1 = moe.onnx "Mul"(%y1, %we1) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  // expected-error @+1 {{the router chooses among 4 experts, but the graph computes only 3}}
+  %sum1 = moe.onnx "ScatterND"(%sum0, %token1, %part1) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %mask2 = moe.onnx "Gather"(%mask, %c5) version 13 {axis = 0 : i64} : (tensor<4x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
+  %found2 = moe.onnx "NonZero"(%mask2) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
+  %pairs2 = moe.onnx "Transpose"(%found2) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
+  %choice2, %token2 = moe.onnx "Split"(%pairs2) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
+  // expected-note @+1 {{at this node}}
+  %rows2 = moe.onnx "GatherND"(%x, %token2) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  %at2 = moe.onnx "Concat"(%token2, %choice2) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
+  %we2 = moe.onnx "GatherND"(%w3, %at2) version 13 {} : (tensor<?x2x1xf32>, tensor<?x2xi64>) -> tensor<?x1xf32>
+  %part2 = moe.onnx "Mul"(%rows2, %we2) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  // expected-remark @+1 {{no product of rows with a stored matrix}}
+  %sum2 = moe.onnx "ScatterND"(%sum1, %token2, %part2) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %sum2 : tensor<?x8xf32>
+}
+
+// -----
+
 // The weights are read at (choice, token).
 moe.weight @wr : tensor<2x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
 moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)

@@ -35,11 +35,12 @@ def known_options(source):
         for flag in ("--help", "--help-hidden"):
             result = subprocess.run([program, flag], capture_output=True, text=True)
             known.setdefault(program, set()).update(OPTION.findall(result.stdout + result.stderr))
-    # tools/check hands its options on to run-checks.py, bench-layers to the programs of the bench.
+    # tools/check hands its options on to run-checks.py, bench-layers and bench-decoders to the programs of the bench.
     scripts = {path.name: path for path in [*source.glob("tools/*"), *source.glob("tools/dev/*"), *source.glob("python/benchmarks/*.py"), source / "python/moe_opt/generate.py"] if path.is_file()}
     known.update({name: set(OPTION.findall(path.read_text())) for name, path in scripts.items()})
     known["check"] |= known["run-checks.py"]
     known["bench-layers"] |= known["moe_layer.py"]
+    known["bench-decoders"] |= known["whole_decoder.py"]
     known["moe_opt.generate"] = known.pop("generate.py")
     return known
 

@@ -65,6 +65,7 @@ def main():
         check(work / name, models.router_model(router, seed), shapes, ["moe.experts", "moe.assign"], ["moe.select"])
     check(work / "soft", models.soft(1), shapes, ["moe.experts", '"soft"'], ["moe.dispatch"])
     check(work / "vision", models.vision(2), shapes, ["moe.experts", '"padded"'], ["moe.dispatch"])
+    check(work / "switch", models.switch(3), shapes, ["moe.experts", '"padded"'], [])
     shapes = [(2, 9, models.HIDDEN), (1, 1, models.HIDDEN), (3, 1, models.HIDDEN)]
     for seed, (name, (options, expected)) in enumerate(models.GATHERED.items()):
         check(work / name, models.gathered_model(options, seed), shapes, ["moe.experts", "moe.select", *expected], ["moe.assign"])

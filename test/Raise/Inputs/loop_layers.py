@@ -81,3 +81,47 @@ def masked(w, x, ids, weights, prefix, experts, hidden, inner, k):
         weighted = w.node("Mul", [rows, weight])
         total = weighted if total is None else w.node("Add", [total, weighted])
     return total
+
+
+def expert_rows(w, x, name, hidden, inner):
+    gate, up = (w.node("MatMul", [x, w.weight(name + part, [hidden, inner])]) for part in ("gate", "up"))
+    return w.node("MatMul", [w.node("Mul", [silu(w, gate), up]), w.weight(name + "down", [inner, hidden])])
+
+
+def any_choice(w, x, ids, weights, prefix, experts, hidden, inner, k):
+    """A loop by hand: `mask = (ids == e).any(-1)`, the masked tokens (by index or by Compress), the choice's weight summed over the choices."""
+    total = zeros_like(w, x)
+    for expert in range(experts):
+        chosen = w.node("Equal", [ids, w.constant(expert)])
+        mask = w.node("Greater", [w.node("ReduceSum", [w.node("Cast", [chosen], to=TensorProto.INT64), w.constant([-1])], keepdims=0), w.constant(0)])
+        weight = w.node("ReduceSum", [w.node("Where", [chosen, weights, w.constant(0, np.float32)]), w.constant([1])], keepdims=1)
+        token = w.node("Squeeze", [w.node("NonZero", [mask]), w.constant([0])])
+        if expert % 2:
+            rows, factors = (w.node("Compress", [part, mask], axis=0) for part in (x, weight))
+        else:
+            rows, factors = (w.node("Gather", [part, token], axis=0) for part in (x, weight))
+        weighted = w.node("Mul", [expert_rows(w, rows, f"{prefix}experts.{expert}.", hidden, inner), factors])
+        total = w.node("ScatterND", [total, w.node("Unsqueeze", [token, w.constant([-1])]), weighted], reduction="add")
+    return total
+
+
+def assigned(w, x, ids, weights, prefix, experts, hidden, inner, k):
+    """A loop by hand with `y[mask] += rows * scores[mask, e]`, as the TorchScript exporter writes it: the rows are read, added to and put back one
+    element at a time."""
+    total = zeros_like(w, x)
+    empty = w.node("ConstantOfShape", [w.node("Concat", [w.node("Shape", [x], start=0, end=1), w.constant([experts])], axis=0)])
+    scores = w.node("ScatterElements", [empty, ids, weights], axis=1)
+    for expert in range(experts):
+        chosen = w.node("Cast", [w.node("Equal", [ids, w.constant(expert)])], to=TensorProto.INT64)
+        mask = w.node("Greater", [w.node("ReduceSum", [chosen, w.constant([-1])], keepdims=0), w.constant(0)])
+        flat = w.node("Transpose", [w.node("NonZero", [w.node("Reshape", [mask, w.constant([-1])])])], perm=[1, 0])
+        rows = expert_rows(w, w.node("GatherND", [x, flat]), f"{prefix}experts.{expert}.", hidden, inner)
+        factor = w.node("GatherND", [w.node("Gather", [scores, w.constant(expert)], axis=1), flat])
+        weighted = w.node("Mul", [rows, w.node("Unsqueeze", [factor, w.constant([1])])])
+        old = w.node("GatherND", [total, w.node("Transpose", [w.node("NonZero", [mask])], perm=[1, 0])])
+        everywhere = w.node("Expand", [w.node("Unsqueeze", [mask, w.constant([-1])]), w.node("Shape", [total])])
+        places = w.node("Transpose", [w.node("NonZero", [everywhere])], perm=[1, 0])
+        values = w.node("Reshape", [w.node("Add", [old, weighted]), w.constant([-1])])
+        count = w.node("Unsqueeze", [w.node("Gather", [w.node("Shape", [places]), w.constant(0)], axis=0), w.constant([0])])
+        total = w.node("ScatterND", [total, places, w.node("Slice", [values, w.constant([0]), count, w.constant([0])])])
+    return total

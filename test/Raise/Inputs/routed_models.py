@@ -331,6 +331,23 @@ def vision(seed):
     return w.model(w.node("Einsum", combine, on_slots(w, rows), equation="tec,ech->th"), 2)
 
 
+def switch(seed):
+    """Switch Transformer (Fedus et al. 2021, section 2.2), exported for any number of tokens: the capacity is computed from it, in floats."""
+    w = Writer(seed)
+    scores = w.node("Softmax", logits_of(w, "x"), axis=-1)
+    hot = w.node("OneHot", w.node("ArgMax", scores, axis=-1, keepdims=0), w.ints(EXPERTS), w.array([0, 1], np.float32), axis=-1)
+    place = w.node("Mul", w.node("CumSum", hot, w.array(0, np.int64)), hot)
+    tokens = w.node("Cast", w.node("Shape", "x", start=0, end=1), to=TensorProto.FLOAT)
+    capacity = w.node("Cast", w.node("Ceil", w.node("Mul", tokens, w.array([1.25 / EXPERTS], np.float32))), to=TensorProto.INT64)
+    kept = w.node("Mul", hot, w.node("Cast", w.node("LessOrEqual", place, w.node("Cast", capacity, to=TensorProto.FLOAT)), to=TensorProto.FLOAT))
+    number = w.node("Sub", w.node("ReduceSum", w.node("Mul", place, kept), w.ints(-1), keepdims=0), w.array(1.0))
+    slots = w.node("Range", w.array(0, np.int64), w.node("Squeeze", capacity, w.ints(0)), w.array(1, np.int64))
+    taken = w.node("Equal", w.node("Unsqueeze", w.node("Cast", number, to=TensorProto.INT64), w.ints(-1)), w.node("Unsqueeze", slots, w.ints(0)))
+    dispatch = w.node("Mul", w.node("Unsqueeze", kept, w.ints(2)), w.node("Unsqueeze", w.node("Cast", taken, to=TensorProto.FLOAT), w.ints(1)))
+    y = on_slots(w, w.node("Einsum", dispatch, "x", equation="tec,th->ech"))
+    return w.model(w.node("Mul", w.node("Einsum", dispatch, y, equation="tec,ech->th"), w.node("ReduceMax", scores, w.ints(-1), keepdims=1)), 2)
+
+
 def traced_loop(hit, seed=0):
     """A Python loop over the experts that tokens chose, as the TorchScript exporter traces it with an input that chose `hit` of them. Broken."""
     w = Writer(seed)
