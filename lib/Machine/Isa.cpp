@@ -51,6 +51,10 @@ IsaVersion describeIsa(std::vector<std::string> features, std::string name) {
     version.hasFma = true;
     version.f32Tile = {6, 16};
   }
+  // What becomes of the sums of tiles is done in vectors of a tile's width.
+  if (version.has("amx-tile") && version.f32Lanes == 16) {
+    version.matrixTiles = {16, 64, 8, version.has("amx-bf16"), version.has("amx-int8")};
+  }
   return version;
 }
 

@@ -58,6 +58,9 @@ func::FuncOp MatmulEmitter::driver() {
     scratch = {};
     if (spec.outBlocks)
       scratch.rows = b.stack(b.getF32Type(), maxBlockRows * BlocksAttr::partDepth, 64);
+    gathered = {};
+    if (spec.gather && usesTiles(b.isa, spec))
+      gathered = b.stack(b.getI8Type(), b.isa.matrixTiles.kernelRows() * TileKernel::gatheredStride(spec), 64);
     if (spec.combine)
       splitColumns();
     else
@@ -110,7 +113,9 @@ void MatmulEmitter::splitUnits() {
       return b.min(b.ceilDiv(b.max(b.sub(place, start[0]), zero), cost), units);
     };
     const Units own = {firstFrom(from), firstFrom(to)};
-    b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] { spec.outBlocks ? emitQuantizedUnits(e, own) : emitUnits(e, own); });
+    b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] {
+      unlessTiled(e, own, [&] { spec.outBlocks ? emitQuantizedUnits(e, own) : emitUnits(e, own); });
+    });
     return {b.add(start[0], b.mul(units, cost))};
   });
 }
@@ -124,7 +129,7 @@ void MatmulEmitter::splitColumns() {
   b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] {
     b.forLoop(zero, b.i64(spec.experts), [&](Value number) {
       const Expert e = expert(number);
-      b.ifTrue(b.compare(arith::CmpIPredicate::sgt, e.rows, zero), [&] { emitUnits(e, own); });
+      b.ifTrue(b.compare(arith::CmpIPredicate::sgt, e.rows, zero), [&] { unlessTiled(e, own, [&] { emitUnits(e, own); }); });
     });
   });
 }
@@ -150,6 +155,8 @@ int64_t MatmulEmitter::tilesFor(int64_t rows) const {
   if (spec.multipliesIntegers())
     return 1;
   const int64_t tiles = b.isa.tilesFor(static_cast<int>(rows));
+  if (sumsLikeTiles(b.isa, spec)) // three sums for each vector
+    return rows == 1 ? 2 : 1;
   if (widensPairs())
     return std::min(tiles, widenedTilesFor(b.isa, rows));
   if (!spec.blocks || b.isa.vectorRegisters > 16)
@@ -158,6 +165,8 @@ int64_t MatmulEmitter::tilesFor(int64_t rows) const {
 }
 
 int64_t MatmulEmitter::passRows() const {
+  if (usesTiles(b.isa, spec))
+    return MatrixTiles::leastRows - 1;
   if (widensPairs())
     return widenedPassRows(b.isa);
   if (spec.multipliesIntegers())
@@ -274,13 +283,13 @@ void MatmulEmitter::emitRowPasses(Place place, Value firstSlot, Value rows) {
 }
 
 func::FuncOp MatmulEmitter::kernel(int64_t rows, int64_t tiles) {
-  const std::string key = llvm::formatv("matmul kernel {0} {1} {2}", spec.kernelKey(), rows, tiles);
+  const std::string key = llvm::formatv("matmul kernel {0} {1} {2} {3}", spec.kernelKey(), rows, tiles, sumsLikeTiles(b.isa, spec));
   const std::string name = llvm::formatv("moe_kernel_{0}_{1}x{2}", spec.precision(), rows, tiles * 2 * b.lanes());
   return kernels.get(key, name, [&](StringRef free) { return MatmulKernel(b, spec, rows, tiles, passRows()).emit(kernels.module, free); });
 }
 
 // A single pass asks for weights a little ahead of those it reads. Of several, each asks for its part of the panel behind this one.
-void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Pass pass, Value slot) {
+KernelArguments MatmulEmitter::kernelArguments(Place place, Pass pass, Value slot) {
   const TileGeometry geometry(b.isa, spec.gateUp);
   const Type i32 = b.getI32Type();
   Value column = b.add(b.mul(place.panel, b.i64(spec.panelResultColumns())), b.mul(place.tile, b.i64(geometry.tileStep)));
@@ -315,6 +324,11 @@ void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Pass pa
   call.k = b.i64(spec.k);
   call.xStride = arguments.xStride;
   call.columns = b.sub(b.i64(spec.columns), column);
+  return call;
+}
+
+void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Pass pass, Value slot) {
+  const KernelArguments call = kernelArguments(place, pass, slot);
   func::CallOp::create(b, kernel(rows, tiles), call.list());
 }
 

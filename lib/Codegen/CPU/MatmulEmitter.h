@@ -6,6 +6,7 @@
 #include "KernelModule.h"
 #include "MatmulKernel.h"
 #include "PairProduct.h"
+#include "TileKernel.h"
 
 namespace moe {
 
@@ -74,7 +75,15 @@ private:
   void decodePanels(Place place, int64_t count);
   void emitFewRows(const Expert &expert, Units units, int64_t rows);
   void emitRowPasses(Place place, mlir::Value firstSlot, mlir::Value rows);
+  KernelArguments kernelArguments(Place place, Pass pass, mlir::Value slot);
   void callKernel(int64_t rows, int64_t tiles, Place place, Pass pass, mlir::Value slot);
+
+  // Matrix tiles (MatmulTiles.cpp).
+  void unlessTiled(const Expert &expert, Units units, llvm::function_ref<void()> otherwise);
+  void emitTileUnits(const Expert &expert, Units units);
+  void emitTileRows(const Expert &expert, mlir::Value firstUnit, mlir::Value units, mlir::Value firstRow, mlir::Value endRow);
+  void gatherRows(mlir::Value slot, mlir::Value rows);
+  void callTileKernel(Place place, mlir::Value slot, mlir::Value rows);
   mlir::func::FuncOp kernel(int64_t rows, int64_t tiles);
 
   KernelModule &kernels;
@@ -85,6 +94,8 @@ private:
   mlir::Value decoded;
   // Null where results go straight to memory.
   Scratch scratch;
+  // Rows of x side by side; null where they are not gathered or there are no tiles.
+  mlir::Value gathered;
 };
 
 } // namespace moe

@@ -32,22 +32,34 @@ static SmallVector<Value> addInOneInstruction(KernelBuilder &b, ValueRange sums,
   return next;
 }
 
+// The chain of the first values, or of the second ones.
+static void addWidened(KernelBuilder &b, MutableArrayRef<Value> sums, ArrayRef<Value> x, ArrayRef<Value> weights, bool second) {
+  SmallVector<Value> wide;
+  for (Value weight : weights)
+    wide.push_back(widen(b, weight, second));
+  for (const auto &[row, pair] : llvm::enumerate(x)) {
+    Value value = widen(b, pair, second);
+    for (const auto &[number, weight] : llvm::enumerate(wide)) {
+      Value &sum = sums[row * wide.size() + number];
+      sum = b.fma(value, weight, sum);
+    }
+  }
+}
+
 SmallVector<Value> addPairProducts(KernelBuilder &b, ValueRange sums, ArrayRef<Value> x, ArrayRef<Value> weights) {
   if (hasPairProduct(b.isa))
     return addInOneInstruction(b, sums, x, weights);
   SmallVector<Value> next(sums);
-  for (const bool second : {false, true}) {
-    SmallVector<Value> wide;
-    for (Value weight : weights)
-      wide.push_back(widen(b, weight, second));
-    for (const auto &[row, pair] : llvm::enumerate(x)) {
-      Value value = widen(b, pair, second);
-      for (const auto &[number, weight] : llvm::enumerate(wide)) {
-        Value &sum = next[row * wide.size() + number];
-        sum = b.fma(value, weight, sum);
-      }
-    }
-  }
+  for (const bool second : {false, true})
+    addWidened(b, next, x, weights, second);
+  return next;
+}
+
+SmallVector<Value> addPairChains(KernelBuilder &b, ValueRange sums, ArrayRef<Value> x, ArrayRef<Value> weights) {
+  SmallVector<Value> next(sums);
+  const size_t count = sums.size() / 2;
+  for (const bool second : {false, true})
+    addWidened(b, MutableArrayRef(next).slice(second * count, count), x, weights, second);
   return next;
 }
 
