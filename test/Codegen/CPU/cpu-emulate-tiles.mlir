@@ -1,4 +1,4 @@
-// RUN: moe-opt %s --moe-cpu-emulate-tiles=features=+avx2,+fma,+avx512f,+amx-tile,+amx-bf16 | FileCheck %s
+// RUN: moe-opt %s --moe-cpu-emulate-tiles=features=+avx2,+fma,+avx512f,+amx-tile,+amx-bf16 -split-input-file | FileCheck %s
 
 // A tile is an array; what is carried by a loop changes its type too.
 // CHECK-LABEL: func.func @product
@@ -32,3 +32,16 @@ func.func @product(%x: !llvm.ptr, %w: !llvm.ptr, %out: !llvm.ptr, %steps: i64) {
 // CHECK: llvm.intr.fma
 // CHECK: llvm.intr.fma
 // CHECK-NOT: func.func
+
+// -----
+
+// CHECK-LABEL: func.func @clear
+// CHECK: llvm.mlir.zero
+// CHECK: llvm.store
+// CHECK: llvm.intr.memcpy
+// DOC: --moe-cpu-emulate-tiles
+func.func @clear(%rows: i16, %bytes: i16, %to: !llvm.ptr, %stride: i64) {
+  %tile = llvm.call_intrinsic "llvm.x86.tilezero.internal"(%rows, %bytes) : (i16, i16) -> !llvm.x86_amx
+  llvm.call_intrinsic "llvm.x86.tilestored64.internal"(%rows, %bytes, %to, %stride, %tile) : (i16, i16, !llvm.ptr, i64, !llvm.x86_amx) -> ()
+  return
+}

@@ -39,16 +39,6 @@ def CpuEmulateTiles : Pass<"moe-cpu-emulate-tiles", "::mlir::ModuleOp"> {
     instructions says; only numbers below the least normal f32 are not taken
     for zero. A tile becomes an array of 16 rows of 64 bytes, zero outside its
     shape. Runs after moe-cpu-emit-kernels.
-
-    ```mlir
-    %t = llvm.call_intrinsic "llvm.x86.tilezero.internal"(%rows, %bytes) : (i16, i16) -> !llvm.x86_amx
-    ```
-
-    becomes
-
-    ```mlir
-    %t = llvm.mlir.zero : !llvm.array<16 x vector<16xi32>>
-    ```
   }];
   let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string of the ISA version: +avx2,+fma">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::scf::SCFDialect"];
