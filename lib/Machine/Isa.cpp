@@ -16,6 +16,20 @@ std::string IsaVersion::featureString() const {
   return text;
 }
 
+IsaVersion IsaVersion::withLanes(int lanes) const {
+  IsaVersion version = *this;
+  if (lanes >= f32Lanes)
+    return version;
+  version.f32Lanes = lanes;
+  version.f32Tile.columns = 2 * lanes;
+  version.hasScale = false;
+  if (!has("avx512vl")) {
+    version.vectorRegisters = 16;
+    version.f32Tile.rows = 6;
+  }
+  return version;
+}
+
 bool IsaVersion::has(std::string_view feature) const {
   return std::find(features.begin(), features.end(), feature) != features.end();
 }

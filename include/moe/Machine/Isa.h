@@ -55,6 +55,8 @@ struct IsaVersion {
   /// Tiles, where it has them: tall experts are multiplied in them.
   MatrixTiles matrixTiles;
 
+  /// The same features with vectors of at most `lanes` f32, for kernels of fewer columns.
+  IsaVersion withLanes(int lanes) const;
   /// LLVM's spelling: "+avx2,+fma". Empty for base x86-64.
   std::string featureString() const;
   /// True if `feature` (without '+') is listed.

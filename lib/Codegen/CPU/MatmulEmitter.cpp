@@ -5,14 +5,12 @@
 #include "DictionaryDecoder.h"
 #include "IntegerSums.h"
 #include "RowQuantizer.h"
+#include "moe/Machine/WorkSplit.h"
 
 using namespace mlir;
 namespace moe {
 
-// Rows of a block at most: many register tiles, so that splitting an expert's rows among threads costs nothing.
-static constexpr int64_t maxBlockRows = 96;
-// What fetching a panel costs, in rows: an expert with one row takes almost as long as one with this many.
-static constexpr int64_t panelCostInRows = 6;
+static constexpr int64_t maxBlockRows = WorkSplit::mostBlockRows, panelCostInRows = WorkSplit::panelCostInRows;
 
 LogicalResult MatmulEmitter::replace(GroupedMatmulOp op) {
   FailureOr<MatmulSpec> read = MatmulSpec::read(op);
@@ -120,23 +118,53 @@ void MatmulEmitter::splitUnits() {
   });
 }
 
-// Results of several experts add up in one row, in the order of the experts: a thread owns columns and goes through all experts.
+// Halves of panels, where threads would get uneven numbers of whole ones: only products without an activation, whose kernels are few, and without tiles,
+// which take whole panels.
+bool MatmulEmitter::splitsHalves() const { return !spec.ffn && !spec.gateUp && !spec.hasDictionary() && !usesTiles(b.isa, spec); }
+
+// Results of several experts add up in one row, in the order of the experts: a thread owns columns and goes through all experts. Ends are counted in
+// halves of panels. See columnShare (moe/Machine/WorkSplit.h), which is the same in C++.
 void MatmulEmitter::splitColumns() {
-  Value zero = b.i64(0), one = b.i64(1), panels = b.i64(spec.panels);
-  const Units own = {b.shareStart(panels, arguments.thread, arguments.threads),
-                     b.shareStart(panels, b.add(arguments.thread, one), arguments.threads)};
-  zeroColumns(own.from, own.to);
-  b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] {
+  Value zero = b.i64(0), one = b.i64(1), two = b.i64(2), panels = b.i64(spec.panels), count = panels, each = two;
+  if (splitsHalves()) {
+    Value most = b.mul(b.ceilDiv(panels, arguments.threads), arguments.threads);
+    Value isUneven = b.compare(arith::CmpIPredicate::sgt, b.mul(most, b.i64(100)), b.i64(spec.panels * (100 + WorkSplit::unevenPercent)));
+    count = b.select(isUneven, b.mul(panels, two), panels);
+    each = b.select(isUneven, one, two);
+  }
+  const Units halves = {b.mul(b.shareStart(count, arguments.thread, arguments.threads), each),
+                        b.mul(b.shareStart(count, b.add(arguments.thread, one), arguments.threads), each)};
+  zeroColumns(halves.from, halves.to);
+  const Units own = {b.ceilDiv(halves.from, two), b.div(halves.to, two)};
+  const auto isOdd = [&](Value end) { return b.compare(arith::CmpIPredicate::ne, b.sub(end, b.mul(b.div(end, two), two)), zero); };
+  b.ifTrue(b.compare(arith::CmpIPredicate::slt, halves.from, halves.to), [&] {
     b.forLoop(zero, b.i64(spec.experts), [&](Value number) {
       const Expert e = expert(number);
-      b.ifTrue(b.compare(arith::CmpIPredicate::sgt, e.rows, zero), [&] { unlessTiled(e, own, [&] { emitUnits(e, own); }); });
+      b.ifTrue(b.compare(arith::CmpIPredicate::sgt, e.rows, zero), [&] {
+        if (splitsHalves())
+          b.ifTrue(isOdd(halves.from), [&] { emitHalf(e, halves.from); });
+        b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] { unlessTiled(e, own, [&] { emitUnits(e, own); }); });
+        if (splitsHalves())
+          b.ifTrue(isOdd(halves.to), [&] { emitHalf(e, b.sub(halves.to, one)); });
+      });
     });
   });
 }
 
-void MatmulEmitter::zeroColumns(Value firstPanel, Value endPanel) {
-  Value width = b.i64(spec.panelResultColumns()), columns = b.i64(spec.columns), lanes = b.i64(b.lanes());
-  Value first = b.min(b.mul(firstPanel, width), columns), end = b.min(b.mul(endPanel, width), columns);
+// Half a panel, of vectors that are half as wide where they would be wider than it.
+void MatmulEmitter::emitHalf(const Expert &expert, Value half) {
+  const TileGeometry geometry(narrow, spec.gateUp);
+  const int64_t tiles = geometry.tilesPerPanel / 2;
+  Value panel = b.div(half, b.i64(2));
+  Value first = b.mul(b.sub(half, b.mul(panel, b.i64(2))), b.i64(tiles));
+  b.forLoop(first, b.add(first, b.i64(tiles)),
+            [&](Value tile) { emitRowPasses(narrow, {expert.number, panel, tile}, expert.firstSlot, expert.rows); });
+}
+
+// Ends in halves of panels.
+void MatmulEmitter::zeroColumns(Value firstHalf, Value endHalf) {
+  Value width = b.i64(spec.panelResultColumns() / 2), columns = b.i64(spec.columns), lanes = b.i64(b.lanes());
+  Value first = b.min(b.mul(firstHalf, width), columns), end = b.min(b.mul(endHalf, width), columns);
   Value fullEnd = b.sub(end, arith::RemUIOp::create(b, b.sub(end, first), lanes));
   Value zeros = b.splat(0.0), rest = b.firstLanes(b.sub(end, fullEnd));
   b.forLoop(b.i64(0), arguments.outRows, [&](Value row) {
@@ -145,7 +173,7 @@ void MatmulEmitter::zeroColumns(Value firstPanel, Value endPanel) {
       b.store(zeros, b.atF32(line, column));
       return SmallVector<Value>();
     });
-    if (spec.hasTail())
+    if (spec.hasTail() || spec.panelResultColumns() / 2 % b.lanes() != 0)
       b.maskedStore(zeros, b.atF32(line, fullEnd), rest);
   });
 }
@@ -157,26 +185,26 @@ int64_t MatmulEmitter::tilesFor(int64_t rows) const {
   const int64_t tiles = b.isa.tilesFor(static_cast<int>(rows));
   if (sumsLikeTiles(b.isa, spec)) // three sums for each vector
     return rows == 1 ? 2 : 1;
-  if (widensPairs())
+  if (widensPairs(spec, b.isa))
     return std::min(tiles, widenedTilesFor(b.isa, rows));
   if (!spec.blocks || b.isa.vectorRegisters > 16)
     return tiles;
   return std::min<int64_t>(tiles, rows == 1 && !spec.blocks.isTernary() ? 2 : 1);
 }
 
-int64_t MatmulEmitter::passRows() const {
-  if (usesTiles(b.isa, spec))
+int64_t MatmulEmitter::passRows(const IsaVersion &isa) const {
+  if (usesTiles(isa, spec))
     return MatrixTiles::leastRows - 1;
-  if (widensPairs())
-    return widenedPassRows(b.isa);
+  if (widensPairs(spec, isa))
+    return widenedPassRows(isa);
   if (spec.multipliesIntegers())
-    return IntegerSums::mostRows(b.isa, spec.blocks);
+    return IntegerSums::mostRows(isa, spec.blocks);
   if (!spec.blocks)
-    return b.isa.f32Tile.rows;
+    return isa.f32Tile.rows;
   const PanelCode code = spec.blocks.getCode();
-  if (b.isa.vectorRegisters <= 16)
-    return std::min(b.isa.f32Tile.rows, code == PanelCode::Ternary ? 2 : code == PanelCode::E4m3 ? 3 : 4);
-  return std::min(b.isa.f32Tile.rows, code == PanelCode::Ternary || code == PanelCode::E4m3 ? 10 : 12);
+  if (isa.vectorRegisters <= 16)
+    return std::min(isa.f32Tile.rows, code == PanelCode::Ternary ? 2 : code == PanelCode::E4m3 ? 3 : 4);
+  return std::min(isa.f32Tile.rows, code == PanelCode::Ternary || code == PanelCode::E4m3 ? 10 : 12);
 }
 
 // Few rows have kernels of their own, with more columns; they always are a single block.
@@ -255,7 +283,7 @@ void MatmulEmitter::emitFewRows(const Expert &expert, Units units, int64_t rows)
     b.forLoop(from, to, b.i64(panelStep), {}, [&](Value panel, ValueRange) {
       decodePanels({expert.number, panel, b.i64(0)}, panelStep);
       for (int64_t tile = 0; tile < perPanel; tile += tilesPerCall)
-        callKernel(rows, tilesPerCall, {expert.number, panel, b.i64(tile)}, {b.i64(0), b.i64(1)}, expert.firstSlot);
+        callKernel(b.isa, rows, tilesPerCall, {expert.number, panel, b.i64(tile)}, {b.i64(0), b.i64(1)}, expert.firstSlot);
       return SmallVector<Value>();
     });
   };
@@ -271,26 +299,29 @@ void MatmulEmitter::emitFewRows(const Expert &expert, Units units, int64_t rows)
 }
 
 // The passes have balanced heights: 13 rows are 7 and 6, not 12 and 1.
-void MatmulEmitter::emitRowPasses(Place place, Value firstSlot, Value rows) {
-  const int64_t height = passRows();
+void MatmulEmitter::emitRowPasses(const IsaVersion &isa, Place place, Value firstSlot, Value rows) {
+  const int64_t height = passRows(isa);
   Value passes = b.ceilDiv(rows, b.i64(height));
   b.forLoop(b.i64(0), passes, b.i64(1), {b.i64(0)}, [&](Value pass, ValueRange done) -> SmallVector<Value> {
     Value now = b.ceilDiv(b.sub(rows, done[0]), b.sub(passes, pass));
     Value slot = b.add(firstSlot, done[0]);
-    b.switchUpTo(now, height, [&](int64_t rowsNow) { callKernel(rowsNow, 1, place, {pass, passes}, slot); });
+    b.switchUpTo(now, height, [&](int64_t rowsNow) { callKernel(isa, rowsNow, 1, place, {pass, passes}, slot); });
     return {b.add(done[0], now)};
   });
 }
 
-func::FuncOp MatmulEmitter::kernel(int64_t rows, int64_t tiles) {
-  const std::string key = llvm::formatv("matmul kernel {0} {1} {2} {3}", spec.kernelKey(), rows, tiles, sumsLikeTiles(b.isa, spec));
-  const std::string name = llvm::formatv("moe_kernel_{0}_{1}x{2}", spec.precision(), rows, tiles * 2 * b.lanes());
-  return kernels.get(key, name, [&](StringRef free) { return MatmulKernel(b, spec, rows, tiles, passRows()).emit(kernels.module, free); });
+func::FuncOp MatmulEmitter::kernel(const IsaVersion &isa, int64_t rows, int64_t tiles) {
+  const std::string key = llvm::formatv("matmul kernel {0} {1} {2} {3} {4}", spec.kernelKey(), rows, tiles, sumsLikeTiles(isa, spec), isa.f32Lanes);
+  const std::string name = llvm::formatv("moe_kernel_{0}_{1}x{2}", spec.precision(), rows, tiles * 2 * isa.f32Lanes);
+  return kernels.get(key, name, [&](StringRef free) {
+    KernelBuilder builder(b.getLoc(), b.getContext(), isa);
+    return MatmulKernel(builder, spec, rows, tiles, passRows(isa)).emit(kernels.module, free);
+  });
 }
 
 // A single pass asks for weights a little ahead of those it reads. Of several, each asks for its part of the panel behind this one.
-KernelArguments MatmulEmitter::kernelArguments(Place place, Pass pass, Value slot) {
-  const TileGeometry geometry(b.isa, spec.gateUp);
+KernelArguments MatmulEmitter::kernelArguments(const IsaVersion &isa, Place place, Pass pass, Value slot) {
+  const TileGeometry geometry(isa, spec.gateUp);
   const Type i32 = b.getI32Type();
   Value column = b.add(b.mul(place.panel, b.i64(spec.panelResultColumns())), b.mul(place.tile, b.i64(geometry.tileStep)));
   Value biasStart = b.mul(place.expert, b.i64(spec.biasStride()));
@@ -327,9 +358,9 @@ KernelArguments MatmulEmitter::kernelArguments(Place place, Pass pass, Value slo
   return call;
 }
 
-void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Pass pass, Value slot) {
-  const KernelArguments call = kernelArguments(place, pass, slot);
-  func::CallOp::create(b, kernel(rows, tiles), call.list());
+void MatmulEmitter::callKernel(const IsaVersion &isa, int64_t rows, int64_t tiles, Place place, Pass pass, Value slot) {
+  const KernelArguments call = kernelArguments(isa, place, pass, slot);
+  func::CallOp::create(b, kernel(isa, rows, tiles), call.list());
 }
 
 } // namespace moe

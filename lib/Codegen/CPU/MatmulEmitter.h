@@ -29,7 +29,7 @@ struct DriverArguments {
 class MatmulEmitter {
 public:
   MatmulEmitter(KernelModule &kernels, mlir::Location loc)
-      : kernels(kernels), b(loc, kernels.module.getContext(), kernels.isa) {}
+      : kernels(kernels), b(loc, kernels.module.getContext(), kernels.isa), narrow(kernels.isa.withLanes(panelColumns / 4)) {}
 
   /// Replaces `op`; an error where the op is not what the kernels take.
   llvm::LogicalResult replace(GroupedMatmulOp op);
@@ -64,19 +64,24 @@ private:
   mlir::Value unitCost(const Expert &expert);
   void splitUnits();
   void splitColumns();
-  void zeroColumns(mlir::Value firstPanel, mlir::Value endPanel);
+  bool splitsHalves() const;
+  void emitHalf(const Expert &expert, mlir::Value half);
+  void zeroColumns(mlir::Value first, mlir::Value end);
   void emitUnits(const Expert &expert, Units units);
   void emitQuantizedUnits(const Expert &expert, Units units);
   void quantizeScratch(mlir::Value part, mlir::Value count);
   int64_t tilesFor(int64_t rows) const;
-  int64_t passRows() const;
-  bool widensPairs() const { return spec.pairs && !hasPairProduct(b.isa); }
+  int64_t passRows() const { return passRows(b.isa); }
+  int64_t passRows(const IsaVersion &isa) const;
+  static bool widensPairs(const MatmulSpec &spec, const IsaVersion &isa) { return spec.pairs && !hasPairProduct(isa); }
   int64_t panelsPerCall() const;
   void decodePanels(Place place, int64_t count);
   void emitFewRows(const Expert &expert, Units units, int64_t rows);
-  void emitRowPasses(Place place, mlir::Value firstSlot, mlir::Value rows);
-  KernelArguments kernelArguments(Place place, Pass pass, mlir::Value slot);
-  void callKernel(int64_t rows, int64_t tiles, Place place, Pass pass, mlir::Value slot);
+  void emitRowPasses(Place place, mlir::Value firstSlot, mlir::Value rows) { emitRowPasses(b.isa, place, firstSlot, rows); }
+  void emitRowPasses(const IsaVersion &isa, Place place, mlir::Value firstSlot, mlir::Value rows);
+  KernelArguments kernelArguments(Place place, Pass pass, mlir::Value slot) { return kernelArguments(b.isa, place, pass, slot); }
+  KernelArguments kernelArguments(const IsaVersion &isa, Place place, Pass pass, mlir::Value slot);
+  void callKernel(const IsaVersion &isa, int64_t rows, int64_t tiles, Place place, Pass pass, mlir::Value slot);
 
   // Matrix tiles (MatmulTiles.cpp).
   void unlessTiled(const Expert &expert, Units units, llvm::function_ref<void()> otherwise);
@@ -84,10 +89,12 @@ private:
   void emitTileRows(const Expert &expert, mlir::Value firstUnit, mlir::Value units, mlir::Value firstRow, mlir::Value endRow);
   void gatherRows(mlir::Value slot, mlir::Value rows);
   void callTileKernel(Place place, mlir::Value slot, mlir::Value rows);
-  mlir::func::FuncOp kernel(int64_t rows, int64_t tiles);
+  mlir::func::FuncOp kernel(const IsaVersion &isa, int64_t rows, int64_t tiles);
 
   KernelModule &kernels;
   KernelBuilder b;
+  /// For half a panel: vectors of 8 f32 at most.
+  const IsaVersion narrow;
   MatmulSpec spec;
   DriverArguments arguments;
   // Panels taken out of the dictionary; null without one.
