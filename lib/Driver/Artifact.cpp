@@ -93,6 +93,8 @@ std::vector<std::pair<std::string, std::string>> recordedOptions(const SessionOp
   for (const auto &[name, value] : {std::pair("mesh", plan.mesh), std::pair("profile", plan.profile)})
     if (!value.empty())
       recorded.emplace_back(name, value);
+  if (plan.memoryNodes != PlanOptions().memoryNodes)
+    recorded.emplace_back("memory-nodes", std::to_string(plan.memoryNodes));
   if (plan.expertParallel)
     recorded.emplace_back("expert-parallel", std::to_string(plan.expertParallel));
   if (plan.exchangeChunks)

@@ -26,25 +26,37 @@ std::vector<int64_t> WorkSplit::columnCosts(const std::vector<int64_t> &rows) co
   return costs;
 }
 
+int64_t WorkSplit::nodeOf(int64_t thread) const { return threads >= memoryNodes ? thread * memoryNodes / threads : 0; }
+
+std::pair<int64_t, int64_t> WorkSplit::nodeUnits(int64_t node) const {
+  const int64_t nodes = threads >= memoryNodes ? memoryNodes : 1, units = panels / panelsPerUnit;
+  return {units * node / nodes, units * (node + 1) / nodes};
+}
+
 std::vector<int64_t> WorkSplit::unitCosts(const std::vector<int64_t> &rows) const {
   struct Line {
     int64_t units, cost;
   };
-  std::vector<Line> experts;
-  int64_t length = 0;
-  for (int64_t count : rows) {
-    const int64_t blocks = ceilDiv(count, mostBlockRows), blockRows = ceilDiv(count, std::max<int64_t>(blocks, 1));
-    experts.push_back({panels / panelsPerUnit * blocks, blockRows + panelCostInRows});
-    length += experts.back().units * experts.back().cost;
-  }
   std::vector<int64_t> costs(threads, 0);
-  for (int64_t thread = 0; thread < threads; ++thread) {
-    const int64_t from = length * thread / threads, to = length * (thread + 1) / threads;
-    int64_t start = 0;
-    for (const Line &line : experts) {
-      const auto firstFrom = [&](int64_t place) { return std::min(ceilDiv(std::max<int64_t>(place - start, 0), line.cost), line.units); };
-      costs[thread] += (firstFrom(to) - firstFrom(from)) * line.cost;
-      start += line.units * line.cost;
+  for (int64_t first = 0, end; first < threads; first = end) { // the threads of a node
+    const int64_t node = nodeOf(first), nodePanels = nodeUnits(node).second - nodeUnits(node).first;
+    for (end = first + 1; end < threads && nodeOf(end) == node;)
+      ++end;
+    std::vector<Line> experts;
+    int64_t length = 0;
+    for (int64_t count : rows) {
+      const int64_t blocks = ceilDiv(count, mostBlockRows), blockRows = ceilDiv(count, std::max<int64_t>(blocks, 1));
+      experts.push_back({nodePanels * blocks, blockRows + panelCostInRows});
+      length += experts.back().units * experts.back().cost;
+    }
+    for (int64_t thread = first; thread < end; ++thread) {
+      const int64_t from = length * (thread - first) / (end - first), to = length * (thread - first + 1) / (end - first);
+      int64_t start = 0;
+      for (const Line &line : experts) {
+        const auto firstFrom = [&](int64_t place) { return std::min(ceilDiv(std::max<int64_t>(place - start, 0), line.cost), line.units); };
+        costs[thread] += (firstFrom(to) - firstFrom(from)) * line.cost;
+        start += line.units * line.cost;
+      }
     }
   }
   return costs;

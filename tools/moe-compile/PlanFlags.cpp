@@ -27,6 +27,8 @@ cl::opt<std::string> exchange("exchange", cl::desc("With --mesh: rows travel dir
                               cl::init(defaults.exchange), cl::cat(category));
 cl::opt<int64_t> planTokens("plan-tokens", cl::desc("With --mesh: tokens of a step, of all devices together, that the plan is made for (1024)"),
                             cl::value_desc("number"), cl::init(defaults.planTokens), cl::cat(category));
+cl::opt<int64_t> memoryNodes("memory-nodes", cl::desc("Memory nodes (NUMA) of the machine: each gets a part of the panels of every expert, which its threads alone read; run with MOE_PIN_THREADS=1"),
+                             cl::value_desc("number"), cl::init(defaults.memoryNodes), cl::cat(category));
 cl::opt<std::string> pin("pin", cl::desc("With --mesh: what is pinned of layers, the rest is chosen: devices that share the experts, slots of a device (NAME=ep4:slots3;NAME=ep2)"),
                          cl::value_desc("pins"), cl::cat(category));
 cl::opt<std::string> replanFrom("replan-from", cl::desc("With --mesh: keep experts where this planned model (--compile-to=plan) has them, as far as that costs nothing"),
@@ -52,5 +54,6 @@ void readStageFlags(moe::StageOptions &stages) {
   options.exchangeChunks = exchangeChunks;
   options.exchange = exchange;
   options.planTokens = planTokens;
+  options.memoryNodes = memoryNodes;
   options.explainPlan = explainPlan;
 }

@@ -25,6 +25,12 @@ struct WorkSplit {
   int64_t panelsPerUnit = 1;
   /// True if halves of panels may be shared.
   bool halves = false;
+  /// Memory nodes: each has a part of the panels of every expert and threads that lie side by side, threads that are fewer have one.
+  int64_t memoryNodes = 1;
+
+  /// The node of a thread, and the units of panels (from, to) that a node has of each expert.
+  int64_t nodeOf(int64_t thread) const;
+  std::pair<int64_t, int64_t> nodeUnits(int64_t node) const;
 
   /// The columns of thread `thread`, from and to, in halves of panels: a product whose results are added to rows of tokens, all experts in order.
   std::pair<int64_t, int64_t> columnShare(int64_t thread) const;

@@ -5,6 +5,7 @@
 #include "DictionaryDecoder.h"
 #include "IntegerSums.h"
 #include "RowQuantizer.h"
+#include "moe/IR/Layers.h"
 #include "moe/Machine/WorkSplit.h"
 
 using namespace mlir;
@@ -17,6 +18,8 @@ LogicalResult MatmulEmitter::replace(GroupedMatmulOp op) {
   if (failed(read))
     return failure();
   spec = *read;
+  if (auto nodes = kernels.module->getAttrOfType<IntegerAttr>(memoryNodesAttrName))
+    memoryNodes = nodes.getInt();
   func::FuncOp function = driver();
 
   b.setInsertionPoint(op);
@@ -46,7 +49,7 @@ LogicalResult MatmulEmitter::replace(GroupedMatmulOp op) {
 }
 
 func::FuncOp MatmulEmitter::driver() {
-  return kernels.get("matmul driver " + spec.driverKey(), ("moe_grouped_matmul_" + spec.precision()).str(), [&](StringRef name) {
+  return kernels.get(llvm::formatv("matmul driver {0} {1}", spec.driverKey(), memoryNodes).str(), ("moe_grouped_matmul_" + spec.precision()).str(), [&](StringRef name) {
     OpBuilder::InsertionGuard guard(b);
     SmallVector<Type> types(DriverArguments::pointers, b.ptrType());
     types.append(DriverArguments::integers, b.getI64Type());
@@ -94,21 +97,36 @@ MatmulEmitter::Expert MatmulEmitter::expert(Value number) {
 
 Value MatmulEmitter::unitCost(const Expert &expert) { return b.add(expert.blockRows, b.i64(panelCostInRows)); }
 
-// The units of all experts lie on a line, each as long as its cost; a thread takes those that begin in its part of the line.
+// The threads of a node are side by side, as their columns of the other product are. With fewer threads than nodes there is one node.
+MatmulEmitter::Share MatmulEmitter::ownShare() {
+  Value one = b.i64(1), thread = arguments.thread, threads = arguments.threads;
+  if (memoryNodes == 1)
+    return {b.i64(0), one, thread, threads};
+  Value nodes = b.select(b.compare(arith::CmpIPredicate::sge, threads, b.i64(memoryNodes)), b.i64(memoryNodes), one);
+  Value node = b.div(b.mul(thread, nodes), threads);
+  Value first = b.ceilDiv(b.mul(node, threads), nodes), end = b.ceilDiv(b.mul(b.add(node, one), threads), nodes);
+  return {node, nodes, b.sub(thread, first), b.sub(end, first)};
+}
+
+// The units of all experts lie on a line, each as long as its cost; a thread takes those that begin in its part of the line. Each memory node has a line
+// of its own, with its panels of every expert: which thread reads a panel then changes with the load, which node does not. WorkSplit is the same in C++.
 void MatmulEmitter::splitUnits() {
-  Value zero = b.i64(0), one = b.i64(1), experts = b.i64(spec.experts), panelUnits = b.i64(spec.panels / spec.panelsPerUnit());
+  const Share share = ownShare();
+  Value zero = b.i64(0), one = b.i64(1), experts = b.i64(spec.experts), allUnits = b.i64(spec.panels / spec.panelsPerUnit());
+  Value firstUnit = b.shareStart(allUnits, share.node, share.nodes);
+  Value panelUnits = b.sub(b.shareStart(allUnits, b.add(share.node, one), share.nodes), firstUnit);
   const auto unitsOf = [&](const Expert &e) { return b.mul(panelUnits, e.blocks); };
   Value length = b.forLoop(zero, experts, one, {zero}, [&](Value number, ValueRange sum) -> SmallVector<Value> {
     const Expert e = expert(number);
     return {b.add(sum[0], b.mul(unitsOf(e), unitCost(e)))};
   })[0];
-  Value from = b.shareStart(length, arguments.thread, arguments.threads);
-  Value to = b.shareStart(length, b.add(arguments.thread, one), arguments.threads);
+  Value from = b.shareStart(length, share.thread, share.threads);
+  Value to = b.shareStart(length, b.add(share.thread, one), share.threads);
   b.forLoop(zero, experts, one, {zero}, [&](Value number, ValueRange start) -> SmallVector<Value> {
     const Expert e = expert(number);
-    Value units = unitsOf(e), cost = unitCost(e);
+    Value units = unitsOf(e), cost = unitCost(e), before = b.mul(firstUnit, e.blocks);
     const auto firstFrom = [&](Value place) {
-      return b.min(b.ceilDiv(b.max(b.sub(place, start[0]), zero), cost), units);
+      return b.add(before, b.min(b.ceilDiv(b.max(b.sub(place, start[0]), zero), cost), units));
     };
     const Units own = {firstFrom(from), firstFrom(to)};
     b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] {

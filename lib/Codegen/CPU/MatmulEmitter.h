@@ -43,6 +43,11 @@ private:
   struct Units {
     mlir::Value from, to;
   };
+  // Of the units of each expert those of this thread's memory node, as parts of all (units · first / nodes on, units · (first + 1) / nodes off), and the
+  // place of the thread among those of the node.
+  struct Share {
+    mlir::Value node, nodes, thread, threads;
+  };
   // The passes over the rows of a panel: which one it is, and how many.
   struct Pass {
     mlir::Value number, count;
@@ -62,6 +67,7 @@ private:
   void emitDriver(mlir::func::FuncOp function);
   Expert expert(mlir::Value number);
   mlir::Value unitCost(const Expert &expert);
+  Share ownShare();
   void splitUnits();
   void splitColumns();
   bool splitsHalves() const;
@@ -96,6 +102,8 @@ private:
   /// For half a panel: vectors of 8 f32 at most.
   const IsaVersion narrow;
   MatmulSpec spec;
+  /// Memory nodes that the model is planned for (memoryNodesAttrName).
+  int64_t memoryNodes = 1;
   DriverArguments arguments;
   // Panels taken out of the dictionary; null without one.
   mlir::Value decoded;

@@ -105,6 +105,33 @@ TEST(WorkSplit, SixtyFourThreads) {
   EXPECT_GT(WorkSplit::unevenness(second(layers[3], 64, /*halves=*/false).columnCosts(evenLoad(layers[3], 512))), 1.4) << "what halves are for";
 }
 
+// Two nodes of 32 threads: which node has a panel does not depend on the load, and the threads of both have as much to do.
+TEST(WorkSplit, TwoNodes) {
+  for (const Layer &layer : layers)
+    for (int64_t perUnit : {1, 2}) {
+      WorkSplit split = first(layer, 64, perUnit);
+      split.memoryNodes = 2;
+      const auto [from, middle] = split.nodeUnits(0);
+      const auto [alsoMiddle, to] = split.nodeUnits(1);
+      EXPECT_EQ(from, 0);
+      EXPECT_EQ(middle, alsoMiddle);
+      EXPECT_EQ(to, split.panels / perUnit);
+      EXPECT_LE(std::abs(middle - (to - middle)), 1);
+      for (int64_t thread = 0; thread < 64; ++thread)
+        EXPECT_EQ(split.nodeOf(thread), thread / 32);
+      // Columns of the second product lie in the order of the threads: the first 32 have the first half.
+      EXPECT_EQ(second(layer, 64).columnShare(32).first, second(layer, 64).panels);
+      for (int64_t tokens : {1, 4, 8, 16, 32, 64, 128, 256, 512}) {
+        const double uneven = WorkSplit::unevenness(split.unitCosts(evenLoad(layer, tokens)));
+        EXPECT_LE(uneven, tokens == 1 && layer.hidden == 2880 ? 1.067 : 1.05) << layer.name << ", " << tokens << " tokens, units of " << perUnit;
+      }
+    }
+  WorkSplit few = first(layers[0], 3);
+  few.memoryNodes = 4;
+  EXPECT_EQ(few.nodeUnits(0).second, few.panels) << "fewer threads than nodes";
+  EXPECT_LE(WorkSplit::unevenness(few.unitCosts(evenLoad(layers[0], 64))), 1.05);
+}
+
 // Few tokens by lot: the mean over draws, with panels one by one (floats) and in twos (rows of int8 are made of two).
 TEST(WorkSplit, SixtyFourThreadsByLot) {
   for (const Layer &layer : layers)
