@@ -43,7 +43,12 @@
 // INT: tilerelease
 
 // CLEAN-LABEL: moe_tiles_{{bf16|int8}}_32x32:
-// CLEAN-NOT: {{call|Spill.*mm|mm.*Spill|mm.*Reload}}
+// CLEAN-NOT: {{call|mm.*Spill|mm.*Reload}}
+// CLEAN: ldtilecfg
+// CLEAN-NOT: {{call|ldtilecfg|mm.*Spill|mm.*Reload}}
+// CLEAN: tilerelease
+// CLEAN-LABEL: moe_tiles_{{bf16|int8}}_16x32:
+// CLEAN-NOT: {{call|mm.*Spill|mm.*Reload}}
 // CLEAN: ldtilecfg
 // CLEAN-NOT: {{call|ldtilecfg|mm.*Spill|mm.*Reload}}
 // CLEAN: tilerelease
