@@ -70,6 +70,7 @@ static LogicalResult compileVersion(ModuleOp lowered, const IsaVersion &isa, uns
   CpuCodegenOptions codegen;
   codegen.features = isa.featureString();
   codegen.version = number;
+  codegen.emulateTiles = options.emulateTiles;
   PassManager manager(lowered.getContext());
   buildCpuCodegenPipeline(manager, codegen);
   if (failed(manager.run(*code)))
@@ -92,6 +93,8 @@ std::vector<std::pair<std::string, std::string>> recordedOptions(const SessionOp
   for (const auto &[name, value] : {std::pair("mesh", plan.mesh), std::pair("profile", plan.profile)})
     if (!value.empty())
       recorded.emplace_back(name, value);
+  if (plan.memoryNodes != PlanOptions().memoryNodes)
+    recorded.emplace_back("memory-nodes", std::to_string(plan.memoryNodes));
   if (plan.expertParallel)
     recorded.emplace_back("expert-parallel", std::to_string(plan.expertParallel));
   if (plan.exchangeChunks)
@@ -169,6 +172,8 @@ LogicalResult writeCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &layer
     if (failed(compileVersion(lowered, isa, number, ObjectKind::Object, link.objects.back(), options)))
       return failure();
     artifact.isaVersions.push_back({isa.name, isa.features});
+    if (options.emulateTiles)
+      llvm::erase_if(artifact.isaVersions.back().features, [](StringRef feature) { return feature.starts_with("amx-"); });
     summary.isaVersions.push_back(isa.name);
   }
   link.wholeArchives = {runtimeArchive(worker, "libMoeRuntime.a")};

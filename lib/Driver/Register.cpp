@@ -25,6 +25,7 @@ struct NoStageOptions : mlir::PassPipelineOptions<NoStageOptions> {
 struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
   Option<std::string> activations{*this, "activations", llvm::cl::desc("Precision of activations in kernels: auto, f32, bf16, int8"),
                                   llvm::cl::init(PlanOptions().activations)};
+  Option<int64_t> memoryNodes{*this, "memory-nodes", llvm::cl::desc("Memory nodes (NUMA) of the machine, 1 to 64"), llvm::cl::init(PlanOptions().memoryNodes)};
 
   Option<std::string> mesh{*this, "mesh", llvm::cl::desc("Machines that experts are spread over: node=2,rank=4 or a JSON file")};
   Option<std::string> profile{*this, "profile", llvm::cl::desc("JSON file of expert loads, or several with commas between them")};
@@ -61,6 +62,7 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
     options.plan.planReport = planReport;
     options.plan.explainPlan = explainPlan;
     options.plan.activations = activations;
+    options.plan.memoryNodes = memoryNodes;
     return options;
   }
 };

@@ -16,6 +16,20 @@ std::string IsaVersion::featureString() const {
   return text;
 }
 
+IsaVersion IsaVersion::withLanes(int lanes) const {
+  IsaVersion version = *this;
+  if (lanes >= f32Lanes)
+    return version;
+  version.f32Lanes = lanes;
+  version.f32Tile.columns = 2 * lanes;
+  version.hasScale = false;
+  if (!has("avx512vl")) {
+    version.vectorRegisters = 16;
+    version.f32Tile.rows = 6;
+  }
+  return version;
+}
+
 bool IsaVersion::has(std::string_view feature) const {
   return std::find(features.begin(), features.end(), feature) != features.end();
 }
@@ -50,6 +64,10 @@ IsaVersion describeIsa(std::vector<std::string> features, std::string name) {
     version.f32Lanes = 8;
     version.hasFma = true;
     version.f32Tile = {6, 16};
+  }
+  // What becomes of the sums of tiles is done in vectors of a tile's width.
+  if (version.has("amx-tile") && version.f32Lanes == 16) {
+    version.matrixTiles = {16, 64, 8, version.has("amx-bf16"), version.has("amx-int8")};
   }
   return version;
 }

@@ -1,6 +1,7 @@
 // Quantised sources become panels of blocks, which kernels dequantise, or of f32, where every code is decoded once, here.
 #include "QuantizedPacking.h"
 
+#include "OrderedPieces.h"
 #include "PanelPlan.h"
 #include "QuantizedSource.h"
 
@@ -15,9 +16,6 @@ namespace moe {
 
 namespace {
 
-/// Values of k per piece of a panel of f32, as for panels that are only rearranged.
-constexpr int64_t blockDepth = 1024;
-
 /// Writes the panels of one weight.
 class PanelWriter {
 public:
@@ -29,23 +27,27 @@ public:
   bool write() {
     if (blocks && blocks.getDictionary())
       return writeDictionary();
-    for (int64_t e = 0; e < plan.experts; ++e)
-      for (int64_t p = 0; p < plan.panels; ++p)
-        if (!(blocks ? writeBlocks(e, p) : writeFloats(e, p)))
-          return false;
-    return true;
+    if (blocks ? blocks.isTernary() : sources.front().layout().format == QuantFormat::TernaryDict)
+      for (const QuantizedSource &source : sources)
+        source.decodeDigits(); // Threads must not be the ones to find that missing.
+    const int64_t bytes = blocks ? blocks.panelBytes(plan.depth) : plan.depth * panelWidth * (narrow ? 2 : sizeof(float));
+    return writeInOrder(plan.experts * plan.panels, bytes, [&](int64_t number, uint8_t *to) {
+      const int64_t e = number / plan.panels, p = number % plan.panels;
+      blocks ? fillBlocks(e, p, to) : fillFloats(e, p, to);
+    }, sink);
   }
 
 private:
-  bool writeFloats(int64_t e, int64_t p);
+  void fillFloats(int64_t e, int64_t p, uint8_t *panel);
   bool writeDictionary();
   void fillNumbers(const QuantizedSource &source, int64_t e, int64_t row, int64_t c, uint8_t *block);
   void fillTernary(const QuantizedSource &source, int64_t e, int64_t row, int64_t c, int64_t k0, int64_t count, uint8_t *block);
-  bool writeBlocks(int64_t e, int64_t p);
+  void fillBlocks(int64_t e, int64_t p, uint8_t *panel);
+  bool fillQuads(const QuantizedSource &source, int64_t first, int64_t c, int64_t count, unsigned flip, uint8_t *codes);
   void fillColumn(const QuantizedSource &source, int64_t e, int64_t column, int64_t c, int64_t k0, int64_t count, uint8_t *block);
   void storeScale(const QuantizedSource &source, int64_t scale, uint8_t *to);
   void storeZero(const QuantizedSource &source, int64_t scale, uint8_t *to);
-  void storeCode(unsigned code, int64_t c, int64_t k, uint8_t *codes);
+  void storeCodes(const QuantizedSource &source, int64_t first, int64_t step, int64_t c, int64_t count, unsigned flip, uint8_t *codes);
 
   /// The element of column `column` and value `k` as the source counts rows and columns.
   std::pair<int64_t, int64_t> rowColumn(int64_t column, int64_t k) const {
@@ -55,6 +57,7 @@ private:
   const PanelPlan &plan;
   const BlocksAttr blocks;
   const bool outIn, narrow;
+  const size_t scaleSize = blocks ? blocks.getScale().getIntOrFloatBitWidth() / 8 : 0;
   const ArrayRef<QuantizedSource> sources;
   const ByteSink sink;
   std::vector<uint8_t> buffer;
@@ -62,40 +65,30 @@ private:
 
 } // namespace
 
-bool PanelWriter::writeFloats(int64_t e, int64_t p) {
+/// All of k, into zeros.
+void PanelWriter::fillFloats(int64_t e, int64_t p, uint8_t *panel) {
   const int64_t bytes = narrow ? 2 : sizeof(float);
-  for (int64_t k0 = 0; k0 < plan.depth; k0 += blockDepth) {
-    const int64_t count = std::min(blockDepth, plan.depth - k0);
-    buffer.assign(count * panelWidth * bytes, 0);
-    for (int64_t c = 0; c < panelWidth; ++c) {
-      const auto [number, column] = plan.sourceColumn(e, p, c);
-      for (int64_t k = 0; column >= 0 && k < count; ++k) {
-        const auto [row, inRow] = rowColumn(column, k0 + k);
-        const float value = sources[number].value(e, row, inRow);
-        uint32_t bits;
-        std::memcpy(&bits, &value, sizeof(bits));
-        if (narrow) // exact: the values are bf16
-          bits >>= 16;
-        std::memcpy(buffer.data() + (k * panelWidth + c) * bytes, &bits, bytes);
-      }
+  for (int64_t c = 0; c < panelWidth; ++c) {
+    const auto [number, column] = plan.sourceColumn(e, p, c);
+    for (int64_t k = 0; column >= 0 && k < plan.depth; ++k) {
+      const auto [row, inRow] = rowColumn(column, k);
+      const float value = sources[number].value(e, row, inRow);
+      uint32_t bits;
+      std::memcpy(&bits, &value, sizeof(bits));
+      if (narrow) // exact: the values are bf16
+        bits >>= 16;
+      std::memcpy(panel + (k * panelWidth + c) * bytes, &bits, bytes);
     }
-    if (!sink(buffer))
-      return false;
   }
-  return true;
 }
 
-bool PanelWriter::writeBlocks(int64_t e, int64_t p) {
-  for (int64_t k0 = 0; k0 < plan.depth; k0 += blocks.getGroup()) {
+void PanelWriter::fillBlocks(int64_t e, int64_t p, uint8_t *panel) {
+  for (int64_t k0 = 0; k0 < plan.depth; k0 += blocks.getGroup(), panel += blocks.blockBytes()) {
     const int64_t count = std::min(blocks.getGroup(), plan.depth - k0);
-    buffer.assign(blocks.blockBytes(), 0);
     for (int64_t c = 0; c < panelWidth; ++c)
       if (const auto [number, column] = plan.sourceColumn(e, p, c); column >= 0)
-        fillColumn(sources[number], e, column, c, k0, count, buffer.data());
-    if (!sink(buffer))
-      return false;
+        fillColumn(sources[number], e, column, c, k0, count, panel);
   }
-  return true;
 }
 
 /// The run of bytes of all panels: where codes begin, the numbers, the codes.
@@ -163,24 +156,48 @@ void PanelWriter::fillColumn(const QuantizedSource &source, int64_t e, int64_t c
   const unsigned half = 1u << (blocks.bits() - 1);
   const bool stored8 = blocks.getCode() == PanelCode::Int8 && !blocks.getZero() && !blocks.getQuads();
   const unsigned flip = (isInteger && source.layout().isSigned ? half : 0) ^ (stored8 ? half : 0);
-  for (int64_t k = 0; k < count; ++k) {
-    const auto [r, i] = rowColumn(column, k0 + k);
-    storeCode(source.code(e, r, i) ^ flip, c, k, codes);
+  const int64_t first = source.layout().codeIndex(e, row, inRow), step = outIn ? 1 : source.layout().rowCodes;
+  if (!fillQuads(source, first, c, count, flip, codes))
+    storeCodes(source, first, step, c, count, flip, codes);
+}
+
+/// Lines of quads, where the codes of a column lie side by side from a whole byte on: four bytes of the source are those of a line in another order.
+bool PanelWriter::fillQuads(const QuantizedSource &source, int64_t first, int64_t c, int64_t count, unsigned flip, uint8_t *codes) {
+  const int64_t bits = blocks.bits(), perLine = 32 / bits;
+  if (!blocks.getQuads() || !outIn || first * bits % 8 != 0 || count % perLine != 0)
+    return false;
+  const uint8_t *from = source.codes().data() + first * bits / 8;
+  const uint32_t flips = flip * (bits == 8 ? 0x01010101u : bits == 4 ? 0x11111111u : 0x55555555u);
+  for (int64_t line = 0; line < count / perLine; ++line) {
+    uint32_t word = llvm::support::endian::read32le(from + 4 * line);
+    // Code a of byte i comes from place 4a + i: in the number of a place the upper and the lower bits change sides.
+    const auto swap = [&](uint32_t lower, int distance) {
+      const uint32_t moved = (word ^ (word >> distance)) & lower;
+      word ^= moved ^ (moved << distance);
+    };
+    if (bits == 4) {
+      swap(0x0000ff00, 8);
+      swap(0x00f000f0, 4);
+    } else if (bits == 2) {
+      swap(0x00cc00cc, 6);
+      swap(0x0000f0f0, 12);
+    }
+    llvm::support::endian::write32le(codes + line * 4 * panelWidth + 4 * c, word ^ flips);
   }
+  return true;
 }
 
 void PanelWriter::storeScale(const QuantizedSource &source, int64_t scale, uint8_t *to) {
-  if (blocks.getScale().isF16()) {
-    const uint16_t bits = source.scaleBits(scale);
-    std::memcpy(to, &bits, sizeof(bits));
+  if (source.scaleType() == blocks.getScale()) {
+    std::memcpy(to, source.scaleBytes(scale, scaleSize), scaleSize);
     return;
   }
   const float value = source.scale(scale);
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
-  if (blocks.getScale().isBF16()) // exact: the source is bf16 or has fewer bits
+  if (blocks.getScale().isBF16()) // exact: the source has fewer bits
     bits >>= 16;
-  std::memcpy(to, &bits, blocks.getScale().getIntOrFloatBitWidth() / 8);
+  std::memcpy(to, &bits, scaleSize);
 }
 
 void PanelWriter::storeZero(const QuantizedSource &source, int64_t scale, uint8_t *to) {
@@ -192,22 +209,29 @@ void PanelWriter::storeZero(const QuantizedSource &source, int64_t scale, uint8_
   *to = static_cast<uint8_t>(static_cast<int>(value) + (source.layout().isSigned ? 1 << (blocks.bits() - 1) : 0));
 }
 
-void PanelWriter::storeCode(unsigned code, int64_t c, int64_t k, uint8_t *codes) {
+/// Codes of one column, `step` places apart in the source.
+void PanelWriter::storeCodes(const QuantizedSource &source, int64_t first, int64_t step, int64_t c, int64_t count, unsigned flip, uint8_t *codes) {
+  const int64_t bits = blocks.bits();
+  const auto each = [&](auto store) {
+    for (int64_t k = 0; k < count; ++k)
+      store(k, source.codeAt(first + k * step) ^ flip);
+  };
   if (blocks.getQuads()) { // A line holds four values of k, then above them in each byte four more, as often as bits are left.
-    const int64_t perByte = 8 / blocks.bits(), line = k / (4 * perByte), above = k % (4 * perByte) / 4;
-    codes[line * 4 * panelWidth + 4 * c + k % 4] |= static_cast<uint8_t>(code << (above * blocks.bits()));
+    const int64_t perByte = 8 / bits;
+    each([&](int64_t k, unsigned code) {
+      const int64_t line = k / (4 * perByte), above = k % (4 * perByte) / 4;
+      codes[line * 4 * panelWidth + 4 * c + k % 4] |= static_cast<uint8_t>(code << (above * bits));
+    });
     return;
   }
-  switch (blocks.bits()) {
-  case 8:
-    codes[k * panelWidth + c] = static_cast<uint8_t>(code);
-    return;
-  case 4:
-    codes[k * 16 + c % 16] |= static_cast<uint8_t>(code << (4 * (c / 16)));
-    return;
-  default:
-    codes[k / 2 * 16 + c % 16] |= static_cast<uint8_t>(code << (4 * (k % 2) + 2 * (c / 16)));
-  }
+  const int64_t half = c / 16;
+  uint8_t *column = codes + c % 16;
+  if (bits == 8)
+    each([&](int64_t k, unsigned code) { codes[k * panelWidth + c] = static_cast<uint8_t>(code); });
+  else if (bits == 4)
+    each([&](int64_t k, unsigned code) { column[k * 16] |= static_cast<uint8_t>(code << (4 * half)); });
+  else
+    each([&](int64_t k, unsigned code) { column[k / 2 * 16] |= static_cast<uint8_t>(code << (4 * (k % 2) + 2 * half)); });
 }
 
 /// The sources of a weight, checked against its recipe.

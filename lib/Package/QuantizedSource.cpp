@@ -61,12 +61,6 @@ float QuantizedSource::scale(int64_t index) const {
   return readFloat(type, parts[1].bytes.data() + index * (type.getIntOrFloatBitWidth() / 8));
 }
 
-uint16_t QuantizedSource::scaleBits(int64_t index) const {
-  uint16_t bits;
-  std::memcpy(&bits, parts[1].bytes.data() + index * 2, sizeof(bits));
-  return bits;
-}
-
 float QuantizedSource::number(unsigned code) const {
   if (!isIntegerFormat(place.format))
     return codeValue(place.format, code);

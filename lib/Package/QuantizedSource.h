@@ -24,11 +24,17 @@ public:
   unsigned code(int64_t outer, int64_t row, int64_t column) const {
     return codeAt(parts[0].bytes, place.codeIndex(outer, row, column));
   }
+  /// The same by its place, QuantLayout::codeIndex; and the bytes of all codes.
+  unsigned codeAt(int64_t index) const { return codeAt(parts[0].bytes, index); }
+  llvm::ArrayRef<uint8_t> codes() const { return parts[0].bytes; }
   /// ternary_dict: the digit of an element, and the numbers of its row's lo and hi among the scales.
-  /// The first digit that is read has all decoded.
-  unsigned digit(int64_t outer, int64_t row, int64_t column) const {
+  /// The first digit that is read has all decoded; where several threads read, decodeDigits comes first.
+  void decodeDigits() const {
     if (digits.empty())
       digits = rows->digits();
+  }
+  unsigned digit(int64_t outer, int64_t row, int64_t column) const {
+    decodeDigits();
     return digits[line(outer, row) * place.columns + column];
   }
   int64_t codeCount() const { return static_cast<int64_t>(parts[0].bytes.size() / 2); }
@@ -37,8 +43,8 @@ public:
   int64_t highIndex(int64_t outer, int64_t row) const { return 2 * line(outer, row) + 1; }
   float scale(int64_t scaleIndex) const;
   mlir::Type scaleType() const { return parts[1].type.getElementType(); }
-  /// The scale as stored in two bytes; only for scales of f16 and bf16.
-  uint16_t scaleBits(int64_t scaleIndex) const;
+  /// The scale as it lies, of `size` bytes.
+  const uint8_t *scaleBytes(int64_t scaleIndex, size_t size) const { return parts[1].bytes.data() + scaleIndex * size; }
   /// The zero point that belongs to a scale: stored or implied; 0 for formats without.
   float zero(int64_t scaleIndex) const;
   /// The dequantised element.

@@ -1,6 +1,7 @@
 // model.weights: the sections one after the other, each weight at its offset. Bytes are written once, in order, and hashed on the way, the
 // digests of the file and of the section at the same time as the next bytes are made.
 #include "moe/Package/Weights.h"
+#include "moe/Machine/Sha256.h"
 
 #include "WeightPacking.h"
 #include "WeightReader.h"
@@ -8,7 +9,6 @@
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
-#include "llvm/Support/SHA256.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <future>
@@ -58,7 +58,7 @@ public:
   bool beginSection() {
     bool fine = flush();
     wait();
-    sectionHash.init();
+    sectionHash.emplace();
     inSection = true;
     return fine;
   }
@@ -66,7 +66,7 @@ public:
   bool endSection(std::array<uint8_t, sha256Bytes> &digest) {
     bool fine = flush();
     wait();
-    digest = sectionHash.final();
+    sectionHash->finish(digest.data());
     inSection = false;
     return fine;
   }
@@ -75,7 +75,7 @@ public:
     bool fine = flush();
     wait();
     stream.close();
-    digest = fileHash.final();
+    fileHash.finish(digest.data());
     return fine && !stream.has_error();
   }
 
@@ -90,9 +90,9 @@ private:
     flushed += hashing.size();
     if (hashing.empty())
       return !stream.has_error();
-    pending[0] = std::async(std::launch::async, [this] { fileHash.update(ArrayRef(hashing)); });
+    pending[0] = std::async(std::launch::async, [this] { fileHash.update(hashing.data(), hashing.size()); });
     if (inSection)
-      pending[1] = std::async(std::launch::async, [this] { sectionHash.update(ArrayRef(hashing)); });
+      pending[1] = std::async(std::launch::async, [this] { sectionHash->update(hashing.data(), hashing.size()); });
     stream.write(reinterpret_cast<const char *>(hashing.data()), hashing.size());
     return !stream.has_error();
   }
@@ -104,7 +104,8 @@ private:
   }
 
   llvm::raw_fd_ostream stream;
-  llvm::SHA256 fileHash, sectionHash;
+  Sha256 fileHash;
+  std::optional<Sha256> sectionHash;
   std::vector<uint8_t> filling, hashing;
   std::future<void> pending[2];
   uint64_t flushed = 0;
@@ -163,7 +164,7 @@ std::vector<SectionDescription> layOutSections(MutableArrayRef<PlacedWeight> pla
   for (SectionDescription &section : sections) {
     section.offset = llvm::alignTo(end, weightSectionAlignment);
     if (section.bytes == 0) {
-      section.sha256 = llvm::SHA256::hash({});
+      Sha256().finish(section.sha256.data());
       section.offset = 0;
       continue;
     }

@@ -2,6 +2,7 @@
 // the buffer stays small however long K is.
 #include "WeightPacking.h"
 
+#include "OrderedPieces.h"
 #include "PanelPlan.h"
 #include "QuantizedPacking.h"
 
@@ -107,10 +108,9 @@ template <typename Run> bool withConverter(Type from, Type to, Run run) {
 
 //===-- Panels ------------------------------------------------------------===//
 
-/// Values k0 to k0 + count of panel `p` of expert `e`.
+/// Values k0 to k0 + count of panel `p` of expert `e`, into zeros.
 template <typename Element>
 void fillBlock(const PanelPlan &plan, ArrayRef<WeightData> sources, int64_t e, int64_t p, int64_t k0, int64_t count, uint8_t *block) {
-  std::memset(block, 0, plan.panelValues(count) * Element::outputBytes);
   for (int64_t c = 0; c < panelWidth; ++c) {
     auto [source, column] = plan.sourceColumn(e, p, c);
     if (column < 0)
@@ -125,16 +125,14 @@ void fillBlock(const PanelPlan &plan, ArrayRef<WeightData> sources, int64_t e, i
 }
 
 template <typename Element> bool writePanels(const PanelPlan &plan, ArrayRef<WeightData> sources, ByteSink sink) {
-  std::vector<uint8_t> block(plan.panelValues(std::min(blockDepth, plan.depth)) * Element::outputBytes);
-  for (int64_t e = 0; e < plan.experts; ++e)
-    for (int64_t p = 0; p < plan.panels; ++p)
-      for (int64_t k = 0; k < plan.depth; k += blockDepth) {
-        const int64_t count = std::min(blockDepth, plan.depth - k);
-        fillBlock<Element>(plan, sources, e, p, k, count, block.data());
-        if (!sink(ArrayRef(block).take_front(plan.panelValues(count) * Element::outputBytes)))
-          return false;
-      }
-  return true;
+  const auto fillPanel = [&](int64_t number, uint8_t *to) {
+    for (int64_t k = 0; k < plan.depth; k += blockDepth) {
+      const int64_t count = std::min(blockDepth, plan.depth - k);
+      fillBlock<Element>(plan, sources, number / plan.panels, number % plan.panels, k, count, to);
+      to += plan.panelValues(count) * Element::outputBytes;
+    }
+  };
+  return writeInOrder(plan.experts * plan.panels, plan.panelValues(plan.depth) * Element::outputBytes, fillPanel, sink);
 }
 
 //===-- Plain -------------------------------------------------------------===//

@@ -4,6 +4,7 @@
 void moe::buildPlanPipeline(mlir::OpPassManager &pm, const PlanOptions &options) {
   PlanSingleMachineOptions singleMachine;
   singleMachine.activations = options.activations;
+  singleMachine.memoryNodes = options.memoryNodes;
   pm.addPass(createPlanSingleMachine(singleMachine));
   PlanShardingOptions sharding;
   sharding.mesh = options.mesh;

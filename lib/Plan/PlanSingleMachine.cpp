@@ -46,6 +46,12 @@ struct PlanSingleMachine : impl::PlanSingleMachineBase<PlanSingleMachine> {
       getOperation().emitError("unknown value '") << activations << "' of option activations; expected auto, f32, bf16 or int8";
       return signalPassFailure();
     }
+    if (memoryNodes < 1 || memoryNodes > mostMemoryNodes) {
+      getOperation().emitError("memory-nodes: expected 1 to ") << mostMemoryNodes << ", found " << int64_t(memoryNodes);
+      return signalPassFailure();
+    }
+    if (memoryNodes > 1)
+      getOperation()->setAttr(memoryNodesAttrName, OpBuilder(&getContext()).getI64IntegerAttr(memoryNodes));
     routerProducts = productsOfRouters(getOperation());
     floatProducts.clear();
     const WalkResult result = getOperation().walk([&](Operation *op) {

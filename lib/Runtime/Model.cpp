@@ -3,7 +3,7 @@
 #include "Memory.h"
 #include "moe/Machine/Cpuid.h"
 #include "moe/Runtime/Error.h"
-#include "moe/Runtime/Sha256.h"
+#include "moe/Machine/Sha256.h"
 
 #include <inttypes.h>
 #include <stdio.h>

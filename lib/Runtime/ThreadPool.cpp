@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -40,16 +41,38 @@ enum WorkerState : uint32_t {
 
 /// One thread. A team's caller owns it from acquire to release; the fields below `state` are written before state becomes busy.
 struct alignas(64) Worker {
-  explicit Worker(SpinLimit &spins) : spins(spins) {}
+  Worker(SpinLimit &spins, int32_t cpu) : spins(spins), cpu(cpu) {}
 
   Word state{workerIdle};
   SpinLimit &spins; ///< The pool's.
+  const int32_t cpu; ///< It stays on this one; -1: where the system puts it.
   TeamFunction function = nullptr;
   void *context = nullptr;
   int64_t thread = 0;
   int64_t threads = 0;
   Barrier *barrier = nullptr;
   bool taken = false; ///< Belongs to a team; guarded by Pool::mutex.
+};
+
+/// The CPUs of the affinity mask that the pool was made under. With MOE_PIN_THREADS=1 worker i stays on number i + 1 of them, so that the threads of a
+/// team lie side by side on the CPUs of a node, as the split of weights over memory nodes has it (moe.memory_nodes), from run to run. The caller is thread
+/// 0 and the user's own to pin.
+struct CpuList {
+  cpu_set_t mask;
+  bool pins = false;
+
+  CpuList() {
+    const char *text = getenv("MOE_PIN_THREADS");
+    pins = text && text[0] == '1' && text[1] == '\0' && sched_getaffinity(0, sizeof(mask), &mask) == 0;
+  }
+  /// -1 where nothing is pinned or there are fewer.
+  int32_t of(int32_t worker) const {
+    int32_t left = worker + 1;
+    for (int32_t cpu = 0; pins && cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &mask) && left-- == 0)
+        return cpu;
+    return -1;
+  }
 };
 
 struct Pool : SharedPool {
@@ -62,6 +85,7 @@ struct Pool : SharedPool {
   pthread_cond_t changed = PTHREAD_COND_INITIALIZER; ///< Workers were given back or the line moved.
   int32_t processors = readCpuInfo().threads;        ///< CPUs in the affinity mask when the pool was made.
   int32_t limit = processors - 1;                    ///< Most workers to start.
+  CpuList cpus;
   int32_t started = 0;                               ///< Workers that exist.
   int32_t idle = 0;                                  ///< Workers that belong to no team.
   uint64_t lineEnd = 0;                              ///< Number that the next team in the line gets.
@@ -75,6 +99,12 @@ thread_local bool insideTeam = false;
 void *workerMain(void *argument) {
   Worker &self = *static_cast<Worker *>(argument);
   insideTeam = true;
+  if (self.cpu >= 0) { // Where it is not allowed the thread goes on as others do.
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(self.cpu, &one);
+    sched_setaffinity(0, sizeof(one), &one);
+  }
   for (;;) {
     waitAwake(self.spins, [&] { return self.state.load(std::memory_order_acquire) >= workerBusy; });
     uint32_t state = workerIdle;
@@ -90,8 +120,8 @@ void *workerMain(void *argument) {
 }
 
 /// Null when the system gives no memory or no thread. Signals stay with the threads of the program.
-Worker *startWorker(SpinLimit &spins) {
-  Worker *worker = createObject<Worker>(spins);
+Worker *startWorker(SpinLimit &spins, int32_t cpu) {
+  Worker *worker = createObject<Worker>(spins, cpu);
   if (!worker)
     return nullptr;
   sigset_t all, before;
@@ -117,7 +147,7 @@ int32_t acquireWorkers(Pool &pool, int32_t wanted, Worker **team) {
   if (pool.limit < wanted)
     pool.limit = wanted;
   while (pool.idle < wanted) {
-    Worker *worker = pool.started < pool.limit ? startWorker(pool.patient) : nullptr;
+    Worker *worker = pool.started < pool.limit ? startWorker(pool.patient, pool.cpus.of(pool.started)) : nullptr;
     if (worker) {
       pool.workers[pool.started++] = worker;
       ++pool.idle;

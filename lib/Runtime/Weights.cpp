@@ -2,7 +2,7 @@
 #include "moe/Runtime/Weights.h"
 #include "moe/Machine/ModelInfo.h"
 #include "moe/Runtime/Error.h"
-#include "moe/Runtime/Sha256.h"
+#include "moe/Machine/Sha256.h"
 
 #include <errno.h>
 #include <fcntl.h>

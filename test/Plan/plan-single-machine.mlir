@@ -1,5 +1,13 @@
 // RUN: moe-opt %s --moe-plan-single-machine --moe-verify-planned | FileCheck %s
 // RUN: moe-opt %s --moe-plan-single-machine=activations=f32 --moe-verify-planned | FileCheck %s
+// RUN: moe-opt %s --moe-plan-single-machine=memory-nodes=2 --moe-verify-planned | FileCheck %s --check-prefixes=CHECK,NODES
+// RUN: moe-opt %s --moe-plan-single-machine | FileCheck %s --check-prefix=ONE
+// RUN: not moe-opt %s --moe-plan-single-machine=memory-nodes=0 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: not moe-opt %s --moe-plan-single-machine=memory-nodes=65 2>&1 | FileCheck %s --check-prefix=MANY
+// NODES: module attributes {moe.memory_nodes = 2 : i64}
+// ONE-NOT: moe.memory_nodes
+// NONE: error: memory-nodes: expected 1 to 64, found 0
+// MANY: error: memory-nodes: expected 1 to 64, found 65
 
 moe.weight @w : tensor<64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 24576>)
 moe.weight @w16 : tensor<64x96xf16> source(#moe.file<"m.onnx", offset = 24576, length = 12288>)

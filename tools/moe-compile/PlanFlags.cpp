@@ -33,6 +33,8 @@ cl::opt<std::string> betweenLayers("between-layers", cl::desc("With --mesh: atte
                                    cl::init(defaults.betweenLayers), cl::cat(category));
 cl::opt<int64_t> expertSplit("expert-split", cl::desc("With --mesh: this many devices share each expert, which is cut into parts; 0: as is expected to be fastest (default: 1, which gives the bits of one device)"),
                              cl::value_desc("number"), cl::init(defaults.expertSplit), cl::cat(category));
+cl::opt<int64_t> memoryNodes("memory-nodes", cl::desc("Memory nodes (NUMA) of the machine: each gets a part of the panels of every expert, which its threads alone read; run with MOE_PIN_THREADS=1"),
+                             cl::value_desc("number"), cl::init(defaults.memoryNodes), cl::cat(category));
 cl::opt<std::string> pin("pin", cl::desc("With --mesh: what is pinned of layers, the rest is chosen: devices that share the experts, parts of an expert, slots of a device (NAME=ep4:etp2:slots3;NAME=ep2)"),
                          cl::value_desc("pins"), cl::cat(category));
 cl::opt<std::string> replanFrom("replan-from", cl::desc("With --mesh: keep experts where this planned model (--compile-to=plan) has them, as far as that costs nothing"),
@@ -61,5 +63,6 @@ void readStageFlags(moe::StageOptions &stages) {
   options.planTokens = planTokens;
   options.planSequences = planSequences;
   options.betweenLayers = betweenLayers;
+  options.memoryNodes = memoryNodes;
   options.explainPlan = explainPlan;
 }

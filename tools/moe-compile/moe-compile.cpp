@@ -45,6 +45,7 @@ cl::opt<bool> allowLinks("allow-links", cl::desc("Read external data through sym
 cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB (8192)"), cl::init(8192), cl::cat(category));
 cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds (600)"), cl::init(600), cl::cat(category));
 cl::opt<std::string> workerFault("inject-worker-fault", cl::Hidden, cl::cat(category));
+cl::opt<bool> emulateTiles("emulate-tiles", cl::desc("For tests: matrix tiles of amx become loops, for every CPU"), cl::Hidden, cl::cat(category));
 cl::opt<bool> verbose("v", cl::desc("Name each stage and its time"), cl::cat(category));
 cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors and their notes"), cl::cat(category));
 
@@ -119,17 +120,16 @@ int main(int argc, char **argv) {
   options.input = input;
   options.output = output;
   options.cpuFeatures = cpuFeatures;
-  options.compileFrom = compileFrom;
-  options.compileTo = compileTo;
+  options.compileFrom = compileFrom, options.compileTo = compileTo;
   options.dumpStagesTo = dumpStagesTo;
   options.raiseReport = raiseReport;
   options.requireRaised = requireRaised;
   options.stages.raise.experts = raiseExperts;
   options.import.allowLinks = allowLinks;
   readStageFlags(options.stages);
-  options.withSim = withSim;
   options.workerMemoryMiB = workerMemory, options.workerSeconds = workerTimeout;
   options.workerFault = workerFault;
+  options.withSim = withSim, options.emulateTiles = emulateTiles;
   if (!checkRepetitions() || !parseEnumerations(options) || !parseDims(options.import))
     return 2;
 

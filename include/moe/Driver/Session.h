@@ -55,6 +55,8 @@ struct SessionOptions {
   unsigned workerMemoryMiB = 8192, workerSeconds = 600;
   /// Passed to the worker for tests of its failures (abort, kill, hang, oom); empty in use.
   std::string workerFault;
+  /// For tests: matrix tiles become loops, and versions with tiles run on CPUs without.
+  bool emulateTiles = false;
   /// Path of moe-codegen-worker; empty: beside the running program.
   std::string workerPath;
 };

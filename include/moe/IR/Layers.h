@@ -21,6 +21,10 @@ inline constexpr llvm::StringLiteral shardingAttrName = "moe.sharding";
 /// The name of the discardable attribute of a function whose sequences are shared out: its #moe.batch_split.
 inline constexpr llvm::StringLiteral batchSplitAttrName = "moe.batch_split";
 
+/// The name of the discardable attribute of a module (i64) that says how many memory nodes (NUMA) it is planned for; absent: one. And the most of them.
+inline constexpr llvm::StringLiteral memoryNodesAttrName = "moe.memory_nodes";
+inline constexpr int64_t mostMemoryNodes = 64;
+
 /// The name that a user knows `op` by: that of its `origin`, else of its location (an ONNX node), else an empty string.
 std::string layerName(mlir::Operation *op);
 

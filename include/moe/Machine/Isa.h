@@ -19,6 +19,23 @@ struct RegisterTile {
   int columns;
 };
 
+/// Registers that hold a matrix of rows (AMX) and what multiplies them: a product of two tiles is added to a third.
+struct MatrixTiles {
+  /// Most rows of a tile and bytes of a row; 0 where the ISA has no tiles.
+  int rows = 0;
+  int rowBytes = 0;
+  int registers = 0;
+  /// Products of pairs of bf16 into f32 (tdpbf16ps), of four bytes into i32 (tdpbsud).
+  bool multipliesPairs = false;
+  bool multipliesBytes = false;
+  /// Tiles of rows side by side with two tiles of weights, and the rows that such a kernel takes at most: with the sums all registers are in use.
+  static constexpr int tilesOfRows = 2;
+  int kernelRows() const { return tilesOfRows * rows; }
+  /// An expert with fewer rows stays with vectors, which have kernels for up to one row less: its weights come from memory, and tiles of few rows
+  /// would be as empty as they are slow to set up. Chosen by counting instructions, not measured.
+  static constexpr int leastRows = 4;
+};
+
 /// One ISA version: what the code of one object may use and how its kernels are shaped.
 struct IsaVersion {
   /// "x86-64", "avx2", …, or the feature list itself for a list given by hand.
@@ -35,7 +52,11 @@ struct IsaVersion {
   bool hasScale = false;
   /// The f32 tile; columns are always two vectors.
   RegisterTile f32Tile = {6, 8};
+  /// Tiles, where it has them: tall experts are multiplied in them.
+  MatrixTiles matrixTiles;
 
+  /// The same features with vectors of at most `lanes` f32, for kernels of fewer columns.
+  IsaVersion withLanes(int lanes) const;
   /// LLVM's spelling: "+avx2,+fma". Empty for base x86-64.
   std::string featureString() const;
   /// True if `feature` (without '+') is listed.

@@ -18,6 +18,8 @@ namespace moe {
 struct PlanOptions {
   /// Precision that kernels compute in: auto (the graph's dtype), f32, bf16 or int8.
   std::string activations = "auto";
+  /// Memory nodes (NUMA) of the machine, from 1 to 64: each gets a part of every expert's panels and the threads that lie side by side.
+  int64_t memoryNodes = 1;
   /// The machines that experts are spread over: sizes of named axes ("node=2,rank=4", numbers assumed) or a JSON file (moe/Plan/Input.h). Empty: one.
   std::string mesh;
   /// JSON file of expert loads (moe/Plan/Input.h), or several recordings with commas between them; empty: all experts are chosen equally often.

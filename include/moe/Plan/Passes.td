@@ -21,9 +21,15 @@ def PlanSingleMachine : Pass<"moe-plan-single-machine", "::mlir::ModuleOp"> {
     beside their product). Products of routers stay f32 whatever is asked, and so
     do, in bf16, those with quantised weights (a remark says so). What cannot be
     obeyed is an error that names the layer.
+
+    With `memory-nodes` above 1 the module gets `moe.memory_nodes`: of P panels
+    of an expert, node n of N has those from P·n/N to P·(n+1)/N, and of T threads
+    those t with t·N/T rounded down to n; only they read its panels. Memory is not
+    moved: a page lies where it is read first.
   }];
   let options = [Option<"activations", "activations", "std::string", "\"auto\"",
-                        "precision of activations: auto, f32, bf16 or int8">];
+                        "precision of activations: auto, f32, bf16 or int8">,
+                 Option<"memoryNodes", "memory-nodes", "int64_t", "1", "memory nodes (NUMA) of the machine, 1 to 64">];
 }
 
 def PlanSharding : Pass<"moe-plan-sharding", "::mlir::ModuleOp"> {

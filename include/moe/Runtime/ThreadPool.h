@@ -22,6 +22,7 @@ void runTeam(int32_t threads, TeamFunction function, void *context);
 
 /// The number of threads a team has by default: $MOE_NUM_THREADS, else the CPUs in the process's affinity mask (at most maxThreads).
 /// Answers 0 if the variable is set to anything but a number from 1 to maxThreads.
+/// Where threads run is the system's choice; with $MOE_PIN_THREADS=1, read when the process's pool is made, thread i > 0 stays on number i of those CPUs.
 int32_t defaultThreads();
 
 } // namespace moe::runtime

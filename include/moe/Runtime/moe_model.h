@@ -163,7 +163,8 @@ MOE_API moe_status moe_model_output_shapes(const moe_model *model, const moe_ten
                                            int32_t num_outputs);
 
 /** Makes a context. `threads` that run together, the caller among them: 1 to 1024, or 0 for $MOE_NUM_THREADS, else the CPUs that this
- * process may use. Results do not depend on it. */
+ * process may use. Results do not depend on it. With $MOE_PIN_THREADS=1 each but the caller stays on one of these CPUs, for models that are
+ * compiled for several memory nodes. */
 MOE_API moe_status moe_context_create(moe_model *model, int32_t threads, moe_context **context);
 
 /** Frees the context and its memory. Null is allowed. It must not be running. */

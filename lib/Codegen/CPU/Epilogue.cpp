@@ -21,16 +21,26 @@ Value Epilogue::spill(ArrayRef<Value> sums) {
   return place;
 }
 
-void Epilogue::emit(ArrayRef<Value> sums) {
-  Value spilled = isLong() ? spill(sums) : Value();
+void Epilogue::withMasks(function_ref<void(bool masked)> emit) {
   if (!spec.hasTail()) {
-    emitRows(sums, spilled, /*masked=*/false);
+    emit(/*masked=*/false);
     return;
   }
   Value width = b.i64(tiles * geometry.tileStep);
   b.ifTrue(
-      b.compare(arith::CmpIPredicate::sge, arguments.columns, width), [&] { emitRows(sums, spilled, /*masked=*/false); },
-      [&] { emitRows(sums, spilled, /*masked=*/true); });
+      b.compare(arith::CmpIPredicate::sge, arguments.columns, width), [&] { emit(/*masked=*/false); }, [&] { emit(/*masked=*/true); });
+}
+
+void Epilogue::emit(ArrayRef<Value> sums) {
+  if (isLong()) {
+    emitStored(spill(sums), b.hidden(rows));
+    return;
+  }
+  withMasks([&](bool masked) { emitRows(sums, masked); });
+}
+
+void Epilogue::emitStored(Value stored, Value count) {
+  withMasks([&](bool masked) { emitStoredRows(stored, count, masked); });
 }
 
 SmallVector<Epilogue::Columns> Epilogue::resultColumns(bool masked) {
@@ -112,19 +122,24 @@ void Epilogue::write(Value value, Value outRow, Value weight, const Columns &col
     b.store(value, place);
 }
 
-void Epilogue::emitRows(ArrayRef<Value> sums, Value spilled, bool masked) {
+void Epilogue::emitRows(ArrayRef<Value> sums, bool masked) {
   const int64_t perRow = tiles * 2;
   const SmallVector<Columns> columns = resultColumns(masked);
   SmallVector<Pair> bias;
   for (int64_t tile = 0; tile < tiles; ++tile)
     bias.push_back(loadBias(tile, masked));
-  if (!spilled) {
-    for (int64_t row = 0; row < rows; ++row)
-      emitRow(b.i64(row), sums.slice(row * perRow, perRow), bias, columns);
-    return;
-  }
-  b.forLoop(b.i64(0), b.hidden(rows), [&](Value row) {
-    Value place = b.atF32(spilled, b.mul(row, b.i64(perRow * b.lanes())));
+  for (int64_t row = 0; row < rows; ++row)
+    emitRow(b.i64(row), sums.slice(row * perRow, perRow), bias, columns);
+}
+
+void Epilogue::emitStoredRows(Value stored, Value count, bool masked) {
+  const int64_t perRow = tiles * 2;
+  const SmallVector<Columns> columns = resultColumns(masked);
+  SmallVector<Pair> bias;
+  for (int64_t tile = 0; tile < tiles; ++tile)
+    bias.push_back(loadBias(tile, masked));
+  b.forLoop(b.i64(0), count, [&](Value row) {
+    Value place = b.atF32(stored, b.mul(row, b.i64(perRow * b.lanes())));
     SmallVector<Value> reloaded;
     for (int64_t number = 0; number < perRow; ++number)
       reloaded.push_back(b.load(b.f32Vector(), b.atF32(place, number * b.lanes())));

@@ -15,6 +15,8 @@ public:
 
   /// `sums` in the order [row][tile][vector].
   void emit(llvm::ArrayRef<mlir::Value> sums);
+  /// The same for sums of f32 in memory, one row after the other, and a number of rows (i64) that is known at run time.
+  void emitStored(mlir::Value stored, mlir::Value count);
 
 private:
   // One vector of result columns: its first column (from the tile's) and, in a tail, its mask (null: all lanes).
@@ -27,7 +29,9 @@ private:
 
   bool isLong() const;
   mlir::Value spill(llvm::ArrayRef<mlir::Value> sums);
-  void emitRows(llvm::ArrayRef<mlir::Value> sums, mlir::Value spilled, bool masked);
+  void withMasks(llvm::function_ref<void(bool masked)> emit);
+  void emitRows(llvm::ArrayRef<mlir::Value> sums, bool masked);
+  void emitStoredRows(mlir::Value stored, mlir::Value count, bool masked);
   void emitRow(mlir::Value row, llvm::ArrayRef<mlir::Value> sums, llvm::ArrayRef<Pair> bias, llvm::ArrayRef<Columns> columns);
   llvm::SmallVector<Columns> resultColumns(bool masked);
   Pair loadBias(int64_t tile, bool masked);

@@ -23,7 +23,7 @@ IntegerSums::Dot IntegerSums::dotOf(const IsaVersion &isa, BlocksAttr blocks) {
   const bool isSmall = blocks.bits() <= 4;
   if (isa.f32Lanes == 16)
     return isa.has("avx512vnni") ? Dot::Vnni : !isa.has("avx512bw") ? Dot::Lanes : isSmall ? Dot::Bytes : Dot::Pairs;
-  if (isa.f32Lanes == 8 && isa.has("avxvnni"))
+  if (isa.f32Lanes == 8 && (isa.has("avxvnni") || (isa.has("avx512vnni") && isa.has("avx512vl"))))
     return Dot::Vnni;
   return isa.f32Lanes == 8 && isSmall ? Dot::Bytes : Dot::Pairs;
 }

@@ -5,20 +5,21 @@
 #include "DictionaryDecoder.h"
 #include "IntegerSums.h"
 #include "RowQuantizer.h"
+#include "moe/IR/Layers.h"
+#include "moe/Machine/WorkSplit.h"
 
 using namespace mlir;
 namespace moe {
 
-// Rows of a block at most: many register tiles, so that splitting an expert's rows among threads costs nothing.
-static constexpr int64_t maxBlockRows = 96;
-// What fetching a panel costs, in rows: an expert with one row takes almost as long as one with this many.
-static constexpr int64_t panelCostInRows = 6;
+static constexpr int64_t maxBlockRows = WorkSplit::mostBlockRows, panelCostInRows = WorkSplit::panelCostInRows;
 
 LogicalResult MatmulEmitter::replace(GroupedMatmulOp op) {
   FailureOr<MatmulSpec> read = MatmulSpec::read(op);
   if (failed(read))
     return failure();
   spec = *read;
+  if (auto nodes = kernels.module->getAttrOfType<IntegerAttr>(memoryNodesAttrName))
+    memoryNodes = nodes.getInt();
   func::FuncOp function = driver();
 
   b.setInsertionPoint(op);
@@ -48,7 +49,7 @@ LogicalResult MatmulEmitter::replace(GroupedMatmulOp op) {
 }
 
 func::FuncOp MatmulEmitter::driver() {
-  return kernels.get("matmul driver " + spec.driverKey(), ("moe_grouped_matmul_" + spec.precision()).str(), [&](StringRef name) {
+  return kernels.get(llvm::formatv("matmul driver {0} {1}", spec.driverKey(), memoryNodes).str(), ("moe_grouped_matmul_" + spec.precision()).str(), [&](StringRef name) {
     OpBuilder::InsertionGuard guard(b);
     SmallVector<Type> types(DriverArguments::pointers, b.ptrType());
     types.append(DriverArguments::integers, b.getI64Type());
@@ -58,6 +59,9 @@ func::FuncOp MatmulEmitter::driver() {
     scratch = {};
     if (spec.outBlocks)
       scratch.rows = b.stack(b.getF32Type(), maxBlockRows * BlocksAttr::partDepth, 64);
+    gathered = {};
+    if (spec.gather && usesTiles(b.isa, spec))
+      gathered = b.stack(b.getI8Type(), b.isa.matrixTiles.kernelRows() * TileKernel::gatheredStride(spec), 64);
     if (spec.combine)
       splitColumns();
     else
@@ -93,45 +97,92 @@ MatmulEmitter::Expert MatmulEmitter::expert(Value number) {
 
 Value MatmulEmitter::unitCost(const Expert &expert) { return b.add(expert.blockRows, b.i64(panelCostInRows)); }
 
-// The units of all experts lie on a line, each as long as its cost; a thread takes those that begin in its part of the line.
+// The threads of a node are side by side, as their columns of the other product are. With fewer threads than nodes there is one node.
+MatmulEmitter::Share MatmulEmitter::ownShare() {
+  Value one = b.i64(1), thread = arguments.thread, threads = arguments.threads;
+  if (memoryNodes == 1)
+    return {b.i64(0), one, thread, threads};
+  Value nodes = b.select(b.compare(arith::CmpIPredicate::sge, threads, b.i64(memoryNodes)), b.i64(memoryNodes), one);
+  Value node = b.div(b.mul(thread, nodes), threads);
+  Value first = b.ceilDiv(b.mul(node, threads), nodes), end = b.ceilDiv(b.mul(b.add(node, one), threads), nodes);
+  return {node, nodes, b.sub(thread, first), b.sub(end, first)};
+}
+
+// The units of all experts lie on a line, each as long as its cost; a thread takes those that begin in its part of the line. Each memory node has a line
+// of its own, with its panels of every expert: which thread reads a panel then changes with the load, which node does not. WorkSplit is the same in C++.
 void MatmulEmitter::splitUnits() {
-  Value zero = b.i64(0), one = b.i64(1), experts = b.i64(spec.experts), panelUnits = b.i64(spec.panels / spec.panelsPerUnit());
+  const Share share = ownShare();
+  Value zero = b.i64(0), one = b.i64(1), experts = b.i64(spec.experts), allUnits = b.i64(spec.panels / spec.panelsPerUnit());
+  Value firstUnit = b.shareStart(allUnits, share.node, share.nodes);
+  Value panelUnits = b.sub(b.shareStart(allUnits, b.add(share.node, one), share.nodes), firstUnit);
   const auto unitsOf = [&](const Expert &e) { return b.mul(panelUnits, e.blocks); };
   Value length = b.forLoop(zero, experts, one, {zero}, [&](Value number, ValueRange sum) -> SmallVector<Value> {
     const Expert e = expert(number);
     return {b.add(sum[0], b.mul(unitsOf(e), unitCost(e)))};
   })[0];
-  Value from = b.shareStart(length, arguments.thread, arguments.threads);
-  Value to = b.shareStart(length, b.add(arguments.thread, one), arguments.threads);
+  Value from = b.shareStart(length, share.thread, share.threads);
+  Value to = b.shareStart(length, b.add(share.thread, one), share.threads);
   b.forLoop(zero, experts, one, {zero}, [&](Value number, ValueRange start) -> SmallVector<Value> {
     const Expert e = expert(number);
-    Value units = unitsOf(e), cost = unitCost(e);
+    Value units = unitsOf(e), cost = unitCost(e), before = b.mul(firstUnit, e.blocks);
     const auto firstFrom = [&](Value place) {
-      return b.min(b.ceilDiv(b.max(b.sub(place, start[0]), zero), cost), units);
+      return b.add(before, b.min(b.ceilDiv(b.max(b.sub(place, start[0]), zero), cost), units));
     };
     const Units own = {firstFrom(from), firstFrom(to)};
-    b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] { spec.outBlocks ? emitQuantizedUnits(e, own) : emitUnits(e, own); });
+    b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] {
+      unlessTiled(e, own, [&] { spec.outBlocks ? emitQuantizedUnits(e, own) : emitUnits(e, own); });
+    });
     return {b.add(start[0], b.mul(units, cost))};
   });
 }
 
-// Results of several experts add up in one row, in the order of the experts: a thread owns columns and goes through all experts.
+// Halves of panels, where threads would get uneven numbers of whole ones: only products without an activation, whose kernels are few, and without tiles,
+// which take whole panels.
+bool MatmulEmitter::splitsHalves() const { return !spec.ffn && !spec.gateUp && !spec.hasDictionary() && !usesTiles(b.isa, spec); }
+
+// Results of several experts add up in one row, in the order of the experts: a thread owns columns and goes through all experts. Ends are counted in
+// halves of panels. See columnShare (moe/Machine/WorkSplit.h), which is the same in C++.
 void MatmulEmitter::splitColumns() {
-  Value zero = b.i64(0), one = b.i64(1), panels = b.i64(spec.panels);
-  const Units own = {b.shareStart(panels, arguments.thread, arguments.threads),
-                     b.shareStart(panels, b.add(arguments.thread, one), arguments.threads)};
-  zeroColumns(own.from, own.to);
-  b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] {
+  Value zero = b.i64(0), one = b.i64(1), two = b.i64(2), panels = b.i64(spec.panels), count = panels, each = two;
+  if (splitsHalves()) {
+    Value most = b.mul(b.ceilDiv(panels, arguments.threads), arguments.threads);
+    Value isUneven = b.compare(arith::CmpIPredicate::sgt, b.mul(most, b.i64(100)), b.i64(spec.panels * (100 + WorkSplit::unevenPercent)));
+    count = b.select(isUneven, b.mul(panels, two), panels);
+    each = b.select(isUneven, one, two);
+  }
+  const Units halves = {b.mul(b.shareStart(count, arguments.thread, arguments.threads), each),
+                        b.mul(b.shareStart(count, b.add(arguments.thread, one), arguments.threads), each)};
+  zeroColumns(halves.from, halves.to);
+  const Units own = {b.ceilDiv(halves.from, two), b.div(halves.to, two)};
+  const auto isOdd = [&](Value end) { return b.compare(arith::CmpIPredicate::ne, b.sub(end, b.mul(b.div(end, two), two)), zero); };
+  b.ifTrue(b.compare(arith::CmpIPredicate::slt, halves.from, halves.to), [&] {
     b.forLoop(zero, b.i64(spec.experts), [&](Value number) {
       const Expert e = expert(number);
-      b.ifTrue(b.compare(arith::CmpIPredicate::sgt, e.rows, zero), [&] { emitUnits(e, own); });
+      b.ifTrue(b.compare(arith::CmpIPredicate::sgt, e.rows, zero), [&] {
+        if (splitsHalves())
+          b.ifTrue(isOdd(halves.from), [&] { emitHalf(e, halves.from); });
+        b.ifTrue(b.compare(arith::CmpIPredicate::slt, own.from, own.to), [&] { unlessTiled(e, own, [&] { emitUnits(e, own); }); });
+        if (splitsHalves())
+          b.ifTrue(isOdd(halves.to), [&] { emitHalf(e, b.sub(halves.to, one)); });
+      });
     });
   });
 }
 
-void MatmulEmitter::zeroColumns(Value firstPanel, Value endPanel) {
-  Value width = b.i64(spec.panelResultColumns()), columns = b.i64(spec.columns), lanes = b.i64(b.lanes());
-  Value first = b.min(b.mul(firstPanel, width), columns), end = b.min(b.mul(endPanel, width), columns);
+// Half a panel, of vectors that are half as wide where they would be wider than it.
+void MatmulEmitter::emitHalf(const Expert &expert, Value half) {
+  const TileGeometry geometry(narrow, spec.gateUp);
+  const int64_t tiles = geometry.tilesPerPanel / 2;
+  Value panel = b.div(half, b.i64(2));
+  Value first = b.mul(b.sub(half, b.mul(panel, b.i64(2))), b.i64(tiles));
+  b.forLoop(first, b.add(first, b.i64(tiles)),
+            [&](Value tile) { emitRowPasses(narrow, {expert.number, panel, tile}, expert.firstSlot, expert.rows); });
+}
+
+// Ends in halves of panels.
+void MatmulEmitter::zeroColumns(Value firstHalf, Value endHalf) {
+  Value width = b.i64(spec.panelResultColumns() / 2), columns = b.i64(spec.columns), lanes = b.i64(b.lanes());
+  Value first = b.min(b.mul(firstHalf, width), columns), end = b.min(b.mul(endHalf, width), columns);
   Value fullEnd = b.sub(end, arith::RemUIOp::create(b, b.sub(end, first), lanes));
   Value zeros = b.splat(0.0), rest = b.firstLanes(b.sub(end, fullEnd));
   b.forLoop(b.i64(0), arguments.outRows, [&](Value row) {
@@ -140,7 +191,7 @@ void MatmulEmitter::zeroColumns(Value firstPanel, Value endPanel) {
       b.store(zeros, b.atF32(line, column));
       return SmallVector<Value>();
     });
-    if (spec.hasTail())
+    if (spec.hasTail() || spec.panelResultColumns() / 2 % b.lanes() != 0)
       b.maskedStore(zeros, b.atF32(line, fullEnd), rest);
   });
 }
@@ -150,24 +201,28 @@ int64_t MatmulEmitter::tilesFor(int64_t rows) const {
   if (spec.multipliesIntegers())
     return 1;
   const int64_t tiles = b.isa.tilesFor(static_cast<int>(rows));
-  if (widensPairs())
+  if (sumsLikeTiles(b.isa, spec)) // three sums for each vector
+    return rows == 1 ? 2 : 1;
+  if (widensPairs(spec, b.isa))
     return std::min(tiles, widenedTilesFor(b.isa, rows));
   if (!spec.blocks || b.isa.vectorRegisters > 16)
     return tiles;
   return std::min<int64_t>(tiles, rows == 1 && !spec.blocks.isTernary() ? 2 : 1);
 }
 
-int64_t MatmulEmitter::passRows() const {
-  if (widensPairs())
-    return widenedPassRows(b.isa);
+int64_t MatmulEmitter::passRows(const IsaVersion &isa) const {
+  if (usesTiles(isa, spec))
+    return MatrixTiles::leastRows - 1;
+  if (widensPairs(spec, isa))
+    return widenedPassRows(isa);
   if (spec.multipliesIntegers())
-    return IntegerSums::mostRows(b.isa, spec.blocks);
+    return IntegerSums::mostRows(isa, spec.blocks);
   if (!spec.blocks)
-    return b.isa.f32Tile.rows;
+    return isa.f32Tile.rows;
   const PanelCode code = spec.blocks.getCode();
-  if (b.isa.vectorRegisters <= 16)
-    return std::min(b.isa.f32Tile.rows, code == PanelCode::Ternary ? 2 : code == PanelCode::E4m3 ? 3 : 4);
-  return std::min(b.isa.f32Tile.rows, code == PanelCode::Ternary || code == PanelCode::E4m3 ? 10 : 12);
+  if (isa.vectorRegisters <= 16)
+    return std::min(isa.f32Tile.rows, code == PanelCode::Ternary ? 2 : code == PanelCode::E4m3 ? 3 : 4);
+  return std::min(isa.f32Tile.rows, code == PanelCode::Ternary || code == PanelCode::E4m3 ? 10 : 12);
 }
 
 // Few rows have kernels of their own, with more columns; they always are a single block.
@@ -246,7 +301,7 @@ void MatmulEmitter::emitFewRows(const Expert &expert, Units units, int64_t rows)
     b.forLoop(from, to, b.i64(panelStep), {}, [&](Value panel, ValueRange) {
       decodePanels({expert.number, panel, b.i64(0)}, panelStep);
       for (int64_t tile = 0; tile < perPanel; tile += tilesPerCall)
-        callKernel(rows, tilesPerCall, {expert.number, panel, b.i64(tile)}, {b.i64(0), b.i64(1)}, expert.firstSlot);
+        callKernel(b.isa, rows, tilesPerCall, {expert.number, panel, b.i64(tile)}, {b.i64(0), b.i64(1)}, expert.firstSlot);
       return SmallVector<Value>();
     });
   };
@@ -262,26 +317,29 @@ void MatmulEmitter::emitFewRows(const Expert &expert, Units units, int64_t rows)
 }
 
 // The passes have balanced heights: 13 rows are 7 and 6, not 12 and 1.
-void MatmulEmitter::emitRowPasses(Place place, Value firstSlot, Value rows) {
-  const int64_t height = passRows();
+void MatmulEmitter::emitRowPasses(const IsaVersion &isa, Place place, Value firstSlot, Value rows) {
+  const int64_t height = passRows(isa);
   Value passes = b.ceilDiv(rows, b.i64(height));
   b.forLoop(b.i64(0), passes, b.i64(1), {b.i64(0)}, [&](Value pass, ValueRange done) -> SmallVector<Value> {
     Value now = b.ceilDiv(b.sub(rows, done[0]), b.sub(passes, pass));
     Value slot = b.add(firstSlot, done[0]);
-    b.switchUpTo(now, height, [&](int64_t rowsNow) { callKernel(rowsNow, 1, place, {pass, passes}, slot); });
+    b.switchUpTo(now, height, [&](int64_t rowsNow) { callKernel(isa, rowsNow, 1, place, {pass, passes}, slot); });
     return {b.add(done[0], now)};
   });
 }
 
-func::FuncOp MatmulEmitter::kernel(int64_t rows, int64_t tiles) {
-  const std::string key = llvm::formatv("matmul kernel {0} {1} {2}", spec.kernelKey(), rows, tiles);
-  const std::string name = llvm::formatv("moe_kernel_{0}_{1}x{2}", spec.precision(), rows, tiles * 2 * b.lanes());
-  return kernels.get(key, name, [&](StringRef free) { return MatmulKernel(b, spec, rows, tiles, passRows()).emit(kernels.module, free); });
+func::FuncOp MatmulEmitter::kernel(const IsaVersion &isa, int64_t rows, int64_t tiles) {
+  const std::string key = llvm::formatv("matmul kernel {0} {1} {2} {3} {4}", spec.kernelKey(), rows, tiles, sumsLikeTiles(isa, spec), isa.f32Lanes);
+  const std::string name = llvm::formatv("moe_kernel_{0}_{1}x{2}", spec.precision(), rows, tiles * 2 * isa.f32Lanes);
+  return kernels.get(key, name, [&](StringRef free) {
+    KernelBuilder builder(b.getLoc(), b.getContext(), isa);
+    return MatmulKernel(builder, spec, rows, tiles, passRows(isa)).emit(kernels.module, free);
+  });
 }
 
 // A single pass asks for weights a little ahead of those it reads. Of several, each asks for its part of the panel behind this one.
-void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Pass pass, Value slot) {
-  const TileGeometry geometry(b.isa, spec.gateUp);
+KernelArguments MatmulEmitter::kernelArguments(const IsaVersion &isa, Place place, Pass pass, Value slot) {
+  const TileGeometry geometry(isa, spec.gateUp);
   const Type i32 = b.getI32Type();
   Value column = b.add(b.mul(place.panel, b.i64(spec.panelResultColumns())), b.mul(place.tile, b.i64(geometry.tileStep)));
   Value biasStart = b.mul(place.expert, b.i64(spec.biasStride()));
@@ -315,7 +373,12 @@ void MatmulEmitter::callKernel(int64_t rows, int64_t tiles, Place place, Pass pa
   call.k = b.i64(spec.k);
   call.xStride = arguments.xStride;
   call.columns = b.sub(b.i64(spec.columns), column);
-  func::CallOp::create(b, kernel(rows, tiles), call.list());
+  return call;
+}
+
+void MatmulEmitter::callKernel(const IsaVersion &isa, int64_t rows, int64_t tiles, Place place, Pass pass, Value slot) {
+  const KernelArguments call = kernelArguments(isa, place, pass, slot);
+  func::CallOp::create(b, kernel(isa, rows, tiles), call.list());
 }
 
 } // namespace moe

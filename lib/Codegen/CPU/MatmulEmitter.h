@@ -6,6 +6,7 @@
 #include "KernelModule.h"
 #include "MatmulKernel.h"
 #include "PairProduct.h"
+#include "TileKernel.h"
 
 namespace moe {
 
@@ -28,7 +29,7 @@ struct DriverArguments {
 class MatmulEmitter {
 public:
   MatmulEmitter(KernelModule &kernels, mlir::Location loc)
-      : kernels(kernels), b(loc, kernels.module.getContext(), kernels.isa) {}
+      : kernels(kernels), b(loc, kernels.module.getContext(), kernels.isa), narrow(kernels.isa.withLanes(panelColumns / 4)) {}
 
   /// Replaces `op`; an error where the op is not what the kernels take.
   llvm::LogicalResult replace(GroupedMatmulOp op);
@@ -41,6 +42,11 @@ private:
   // A run of units of one expert.
   struct Units {
     mlir::Value from, to;
+  };
+  // Of the units of each expert those of this thread's memory node, as parts of all (units · first / nodes on, units · (first + 1) / nodes off), and the
+  // place of the thread among those of the node.
+  struct Share {
+    mlir::Value node, nodes, thread, threads;
   };
   // The passes over the rows of a panel: which one it is, and how many.
   struct Pass {
@@ -61,30 +67,50 @@ private:
   void emitDriver(mlir::func::FuncOp function);
   Expert expert(mlir::Value number);
   mlir::Value unitCost(const Expert &expert);
+  Share ownShare();
   void splitUnits();
   void splitColumns();
-  void zeroColumns(mlir::Value firstPanel, mlir::Value endPanel);
+  bool splitsHalves() const;
+  void emitHalf(const Expert &expert, mlir::Value half);
+  void zeroColumns(mlir::Value first, mlir::Value end);
   void emitUnits(const Expert &expert, Units units);
   void emitQuantizedUnits(const Expert &expert, Units units);
   void quantizeScratch(mlir::Value part, mlir::Value count);
   int64_t tilesFor(int64_t rows) const;
-  int64_t passRows() const;
-  bool widensPairs() const { return spec.pairs && !hasPairProduct(b.isa); }
+  int64_t passRows() const { return passRows(b.isa); }
+  int64_t passRows(const IsaVersion &isa) const;
+  static bool widensPairs(const MatmulSpec &spec, const IsaVersion &isa) { return spec.pairs && !hasPairProduct(isa); }
   int64_t panelsPerCall() const;
   void decodePanels(Place place, int64_t count);
   void emitFewRows(const Expert &expert, Units units, int64_t rows);
-  void emitRowPasses(Place place, mlir::Value firstSlot, mlir::Value rows);
-  void callKernel(int64_t rows, int64_t tiles, Place place, Pass pass, mlir::Value slot);
-  mlir::func::FuncOp kernel(int64_t rows, int64_t tiles);
+  void emitRowPasses(Place place, mlir::Value firstSlot, mlir::Value rows) { emitRowPasses(b.isa, place, firstSlot, rows); }
+  void emitRowPasses(const IsaVersion &isa, Place place, mlir::Value firstSlot, mlir::Value rows);
+  KernelArguments kernelArguments(Place place, Pass pass, mlir::Value slot) { return kernelArguments(b.isa, place, pass, slot); }
+  KernelArguments kernelArguments(const IsaVersion &isa, Place place, Pass pass, mlir::Value slot);
+  void callKernel(const IsaVersion &isa, int64_t rows, int64_t tiles, Place place, Pass pass, mlir::Value slot);
+
+  // Matrix tiles (MatmulTiles.cpp).
+  void unlessTiled(const Expert &expert, Units units, llvm::function_ref<void()> otherwise);
+  void emitTileUnits(const Expert &expert, Units units);
+  void emitTileRows(const Expert &expert, mlir::Value firstUnit, mlir::Value units, mlir::Value firstRow, mlir::Value endRow);
+  void gatherRows(mlir::Value slot, mlir::Value rows);
+  void callTileKernel(Place place, mlir::Value slot, mlir::Value rows);
+  mlir::func::FuncOp kernel(const IsaVersion &isa, int64_t rows, int64_t tiles);
 
   KernelModule &kernels;
   KernelBuilder b;
+  /// For half a panel: vectors of 8 f32 at most.
+  const IsaVersion narrow;
   MatmulSpec spec;
+  /// Memory nodes that the model is planned for (memoryNodesAttrName).
+  int64_t memoryNodes = 1;
   DriverArguments arguments;
   // Panels taken out of the dictionary; null without one.
   mlir::Value decoded;
   // Null where results go straight to memory.
   Scratch scratch;
+  // Rows of x side by side; null where they are not gathered or there are no tiles.
+  mlir::Value gathered;
 };
 
 } // namespace moe

@@ -5,6 +5,7 @@
 #include "Epilogue.h"
 #include "IntegerSums.h"
 #include "PairProduct.h"
+#include "TileKernel.h"
 
 using namespace mlir;
 namespace moe {
@@ -21,7 +22,10 @@ func::FuncOp MatmulKernel::emit(ModuleOp module, StringRef name) {
   if (spec.multipliesIntegers())
     sums = IntegerSums(b, spec, geometry, arguments, rowPointers()).emit();
   else
-    sums = spec.blocks ? sumOverBlocks() : spec.pairs ? sumOverPairs() : sumOverK();
+    sums = spec.blocks                   ? sumOverBlocks()
+           : sumsLikeTiles(b.isa, spec) ? sumOverPairsLikeTiles()
+           : spec.pairs                 ? sumOverPairs()
+                                        : sumOverK();
   Epilogue(b, spec, geometry, arguments, rows, tiles).emit(sums);
   func::ReturnOp::create(b);
   return function;
@@ -130,6 +134,34 @@ SmallVector<Value> MatmulKernel::sumOverPairs() {
   const SmallVector<Value> sums = b.forLoop(b.i64(0), pairs, b.i64(1), zeros,
                                             [&](Value pair, ValueRange sums) { return step(sums, pair, /*isHalf=*/false); });
   return spec.k % 2 ? step(sums, pairs, /*isHalf=*/true) : sums;
+}
+
+// The sums that tdpbf16ps makes of a row, which it takes itself where there are more of them: a row must not show how many rode with it. What differs are
+// numbers below the least normal f32, which tiles take for zero.
+SmallVector<Value> MatmulKernel::sumOverPairsLikeTiles() {
+  const SmallVector<Value> x = rowPointers(), weights = tilePointers();
+  const size_t count = rows * tiles * 2;
+  Value step = b.i64(TileKernel::pairDepth / 2);
+  return b.forLoop(b.i64(0), b.div(arguments.k, b.i64(2)), step, SmallVector<Value>(count, b.splat(0.0)), [&](Value start, ValueRange totals) {
+    const SmallVector<Value> chains =
+        b.forLoop(start, b.add(start, step), b.i64(1), SmallVector<Value>(2 * count, b.splat(0.0)), [&](Value pair, ValueRange sums) {
+          Value offset = b.mul(pair, b.i64(panelColumns));
+          SmallVector<Value> vectors, values;
+          for (Value weight : weights) {
+            Value tile = b.at(weight, spec.laneType(), offset);
+            vectors.push_back(b.load(b.i32Vector(), tile));
+            vectors.push_back(b.load(b.i32Vector(), b.at(tile, spec.laneType(), geometry.secondVector)));
+            prefetch(pair);
+          }
+          for (Value row : x)
+            values.push_back(loadPair(b, b.at(row, b.getI32Type(), pair), /*isHalf=*/false));
+          return addPairChains(b, sums, values, vectors);
+        });
+    SmallVector<Value> next;
+    for (size_t number = 0; number < count; ++number)
+      next.push_back(b.addf(totals[number], b.addf(chains[number], chains[count + number])));
+    return next;
+  });
 }
 
 // Codes for one value of k are less than a cache line, but one request for each costs little beside decoding.

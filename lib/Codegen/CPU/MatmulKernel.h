@@ -69,6 +69,7 @@ private:
   sumInSections(llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value start, mlir::Value end, mlir::ValueRange sums)> section);
   llvm::SmallVector<mlir::Value> sumOverK();
   llvm::SmallVector<mlir::Value> sumOverPairs();
+  llvm::SmallVector<mlir::Value> sumOverPairsLikeTiles();
   llvm::SmallVector<mlir::Value> sumOverBlocks();
   llvm::SmallVector<mlir::Value> multiplyAdd(mlir::ValueRange sums, llvm::ArrayRef<mlir::Value> x, mlir::Value k,
                                              llvm::ArrayRef<mlir::Value> weights);

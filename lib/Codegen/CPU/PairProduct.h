@@ -17,6 +17,10 @@ mlir::Value loadPair(KernelBuilder &b, mlir::Value pointer, bool isHalf);
 llvm::SmallVector<mlir::Value> addPairProducts(KernelBuilder &b, mlir::ValueRange sums, llvm::ArrayRef<mlir::Value> x,
                                                llvm::ArrayRef<mlir::Value> weights);
 
+/// The same with a chain for the first and one for the second values of pairs: `sums` are all of the first, then all of the second chains.
+llvm::SmallVector<mlir::Value> addPairChains(KernelBuilder &b, mlir::ValueRange sums, llvm::ArrayRef<mlir::Value> x,
+                                             llvm::ArrayRef<mlir::Value> weights);
+
 /// What fits into the registers where pairs are widened: tiles side by side for a kernel of `rows` rows, and rows of the tallest kernel.
 int64_t widenedTilesFor(const IsaVersion &isa, int64_t rows);
 int64_t widenedPassRows(const IsaVersion &isa);

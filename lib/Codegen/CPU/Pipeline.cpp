@@ -50,6 +50,8 @@ static void addConversionToLLVM(OpPassManager &pm) {
 
 void moe::buildCpuCodegenPipeline(OpPassManager &pm, const CpuCodegenOptions &options) {
   pm.addPass(createCpuEmitKernels({options.features}));
+  if (options.emulateTiles)
+    pm.addPass(createCpuEmulateTiles({options.features}));
   pm.addPass(createCpuThreadArgument());
   pm.addPass(createCpuPackEntry({options.version}));
   pm.addPass(createCpuLowerAsserts());
@@ -65,6 +67,7 @@ namespace {
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<std::string> features{*this, "features", llvm::cl::desc("LLVM feature string of the ISA version: +avx2,+fma")};
   Option<unsigned> version{*this, "version", llvm::cl::desc("number of the ISA version"), llvm::cl::init(0)};
+  Option<bool> emulateTiles{*this, "emulate-tiles", llvm::cl::desc("for tests: matrix tiles become loops"), llvm::cl::init(false)};
 };
 } // namespace
 
@@ -74,6 +77,7 @@ void moe::registerCpuCodegenPipeline() {
                                               CpuCodegenOptions stage;
                                               stage.features = options.features;
                                               stage.version = options.version;
+                                              stage.emulateTiles = options.emulateTiles;
                                               buildCpuCodegenPipeline(pm, stage);
                                             });
 }

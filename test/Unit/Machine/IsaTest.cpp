@@ -39,6 +39,20 @@ TEST(Isa, Avx2WithoutFmaKeepsTheBaseTile) {
   EXPECT_EQ(version.name, "x86-64");
 }
 
+TEST(Isa, TilesNeedTheirProductsAndWideVectors) {
+  std::vector<IsaVersion> versions;
+  std::string error;
+  ASSERT_TRUE(parseCpuFeatures("amx;avx512,+amx-tile,+amx-int8;avx2,+amx-tile,+amx-bf16;avx512bf16", versions, error)) << error;
+  EXPECT_EQ(versions[0].matrixTiles.kernelRows(), 32);
+  EXPECT_TRUE(versions[0].matrixTiles.multipliesPairs && versions[0].matrixTiles.multipliesBytes);
+  EXPECT_TRUE(versions[1].matrixTiles.multipliesBytes);
+  EXPECT_FALSE(versions[1].matrixTiles.multipliesPairs);
+  EXPECT_EQ(versions[2].matrixTiles.kernelRows(), 0); // vectors of 256 bits
+  EXPECT_EQ(versions[3].matrixTiles.kernelRows(), 0);
+  // Four tiles of sums, two of rows, two of weights.
+  EXPECT_EQ(versions[0].matrixTiles.registers, 8);
+}
+
 TEST(Isa, RejectsWhatItDoesNotKnow) {
   for (const char *text : {"", "avx3", "avx2;", "avx2,", "-avx2", "+", "avx2;avx2", "avx2 fma"}) {
     std::vector<IsaVersion> versions;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <atomic>
+#include <sched.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -131,6 +132,43 @@ TEST(ThreadPool, ForkedChildHasThreadsOfItsOwn) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
   EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+// In a child, which makes a pool of its own: the pool of this process may exist already.
+TEST(ThreadPool, PinnedWorkersStayOnOneCpuEach) {
+  cpu_set_t all;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  if (CPU_COUNT(&all) < 2)
+    GTEST_SKIP() << "one CPU";
+  pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    alarm(20);
+    setenv("MOE_PIN_THREADS", "1", 1);
+    struct Seen {
+      std::atomic<int> right{0};
+      cpu_set_t all;
+    } seen;
+    seen.all = all;
+    runTeam(
+        2,
+        [](void *context, int64_t thread, int64_t, void *) {
+          Seen &seen = *static_cast<Seen *>(context);
+          cpu_set_t own;
+          sched_getaffinity(0, sizeof(own), &own);
+          int second = 0; // the second CPU of the mask
+          for (int cpu = 0, number = 0; cpu < CPU_SETSIZE; ++cpu)
+            if (CPU_ISSET(cpu, &seen.all) && number++ == 1)
+              second = cpu;
+          const bool isPinned = CPU_COUNT(&own) == 1 && CPU_ISSET(second, &own);
+          seen.right += thread == 0 ? CPU_EQUAL(&own, &seen.all) : isPinned;
+        },
+        &seen);
+    _exit(seen.right == 2 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 #endif
 

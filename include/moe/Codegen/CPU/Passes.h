@@ -20,6 +20,8 @@ struct CpuCodegenOptions {
   std::string features;
   /// Number of this ISA version: n of `moe_entry_<n>`. Version 0 also keeps `moe_shapes`.
   unsigned version = 0;
+  /// For tests: instructions on matrix tiles become loops, so that a CPU without them runs the code.
+  bool emulateTiles = false;
 };
 
 /// Appends the stage's passes; the last one is the stage's verify pass.

@@ -13,6 +13,10 @@ def CpuEmitKernels : Pass<"moe-cpu-emit-kernels", "::mlir::ModuleOp"> {
     their functions. Emitted functions carry the ISA version's features, other
     functions are left alone.
 
+    Where the version has matrix tiles (AMX), experts with four rows or more are
+    multiplied in tiles of 16 rows: pairs of bf16 where K is a multiple of 32,
+    and rows of int8 where groups are multiples of 32.
+
     Weights must be packed (`panel32`, `gate_up16`), f32 and of static shape;
     rows of x may be strided. A row's result depends neither on the rows that
     ride with it nor on the number of threads. Routing needs, from logits, two
@@ -25,6 +29,19 @@ def CpuEmitKernels : Pass<"moe-cpu-emit-kernels", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
                            "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
+}
+
+def CpuEmulateTiles : Pass<"moe-cpu-emulate-tiles", "::mlir::ModuleOp"> {
+  let summary = "instructions on matrix tiles become loops over memory, for CPUs without AMX";
+  let description = [{
+    For tests: the kernels that are emitted for AMX run anywhere, as slowly as
+    loops over single numbers do, and give the bits that the manual of the
+    instructions says; only numbers below the least normal f32 are not taken
+    for zero. A tile becomes an array of 16 rows of 64 bytes, zero outside its
+    shape. Runs after moe-cpu-emit-kernels.
+  }];
+  let options = [Option<"features", "features", "std::string", "\"\"", "LLVM feature string of the ISA version: +avx2,+fma">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::scf::SCFDialect"];
 }
 
 def CpuThreadArgument : Pass<"moe-cpu-thread-argument", "::mlir::ModuleOp"> {

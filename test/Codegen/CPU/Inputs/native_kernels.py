@@ -15,9 +15,11 @@ FEATURES = {
     "avx512": "+avx2,+fma,+f16c,+bmi2,+avx512f,+avx512bw,+avx512vl,+avx512dq,+avx512vnni",
     "avx512bf16": "+avx2,+fma,+f16c,+bmi2,+avx512f,+avx512bw,+avx512vl,+avx512dq,+avx512vnni,+avx512bf16,+avx512vbmi",
 }
+FEATURES["amx"] = FEATURES["avx512bf16"] + ",+amx-tile,+amx-bf16,+amx-int8"
 CPU_FLAGS = {"x86-64": set(), "avx2": {"avx2", "fma", "f16c", "bmi2"},
              "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni"},
              "avx512bf16": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni", "avx512_bf16", "avx512vbmi"}}
+CPU_FLAGS["amx"] = CPU_FLAGS["avx512bf16"]  # tiles are emulated
 LOWERING = ["--convert-scf-to-cf", "--convert-vector-to-llvm", "--expand-strided-metadata", "--finalize-memref-to-llvm",
             "--convert-arith-to-llvm", "--convert-math-to-llvm", "--convert-index-to-llvm", "--convert-cf-to-llvm",
             "--convert-func-to-llvm", "--reconcile-unrealized-casts"]
@@ -63,7 +65,8 @@ def compile_module(text, isa, workdir):
         return done.stdout
 
     base = f"{workdir}/{isa}"
-    code = tool(["moe-opt", f"--moe-cpu-emit-kernels=features={FEATURES[isa]}", "--moe-cpu-thread-argument"], text.encode())
+    emulate = [f"--moe-cpu-emulate-tiles=features={FEATURES[isa]}"] if isa == "amx" else []
+    code = tool(["moe-opt", f"--moe-cpu-emit-kernels=features={FEATURES[isa]}"] + emulate + ["--moe-cpu-thread-argument"], text.encode())
     # The pass declares the barrier; the tests define it.
     declaration = b"func.func private @moe_rt_barrier(!llvm.ptr)"
     lines = [line for line in code.split(b"\n") if b"@moe_rt_barrier(" not in line or b"call" in line]
@@ -72,7 +75,7 @@ def compile_module(text, isa, workdir):
     code = code.replace(b" call @moe_rt_barrier(", b" llvm.call @moe_rt_barrier(")
     end = code.rindex(b"}")
     # As the codegen pipeline has it: only AVX512-BF16 rounds to bf16 itself.
-    expand = [f"--moe-cpu-widen-halves=features={FEATURES[isa]}"] + ([] if isa == "avx512bf16" else ["--arith-expand=include-bf16"])
+    expand = [f"--moe-cpu-widen-halves=features={FEATURES[isa]}"] + ([] if isa in ("avx512bf16", "amx") else ["--arith-expand=include-bf16"])
     code = tool(["moe-opt"] + expand + LOWERING, code[:end] + BARRIER.encode() + b"}\n")
     code = tool(["mlir-translate", "--mlir-to-llvmir"], code)
     code = tool(["opt", "-O3", "-mtriple=x86_64-linux-gnu"], code)

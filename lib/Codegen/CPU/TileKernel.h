@@ -1,0 +1,74 @@
+// The kernel for experts of many rows where the ISA has matrix tiles: up to 16 or 32 rows times one panel of 32 columns, whole K. Sums leave the tiles
+// through the stack, where the epilogue of all kernels takes them row by row.
+#ifndef MOE_CODEGEN_CPU_TILEKERNEL_H
+#define MOE_CODEGEN_CPU_TILEKERNEL_H
+
+#include "MatmulKernel.h"
+#include "TileOps.h"
+
+namespace moe {
+
+/// True if tall experts of `spec` are multiplied in tiles: the ISA has the product, K is whole steps of it, and gathered rows fit the stack.
+bool usesTiles(const IsaVersion &isa, const MatmulSpec &spec);
+
+/// True if in addition sums of bf16 products are made in the order of tdpbf16ps, also by vectors: even and odd values of 32 of k in a chain each, from
+/// zero, then both added, then that to the total.
+inline bool sumsLikeTiles(const IsaVersion &isa, const MatmulSpec &spec) { return spec.pairs && usesTiles(isa, spec); }
+
+class TileKernel {
+public:
+  /// Values of k of one product of pairs.
+  static constexpr int64_t pairDepth = 32;
+  /// Bytes of the stack that gathered rows may take.
+  static constexpr int64_t mostGathered = 512 << 10;
+
+  /// `tall`: for 17 to 32 rows, else for 1 to 16.
+  TileKernel(KernelBuilder &builder, const MatmulSpec &spec, bool tall)
+      : b(builder), tiles(builder), spec(spec), geometry(builder.isa, spec.gateUp), tall(tall) {}
+
+  /// Emits the function `name` at the end of `module`: the arguments of a micro-kernel (rows are never gathered, `index` is null), then the rows (i64).
+  mlir::func::FuncOp emit(mlir::ModuleOp module, llvm::StringRef name);
+
+  /// Bytes of a row of x.
+  static int64_t rowBytes(const MatmulSpec &spec) { return spec.k * spec.xElement.getIntOrFloatBitWidth() / 8; }
+  /// Bytes from one gathered row to the next: an odd number of cache lines, so that the rows of a tile are not in one set of the cache.
+  static int64_t gatheredStride(const MatmulSpec &spec) { return (rowBytes(spec) + 127) / 128 * 128 + 64; }
+
+private:
+  using Value = mlir::Value;
+  using Values = llvm::SmallVector<mlir::Value>;
+  /// Of the rows a tile has: how many, and where its first one is from the kernel's first.
+  struct RowTile {
+    TileOps::Shape rows, sums;
+    int64_t first;
+  };
+  struct Block {
+    Value codes, rowOffset;
+    Values scales, zeros;
+  };
+
+  llvm::SmallVector<RowTile> rowTiles(int64_t depthBytes);
+  Values products(bool pairs, llvm::ArrayRef<RowTile> rowTiles, Value x, Value weights, int64_t weightRows, mlir::ValueRange sums);
+  Values zeros(llvm::ArrayRef<RowTile> rowTiles);
+  void storeSums(llvm::ArrayRef<RowTile> rowTiles, mlir::ValueRange sums, Value place);
+  void sumPairs(Value totals);
+  void sumIntegers(Value totals);
+  Block block(Value number);
+  Value bytesOf(Value codes, Value place);
+  void addPart(const Block &block, Value number, Value sums, Value totals);
+  void clear(Value totals);
+  void scaleTotals(const Block &block, Value totals);
+  bool isOneBlock() const { return spec.k == spec.blocks.rowBlockBytes(); }
+
+  KernelBuilder &b;
+  TileOps tiles;
+  const MatmulSpec &spec;
+  const TileGeometry geometry;
+  const bool tall;
+  KernelArguments arguments;
+  Value rowCount;
+};
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CPU_TILEKERNEL_H
