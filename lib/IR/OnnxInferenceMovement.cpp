@@ -210,8 +210,13 @@ static AffineExpr slicePosition(OnnxNode &node, AffineExpr given, AffineExpr siz
     given = size + given;
   else if (node.mayBeNegative(given))
     given = given + size * node.isNegative(given);
-  else if (!algebra.nonNegative(given))
-    return nullptr;
+  else if (!algebra.nonNegative(given)) {
+    if (algebra.dependsOnData(given))
+      return nullptr;
+    // The difference of two dims, as in "the last S of P": meant as a position, and a condition that the run checks.
+    node.requireNotNegative(given);
+    return algebra.minimum(given, high);
+  }
   return algebra.maximum(low, algebra.minimum(given, high));
 }
 

@@ -57,6 +57,7 @@ private:
   Value matchWeights(Value value, const Coordinate &token, std::optional<Coordinate> choice, int64_t k);
   Value matchColumnAt(Value value, const Coordinate &token, const ExpertMask &mask, bool &isMap);
   Value rowsAt(Value value, const Coordinate &token);
+  bool matchReadBack(ScatterSum &sum);
   bool isPair(Value index, const Coordinate &token, std::optional<Coordinate> choice);
   bool isFlatIndex(Value index, const Coordinate &token, std::optional<Coordinate> choice, int64_t k);
 
@@ -142,6 +143,21 @@ static std::optional<ScatterSum> matchMaskedSum(OnnxOp op) {
   return std::nullopt;
 }
 
+/// `before[places] = before[places] + rows`, as an assignment by index is written: makes `rows` what is added.
+bool UnrolledMatcher::matchReadBack(ScatterSum &sum) {
+  OnnxOp add = definedBy(peel(sum.rows, Views | FloatCasts), "Add");
+  auto token = add ? matchCoordinate(sum.places) : std::nullopt;
+  for (unsigned side : {0u, 1u}) {
+    Value old = token ? rowsAt(add.getInputs()[side], *token) : Value();
+    if (old && peel(old, FloatCasts) == peel(sum.before, FloatCasts) && tensorType(add.getInputs()[1 - side]) &&
+        staticDim(add.getInputs()[1 - side], -1) == staticDim(sum.before, -1)) {
+      sum.rows = add.getInputs()[1 - side];
+      return true;
+    }
+  }
+  return false;
+}
+
 std::optional<ScatterSum> UnrolledMatcher::matchSum(OnnxOp op) {
   std::optional<ScatterSum> result = matchMaskedSum(op);
   if (result)
@@ -157,7 +173,7 @@ std::optional<ScatterSum> UnrolledMatcher::matchSum(OnnxOp op) {
       result = sum;
       break;
     }
-  } else if ((result = matchScatter(op)) && result->overwrites) {
+  } else if ((result = matchScatter(op)) && result->overwrites && !matchReadBack(*result)) {
     return std::nullopt;
   }
   if (result)

@@ -66,6 +66,10 @@ def main():
     check("Tile", [node("Tile", ["x", "s"], ["y"])], [{"x": x, "s": i64(2, 3)}, {"x": x, "s": i64(0, 1)}], rows, errors=[({"x": x, "s": i64(-1, 1)}, "bad_shape")])
     check("Slice", [node("Slice", ["x", "a", "b", "axes"], ["y"])], [{"x": x, "a": i64(a, 0), "b": i64(b, 2)} for a, b in ((0, 3), (-2, 5), (1, -1), (4, 2), (-9, 99), (2, np.iinfo(np.int64).max))],
           rows, [("axes", i64(0, 1))])
+    # The last rows of more than there are of another input: how many is a difference of dims, and fewer is an error.
+    check("a difference of dims", [node("Shape", ["x"], ["n"], start=0, end=1), node("Shape", ["z"], ["m"], start=0, end=1), node("Sub", ["m", "n"], ["first"]),
+                                   node("Slice", ["z", "first", "m"], ["last"]), node("Add", ["x", "last"], ["y"])],
+          [{"x": x[:a], "z": x[:b]} for a, b in ((2, 5), (5, 5), (0, 3), (1, 1))], {"x": ["n", 4], "z": ["m", 4]}, errors=[({"x": x[:4], "z": x[:3]}, "bad_shape")])
     check("Range", [node("Range", ["a", "b", "d"], ["i"])], [{"a": np.array(a, np.int64), "b": np.array(b, np.int64), "d": np.array(d, np.int64)} for a, b, d in ((0, 5, 1), (7, 0, -3), (3, 3, 2), (5, 0, 1), (-4, 9, 5))],
           errors=[({"a": np.array(0, np.int64), "b": np.array(5, np.int64), "d": np.array(0, np.int64)}, "bad_shape")])
     check("Range of floats", [node("Range", ["a", "b", "d"], ["y"])], [{"a": np.array(a, np.float32), "b": np.array(b, np.float32), "d": np.array(d, np.float32)} for a, b, d in ((0, 1, 0.25), (3, -1, -0.5), (1, 0, 1))])

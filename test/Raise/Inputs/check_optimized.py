@@ -43,7 +43,7 @@ def check(path, out, data, tolerance):
 
 def main():
     work = pathlib.Path(sys.argv[1])
-    for seed, form in enumerate(("grouped", "unrolled", "traced", "masked", "any_choice", "assigned")):
+    for seed, form in enumerate(("grouped", "unrolled", "traced", "masked", "any_choice", "assigned", "read_back")):
         model = generated(form, seed)
         data = work / form / "test_data_set_0"
         data.mkdir(parents=True)

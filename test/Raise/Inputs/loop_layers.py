@@ -125,3 +125,17 @@ def assigned(w, x, ids, weights, prefix, experts, hidden, inner, k):
         count = w.node("Unsqueeze", [w.node("Gather", [w.node("Shape", [places]), w.constant(0)], axis=0), w.constant([0])])
         total = w.node("ScatterND", [total, places, w.node("Slice", [values, w.constant([0]), count, w.constant([0])])])
     return total
+
+
+def read_back(w, x, ids, weights, prefix, experts, hidden, inner, k):
+    """A loop by hand with `y[token] += weight * expert(x[token])`, as in Mistral's and DeepSeek's reference code: an assignment that reads first."""
+    total = zeros_like(w, x)
+    columns = w.node("Unsqueeze", [weights, w.constant([2])])
+    for expert in range(experts):
+        found = w.node("Transpose", [w.node("NonZero", [w.node("Equal", [ids, w.constant(expert)])])], perm=[1, 0])
+        token, slot = w.node("Split", [found, w.constant([1, 1])], 2, axis=1)
+        factors = w.node("GatherND", [columns, w.node("Concat", [token, slot], axis=-1)])
+        rows = expert_rows(w, w.node("GatherND", [x, token]), f"{prefix}experts.{expert}.", hidden, inner)
+        old = w.node("Gather", [total, w.node("Squeeze", [token, w.constant([1])])], axis=0)
+        total = w.node("ScatterND", [total, token, w.node("Add", [old, w.node("Mul", [factors, rows])])])
+    return total
