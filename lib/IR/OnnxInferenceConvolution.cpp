@@ -51,20 +51,36 @@ static LogicalResult inferConv(OnnxNode &node) {
   return node.set(0, node.element(0), dims);
 }
 
+/// What ONNX Runtime's ops of these names have beyond the standard's, and this compiler does not: an error where an attribute is not as `standard` says.
+static LogicalResult requireAttributes(OnnxNode &node, ArrayRef<std::pair<StringRef, int64_t>> standard) {
+  for (auto [name, value] : standard)
+    if (int64_t found = node.integer(name, value); found != value)
+      return node.error() << "attribute '" << name << "' = " << found << " is not supported, expected " << value;
+  return success();
+}
+
+/// The state holds the last (kernel − 1) · dilation places. x and the state are [batch, channels, length], or with channels_last [batch, length, …]
+/// where the last dims together are the channels.
 static LogicalResult inferCausalConv(OnnxNode &node) {
-  if (failed(node.requireSameElement(0, 1)) || failed(node.requireRank(0, 3, 3, "input")) || failed(node.requireRank(1, 3, 3, "weight")))
+  const bool isLast = node.integer("channels_last", 0);
+  const int64_t dilation = node.integer("dilation", 1);
+  if (failed(node.requireSameElement(0, 1)) || failed(node.requireRank(0, 3, isLast ? 8 : 3, "input")) || failed(node.requireRank(1, 3, 3, "weight")))
     return failure();
   Dims x = node.dims(0), w = node.dims(1);
   std::optional<int64_t> kernel = node.algebra.constantValue(w[2]);
   if (!kernel || *kernel < 1)
     return node.error() << "expected a kernel whose size is known and positive, found dims " << node.text(w);
-  if (failed(node.requireEqual(x[1], w[0], "channels")) || failed(node.requireEqual(w[1], node.number(1), "dim 1 of the weight")))
+  if (dilation < 1)
+    return node.error() << "expected attribute 'dilation' to be positive, found " << dilation;
+  AffineExpr channels = isLast ? node.product(ArrayRef<AffineExpr>(x).drop_front(2)) : x[1];
+  if (failed(node.requireEqual(channels, w[0], "channels")) || failed(node.requireEqual(w[1], node.number(1), "dim 1 of the weight")))
     return failure();
-  Dims state = {x[0], x[1], node.number(*kernel - 1)};
-  if (node.has(2) && (failed(node.requireRank(2, 1, 1, "bias")) || failed(node.requireEqual(node.dims(2)[0], x[1], "bias"))))
+  Dims state = x;
+  state[isLast ? 1 : 2] = node.number((*kernel - 1) * dilation);
+  if (node.has(2) && (failed(node.requireRank(2, 1, 1, "bias")) || failed(node.requireEqual(node.dims(2)[0], channels, "bias"))))
     return failure();
   if (node.has(3)) {
-    if (failed(node.requireSameElement(0, 3)) || failed(node.requireRank(3, 3, 3, "past_state")))
+    if (failed(node.requireSameElement(0, 3)) || failed(node.requireRank(3, state.size(), state.size(), "past_state")))
       return failure();
     for (auto [given, expected] : llvm::zip(node.dims(3), state))
       if (failed(node.requireEqual(given, expected, "past_state")))
@@ -75,14 +91,24 @@ static LogicalResult inferCausalConv(OnnxNode &node) {
   return node.set(1, node.element(0), state);
 }
 
+static LogicalResult inferContribCausalConv(OnnxNode &node) {
+  return failed(requireAttributes(node, {{"ndim", 1}, {"state_window", 0}, {"input_channels", 0}, {"input_channel_offset", 0}, {"state_channels_last", 0},
+                                         {"state_length", 0}, {"state_update_capacity", 0}}))
+             ? failure()
+             : inferCausalConv(node);
+}
+
 static LogicalResult inferLinearAttention(OnnxNode &node) {
   for (unsigned i : {0u, 1u, 2u})
     if (failed(node.requireRank(i, 3, 3, "query, key and value")))
       return failure();
   Dims query = node.dims(0), key = node.dims(1), value = node.dims(2);
   int64_t queryHeads = node.integer("q_num_heads", 0), heads = node.integer("kv_num_heads", 0);
-  if (heads < 1 || queryHeads < 1 || queryHeads % heads != 0)
-    return node.error() << "expected q_num_heads to be a positive multiple of kv_num_heads, found " << queryHeads << " and " << heads;
+  // ONNX Runtime's op also has several states for each head of the query.
+  const bool mayShareQueries = !node.op.getDomain().empty();
+  if (heads < 1 || queryHeads < 1 || (queryHeads % heads != 0 && !(mayShareQueries && heads % queryHeads == 0)))
+    return node.error() << "expected q_num_heads to be a positive multiple of kv_num_heads" << (mayShareQueries ? " or to divide it" : "") << ", found " << queryHeads << " and "
+                        << heads;
   auto headSize = [&](AffineExpr hidden, int64_t count) { return node.algebra.exactQuotient(hidden, node.number(count)); };
   AffineExpr keySize = headSize(key[2], heads), valueSize = headSize(value[2], heads);
   if (!keySize || !valueSize)
@@ -104,9 +130,13 @@ static LogicalResult inferLinearAttention(OnnxNode &node) {
   for (unsigned i : {4u, 5u})
     if (node.has(i) && failed(node.requireRank(i, 3, 3, "decay and beta")))
       return failure();
-  if (failed(node.set(0, node.element(0), {query[0], query[1], node.algebra.normalise(valueSize * queryHeads)})))
+  if (failed(node.set(0, node.element(0), {query[0], query[1], node.algebra.normalise(valueSize * std::max(queryHeads, heads))})))
     return failure();
   return node.set(1, node.has(3) ? node.element(3) : node.element(0), state);
+}
+
+static LogicalResult inferContribLinearAttention(OnnxNode &node) {
+  return failed(requireAttributes(node, {{"state_window", 0}})) ? failure() : inferLinearAttention(node);
 }
 
 static LogicalResult inferEinsum(OnnxNode &node) {
@@ -138,6 +168,8 @@ void addConvolutionRules(OnnxRuleTable &table) {
   table["Conv"] = {inferConv, 2, 3, 1, 1};
   table["CausalConvWithState"] = {inferCausalConv, 2, 4, 2, 27};
   table["LinearAttention"] = {inferLinearAttention, 3, 6, 2, 27};
+  table["com.microsoft::CausalConvWithState"] = {inferContribCausalConv, 2, 4, 2, 1};
+  table["com.microsoft::LinearAttention"] = {inferContribLinearAttention, 3, 6, 2, 1};
   table["Einsum"] = {inferEinsum, 1, anyNumber, 1, 12};
 }
 

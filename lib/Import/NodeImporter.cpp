@@ -1,6 +1,7 @@
 // One node: its version, attributes, operands, and the types of its results.
 #include "GraphImporter.h"
 #include "OnnxVersions.h"
+#include "SpelledNodes.h"
 
 using namespace mlir;
 
@@ -180,6 +181,14 @@ LogicalResult GraphImporter::buildNode(const wire::Node &node, size_t position) 
     if (failed(converted))
       return failure();
     attributes.set(StringRef(attribute.name), *converted);
+  }
+  if (isSpelledOut(domain, opType)) {
+    SmallVector<bool> wanted = llvm::map_to_vector(node.outputs, [](std::string_view output) { return !output.empty(); });
+    FailureOr<SmallVector<Value>> results = spellOut({domain, opType, loc, operands, attributes.getDictionary(context), wanted}, builder, inference);
+    if (failed(results))
+      return failure();
+    setOutputs(node, *results);
+    return success();
   }
   // Placeholders: inference sets the types. An absent output stays none.
   SmallVector<Type> types;

@@ -72,6 +72,7 @@ const ActivationRow rows[] = {
      }},
     {"LeakyRelu", "", 0.01, 0,
      [](const Formula &f, Value x, const Parameters &p) { return f.ifLess(x, f.number(0), f.mul(f.number(p.alpha), x), x); }},
+    {"ThresholdedRelu", "", 1, 0, [](const Formula &f, Value x, const Parameters &p) { return f.ifLess(f.number(p.alpha), x, x, f.number(0)); }},
     {"Elu", "", 1, 0,
      [](const Formula &f, Value x, const Parameters &p) {
        return f.ifLess(x, f.number(0), f.mul(f.number(p.alpha), f.sub(f.exp(x), f.number(1))), x);

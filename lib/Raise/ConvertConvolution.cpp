@@ -133,6 +133,11 @@ LogicalResult convertConv(NodeConverter &node) {
   return node.finish(t.convert(sum, type));
 }
 
+/// [batch, length, channels…] as [batch, channels, length].
+SizedTensor channelsFirst(TensorBuilder &t, const SizedTensor &x) {
+  return t.transpose(t.reshape(x, {x.dims[0], x.dims[1], t.product(ArrayRef<AffineExpr>(x.dims).drop_front(2))}), {0, 2, 1});
+}
+
 /// The state in front of the input, then a depthwise sum; the new state is the end of both together.
 LogicalResult convertCausalConv(NodeConverter &node) {
   SizedTensor x = node.input(0), w = node.input(1);
@@ -145,16 +150,23 @@ LogicalResult convertCausalConv(NodeConverter &node) {
   if (activation != "none" && activation != "silu" && activation != "swish")
     return node.error() << "has activation '" << activation << "', expected none, silu or swish";
   TensorBuilder &t = node.t;
-  int64_t kernel = cast<AffineConstantExpr>(w.dims[2]).getValue();
-  SmallVector<AffineExpr> stateDims = {x.dims[0], x.dims[1], t.size(kernel - 1)}, paddedDims = {x.dims[0], x.dims[1], x.dims[2] + (kernel - 1)};
+  const bool isLast = node.getInt("channels_last", 0);
+  if (isLast)
+    x = channelsFirst(t, x);
+  const int64_t dilation = node.getInt("dilation", 1), before = (cast<AffineConstantExpr>(w.dims[2]).getValue() - 1) * dilation;
+  SmallVector<AffineExpr> stateDims = {x.dims[0], x.dims[1], t.size(before)}, paddedDims = {x.dims[0], x.dims[1], x.dims[2] + before};
   SizedTensor start = biasOrZeros(node, 2, x.dims, wide);
   SizedTensor state = node.has(3) ? node.input(3) : t.zeros(stateDims, type);
   if (node.failed())
     return failure();
-  SizedTensor padded = kernel == 1 ? x : t.concat({state, x}, 2, paddedDims);
+  if (isLast && node.has(3))
+    state = channelsFirst(t, state);
+  SizedTensor padded = before == 0 ? x : t.concat({state, x}, 2, paddedDims);
   AffineMap weightMap = AffineMap::get(4, 0, {getAffineDimExpr(1, t.context()), t.size(0), getAffineDimExpr(3, t.context())}, t.context());
+  Value distance = t.indexConstant(dilation);
   SizedTensor sum = sumOverKernel(t, start, w, weightMap, [&](OpBuilder &b, Location loc, ValueRange at) -> Value {
-    return tensor::ExtractOp::create(b, loc, padded.value, ValueRange{at[0], at[1], arith::AddIOp::create(b, loc, at[2], at[3])});
+    Value tap = dilation == 1 ? at[3] : arith::MulIOp::create(b, loc, at[3], distance).getResult();
+    return tensor::ExtractOp::create(b, loc, padded.value, ValueRange{at[0], at[1], arith::AddIOp::create(b, loc, at[2], tap)});
   });
   SizedTensor result = t.elementwise(sum, x.dims, type, [&](OpBuilder &b, Location loc, ValueRange in) {
     Value y = in[0];
@@ -165,11 +177,14 @@ LogicalResult convertCausalConv(NodeConverter &node) {
     }
     return convertScalar(b, loc, y, type);
   });
+  const auto give = [&](unsigned i, const SizedTensor &value) {
+    node.result(i, isLast ? t.reshape(t.transpose(value, {0, 2, 1}), node.resultDims(i)) : value);
+  };
   if (node.wants(0))
-    node.result(0, result);
+    give(0, result);
   if (node.wants(1)) {
     SmallVector<OpFoldResult> offsets = {t.builder.getIndexAttr(0), t.builder.getIndexAttr(0), t.sizes.getFold(x.dims[2])};
-    node.result(1, t.slice(padded, offsets, stateDims, {1, 1, 1}));
+    give(1, t.slice(padded, offsets, stateDims, {1, 1, 1}));
   }
   return success();
 }
@@ -231,5 +246,6 @@ LogicalResult convertEinsum(NodeConverter &node) {
 void moe::addConvolutionConversions(ConversionTable &table) {
   table.add("Conv", convertConv);
   table.add("CausalConvWithState", convertCausalConv);
+  table.add("CausalConvWithState", convertCausalConv, "com.microsoft");
   table.add("Einsum", convertEinsum);
 }

@@ -29,7 +29,8 @@ private:
   SizedTensor token(const SizedTensor &packed, int64_t step, int64_t heads);
   /// body over [batch, heads, key size, value size] of inputs that lack the dims of `missing`, or have size 1 in them.
   SizedTensor spread(ArrayRef<std::pair<SizedTensor, ArrayRef<int64_t>>> inputs, moe::ScalarBody body);
-  /// Sum over the keys of state · vector, for vectors [batch, heads of the query, key size]: [batch, heads of the query, value size].
+  /// Sum over the keys of state · vector, for vectors [batch, heads of the query, key size]: [batch, heads, value size], of the query or of the state,
+  /// whichever are more.
   SizedTensor read(const SizedTensor &state, const SizedTensor &vector, int64_t queryHeads);
   SizedTensor decayed(const SizedTensor &state, int64_t step);
   SizedTensor updated(const SizedTensor &state, int64_t step);
@@ -68,6 +69,14 @@ SizedTensor Recurrence::read(const SizedTensor &state, const SizedTensor &vector
   // Loops: batch, head of the state, query heads that share it, value, key.
   AffineExpr b, h, g, v, k;
   bindDims(t.context(), b, h, g, v, k);
+  if (queryHeads < heads) {
+    // A head of the query reads several states. Loops: batch, query head, its states, value, key.
+    const AffineExpr shared = t.size(queryHeads), each = t.size(heads / queryHeads);
+    auto inner = [&](ArrayRef<AffineExpr> results) { return AffineMap::get(5, 0, results, t.context()); };
+    SizedTensor states = t.reshape(state, {stateDims[0], shared, each, stateDims[2], stateDims[3]});
+    SizedTensor rows = t.contract(states, inner({b, h, g, k, v}), vector, inner({b, h, k}), {stateDims[0], shared, each, stateDims[3]}, inner({b, h, g, v}));
+    return t.reshape(rows, {stateDims[0], t.size(heads), stateDims[3]});
+  }
   SmallVector<AffineExpr> grouped = {vector.dims[0], t.size(heads), t.size(queryHeads / heads), vector.dims[2]};
   SmallVector<AffineExpr> dims = {vector.dims[0], t.size(heads), t.size(queryHeads / heads), stateDims[3]};
   auto map = [&](ArrayRef<AffineExpr> results) { return AffineMap::get(5, 0, results, t.context()); };
@@ -159,4 +168,7 @@ LogicalResult convertLinearAttention(NodeConverter &node) {
 
 } // namespace
 
-void moe::addLinearAttentionConversions(ConversionTable &table) { table.add("LinearAttention", convertLinearAttention); }
+void moe::addLinearAttentionConversions(ConversionTable &table) {
+  for (const char *domain : {"", "com.microsoft"})
+    table.add("LinearAttention", convertLinearAttention, domain);
+}
