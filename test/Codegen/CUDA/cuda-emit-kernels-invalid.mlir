@@ -49,7 +49,7 @@ module {
   memref.global "private" constant @bias : memref<8xf32> = dense<1.0>
   func.func @moe_entry(%x: memref<?x64xf32>, %w: memref<8x64xf32>, %y: memref<?x8xf32>) attributes {moe.entry} {
     %bias = memref.get_global @bias : memref<8xf32>
-    // expected-error @below {{reads a constant of the graph; CUDA kernels take stored weights so far}}
+    // expected-error @below {{reads a constant of the graph; CUDA kernels take stored weights (moe-cuda-store-constants makes these)}}
     moe.grouped_matmul %x weight(%w : memref<8x64xf32>) bias(%bias : memref<8xf32>) outs(%y : memref<?x8xf32>) : memref<?x64xf32>
     return
   }
