@@ -36,9 +36,10 @@ module {
 // -----
 
 module {
-  func.func @moe_entry(%x: memref<?x64xf32>, %w: memref<1x1x64x32xf32>, %y: memref<?x8xf32>) attributes {moe.entry} {
-    // expected-error @below {{the CUDA product kernels take plain weights, found packing panel32}}
-    moe.grouped_matmul %x weight(%w : memref<1x1x64x32xf32>) outs(%y : memref<?x8xf32>) {columns = 8 : i64, packing = #moe<packing_family panel32>} : memref<?x64xf32>
+  func.func @moe_entry(%x: memref<?x80xi8>, %w: memref<1x1x1280xi8>, %y: memref<?x8xf32>) attributes {moe.entry} {
+    // expected-error @below {{the CUDA product kernels take blocks of integers, small floats and nf4 with rows of floats, found #moe.blocks<code = int4, group = 32, scale = f32, quads = true>}}
+    moe.grouped_matmul %x weight(%w : memref<1x1x1280xi8>) outs(%y : memref<?x8xf32>)
+        {blocks = #moe.blocks<code = int4, group = 32, scale = f32, quads = true>, columns = 8 : i64, packing = #moe<packing_family panel32>} : memref<?x80xi8>
     return
   }
 }

@@ -24,9 +24,11 @@ def CudaSplitProducts : Pass<"moe-cuda-split-products", "::mlir::func::FuncOp"> 
     experts: one block reads a token's rows together, without atomics. It needs
     the slots of a token, `places`, one more out of the routing that the product
     reads. Plans of packings, which are those of CPU kernels, are dropped, so
-    that lower leaves weights as they are stored.
+    that lower leaves weights as they are stored; quantised ones are packed in
+    panels, for rows of f32.
 
-    A combine whose slots come from anything but a `moe.route_permute` is an error.
+    A combine whose slots come from anything but a `moe.route_permute` is an error,
+    and so is a weight of ternary_dict.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
