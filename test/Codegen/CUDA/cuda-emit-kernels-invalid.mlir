@@ -12,8 +12,8 @@ module {
 module {
   func.func @moe_entry(%x: memref<?xf32>, %n: memref<1xindex>, %arena: memref<?xi8>) attributes {moe.entry} {
     %c0 = arith.constant 0 : index
-    // expected-error @below {{computes on the GPU what the host would need before; not supported yet with --target=cuda}}
     %size = memref.load %n[%c0] : memref<1xindex>
+    // expected-error @below {{computes on the GPU what the host or a later kernel would need; not supported yet with --target=cuda}}
     %view = memref.view %arena[%size][] : memref<?xi8> to memref<1xf32>
     %zero = arith.constant 0.0 : f32
     moe.barrier
@@ -52,6 +52,21 @@ module {
     %bias = memref.get_global @bias : memref<8xf32>
     // expected-error @below {{reads a constant of the graph; CUDA kernels take stored weights (moe-cuda-store-constants makes these)}}
     moe.grouped_matmul %x weight(%w : memref<8x64xf32>) bias(%bias : memref<8xf32>) outs(%y : memref<?x8xf32>) : memref<?x64xf32>
+    return
+  }
+}
+
+// -----
+
+// Behind a barrier the number's memory may be another's.
+module {
+  func.func @moe_entry(%total: memref<1xi32>, %y: memref<1xi64>) attributes {moe.entry} {
+    %c0 = arith.constant 0 : index
+    %0 = memref.load %total[%c0] : memref<1xi32>
+    // expected-error @below {{computes on the GPU what the host or a later kernel would need; not supported yet with --target=cuda}}
+    %1 = arith.extsi %0 : i32 to i64
+    moe.barrier
+    memref.store %1, %y[%c0] : memref<1xi64>
     return
   }
 }
