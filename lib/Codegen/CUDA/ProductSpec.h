@@ -25,9 +25,12 @@ struct ProductSpec {
 
   bool isGated() const { return gate != GateLayout::None; }
   bool isPacked() const { return panels != 0; }
-  /// Tensor cores take rows and weights of one 16-bit type, whole chunks of 16 bytes along K and along the result's rows.
+  bool isInOut() const { return order == WeightOrder::InOut; }
+  /// Tensor cores take rows and weights of one 16-bit type, whole chunks of 16 bytes along K and along the result's rows. In-out weights are copied in
+  /// chunks of eight columns, which must be neighbours in the file.
   bool fitsTensorCores() const {
-    return (x.isF16() || x.isBF16()) && x == weight && !isPacked() && order == WeightOrder::OutIn && depth % 8 == 0 && columns % 8 == 0;
+    return (x.isF16() || x.isBF16()) && x == weight && !isPacked() && depth % 8 == 0 && columns % 8 == 0 &&
+           (!isInOut() || (gate != GateLayout::Interleaved && stored % 8 == 0));
   }
   void readPanels(GroupedMatmulOp op, BlocksAttr packed);
   /// All of it as text.
