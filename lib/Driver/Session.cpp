@@ -229,8 +229,10 @@ LogicalResult Session::runStages() {
     PassManager manager(&context);
     StageOptions stageOptions = options.stages;
     stageOptions.raise.remarks = true; // They go into the report; see run().
-    if (options.target == Target::Cuda && info.stage == Stage::Lower)
+    if (options.target == Target::Cuda && info.stage == Stage::Lower) {
+      manager.addPass(createCudaStoreConstants());
       manager.addNestedPass<func::FuncOp>(createCudaSplitProducts());
+    }
     info.build(manager, stageOptions);
     if (failed(manager.run(*module)))
       return failure();

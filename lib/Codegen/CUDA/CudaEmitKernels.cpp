@@ -44,7 +44,7 @@ struct CudaEmitKernels : impl::CudaEmitKernelsBase<CudaEmitKernels> {
   }
 
 private:
-  /// A constant of the module lies in the host's memory; loops bring their own copies, kernel ops would read the host's.
+  /// A constant of the module lies in the host's memory; loops bring their own copies, kernel ops would read the host's. moe-cuda-store-constants leaves none.
   static bool readsHostConstant(Operation *op) {
     return llvm::any_of(op->getOperands(), [](Value operand) {
       while (auto view = operand.getDefiningOp<ViewLikeOpInterface>())
@@ -55,7 +55,7 @@ private:
 
   static LogicalResult replace(KernelTable &table, Operation *op) {
     if (readsHostConstant(op))
-      return op->emitOpError() << "reads a constant of the graph; CUDA kernels take stored weights so far";
+      return op->emitOpError() << "reads a constant of the graph; CUDA kernels take stored weights (moe-cuda-store-constants makes these)";
     if (auto route = dyn_cast<RoutePermuteOp>(op))
       return RouteKernels(table, op->getLoc()).replace(route);
     if (auto product = dyn_cast<GroupedMatmulOp>(op))

@@ -44,17 +44,27 @@ struct CudaSplitProducts : impl::CudaSplitProductsBase<CudaSplitProducts> {
     SmallVector<GroupedMatmulOp> products;
     getOperation().walk([&](GroupedMatmulOp op) { products.push_back(op); });
     for (GroupedMatmulOp op : products) {
-      if (op.getWeight().getDefiningOp<DequantOp>()) {
-        op.emitOpError() << "has a quantised weight; CUDA kernels take f32, f16 and bf16 so far";
+      if (failed(plan(op)))
         return signalPassFailure();
-      }
-      op.removePlanAttr();
       if (op.getCombineRows() && failed(split(op)))
         return signalPassFailure();
     }
   }
 
 private:
+  /// A quantised weight is packed in panels, which kernels unpack in registers for rows of f32; others stay as they are stored.
+  LogicalResult plan(GroupedMatmulOp op) {
+    auto dequant = op.getWeight().getDefiningOp<DequantOp>();
+    op.removePlanAttr();
+    if (!dequant)
+      return success();
+    if (dequant.getFormat().getFormat() == QuantFormat::TernaryDict)
+      return op.emitOpError() << "has a weight of ternary_dict; CUDA kernels unpack the other quantised formats so far";
+    const bool isGated = op.getFfn() && op.getFfn()->getGate() != GateLayout::None;
+    op.setPlanAttr(PlanAttr::get(op.getContext(), isGated ? PackingFamily::GateUp16 : PackingFamily::Panel32, "f32"));
+    return success();
+  }
+
   LogicalResult split(GroupedMatmulOp op) {
     auto route = op.getCombineRows().getDefiningOp<RoutePermuteOp>();
     if (!route || op.getCombineRows() != route.getResult(0) || op.getCombineWeights() != route.getResult(1))

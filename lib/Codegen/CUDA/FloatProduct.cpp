@@ -1,5 +1,6 @@
 // The product of f32 multiply-adds: 64 rows by 64 rows of weights, 16 of k at a time through shared memory, 4x4 sums in each of 256 threads. Takes any
 // types and layouts. Each sum adds along k in order, so a row's result does not depend on the rows beside it.
+#include "PanelReader.h"
 #include "ProductKernels.h"
 
 using namespace mlir;
@@ -49,11 +50,12 @@ void ProductKernels::emitFloat(Arguments &a) {
 }
 
 /// A value of `base` as f32, zero where not inside.
+static Value loadOr0(GpuBuilder &b, Value isInside, llvm::function_ref<Value()> load) {
+  return b.ifElse(
+      isInside, {b.getF32Type()}, [&]() -> SmallVector<Value> { return {load()}; }, [&]() -> SmallVector<Value> { return {b.f32(0.0)}; })[0];
+}
 static Value loadOr0(GpuBuilder &b, Type type, Value base, Value offset, Value isInside) {
-  Value loaded = b.ifElse(
-      isInside, {b.getF32Type()}, [&]() -> SmallVector<Value> { return {b.widen(b.load(type, b.at(base, type, offset)))}; },
-      [&]() -> SmallVector<Value> { return {b.f32(0.0)}; })[0];
-  return loaded;
+  return loadOr0(b, isInside, [&] { return b.widen(b.load(type, b.at(base, type, offset))); });
 }
 
 void ProductKernels::loadFloatRows(FloatState &s, Value k0) {
@@ -68,7 +70,8 @@ void ProductKernels::loadFloatRows(FloatState &s, Value k0) {
 }
 
 void ProductKernels::loadFloatWeights(FloatState &s, Value k0) {
-  const bool outIn = spec.order == WeightOrder::OutIn;
+  // Panels have the columns of one k side by side, as in-out weights do.
+  const bool outIn = spec.order == WeightOrder::OutIn && !spec.isPacked();
   Value expert = b.mul(b.toI64(s.tile.expert), spec.stored * spec.depth);
   for (int64_t i = 0; i < 4; ++i) {
     // Neighbouring threads read neighbouring elements of the file's layout.
@@ -78,14 +81,18 @@ void ProductKernels::loadFloatWeights(FloatState &s, Value k0) {
     // A gated tile has 32 gates, then the 32 up columns that belong to them.
     Value part = spec.isGated() ? b.div(column, tileColumns / 2) : b.i32(0);
     Value result = b.add(s.firstColumn, spec.isGated() ? b.rem(column, tileColumns / 2) : column);
+    Value isInside = b.bitAnd(b.less(k, b.i32(spec.depth)), b.less(result, b.i32(spec.columns)));
+    Value place = b.at(s.weightTile, b.getF32Type(), b.add(b.mul(local, pitch), column));
+    if (spec.isPacked()) {
+      b.store(loadOr0(b, isInside, [&] { return PanelReader(b, spec).element(s.a.weight, s.tile.expert, result, part, k); }), place);
+      continue;
+    }
     Value stored = b.toI64(storedColumn(result, part)), wide = b.toI64(k);
     Value offset = b.add(expert, outIn ? b.add(b.mul(stored, spec.depth), wide) : b.add(b.mul(wide, spec.stored), stored));
     Value base = s.a.weight;
     if (spec.gate == GateLayout::Separate)
       base = b.select(b.equal(part, b.i32(0)), s.a.weight, s.a.up);
-    Value isInside = b.bitAnd(b.less(k, b.i32(spec.depth)), b.less(result, b.i32(spec.columns)));
-    Value value = loadOr0(b, spec.weight, base, offset, isInside);
-    b.store(value, b.at(s.weightTile, b.getF32Type(), b.add(b.mul(local, pitch), column)));
+    b.store(loadOr0(b, spec.weight, base, offset, isInside), place);
   }
 }
 

@@ -24,6 +24,10 @@ Value GpuBuilder::toI32(Value value) {
   return arith::TruncIOp::create(*this, getI32Type(), value);
 }
 
+Value GpuBuilder::extend(Value byte, bool isSigned) {
+  return isSigned ? Value(arith::ExtSIOp::create(*this, getI32Type(), byte)) : Value(arith::ExtUIOp::create(*this, getI32Type(), byte));
+}
+
 Value GpuBuilder::fma(Value a, Value b, Value c) { return math::FmaOp::create(*this, a, b, c); }
 Value GpuBuilder::atLeast(Value x, Value low) {
   return select(arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, low, x), low, x);

@@ -43,6 +43,8 @@ public:
   Value bitAnd(Value a, Value b) { return mlir::arith::AndIOp::create(*this, a, b); }
   Value bitOr(Value a, Value b) { return mlir::arith::OrIOp::create(*this, a, b); }
   Value bitXor(Value a, Value b) { return mlir::arith::XOrIOp::create(*this, a, b); }
+  Value shiftLeft(Value a, Value b) { return mlir::arith::ShLIOp::create(*this, a, b); }
+  Value shiftRight(Value a, Value b) { return mlir::arith::ShRUIOp::create(*this, a, b); }
   Value min(Value a, Value b) { return mlir::arith::MinSIOp::create(*this, a, b); }
   Value compare(mlir::arith::CmpIPredicate predicate, Value a, Value b) { return mlir::arith::CmpIOp::create(*this, predicate, a, b); }
   Value less(Value a, Value b) { return compare(mlir::arith::CmpIPredicate::slt, a, b); }
@@ -53,6 +55,9 @@ public:
   /// An integer or index as i64, sign-extended.
   Value toI64(Value value);
   Value toI32(Value value);
+  /// i8 to i32, and i32 to f32.
+  Value extend(Value byte, bool isSigned);
+  Value toFloat(Value value) { return mlir::arith::SIToFPOp::create(*this, getF32Type(), value); }
 
   Value addf(Value a, Value b) { return mlir::arith::AddFOp::create(*this, a, b); }
   Value subf(Value a, Value b) { return mlir::arith::SubFOp::create(*this, a, b); }

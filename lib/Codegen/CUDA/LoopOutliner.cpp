@@ -15,9 +15,12 @@ static constexpr int64_t loopBlocks = 128, loopThreads = 64;
 
 LoopOutliner::LoopOutliner(KernelTable &table, Block &entry) : table(table), b(entry.getParentOp()->getLoc(), table.host.getContext()) {
   for (Operation &op : entry) {
-    const bool depends = llvm::any_of(op.getOperands(), [&](Value operand) { return byThread.contains(operand.getDefiningOp()); });
+    const bool depends = llvm::any_of(op.getOperands(), [&](Value operand) {
+      Operation *definition = operand.getDefiningOp();
+      return definition && (onDevice.contains(definition) || isDeviceWork(definition));
+    });
     if (isa<ThreadIdOp, NumThreadsOp>(op) || (depends && isMemoryEffectFree(&op)))
-      byThread.insert(&op);
+      onDevice.insert(&op);
   }
 }
 
@@ -25,15 +28,19 @@ bool LoopOutliner::isDeviceWork(Operation *op) {
   return !isMemoryEffectFree(op) && !isa<LLVM::LLVMDialect>(op->getDialect()) && !isa<cf::AssertOp>(op) && !op->hasTrait<OpTrait::IsTerminator>();
 }
 
-/// The host decides grids and addresses before a kernel has run.
-LogicalResult LoopOutliner::checkResults(ArrayRef<Operation *> work) {
+/// The host decides grids and addresses before a kernel has run. What is computed of data stays in the kernel that has read them: behind its barrier the
+/// memory may have become another value's.
+LogicalResult LoopOutliner::checkResults(ArrayRef<Operation *> work, SetVector<Operation *> &gone) {
   const llvm::SmallPtrSet<Operation *, 16> inside(work.begin(), work.end());
   Block *block = work.front()->getBlock();
-  for (Operation *op : work) {
-    for (Operation *user : op->getUsers()) {
+  gone.insert_range(work);
+  for (size_t next = 0; next < gone.size(); ++next) {
+    for (Operation *user : gone[next]->getUsers()) {
       Operation *ancestor = block->findAncestorOpInBlock(*user);
-      if (!inside.contains(ancestor))
-        return op->emitOpError() << "computes on the GPU what the host would need before; not supported yet with --target=cuda";
+      if (onDevice.contains(ancestor))
+        gone.insert(ancestor);
+      else if (!inside.contains(ancestor))
+        return gone[next]->emitOpError() << "computes on the GPU what the host or a later kernel would need; not supported yet with --target=cuda";
     }
   }
   return success();
@@ -43,7 +50,8 @@ LogicalResult LoopOutliner::outline(ArrayRef<Operation *> ops, Operation *end) {
   const SmallVector<Operation *> work(llvm::make_filter_range(ops, isDeviceWork));
   if (work.empty())
     return success();
-  if (failed(checkResults(work)))
+  SetVector<Operation *> gone;
+  if (failed(checkResults(work, gone)))
     return failure();
   mapping.clear();
   captured.clear();
@@ -67,7 +75,10 @@ LogicalResult LoopOutliner::outline(ArrayRef<Operation *> ops, Operation *end) {
     appendArgument(host, loc, value, arguments);
   auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(host, loc, value); };
   table.launch(host, loc, entry, index(loopBlocks), index(1), arguments);
-  for (Operation *op : llvm::reverse(work))
+  // Users stand behind what they use.
+  SmallVector<Operation *> ordered = gone.takeVector();
+  llvm::sort(ordered, [](Operation *a, Operation *b) { return b->isBeforeInBlock(a); });
+  for (Operation *op : ordered)
     op->erase();
   return success();
 }
@@ -82,14 +93,14 @@ void LoopOutliner::clone(Operation *op) {
   b.clone(*op, mapping);
 }
 
-/// Makes `operand` known in the kernel: computed there if it depends on the thread or is a constant, else an argument.
+/// Makes `operand` known in the kernel: computed there if it depends on the thread or on data or is a constant, else an argument.
 void LoopOutliner::prepare(Value operand) {
   if (mapping.contains(operand))
     return;
   Operation *definition = operand.getDefiningOp();
   if (isa_and_nonnull<ThreadIdOp, NumThreadsOp>(definition)) {
     mapping.map(operand, threadNumber(isa<NumThreadsOp>(definition)));
-  } else if (definition && (byThread.contains(definition) || definition->hasTrait<OpTrait::ConstantLike>() || isa<VectorType>(operand.getType()))) {
+  } else if (definition && (onDevice.contains(definition) || definition->hasTrait<OpTrait::ConstantLike>() || isa<VectorType>(operand.getType()))) {
     // A vector is no argument; what the host computes of one has no effects.
     clone(definition);
   } else if (auto global = dyn_cast_or_null<memref::GetGlobalOp>(definition)) {

@@ -29,12 +29,13 @@ private:
   mlir::Value faultRecord(mlir::OpBuilder &host, mlir::Location loc);
   void noteFaults();
   mlir::func::FuncOp emitNoteFault(mlir::ModuleOp device, mlir::TypeRange types);
-  llvm::LogicalResult checkResults(llvm::ArrayRef<mlir::Operation *> work);
+  /// Fills `gone` with the work and the host's ops that compute on from its results.
+  llvm::LogicalResult checkResults(llvm::ArrayRef<mlir::Operation *> work, llvm::SetVector<mlir::Operation *> &gone);
   void copyGlobal(mlir::memref::GetGlobalOp op);
 
   KernelTable &table;
-  /// Pure ops whose result depends on the thread.
-  llvm::DenseSet<mlir::Operation *> byThread;
+  /// Pure ops whose result depends on the thread or on data: kernels compute them.
+  llvm::DenseSet<mlir::Operation *> onDevice;
   /// While a kernel is emitted: what stands for values of the entry, and the values passed in.
   mlir::IRMapping mapping;
   llvm::SmallVector<mlir::Value> captured;

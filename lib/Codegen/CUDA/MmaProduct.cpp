@@ -28,7 +28,10 @@ void ProductKernels::emitMma(Arguments &a, const MmaTile &shape) {
     s.warpRow = b.mul(b.div(warp, shape.warpsAcross), shape.warpRows());
     s.warpColumn = b.mul(b.rem(warp, shape.warpsAcross), shape.warpColumns());
     prepareRows(s);
-    prepareWeights(s);
+    if (spec.isInOut())
+      prepareLines(s);
+    else
+      prepareWeights(s);
     const int64_t rounds = llvm::divideCeil(spec.depth, stageDepth), ahead = shape.stages - 1;
     for (int64_t stage = 0; stage < ahead; ++stage)
       loadStage(s, b.i32(stage * stageDepth), b.i32(stage));
@@ -76,6 +79,38 @@ void ProductKernels::prepareWeights(MmaState &s) {
   }
 }
 
+/// Of in-out weights each thread copies one chunk of eight columns, of every few lines of k.
+void ProductKernels::prepareLines(MmaState &s) {
+  Value chunk = b.rem(s.thread, s.lineChunks()), column = b.mul(chunk, 8), part = b.i32(0);
+  Value base = b.toGlobal(s.a.weight);
+  if (spec.isGated()) {
+    // Eight gates, then their eight up columns.
+    part = b.rem(chunk, 2);
+    column = b.mul(b.div(chunk, 2), 8);
+    if (spec.gate == GateLayout::Separate)
+      base = b.select(b.equal(part, b.i32(0)), base, b.toGlobal(s.a.up));
+  }
+  column = b.add(s.firstColumn, column);
+  Value isInside = b.less(column, b.i32(spec.columns));
+  Value stored = storedColumn(b.select(isInside, column, b.i32(0)), part), expert = b.mul(b.toI64(s.tile.expert), spec.stored * spec.depth);
+  s.weights.push_back(b.at(base, spec.weight, b.add(expert, b.toI64(stored))));
+  s.hasWeight.push_back(isInside);
+  s.weightRow = b.div(s.thread, s.lineChunks());
+  // Lines that a thread copies differ by a multiple of 8, so their chunk has one place.
+  Value swizzled = b.bitXor(chunk, b.rem(s.weightRow, rowChunks));
+  s.weightPlace = b.add(b.mul(s.weightRow, s.lineBytes()), b.mul(swizzled, 16));
+}
+
+void ProductKernels::loadLines(MmaState &s, Value k, Value stage) {
+  Value place = b.at(s.memory, b.getI8Type(), b.add(b.mul(stage, s.stageBytes()), b.add(s.weightPlace, s.shape.rows * stageRowBytes)));
+  for (int64_t line = 0; line < stageDepth; line += s.linesPerCopy()) {
+    Value row = b.add(b.add(k, s.weightRow), line), isInside = b.bitAnd(s.hasWeight[0], b.less(row, b.i32(spec.depth)));
+    Value source = b.at(s.weights[0], spec.weight, b.mul(b.toI64(b.select(isInside, row, b.i32(0))), spec.stored));
+    NVVM::CpAsyncOp::create(b, b.at(place, b.getI8Type(), line * s.lineBytes()), source, 16, NVVM::LoadCacheModifierKind::CG,
+                            b.select(isInside, b.i32(16), b.i32(0)));
+  }
+}
+
 /// Starts the copies of 64 of k from `k` on; what is not there becomes zero.
 void ProductKernels::loadStage(MmaState &s, Value k, Value stage) {
   Value column = b.add(k, b.mul(s.chunk, 8)), isInside = b.less(column, b.i32(spec.depth));
@@ -90,16 +125,19 @@ void ProductKernels::loadStage(MmaState &s, Value k, Value stage) {
     }
   };
   copy(s.rows, s.hasRow, 0);
-  copy(s.weights, s.hasWeight, s.shape.rows * stageRowBytes);
+  if (spec.isInOut())
+    loadLines(s, k, stage);
+  else
+    copy(s.weights, s.hasWeight, s.shape.rows * stageRowBytes);
   NVVM::CpAsyncCommitGroupOp::create(b);
 }
 
-/// Four 8x8 matrices.
-SmallVector<Value> ProductKernels::loadFragments(Value address) {
+/// Four 8x8 matrices, rows of memory as rows or, turned, as columns.
+SmallVector<Value> ProductKernels::loadFragments(Value address, bool turned) {
   const Type i32 = b.getI32Type();
   auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, i32, i32});
   MLIRContext *context = b.getContext();
-  Value loaded = NVVM::LdMatrixOp::create(b, type, address, 4, NVVM::MMALayout::row, NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
+  Value loaded = NVVM::LdMatrixOp::create(b, type, address, 4, turned ? NVVM::MMALayout::col : NVVM::MMALayout::row, NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
                                           NVVM::LdStMatrixEltType::B16);
   SmallVector<Value> parts;
   for (int64_t i = 0; i < 4; ++i)
@@ -107,23 +145,41 @@ SmallVector<Value> ProductKernels::loadFragments(Value address) {
   return parts;
 }
 
+/// Of 16 of k: for each two fragments of eight columns their four matrices, those of the lower eight of k first.
+SmallVector<SmallVector<Value>> ProductKernels::loadColumns(MmaState &s, Value stageBase, int64_t step) {
+  const Type i8 = b.getI8Type();
+  Value base = b.at(stageBase, i8, s.shape.rows * stageRowBytes), low = b.rem(s.lane, 8), matrix = b.div(s.lane, 8);
+  SmallVector<SmallVector<Value>> fragments;
+  for (int64_t pair = 0; pair < s.across() / 2; ++pair) {
+    Value address;
+    if (spec.isInOut()) {
+      Value line = b.add(b.add(b.mul(b.rem(matrix, 2), 8), low), step * 16);
+      Value chunk = b.add(b.add(b.div(s.warpColumn, 8), b.div(matrix, 2)), pair * 2);
+      address = b.at(base, i8, b.add(b.mul(line, s.lineBytes()), b.mul(b.bitXor(chunk, low), 16)));
+    } else {
+      Value row = b.add(b.add(s.warpColumn, b.mul(b.div(matrix, 2), 8)), low), chunk = b.add(b.rem(matrix, 2), step * 2);
+      address = b.at(base, i8, b.add(b.mul(row, stageRowBytes), b.mul(b.bitXor(chunk, low), 16)));
+      address = b.at(address, i8, pair * 16 * stageRowBytes);
+    }
+    fragments.push_back(loadFragments(address, spec.isInOut()));
+  }
+  return fragments;
+}
+
 SmallVector<Value> ProductKernels::multiplyStage(MmaState &s, Value stage, ValueRange sums) {
   SmallVector<Value> now(sums.begin(), sums.end());
   Value base = b.at(s.memory, b.getI8Type(), b.mul(stage, s.stageBytes()));
-  // The row whose address this lane gives: of 16 rows for a fragment of x, of 16 rows of weights for two fragments of those.
+  // The row whose address this lane gives, of 16 for a fragment of x.
   Value low = b.rem(s.lane, 8);
-  Value row = b.add(s.warpRow, b.rem(s.lane, 16)), column = b.add(b.add(s.warpColumn, b.mul(b.div(s.lane, 16), 8)), low);
+  Value row = b.add(s.warpRow, b.rem(s.lane, 16));
   Value rowBase = b.at(base, b.getI8Type(), b.mul(row, stageRowBytes));
-  Value columnBase = b.at(base, b.getI8Type(), b.add(b.mul(column, stageRowBytes), s.shape.rows * stageRowBytes));
-  Value rowChunk = b.div(s.lane, 16), columnChunk = b.rem(b.div(s.lane, 8), 2);
+  Value rowChunk = b.div(s.lane, 16);
   auto swizzled = [&](Value chunk, int64_t step) { return b.mul(b.bitXor(b.add(chunk, step * 2), low), 16); };
   for (int64_t step = 0; step < stageDepth / 16; ++step) {
-    Value rowOffset = swizzled(rowChunk, step), columnOffset = swizzled(columnChunk, step);
-    SmallVector<SmallVector<Value>> left, right;
+    Value rowOffset = swizzled(rowChunk, step);
+    SmallVector<SmallVector<Value>> left, right = loadColumns(s, base, step);
     for (int64_t i = 0; i < s.down(); ++i)
       left.push_back(loadFragments(b.at(b.at(rowBase, b.getI8Type(), rowOffset), b.getI8Type(), i * 16 * stageRowBytes)));
-    for (int64_t j = 0; j < s.across() / 2; ++j)
-      right.push_back(loadFragments(b.at(b.at(columnBase, b.getI8Type(), columnOffset), b.getI8Type(), j * 16 * stageRowBytes)));
     for (int64_t i = 0; i < s.down(); ++i)
       for (int64_t j = 0; j < s.across(); ++j) {
         const int64_t first = (i * s.across() + j) * 4;

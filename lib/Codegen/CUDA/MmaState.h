@@ -1,6 +1,7 @@
 // What the pieces of the tensor core kernel share while it is emitted. Shared memory holds, for each stage of the pipeline, the tile's rows of x and then its
 // rows of weights, 64 of k (128 bytes, 8 chunks of 16) a row. Chunk c of row r lies at place c ^ (r % 8): the eight rows that ldmatrix reads
-// at once, and the eight chunks that eight threads write, are in different banks.
+// at once, and the eight chunks that eight threads write, are in different banks. Of in-out weights a stage has 64 rows, one for each k, with a chunk
+// for eight columns; ldmatrix turns the matrices round.
 #ifndef MOE_CODEGEN_CUDA_MMASTATE_H
 #define MOE_CODEGEN_CUDA_MMASTATE_H
 
@@ -20,11 +21,16 @@ struct ProductKernels::MmaState {
   Value thread, lane, warpRow, warpColumn; // of the warp: its first row, its first row of weights
   Value chunk;       // that this thread copies, of each of its rows
   Value place;       // of that chunk in the rows' part of a stage
+  Value weightRow, weightPlace; // of in-out weights: the first k of a stage that this thread copies, and the place of its chunk in their part
   /// Global addresses of this thread's rows of x and of weights, and whether there is such a row.
   llvm::SmallVector<Value> rows, weights, hasRow, hasWeight;
 
   int64_t stageBytes() const { return (shape.rows + shape.columns) * stageRowBytes; }
   int64_t rowsPerCopy() const { return shape.threads() / rowChunks; }
+  /// Of in-out weights: chunks of one k, bytes of it, and how many of k all threads copy at once.
+  int64_t lineChunks() const { return shape.columns / 8; }
+  int64_t lineBytes() const { return shape.columns * 2; }
+  int64_t linesPerCopy() const { return shape.threads() / lineChunks(); }
   /// Fragments of 16 rows and of 8 columns in a warp's tile.
   int64_t down() const { return shape.warpRows() / 16; }
   int64_t across() const { return shape.warpColumns() / 8; }

@@ -70,9 +70,12 @@ private:
   void emitMma(Arguments &a, const MmaTile &shape);
   void prepareRows(MmaState &s);
   void prepareWeights(MmaState &s);
+  void prepareLines(MmaState &s);
+  void loadLines(MmaState &s, Value k, Value stage);
+  llvm::SmallVector<llvm::SmallVector<Value>> loadColumns(MmaState &s, Value stageBase, int64_t step);
   void loadStage(MmaState &s, Value k, Value stage);
   llvm::SmallVector<Value> multiplyStage(MmaState &s, Value stage, ValueRange sums);
-  llvm::SmallVector<Value> loadFragments(Value address);
+  llvm::SmallVector<Value> loadFragments(Value address, bool turned = false);
   llvm::SmallVector<Value> multiply(llvm::ArrayRef<Value> rows, llvm::ArrayRef<Value> columns, ValueRange sums);
   void storeMma(MmaState &s, ValueRange sums);
   void stageSums(MmaState &s, ValueRange sums);

@@ -17,14 +17,27 @@ static LogicalResult checkOperand(GroupedMatmulOp op, StringRef name, Value oper
   return success();
 }
 
+/// Sizes of a packed weight, ExPx(bytes) or ExPxKx32.
+void ProductSpec::readPanels(GroupedMatmulOp op, BlocksAttr packed) {
+  const auto type = cast<MemRefType>(op.getWeight().getType());
+  blocks = packed;
+  experts = type.getDimSize(0);
+  panels = type.getDimSize(1);
+  depth = cast<MemRefType>(op.getX().getType()).getDimSize(1);
+  // Elements of a bias for an expert: `columns` of the op counts gates and ups.
+  const auto both = static_cast<int64_t>(*op.getColumns());
+  stored = gate == GateLayout::Separate ? both / 2 : both;
+}
+
 FailureOr<ProductSpec> ProductSpec::read(GroupedMatmulOp op) {
-  if (op.getPacking() != PackingFamily::Plain || op.getBlocks())
-    return op.emitOpError() << "the CUDA product kernels take plain weights, found packing " << stringifyPackingFamily(op.getPacking())
-                            << (op.getBlocks() ? " with blocks; quantised weights are not supported yet" : "");
+  const bool isPacked = op.getPacking() != PackingFamily::Plain;
+  const BlocksAttr blocks = op.getBlocks().value_or(BlocksAttr());
+  if (blocks && (blocks.isTernary() || blocks.getQuads()))
+    return op.emitOpError() << "the CUDA product kernels take blocks of integers, small floats and nf4 with rows of floats, found " << blocks;
   if (op.getCombineRows())
     return op.emitOpError() << "has a combine; moe-cuda-split-products makes it an op of its own";
   const std::tuple<StringRef, Value, bool> operands[] = {
-      {"x", op.getX(), true},       {"rows", op.getRows(), false},      {"offsets", op.getOffsets(), false}, {"weight", op.getWeight(), true},
+      {"x", op.getX(), true},       {"rows", op.getRows(), false},      {"offsets", op.getOffsets(), false}, {"weight", op.getWeight(), !blocks},
       {"up", op.getUp(), true},     {"bias", op.getBias(), true},       {"up_bias", op.getUpBias(), true},   {"outs", op.getOuts()[0], true}};
   for (auto [name, operand, isFloat] : operands)
     if (failed(checkOperand(op, name, operand, isFloat)))
@@ -33,6 +46,8 @@ FailureOr<ProductSpec> ProductSpec::read(GroupedMatmulOp op) {
   const auto weight = cast<MemRefType>(op.getWeight().getType()), out = cast<MemRefType>(op.getOuts()[0].getType());
   if (!weight.hasStaticShape() || out.isDynamicDim(1))
     return op.emitOpError() << "the CUDA product kernels expect a weight and columns of static sizes, found " << weight << " and " << out;
+  if (isPacked && weight.getRank() != (blocks ? 3 : 4))
+    return op.emitOpError() << "the CUDA product kernels expect panels of single values of k, found " << weight;
   ProductSpec spec;
   spec.hasOffsets = static_cast<bool>(op.getOffsets());
   spec.hasRows = static_cast<bool>(op.getRows());
@@ -41,13 +56,17 @@ FailureOr<ProductSpec> ProductSpec::read(GroupedMatmulOp op) {
   spec.order = op.getOrder();
   spec.ffn = op.getFfnAttr();
   spec.gate = spec.ffn ? spec.ffn.getGate() : GateLayout::None;
+  spec.columns = out.getDimSize(1);
+  spec.x = element(op.getX()), spec.weight = element(op.getWeight()), spec.out = element(op.getOuts()[0]);
+  spec.bias = element(op.getBias()), spec.upBias = element(op.getUpBias());
+  if (isPacked) {
+    spec.readPanels(op, blocks);
+    return spec;
+  }
   const int64_t rank = weight.getRank(), last = weight.getDimSize(rank - 1), before = weight.getDimSize(rank - 2);
   spec.experts = rank == 3 ? weight.getDimSize(0) : 1;
   spec.depth = spec.order == WeightOrder::OutIn ? last : before;
   spec.stored = spec.order == WeightOrder::OutIn ? before : last;
-  spec.columns = out.getDimSize(1);
-  spec.x = element(op.getX()), spec.weight = element(op.getWeight()), spec.out = element(op.getOuts()[0]);
-  spec.bias = element(op.getBias()), spec.upBias = element(op.getUpBias());
   return spec;
 }
 
@@ -55,7 +74,9 @@ std::string ProductSpec::key() const {
   std::string text;
   llvm::raw_string_ostream stream(text);
   stream << experts << ' ' << depth << ' ' << stored << ' ' << columns << ' ' << hasOffsets << hasRows << ' ' << stringifyWeightOrder(order) << ' '
-         << ffn << ' ' << x << ' ' << weight << ' ' << out;
+         << ffn << ' ' << panels << ' ' << x << ' ' << weight << ' ' << out;
+  if (blocks)
+    stream << ' ' << blocks;
   for (Type type : {bias, upBias})
     if (type)
       stream << ' ' << type;

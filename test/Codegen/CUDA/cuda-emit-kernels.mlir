@@ -62,3 +62,29 @@ module {
     return
   }
 }
+
+// -----
+
+// A number that lies on the GPU, and what is computed of it, stay in the kernel that reads it: the host has neither.
+// CHECK-LABEL: func.func @moe_entry(%{{.*}}: memref<1xi32>
+// CHECK-NOT: memref.load
+// CHECK-NOT: arith.extsi
+// CHECK: llvm.call @moe_rt_launch
+// CHECK: return
+// CHECK: func.func @moe_loops(
+// CHECK: %[[LOADED:.*]] = memref.load
+// CHECK: %[[WIDE:.*]] = arith.extsi %[[LOADED]] : i32 to i64
+// CHECK: memref.store %[[WIDE]]
+module {
+  func.func @moe_entry(%total: memref<1xi32>, %y: memref<1xi64>) attributes {moe.entry} {
+    %c0 = arith.constant 0 : index
+    %thread = moe.thread_id
+    %0 = memref.load %total[%c0] : memref<1xi32>
+    %1 = arith.extsi %0 : i32 to i64
+    %first = arith.cmpi eq, %thread, %c0 : index
+    scf.if %first {
+      memref.store %1, %y[%c0] : memref<1xi64>
+    }
+    return
+  }
+}

@@ -35,3 +35,13 @@ func.func @shared(%h: tensor<6x96xf32>, %ids: tensor<3x2xi64>, %w2: tensor<8x64x
       combine(%route#0, %route#1 : tensor<6xi32>, tensor<6xf32>) outs(%y : tensor<3x64xf32>) : tensor<6x96xf32> -> tensor<3x64xf32>
   return %0, %1 : tensor<3x64xf32>, tensor<3x64xf32>
 }
+
+// A quantised weight will be packed, for rows of f32 whatever was planned.
+// CHECK-LABEL: func.func @quantised
+// CHECK: moe.grouped_matmul {{.*}} {plan = #moe.plan<packing = panel32, activations = "f32">}
+func.func @quantised(%x: tensor<?x96xf32>, %q: tensor<64x96xi8>, %s: tensor<64xf32>, %y: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %w = moe.dequant %q scales(%s : tensor<64xf32>) <format = int8_channel> : tensor<64x96xi8> -> tensor<64x96xf32>
+  %0 = moe.grouped_matmul %x weight(%w : tensor<64x96xf32>) outs(%y : tensor<?x64xf32>) {plan = #moe.plan<packing = panel32, activations = "int8">}
+      : tensor<?x96xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

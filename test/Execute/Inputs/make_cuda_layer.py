@@ -14,16 +14,16 @@ import numpy as np
 from onnx import numpy_helper
 
 MODEL = """
-moe.weight @gate_up : tensor<{E}x{N}x{H}x{type}> source(#moe.file<"weights.bin", offset = 0, length = {first}>)
-moe.weight @down : tensor<{E}x{H}x{I}x{type}> source(#moe.file<"weights.bin", offset = {first}, length = {second}>)
+moe.weight @gate_up : tensor<{W1}x{type}> source(#moe.file<"weights.bin", offset = 0, length = {first}>)
+moe.weight @down : tensor<{W2}x{type}> source(#moe.file<"weights.bin", offset = {first}, length = {second}>)
 
 func.func @main(%x: tensor<?x{H}x{type}> {{moe.name = "x", moe.dims = ["tokens", "{H}"]}},
                 %logits: tensor<?x{E}xf32> {{moe.name = "logits", moe.dims = ["tokens", "{E}"]}})
     -> (tensor<?x{H}xf32> {{moe.name = "y", moe.dims = ["tokens", "{H}"]}}) attributes {{moe.entry}} {{
   %c0 = arith.constant 0 : index
   %k = arith.constant {K} : index
-  %w1 = moe.weight_ref @gate_up : tensor<{E}x{N}x{H}x{type}>
-  %w2 = moe.weight_ref @down : tensor<{E}x{H}x{I}x{type}>
+  %w1 = moe.weight_ref @gate_up : tensor<{W1}x{type}>
+  %w2 = moe.weight_ref @down : tensor<{W2}x{type}>
   %tokens = tensor.dim %x, %c0 : tensor<?x{H}x{type}>
   %slots = arith.muli %tokens, %k : index
   %i = tensor.empty(%slots) : tensor<?xi32>
@@ -34,11 +34,11 @@ func.func @main(%x: tensor<?x{H}x{type}> {{moe.name = "x", moe.dims = ["tokens",
       {{experts = {E} : i64, router = #moe.router<function = {function}, k = {K}, source = {source}, norm = {norm}>}}
       -> tensor<?xi32>, tensor<?xf32>, tensor<{E1}xi32>, tensor<?xi32>, tensor<?xf32>
   %e = tensor.empty(%slots) : tensor<?x{I}x{type}>
-  %h = moe.grouped_matmul %x rows(%r#0 : tensor<?xi32>) offsets(%r#2 : tensor<{E1}xi32>) weight(%w1 : tensor<{E}x{N}x{H}x{type}>)
-      outs(%e : tensor<?x{I}x{type}>) {{ffn = #moe.ffn<activation = {activation}, gate = {gate}>{plan1}}} : tensor<?x{H}x{type}> -> tensor<?x{I}x{type}>
+  %h = moe.grouped_matmul %x rows(%r#0 : tensor<?xi32>) offsets(%r#2 : tensor<{E1}xi32>) weight(%w1 : tensor<{W1}x{type}>)
+      outs(%e : tensor<?x{I}x{type}>) {{ffn = #moe.ffn<activation = {activation}, gate = {gate}>, order = #moe<weight_order {order}>{plan1}}} : tensor<?x{H}x{type}> -> tensor<?x{I}x{type}>
   %d = tensor.empty(%tokens) : tensor<?x{H}xf32>
-  %y = moe.grouped_matmul %h offsets(%r#2 : tensor<{E1}xi32>) weight(%w2 : tensor<{E}x{H}x{I}x{type}>)
-      combine(%r#0, %r#1 : tensor<?xi32>, tensor<?xf32>) outs(%d : tensor<?x{H}xf32>) {{{plan2}}} : tensor<?x{I}x{type}> -> tensor<?x{H}xf32>
+  %y = moe.grouped_matmul %h offsets(%r#2 : tensor<{E1}xi32>) weight(%w2 : tensor<{W2}x{type}>)
+      combine(%r#0, %r#1 : tensor<?xi32>, tensor<?xf32>) outs(%d : tensor<?x{H}xf32>) {{order = #moe<weight_order {order}>{plan2}}} : tensor<?x{I}x{type}> -> tensor<?x{H}xf32>
   return %y : tensor<?x{H}xf32>
 }}
 """
@@ -63,7 +63,7 @@ def layer(x, logits, gate_up, down, options):
 
 def plan(packing):
     """With it the layer compiles for CPUs too."""
-    return f'plan = #moe.plan<packing = {packing}, activations = "f32">'
+    return f', plan = #moe.plan<packing = {packing}, activations = "f32">'
 
 
 def save(path, name, array):
@@ -76,6 +76,7 @@ def main():
     parser.add_argument("--type", choices=TYPES, default="bf16")
     parser.add_argument("--tokens", default="5")
     parser.add_argument("--exact", action="store_true")
+    parser.add_argument("--order", choices=["out_in", "in_out"], default="out_in")
     parser.add_argument("--gate", choices=["halves", "interleaved"], default="halves")
     for name, default in {"experts": 8, "k": 2, "hidden": 64, "inner": 48}.items():
         parser.add_argument("--" + name, type=int, default=default)
@@ -92,12 +93,14 @@ def main():
 
     gate_up, down = numbers(E, 2 * I, H), numbers(E, H, I)
     options.folder.mkdir(parents=True, exist_ok=True)
-    (options.folder / "weights.bin").write_bytes(gate_up.tobytes() + down.tobytes())
+    stored = [gate_up, down] if options.order == "out_in" else [np.swapaxes(gate_up, 1, 2), np.swapaxes(down, 1, 2)]
+    (options.folder / "weights.bin").write_bytes(b"".join(weight.tobytes() for weight in stored))
+    shapes = ["x".join(map(str, weight.shape)) for weight in stored]
     router = ("identity", "one", "none", "relu") if options.exact else ("softmax", "gather", "l1", "silu")
     (options.folder / "layer.mlir").write_text(
-        MODEL.format(E=E, E1=E + 1, K=K, H=H, I=I, N=2 * I, type=options.type, first=gate_up.nbytes, second=down.nbytes, function=router[0],
+        MODEL.format(E=E, E1=E + 1, K=K, H=H, I=I, W1=shapes[0], W2=shapes[1], order=options.order, type=options.type, first=gate_up.nbytes, second=down.nbytes, function=router[0],
                      source=router[1], norm=router[2], activation=router[3], gate=options.gate,
-                     plan1=f", {plan('gate_up16')}" if options.type == "f32" else "", plan2=plan("panel32") if options.type == "f32" else ""))
+                     plan1=plan("gate_up16") if options.type == "f32" else "", plan2=plan("panel32") if options.type == "f32" else ""))
     for number, tokens in enumerate(map(int, options.tokens.split(","))):
         data = options.folder / f"test_data_set_{number}"
         data.mkdir(exist_ok=True)

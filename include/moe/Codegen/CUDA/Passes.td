@@ -4,6 +4,18 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CudaStoreConstants : Pass<"moe-cuda-store-constants", "::mlir::ModuleOp"> {
+  let summary = "constants that kernels read become stored weights";
+  let description = [{
+    Between fuse and lower, for a GPU. A constant tensor that a product, an
+    attention or a routing reads, maybe in another shape, becomes a `moe.weight`:
+    a bias, a sink, a mask. The runtime copies weights to the GPU when it loads a
+    model; what lies among the host's constants no kernel could read. Equal
+    constants share one weight, and uses by other ops keep the constant: their
+    loops bring copies, the host computes sizes with them.
+  }];
+}
+
 def CudaSplitProducts : Pass<"moe-cuda-split-products", "::mlir::func::FuncOp"> {
   let summary = "products keep plain weights, and the combine becomes moe.sum_slots";
   let description = [{
@@ -12,9 +24,11 @@ def CudaSplitProducts : Pass<"moe-cuda-split-products", "::mlir::func::FuncOp"> 
     experts: one block reads a token's rows together, without atomics. It needs
     the slots of a token, `places`, one more out of the routing that the product
     reads. Plans of packings, which are those of CPU kernels, are dropped, so
-    that lower leaves weights as they are stored.
+    that lower leaves weights as they are stored; quantised ones are packed in
+    panels, for rows of f32.
 
-    A combine whose slots come from anything but a `moe.route_permute` is an error.
+    A combine whose slots come from anything but a `moe.route_permute` is an error,
+    and so is a weight of ternary_dict.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
