@@ -88,6 +88,10 @@ static std::optional<ExpertColumn> matchColumn(Value value, const SizeProof &pro
   if (!type || type.getRank() < 2)
     return std::nullopt;
   SinglePart part = matchSinglePart(root, type.getRank() - 1, proof);
+  // A row of the transposed map, as a loop over experts takes them.
+  if (SinglePart row = part.source || type.getRank() != 2 ? SinglePart() : matchSinglePart(root, 0, proof); row.source)
+    if (OnnxOp turned = definedBy(row.source, "Transpose"); turned && intsAttribute(turned, "perm") == SmallVector<int64_t>{1, 0})
+      part = {turned.getInputs()[0], row.index};
   return part.source ? std::optional<ExpertColumn>({{}, {}, part.source, part.index, 0}) : std::nullopt;
 }
 
@@ -220,8 +224,13 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
   void addLayer(const ExpertChain &loop, const SizeProof &proof, std::vector<RoutedLayer> &layers) {
     Operation *last = loop.steps.back().op;
     std::string why;
-    // One expert alone is one where ids are compared with its number; a column of a map may be a gate of anything.
-    auto layer = loop.steps.size() > 1 || loop.steps.front().k > 0 ? layerOf(loop, "masked", why) : std::nullopt;
+    // One expert alone is a layer of one where its ids can name no other: those of more experts that nodes between them keep apart (an If for each)
+    // look the same. A column of a map may be a gate of anything.
+    const ExpertStep &first = loop.steps.front();
+    const bool isAlone = loop.steps.size() == 1;
+    if (isAlone && first.k > 0 && !idsInRange(first.indices, 1))
+      return remarkMiss(remarks, last, last, "one expert stands alone, but the ids that are compared with its number may name others");
+    auto layer = !isAlone || first.k > 0 ? layerOf(loop, "masked", why) : std::nullopt;
     if (!layer)
       return remarkMiss(remarks, last, last, why);
     if (layer->choices.k == 0) {

@@ -171,6 +171,21 @@ static Value makeInts(OpBuilder &builder, Location loc, ArrayRef<int64_t> number
   return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, numbers));
 }
 
+/// Ids that are compared with the numbers 0 … E - 1: any other is no expert's, which is -1 in a layer.
+static Value keepCompared(OpBuilder &builder, Location loc, Value ids, int64_t experts) {
+  if (idsInRange(ids, experts))
+    return ids;
+  RankedTensorType type = tensorType(ids);
+  auto number = [&](int64_t value) -> Value {
+    auto scalar = RankedTensorType::get({}, type.getElementType());
+    return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(scalar, builder.getIntegerAttr(type.getElementType(), value)));
+  };
+  Value last = number(experts - 1);
+  Value kept = makeNode(builder, loc, "Clip", 13, {ids, number(0), last}, type);
+  Value isOne = makeNode(builder, loc, "Equal", 13, {ids, kept}, type.clone(builder.getI1Type()));
+  return makeNode(builder, loc, "Where", 16, {isOne, kept, number(-1)}, type);
+}
+
 /// The ids that a one-hot [T, K, E] with gaps stands for: e where column e is not zero, -1 where none is, which is no expert.
 static Value idsOfMask(OpBuilder &builder, Location loc, Value mask, int64_t k, int64_t experts) {
   RankedTensorType type = tensorType(mask);
@@ -292,7 +307,9 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
   Value x = chain.asMatrix(builder, loc, layer.x, hidden);
   Value ids = layer.mask ? idsOfMask(builder, loc, layer.mask, k, ffn.gate.experts)
                          : chain.asMatrix(builder, loc, choiceRoot(layer.indices, Views | IntCasts, k), k);
-  if (!layer.compared)
+  if (layer.namesOthers)
+    ids = keepCompared(builder, loc, ids, ffn.gate.experts);
+  else if (!layer.compared)
     ids = keepInRange(builder, loc, ids, ffn.gate.experts);
   Value weights = choiceRoot(layer.weights, Views | FloatCasts, k);
   if (layer.function != MapFunction::None || layer.scalesInput)
@@ -338,10 +355,35 @@ void replaceRoutedLayers(MutableArrayRef<RoutedLayer> layers, LayerBuilder &chai
   }
 }
 
+/// The nearest node behind which rows are integers, among those that `candidate` is made by; null where there is none.
+static OnnxOp roundedRows(Operation *candidate) {
+  constexpr size_t most = 32; // nodes of one expert; beyond lies what is in front of the layer
+  static constexpr StringLiteral names[] = {"MatMulInteger", "QLinearMatMul", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QGemm", "QuantizeLinear"};
+  SmallVector<Operation *> nodes = {candidate};
+  DenseSet<Operation *> seen = {candidate};
+  for (size_t i = 0; i < nodes.size() && nodes.size() < most; ++i)
+    for (Value operand : nodes[i]->getOperands()) {
+      auto node = operand.getDefiningOp<OnnxOp>();
+      if (!node || !seen.insert(node).second)
+        continue;
+      if (llvm::is_contained(names, node.getOpType()))
+        return node;
+      nodes.push_back(node);
+    }
+  return {};
+}
+
 void remarkMiss(bool wanted, Operation *candidate, Operation *at, StringRef why, StringRef what) {
   LLVM_DEBUG(llvm::dbgs() << "not a layer: " << why << " at " << *(at ? at : candidate) << "\n");
   if (!wanted || why.empty())
     return;
+  // Whatever else does not fit: with rows rounded between them the products are none of a layer.
+  if (OnnxOp rounded = what == "router" ? OnnxOp() : roundedRows(candidate)) {
+    InFlightDiagnostic remark = candidate->emitRemark() << what << " not raised: rows are rounded to integers as the model runs (" << rounded.getOpType()
+                                                        << "), which no layer of ours does; its ops are computed as they stand";
+    remark.attachNote(rounded.getLoc()) << "at this node";
+    return;
+  }
   InFlightDiagnostic remark = candidate->emitRemark() << what << " not raised: " << why;
   if (at && at != candidate)
     remark.attachNote(at->getLoc()) << "at this node";

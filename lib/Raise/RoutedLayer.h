@@ -37,6 +37,8 @@ struct RoutedLayer {
   llvm::StringRef form;
   /// Ids are compared with expert numbers, not looked up: one that is no expert reaches none.
   bool compared = false;
+  /// They may be any numbers, of experts that other parts of the model compute, say.
+  bool namesOthers = false;
   /// One-hot [T, K, E] that has fewer choices than `indices`; null where all count.
   mlir::Value mask = {};
   /// What is computed from the weights of a token's choices.

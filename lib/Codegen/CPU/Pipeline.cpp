@@ -52,6 +52,7 @@ void moe::buildCpuCodegenPipeline(OpPassManager &pm, const CpuCodegenOptions &op
   pm.addPass(createCpuEmitKernels({options.features}));
   pm.addPass(createCpuThreadArgument());
   pm.addPass(createCpuPackEntry({options.version}));
+  pm.addPass(createCpuLowerRunLoops());
   pm.addPass(createCpuLowerAsserts());
   addSimplification(pm, options);
   addConversionToLLVM(pm);
