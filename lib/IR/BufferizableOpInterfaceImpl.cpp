@@ -164,15 +164,19 @@ struct LoopBeginModel : BufferizableOpInterface::ExternalModel<LoopBeginModel, L
   }
 };
 
-/// Model of moe.loop_end: the values of the next run are copied to the buffers of this one, which nothing in the body may have written: they are read
-/// here.
+/// Model of moe.loop_end: the values of the next run are copied to the buffers of this one, one after the other. A value may have been computed in
+/// the buffer that it goes to, in no other of these.
 struct LoopEndModel : BufferizableOpInterface::ExternalModel<LoopEndModel, LoopEndOp> {
   static bool isCarried(Operation *op, OpOperand &operand) {
     const unsigned first = cast<LoopEndOp>(op).getNext().size(), count = op->getNumResults();
     return operand.getOperandNumber() >= first && operand.getOperandNumber() < first + count;
   }
-  bool bufferizesToMemoryRead(Operation *, OpOperand &, const AnalysisState &) const { return true; }
+  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand, const AnalysisState &) const { return !isCarried(op, operand); }
   bool bufferizesToMemoryWrite(Operation *op, OpOperand &operand, const AnalysisState &) const { return isCarried(op, operand); }
+  bool isNotConflicting(Operation *op, OpOperand *read, OpOperand *write, const AnalysisState &) const {
+    return read->getOwner() == op && write->getOwner() == op && isCarried(op, *write) &&
+           read->getOperandNumber() + op->getNumResults() == write->getOperandNumber();
+  }
   /// The body has no other way to the buffers: to write them is what the op is for.
   bool mustBufferizeInPlace(Operation *op, OpOperand &operand, const AnalysisState &) const { return isCarried(op, operand); }
   AliasingValueList getAliasingValues(Operation *op, OpOperand &operand, const AnalysisState &) const {

@@ -33,11 +33,12 @@ def graph(nodes, inputs, outputs, name="body"):
     return helper.make_graph(nodes, name, inputs, outputs)
 
 
-def body(nodes, carried, scans=(), condition="k"):
+def body(nodes, carried, scans=(), condition="k", number="i"):
     """A Loop's body on carried values (name, next name, shape, element type)."""
-    nodes = nodes + [node("Identity", [condition], ["k_next"])]
-    inputs = [value("i", [], INT64), value("k", [], BOOL)] + [value(name, shape, element) for name, _, shape, element in carried]
-    outputs = [value("k_next", [], BOOL)] + [value(name, shape, element) for _, name, shape, element in carried]
+    condition, again = ("k" + number, "k" + number + "_next") if condition == "k" else (condition, "again" + number)
+    nodes = nodes + [node("Identity", [condition], [again])]
+    inputs = [value(number, [], INT64), value("k" + number, [], BOOL)] + [value(name, shape, element) for name, _, shape, element in carried]
+    outputs = [value(again, [], BOOL)] + [value(name, shape, element) for _, name, shape, element in carried]
     return graph(nodes, inputs, outputs + [value(name, None, element) for name, element in scans])
 
 
@@ -59,8 +60,10 @@ def agree(what, proto, *feeds, layers=None):
             expected, found = session.run(None, feed), compiled.run(feed)
             for info, wanted in zip(proto.graph.output, expected):
                 got = np.asarray(found[info.name])
-                assert got.shape == wanted.shape and got.dtype == wanted.dtype, (what, info.name, got.shape, wanted.shape)
-                np.testing.assert_allclose(got, wanted, rtol=2e-5, atol=2e-6, err_msg=f"{what}, {info.name}, {threads} threads")
+                # Of no rows, ONNX Runtime does not say how large they would be.
+                assert got.shape == wanted.shape or (got.shape[0] == wanted.shape[0] == 0 and got.ndim == wanted.ndim), (what, info.name, got.shape, wanted.shape)
+                assert got.dtype == wanted.dtype, (what, info.name, got.shape, wanted.shape)
+                np.testing.assert_allclose(got, wanted.reshape(got.shape), rtol=2e-5, atol=2e-6, err_msg=f"{what}, {info.name}, {threads} threads")
     print(f"{what}: agrees")
 
 
@@ -102,7 +105,7 @@ def while_condition():
 
 def nested():
     """A loop in a loop, whose count is the outer's number; what neither changes is computed before them."""
-    inner = body([node("Mul", ["v", "w"], ["m"]), node("Add", ["m", "e"], ["v_next"])], [("v", "v_next", [4], FLOAT)])
+    inner = body([node("Mul", ["v", "w"], ["m"]), node("Add", ["m", "e"], ["v_next"])], [("v", "v_next", [4], FLOAT)], number="j")
     outer = body([node("Add", ["h", "e"], ["g"]), node("Loop", ["i", "", "g"], ["h2"], body=inner), node("Sub", ["h2", "x"], ["h_next"])],
                  [("h", "h_next", [4], FLOAT)])
     before = [constant("w", np.float32(0.9)), node("Exp", ["x"], ["e"])]
@@ -163,7 +166,7 @@ def greedy():
 
     loop = node("Loop", ["n", "", "x"], ["y"], body=body(layer("h", "h_next"), [("h", "h_next", ["t", hidden], FLOAT)]))
     agree("layers that an input counts", model([*weights, loop], [value("n", [], INT64), value("x", ["t", hidden])], [value("y", ["t", hidden])]),
-          *({"n": np.int64(n), "x": weight(5, hidden)} for n in (0, 1, 3)), layers=[("batched", experts)])
+          *({"n": np.int64(n), "x": weight(5, hidden)} for n in (0, 1, 3)), layers=[("gathered", experts)])
 
     # The text is a row of the greatest length; a step reads the token before it and writes its own.
     step = [node("Gather", ["text", "i"], ["token"]), node("Gather", ["table", "token"], ["e0"]), node("Unsqueeze", ["e0", "zero"], ["e1"]),
@@ -178,7 +181,7 @@ def greedy():
                   [value("out", [length], INT64), value("tokens", ["made"], INT64)])
     prompt = np.int64([3] + [0] * (length - 1))
     agree("tokens until one ends the text", proto, *({"n": np.int64(n), "prompt": prompt, "stop": np.int64(stop)} for n in (0, 7) for stop in range(-1, words)),
-          layers=[("batched", experts)])
+          layers=[("gathered", experts)])
 
 
 def main():
