@@ -172,6 +172,8 @@ FailureOr<std::pair<Value, Value>> GraphImporter::emitScan(const LoopForm &form,
   const Location loc = form.loc;
   OpBuilder ahead(begin);
   auto apart = LoopBeginOp::create(ahead, loc, zeros->getType(), begin.getNumber(), *zeros, /*apart=*/true);
+  // Two outputs that start alike are two all the same.
+  apart->setAttr("moe.part", builder.getStringAttr(what));
   auto axes = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({1}, builder.getI64Type()), int64_t(0)));
   auto square = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({2}, builder.getI64Type()), int64_t(1)));
   if (failed(inference.infer(apart)) || failed(inference.infer(axes)) || failed(inference.infer(square)))

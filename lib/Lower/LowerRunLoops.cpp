@@ -35,13 +35,14 @@ struct LowerRunLoops : impl::LowerRunLoopsBase<LowerRunLoops> {
     for (auto [begin, end] : loopsOf(body))
       dropStaying(begin, end);
     // From the inside out: what an inner loop does not change may not change in the outer one either.
-    for (auto [begin, end] : llvm::reverse(loopsOf(body))) {
+    const auto loops = loopsOf(body);
+    for (auto [begin, end] : llvm::reverse(loops)) {
       moveOutOfLoop(begin, end, /*onlyIfUsedBehind=*/false);
       ownDestinations(begin, end);
       if (failed(copyCrossing(begin, end)) || failed(checkUses(begin, end)))
         return signalPassFailure();
     }
-    for (auto [begin, end] : llvm::reverse(loopsOf(body)))
+    for (auto [begin, end] : llvm::reverse(loops))
       capture(begin, end);
   }
 
