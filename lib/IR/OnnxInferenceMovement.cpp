@@ -210,8 +210,16 @@ static AffineExpr slicePosition(OnnxNode &node, AffineExpr given, AffineExpr siz
     given = size + given;
   else if (node.mayBeNegative(given))
     given = given + size * node.isNegative(given);
-  else if (!algebra.nonNegative(given))
-    return nullptr;
+  else if (!algebra.nonNegative(given)) {
+    if (algebra.dependsOnData(given))
+      return nullptr;
+    // The last c of n: where there are fewer, what ONNX says of n - c.
+    if (algebra.constantValue(size - given))
+      return algebra.maximum(low, algebra.minimum(given + size * node.isNegative(given), high));
+    // A difference of dims, "the rows behind those of the cache": a model means a place, not one counted from the end where a dim is the lesser.
+    node.requireNotNegative(given);
+    return algebra.minimum(given, high);
+  }
   return algebra.maximum(low, algebra.minimum(given, high));
 }
 

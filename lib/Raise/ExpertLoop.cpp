@@ -72,7 +72,7 @@ std::optional<RoutedLayer> layerOf(const ExpertChain &chain, StringRef form, std
   layer.weights = first.weights;
   layer.form = form;
   layer.compared = true;
-  layer.namesOthers = !layer.mask && first.experts == 0 && first.k > 0;
+  layer.namesOthers = !layer.mask && first.experts <= 0 && first.k > 0;
   if (first.before && splatNumber(first.before) != 0.0)
     layer.start = first.before;
   return layer;

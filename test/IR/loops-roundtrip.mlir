@@ -6,11 +6,11 @@
 func.func @tensors(%more: tensor<i1>, %x: tensor<?x8xf32>, %z: tensor<4xf32>) -> tensor<?x8xf32> {
   // CHECK: %[[Z:.*]] = moe.loop_begin 0 from(%{{.*}} : tensor<4xf32>) apart -> tensor<4xf32>
   %rows = moe.loop_begin 0 from(%z : tensor<4xf32>) apart -> tensor<4xf32>
-  // CHECK: %[[RUN:.*]]:2 = moe.loop_begin 0 from(%{{.*}}, %{{.*}} : tensor<i1>, tensor<?x8xf32>) -> tensor<i1>, tensor<?x8xf32>
+  // CHECK: %[[R:.*]]:2 = moe.loop_begin 0 from(%{{.*}}, %{{.*}} : tensor<i1>, tensor<?x8xf32>) -> tensor<i1>, tensor<?x8xf32>
   %run:2 = moe.loop_begin 0 from(%more, %x : tensor<i1>, tensor<?x8xf32>) -> tensor<i1>, tensor<?x8xf32>
   %go = "test.go"() : () -> tensor<i1>
   %y = "test.body"(%run#1) : (tensor<?x8xf32>) -> tensor<?x8xf32>
-  // CHECK: moe.loop_end 0 next(%{{.*}}, %{{.*}}, %[[Z]] : tensor<i1>, tensor<?x8xf32>, tensor<4xf32>) carried(%[[RUN]]#0, %[[RUN]]#1, %[[Z]] : tensor<i1>, tensor<?x8xf32>, tensor<4xf32>) captured(%{{.*}} : tensor<?x8xf32>) -> tensor<i1>, tensor<?x8xf32>, tensor<4xf32>
+  // CHECK: moe.loop_end 0 next(%{{.*}}, %{{.*}}, %[[Z]] : tensor<i1>, tensor<?x8xf32>, tensor<4xf32>) carried(%[[R]]#0, %[[R]]#1, %[[Z]] : tensor<i1>, tensor<?x8xf32>, tensor<4xf32>) captured(%{{.*}} : tensor<?x8xf32>) -> tensor<i1>, tensor<?x8xf32>, tensor<4xf32>
   %last:3 = moe.loop_end 0 next(%go, %y, %rows : tensor<i1>, tensor<?x8xf32>, tensor<4xf32>) carried(%run#0, %run#1, %rows : tensor<i1>, tensor<?x8xf32>, tensor<4xf32>) captured(%x : tensor<?x8xf32>) -> tensor<i1>, tensor<?x8xf32>, tensor<4xf32>
   return %last#1 : tensor<?x8xf32>
 }

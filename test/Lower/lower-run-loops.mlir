@@ -4,10 +4,11 @@
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: (%[[X:.*]]: tensor<4xf32>, %[[MORE:.*]]: tensor<i1>)
 // CHECK: %[[SAME:.*]] = linalg.exp ins(%[[X]]
-// CHECK: %[[RUN:.*]]:2 = moe.loop_begin 0 from(%[[MORE]], %[[X]]
+// CHECK: %[[R:.*]]:2 = moe.loop_begin 0 from(%[[MORE]], %[[X]]
 // CHECK: %[[OWN:.*]] = tensor.empty
-// CHECK: %[[NEXT:.*]] = linalg.add ins(%[[RUN]]#1, %[[SAME]] : tensor<4xf32>, tensor<4xf32>) outs(%[[OWN]]
-// CHECK: %[[LAST:.*]]:2 = moe.loop_end 0 next(%[[RUN]]#0, %[[NEXT]] {{.*}} captured(%[[SAME]] : tensor<4xf32>)
+// CHECK: %[[NEXT:.*]] = linalg.add ins(%[[R]]#1, %[[SAME]] : tensor<4xf32>, tensor<4xf32>) outs(%[[OWN]]
+// CHECK: %[[FLAG:.*]] = linalg.copy ins(%[[R]]#0
+// CHECK: %[[LAST:.*]]:2 = moe.loop_end 0 next(%[[FLAG]], %[[NEXT]] {{.*}} captured(%[[SAME]] : tensor<4xf32>)
 // CHECK: return %[[LAST]]#1
 // DOC: --moe-lower-run-loops
 func.func @main(%x: tensor<4xf32>, %more: tensor<i1>) -> tensor<4xf32> attributes {moe.entry} {
@@ -21,18 +22,20 @@ func.func @main(%x: tensor<4xf32>, %more: tensor<i1>) -> tensor<4xf32> attribute
 
 // -----
 
-// Values that trade places are copied, one that stays is not; a reader between a part that stands apart and the mark moves behind the mark.
+// Values that trade places are copied, one that stays is no value of the loop; a reader between a part that stands apart and the mark moves behind the mark.
 // CHECK-LABEL: func.func @crossing
+// CHECK-SAME: (%[[X:.*]]: tensor<4xf32>, %[[Y:.*]]: tensor<4xf32>, %[[Z:.*]]: tensor<4xf32>
 // CHECK: %[[ROWS:.*]] = moe.loop_begin 0 from(%{{.*}}) apart
-// CHECK-NEXT: %[[RUN:.*]]:3 = moe.loop_begin 0
+// CHECK-NEXT: %[[R:.*]]:3 = moe.loop_begin 0 from(%{{.*}}, %[[X]], %[[Y]]
 // CHECK-NEXT: tensor.cast %[[ROWS]]
-// CHECK-DAG: %[[A:.*]] = linalg.copy ins(%[[RUN]]#2
-// CHECK-DAG: %[[B:.*]] = linalg.copy ins(%[[RUN]]#1
-// CHECK: moe.loop_end 0 next(%[[RUN]]#0, %[[A]], %[[B]], %[[ROWS]]
-func.func @crossing(%x: tensor<4xf32>, %y: tensor<4xf32>, %more: tensor<i1>) -> tensor<4xf32> attributes {moe.entry} {
+// CHECK: %[[A:.*]] = linalg.copy ins(%[[R]]#2
+// CHECK: %[[B:.*]] = linalg.copy ins(%[[R]]#1
+// CHECK: %[[LAST:.*]]:4 = moe.loop_end 0 next(%{{.*}}, %[[A]], %[[B]], %{{.*}}) carried(%[[R]]#0, %[[R]]#1, %[[R]]#2, %[[ROWS]] :
+// CHECK: return %[[LAST]]#1, %[[Z]]
+func.func @crossing(%x: tensor<4xf32>, %y: tensor<4xf32>, %z: tensor<4xf32>, %more: tensor<i1>) -> (tensor<4xf32>, tensor<4xf32>) attributes {moe.entry} {
   %rows = moe.loop_begin 0 from(%x : tensor<4xf32>) apart -> tensor<4xf32>
   %wide = tensor.cast %rows : tensor<4xf32> to tensor<?xf32>
-  %run:3 = moe.loop_begin 0 from(%more, %x, %y : tensor<i1>, tensor<4xf32>, tensor<4xf32>) -> tensor<i1>, tensor<4xf32>, tensor<4xf32>
-  %last:4 = moe.loop_end 0 next(%run#0, %run#2, %run#1, %rows : tensor<i1>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) carried(%run#0, %run#1, %run#2, %rows : tensor<i1>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<i1>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
-  return %last#1 : tensor<4xf32>
+  %run:4 = moe.loop_begin 0 from(%more, %x, %y, %z : tensor<i1>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<i1>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+  %last:5 = moe.loop_end 0 next(%run#0, %run#2, %run#1, %run#3, %rows : tensor<i1>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) carried(%run#0, %run#1, %run#2, %run#3, %rows : tensor<i1>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<i1>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+  return %last#1, %last#3 : tensor<4xf32>, tensor<4xf32>
 }
