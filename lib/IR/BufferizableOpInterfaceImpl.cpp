@@ -126,6 +126,81 @@ struct RequireRangeModel : BufferizableOpInterface::ExternalModel<RequireRangeMo
   }
 };
 
+/// Model of moe.loop_begin: a buffer of its own for each value, which the first values are copied to, and the mark behind.
+struct LoopBeginModel : BufferizableOpInterface::ExternalModel<LoopBeginModel, LoopBeginOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &, const AnalysisState &) const { return true; }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &, const AnalysisState &) const { return false; }
+  bool bufferizesToAllocation(Operation *, Value) const { return true; }
+  bool resultBufferizesToMemoryWrite(Operation *, OpResult, const AnalysisState &) const { return true; }
+  AliasingValueList getAliasingValues(Operation *, OpOperand &, const AnalysisState &) const { return {}; }
+
+  FailureOr<BufferLikeType> getBufferType(Operation *, Value value, const BufferizationOptions &, const BufferizationState &, SmallVector<Value> &) const {
+    auto type = cast<RankedTensorType>(value.getType());
+    return cast<BufferLikeType>(MemRefType::get(type.getShape(), type.getElementType()));
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options, BufferizationState &state) const {
+    auto begin = cast<LoopBeginOp>(op);
+    const Location loc = op->getLoc();
+    SmallVector<Value> buffers;
+    for (auto [init, result] : llvm::zip_equal(begin.getInits(), begin.getResults())) {
+      FailureOr<Value> first = getBuffer(rewriter, init, options, state);
+      if (failed(first))
+        return failure();
+      auto type = cast<RankedTensorType>(result.getType());
+      SmallVector<Value> sizes;
+      for (int64_t dim = 0; dim < type.getRank(); ++dim)
+        if (type.isDynamicDim(dim))
+          sizes.push_back(memref::DimOp::create(rewriter, loc, *first, dim));
+      FailureOr<Value> own = options.createAlloc(rewriter, loc, MemRefType::get(type.getShape(), type.getElementType()), sizes);
+      if (failed(own) || failed(options.createMemCpy(rewriter, loc, *first, *own)))
+        return failure();
+      buffers.push_back(*own);
+    }
+    if (!begin.getApart())
+      LoopBeginOp::create(rewriter, loc, TypeRange(), begin.getNumber(), buffers.front(), /*apart=*/false);
+    replaceOpWithBufferizedValues(rewriter, op, buffers);
+    return success();
+  }
+};
+
+/// Model of moe.loop_end: the values of the next run are copied to the buffers of this one, one after the other. A value may have been computed in
+/// the buffer that it goes to, in no other of these.
+struct LoopEndModel : BufferizableOpInterface::ExternalModel<LoopEndModel, LoopEndOp> {
+  static bool isCarried(Operation *op, OpOperand &operand) {
+    const unsigned first = cast<LoopEndOp>(op).getNext().size(), count = op->getNumResults();
+    return operand.getOperandNumber() >= first && operand.getOperandNumber() < first + count;
+  }
+  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand, const AnalysisState &) const { return !isCarried(op, operand); }
+  bool bufferizesToMemoryWrite(Operation *op, OpOperand &operand, const AnalysisState &) const { return isCarried(op, operand); }
+  bool isNotConflicting(Operation *op, OpOperand *read, OpOperand *write, const AnalysisState &) const {
+    return read->getOwner() == op && write->getOwner() == op && isCarried(op, *write) &&
+           read->getOperandNumber() + op->getNumResults() == write->getOperandNumber();
+  }
+  /// The body has no other way to the buffers: to write them is what the op is for.
+  bool mustBufferizeInPlace(Operation *op, OpOperand &operand, const AnalysisState &) const { return isCarried(op, operand); }
+  AliasingValueList getAliasingValues(Operation *op, OpOperand &operand, const AnalysisState &) const {
+    if (!isCarried(op, operand))
+      return {};
+    const unsigned number = operand.getOperandNumber() - cast<LoopEndOp>(op).getNext().size();
+    return {{op->getResult(number), BufferRelation::Equivalent}};
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options, BufferizationState &state) const {
+    auto end = cast<LoopEndOp>(op);
+    SmallVector<Value> buffers;
+    for (auto [next, carried] : llvm::zip_equal(end.getNext(), end.getCarried())) {
+      FailureOr<Value> from = getBuffer(rewriter, next, options, state), to = getBuffer(rewriter, carried, options, state);
+      if (failed(from) || failed(to) || failed(options.createMemCpy(rewriter, op->getLoc(), *from, *to)))
+        return failure();
+      buffers.push_back(*to);
+    }
+    LoopEndOp::create(rewriter, op->getLoc(), TypeRange(), end.getNumber(), ValueRange(), ValueRange(), ValueRange());
+    replaceOpWithBufferizedValues(rewriter, op, buffers);
+    return success();
+  }
+};
+
 struct WeightRefModel : BufferizableOpInterface::ExternalModel<WeightRefModel, WeightRefOp> {
   bool isWritable(Operation *, Value, const AnalysisState &) const { return false; }
 
@@ -157,6 +232,8 @@ void registerBufferizableOpInterfaceExternalModels(DialectRegistry &registry) {
     ConcatOp::attachInterface<KernelModel<ConcatOp, false>>(*context);
     RoutineOp::attachInterface<RoutineModel>(*context);
     RequireRangeOp::attachInterface<RequireRangeModel>(*context);
+    LoopBeginOp::attachInterface<LoopBeginModel>(*context);
+    LoopEndOp::attachInterface<LoopEndModel>(*context);
     WeightRefOp::attachInterface<WeightRefModel>(*context);
   });
 }

@@ -49,6 +49,12 @@ void OnnxInference::inferChain(Operation *op) {
     SmallVector<AffineExpr> dims = dimsOf(assign.getIndices());
     for (Value result : assign->getResults())
       set(result, {dims[0] * dims[1]});
+  } else if (isa<LoopBeginOp, LoopEndOp>(op)) {
+    // Every run has the sizes of the first.
+    auto end = dyn_cast<LoopEndOp>(op);
+    const ValueRange first = end ? ValueRange(end.getCarried()) : ValueRange(op->getOperands());
+    for (auto [result, value] : llvm::zip(op->getResults(), first))
+      set(result, dimsOf(value));
   } else if (auto weigh = dyn_cast<WeighOp>(op)) {
     set(weigh.getWeights(), dimsOf(weigh.getToken()));
   } else if (auto slots = dyn_cast<SlotsOp>(op)) {

@@ -213,7 +213,10 @@ static AffineExpr slicePosition(OnnxNode &node, AffineExpr given, AffineExpr siz
   else if (!algebra.nonNegative(given)) {
     if (algebra.dependsOnData(given))
       return nullptr;
-    // The difference of two dims, as in "the last S of P": meant as a position, and a condition that the run checks.
+    // The last c of n: where there are fewer, what ONNX says of n - c.
+    if (algebra.constantValue(size - given))
+      return algebra.maximum(low, algebra.minimum(given + size * node.isNegative(given), high));
+    // A difference of dims, "the rows behind those of the cache": a model means a place, not one counted from the end where a dim is the lesser.
     node.requireNotNegative(given);
     return algebra.minimum(given, high);
   }

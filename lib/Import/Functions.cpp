@@ -37,6 +37,44 @@ wire::Node GraphImporter::resolveReferences(const wire::Node &node) const {
   return resolved;
 }
 
+//===-- How much there will be --------------------------------------------===//
+
+/// Counts the nodes that inlining makes, each body of a branch or loop once, without making any: functions that call each other twice over ask for
+/// more than any machine has, and should be told at once.
+uint64_t GraphImporter::countInlined(ArrayRef<wire::Node> nodes, llvm::DenseMap<const wire::Function *, uint64_t> &counts, size_t callDepth) const {
+  constexpr uint64_t enough = uint64_t(1) << 40; // sums of these do not overflow
+  uint64_t sum = 0;
+  for (const wire::Node &node : nodes) {
+    ++sum;
+    for (const wire::Attribute &attribute : node.attributes)
+      for (const wire::Graph &graph : attribute.graph)
+        sum += countInlined(graph.nodes, counts, callDepth);
+    if (const wire::Function *function = functionOf(node); function && callDepth < maximumCalls) {
+      // One that is being counted calls itself, which is an error of its own, as calls are that are too deep.
+      auto [place, isNew] = counts.try_emplace(function, 0);
+      if (isNew) {
+        const uint64_t inner = countInlined(function->nodes, counts, callDepth + 1);
+        counts[function] = inner;
+      }
+      sum += counts[function];
+    }
+    sum = std::min(sum, enough);
+  }
+  return sum;
+}
+
+LogicalResult GraphImporter::checkInlined() {
+  llvm::DenseMap<const wire::Function *, uint64_t> counts;
+  for (const auto &[position, node] : llvm::enumerate(model.graph.nodes)) {
+    const uint64_t count = functions.empty() ? 0 : countInlined(node, counts, 0);
+    if (count > maximumNodes)
+      return nodeError(node, nodeLocation(node, position)) << "expected at most " << maximumNodes
+                                                           << " nodes when loops are unrolled and functions inlined, but the functions that it calls have "
+                                                           << (count >> 40 ? "more than 10^12" : std::to_string(count));
+  }
+  return success();
+}
+
 LogicalResult GraphImporter::buildCall(const wire::Node &node, const wire::Function &function, Location loc) {
   if (llvm::is_contained(calls, &function))
     return nodeError(node, loc) << "the function calls itself, directly or through others";

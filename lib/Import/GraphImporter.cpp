@@ -18,7 +18,7 @@ LogicalResult GraphImporter::run() {
   if (model.graph.hasSparseInitializer)
     return emitError(file) << "sparse initializers are not supported";
   graphScope.opsets = &opsets;
-  if (failed(declareOpsets()) || failed(declareInitializers(model.graph)) || failed(buildEntry()) || failed(buildNodes(model.graph.nodes)))
+  if (failed(declareOpsets()) || failed(declareInitializers(model.graph)) || failed(buildEntry()) || failed(checkInlined()) || failed(buildNodes(model.graph.nodes)))
     return failure();
   return finish();
 }

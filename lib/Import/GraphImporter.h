@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/SymbolTable.h"
+#include "moe/IR/MoeDialect.h"
 #include "moe/IR/OnnxInference.h"
 #include "moe/Import/Wire/Model.h"
 
@@ -36,7 +37,33 @@ const wire::Attribute *findAttribute(const wire::Node &node, llvm::StringRef nam
 /// A Loop or Scan that runs more often is refused.
 constexpr int64_t maximumRuns = 1 << 16;
 
+/// More than any model has; what unrolling and inlining may come to.
+constexpr uint64_t maximumNodes = 1 << 21;
+
 struct ScanForm;
+
+/// An input of a Scan, of which each run gets one slice.
+struct ScanSequence {
+  mlir::Value values;
+  int64_t axis;
+  bool backwards;
+};
+
+/// What a Loop says of itself, or a Scan as one.
+struct LoopForm {
+  const wire::Node &node;
+  const wire::Graph &body;
+  mlir::Location loc;
+  /// The most runs, one integer; null where there is no such number.
+  mlir::Value count;
+  llvm::SmallVector<mlir::Value> values;
+  size_t scans;
+  /// A Scan's body takes its values and slices of these, and gives no condition.
+  bool isScan = false;
+  llvm::SmallVector<ScanSequence> sequences = {};
+  /// Of a Scan: the dim along which each scan output is joined, and whether from its end.
+  llvm::SmallVector<int64_t> outputAxes = {}, outputBackwards = {};
+};
 
 class GraphImporter {
 public:
@@ -85,10 +112,28 @@ private:
   mlir::LogicalResult buildControlFlow(const wire::Node &node, mlir::Location loc, int64_t version);
   mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildIf(const wire::Node &node, mlir::Location loc, mlir::ValueRange operands);
   mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildLoop(const wire::Node &node, mlir::Location loc, mlir::ValueRange operands);
+  /// The values behind runs that only a run counts, from run `first` on (RunLoop.cpp). The form's values are those of run `first`.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildRunLoop(const LoopForm &form, int64_t first, mlir::Value active);
+  mlir::FailureOr<mlir::Value> emitOnlyElement(mlir::Value value, mlir::Type element, llvm::StringRef what, const wire::Node &node, mlir::Location loc);
+  mlir::FailureOr<mlir::Value> emitFirstFlag(const LoopForm &form, mlir::Value first, mlir::Value count, mlir::Value active);
+  /// May the body's condition be folded for each run, so that copies of the body tell how many there are?
+  bool mayFoldCondition(const LoopForm &form);
+  /// Zeros, a row for each run from `first` on of what `row` is in each, made in front of `begin`.
+  mlir::FailureOr<mlir::Value> emitRows(const LoopForm &form, mlir::Value row, int64_t first, LoopBeginOp begin, llvm::StringRef what);
+  /// The size of a dim as a list of one, from what stands in front of the loop.
+  mlir::FailureOr<mlir::Value> emitSize(const LoopForm &form, mlir::AffineExpr dim, llvm::StringRef what);
+  mlir::FailureOr<std::pair<mlir::Value, mlir::Value>> emitScan(const LoopForm &form, mlir::Value row, mlir::Value place, int64_t first, LoopBeginOp begin,
+                                                                llvm::StringRef what);
+  mlir::FailureOr<mlir::Value> emitPlace(mlir::Value run, mlir::Value start, mlir::Value count, bool backwards, mlir::Location loc);
+  mlir::FailureOr<mlir::Value> emitWritten(mlir::Value rows, mlir::Value run, mlir::Value start, mlir::Location loc);
+  mlir::LogicalResult checkCarried(const LoopForm &form, mlir::ValueRange next, mlir::ValueRange carried);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> finishLoop(const LoopForm &form, int64_t first, mlir::Value active,
+                                                             llvm::ArrayRef<llvm::SmallVector<mlir::Value>> slices);
   mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildScan(const wire::Node &node, mlir::Location loc, mlir::ValueRange operands,
                                                             int64_t version);
   /// The final states and the joined scan outputs of the runs on `states` and `sequences`.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildScanRuns(const ScanForm &form, mlir::ValueRange operands);
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildOpenScan(const ScanForm &form, mlir::ValueRange operands);
   mlir::FailureOr<mlir::Value> emitSlice(mlir::Value value, int64_t axis, int64_t place, mlir::Location loc);
   /// The graph in the attribute `name`; null with an error where there is none.
   const wire::Graph *subgraph(const wire::Node &node, llvm::StringRef name, mlir::Location loc);
@@ -114,6 +159,9 @@ private:
 
   //===-- Functions.cpp: calls of model-local functions --------------------===//
   const wire::Function *functionOf(const wire::Node &node) const;
+  uint64_t countInlined(llvm::ArrayRef<wire::Node> nodes, llvm::DenseMap<const wire::Function *, uint64_t> &counts, size_t callDepth) const;
+  /// Would inlining make more nodes than are allowed?
+  mlir::LogicalResult checkInlined();
   mlir::LogicalResult buildCall(const wire::Node &node, const wire::Function &function, mlir::Location loc);
   /// The node with the attributes of the call in place of references to them.
   wire::Node resolveReferences(const wire::Node &node) const;
@@ -138,6 +186,9 @@ private:
   /// Nodes built so far: copies of bodies are counted, so that a small file cannot ask for a program without end.
   uint64_t builtNodes = 0;
   unsigned depth = 0;
+  /// Conditions of the branches around the node that is being built, which are not known when the model is compiled, and what each must be.
+  llvm::SmallVector<std::pair<mlir::Value, bool>> branches;
+  int64_t runLoops = 0;
   llvm::StringSet<> dimNames, warned;
 };
 

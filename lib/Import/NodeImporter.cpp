@@ -7,9 +7,6 @@ using namespace mlir;
 
 namespace moe {
 
-/// More than any model has; what unrolling and inlining may come to.
-static constexpr uint64_t maximumNodes = 1 << 21;
-
 Location GraphImporter::nodeLocation(const wire::Node &node, size_t position) const {
   std::string name = node.name.empty() ? (StringRef(node.opType) + "#" + Twine(position)).str() : std::string(node.name);
   return NameLoc::get(StringAttr::get(context, scope->prefix + name), file);

@@ -38,6 +38,35 @@ static void forEachUse(const wire::Node &node, llvm::function_ref<void(std::stri
     }
 }
 
+/// Reports the nodes of a cycle at the one of them that stands first in the file. Every node that still waits has one before it that waits too.
+static void reportCycle(llvm::ArrayRef<wire::Node> nodes, const std::vector<std::vector<size_t>> &users, const std::vector<size_t> &waiting,
+                        llvm::function_ref<void(size_t, const std::string &)> report) {
+  std::vector<size_t> before(nodes.size());
+  for (size_t position = 0; position < nodes.size(); ++position)
+    for (size_t user : users[position])
+      if (waiting[position] != 0)
+        before[user] = position;
+  size_t place = std::find_if(waiting.begin(), waiting.end(), [](size_t count) { return count != 0; }) - waiting.begin();
+  for (size_t step = 0; step < nodes.size(); ++step)
+    place = before[place];
+  llvm::SmallVector<size_t> cycle = {place};
+  for (size_t next = before[place]; next != place; next = before[next])
+    cycle.push_back(next);
+  std::reverse(cycle.begin(), cycle.end());
+  std::rotate(cycle.begin(), std::min_element(cycle.begin(), cycle.end()), cycle.end());
+  auto name = [&](size_t position) {
+    const wire::Node &node = nodes[position];
+    return "'" + (node.name.empty() ? std::string(node.opType) + "#" + std::to_string(position) : std::string(node.name)) + "'";
+  };
+  constexpr size_t shown = 8;
+  std::string message = "the node depends on its own result: the graph has the cycle " + name(cycle.front());
+  for (size_t i = 1; i < cycle.size() && i < shown; ++i)
+    message += " -> " + name(cycle[i]);
+  if (cycle.size() > shown)
+    message += " -> … (" + std::to_string(cycle.size()) + " nodes)";
+  report(cycle.front(), message + " -> " + name(cycle.front()));
+}
+
 std::optional<llvm::SmallVector<size_t>> orderNodes(llvm::ArrayRef<wire::Node> nodes, llvm::function_ref<void(size_t, const std::string &)> report) {
   llvm::StringMap<size_t> producers;
   for (size_t position = 0; position < nodes.size(); ++position)
@@ -69,11 +98,10 @@ std::optional<llvm::SmallVector<size_t>> orderNodes(llvm::ArrayRef<wire::Node> n
       if (--waiting[user] == 0)
         ready.push(user);
   }
-  for (size_t position = 0; position < nodes.size() && order.size() != nodes.size(); ++position)
-    if (waiting[position] != 0) {
-      report(position, "the node depends on its own result: the graph has a cycle");
-      return std::nullopt;
-    }
+  if (order.size() != nodes.size()) {
+    reportCycle(nodes, users, waiting, report);
+    return std::nullopt;
+  }
   return order;
 }
 

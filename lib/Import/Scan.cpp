@@ -1,4 +1,5 @@
-// Scan: one run of the body for each place of the scan inputs, unrolled. Version 8 scans each row of a batch by itself.
+// Scan: one run of the body for each place of the scan inputs, unrolled where their length is known, else as runs that only a run counts (RunLoop.cpp).
+// Version 8 scans each row of a batch by itself.
 #include "GraphImporter.h"
 
 using namespace mlir;
@@ -31,9 +32,10 @@ FailureOr<Value> GraphImporter::emitSlice(Value value, int64_t axis, int64_t pla
   return emitNode("Gather", {value, *number}, builder.getNamedAttr("axis", builder.getI64IntegerAttr(axis)), loc);
 }
 
-/// The number of runs of a scan whose scan inputs are of these types, or an error.
+/// The number of runs of a scan whose scan inputs are of these types, -1 where only a run tells, or an error.
 static FailureOr<int64_t> countRuns(ScanForm &form, ValueRange sequences, llvm::function_ref<InFlightDiagnostic()> error) {
   std::optional<int64_t> count;
+  bool isOpen = false;
   for (auto [i, sequence] : llvm::enumerate(sequences)) {
     auto type = dyn_cast<RankedTensorType>(sequence.getType());
     int64_t &axis = form.inputAxes[i];
@@ -41,14 +43,39 @@ static FailureOr<int64_t> countRuns(ScanForm &form, ValueRange sequences, llvm::
       return error() << "axis " << axis << " of scan input " << i << " is not one of " << sequence.getType();
     axis += axis < 0 ? type.getRank() : 0;
     const int64_t size = type.getDimSize(axis);
-    if (ShapedType::isDynamic(size) || size > maximumRuns)
-      return error() << "the number of runs is not known when the model is compiled, or is more than " << maximumRuns
-                     << "; fix the dim's size with --dim";
+    if (ShapedType::isDynamic(size) || size > maximumRuns) {
+      isOpen = true;
+      continue;
+    }
     if (count && *count != size)
       return error() << "expected scan inputs of one length, found " << *count << " and " << size;
     count = size;
   }
-  return *count;
+  return isOpen ? -1 : *count;
+}
+
+/// A scan over as many places as a run has.
+FailureOr<SmallVector<Value>> GraphImporter::buildOpenScan(const ScanForm &form, ValueRange operands) {
+  const ValueRange sequences = operands.drop_front(form.states);
+  LoopForm loop{form.node, form.body, form.loc, Value(), SmallVector<Value>(operands.take_front(form.states)), form.outputAxes.size(), /*isScan=*/true};
+  loop.outputAxes = form.outputAxes;
+  loop.outputBackwards = form.outputBackwards;
+  const AffineExpr length = SmallVector<AffineExpr>(inference.facts(sequences.front()).dims)[form.inputAxes.front()];
+  for (auto [i, sequence] : llvm::enumerate(sequences)) {
+    const int64_t axis = form.inputAxes[i];
+    if (!inference.provablyEqual(length, SmallVector<AffineExpr>(inference.facts(sequence).dims)[axis]))
+      return nodeError(form.node, form.loc) << "expected scan inputs of one length, found " << sequences.front().getType() << " along dim "
+                                            << form.inputAxes.front() << " and " << sequence.getType() << " along dim " << axis
+                                            << ", which may differ; name their dims alike, or fix them with --dim", failure();
+    loop.sequences.push_back({sequence, axis, form.inputBackwards[i] != 0});
+  }
+  const int64_t axis = form.inputAxes.front();
+  FailureOr<Value> size = emitNode("Shape", sequences.front(), {builder.getNamedAttr("start", builder.getI64IntegerAttr(axis)),
+                                                                builder.getNamedAttr("end", builder.getI64IntegerAttr(axis + 1))}, form.loc);
+  if (failed(size))
+    return failure();
+  loop.count = *size;
+  return buildRunLoop(loop, 0, Value());
 }
 
 FailureOr<SmallVector<Value>> GraphImporter::buildScanRuns(const ScanForm &form, ValueRange operands) {
@@ -56,6 +83,8 @@ FailureOr<SmallVector<Value>> GraphImporter::buildScanRuns(const ScanForm &form,
   const FailureOr<int64_t> count = countRuns(scan, operands.drop_front(form.states), [&] { return nodeError(form.node, form.loc); });
   if (failed(count))
     return failure();
+  if (*count < 0)
+    return buildOpenScan(scan, operands);
   SmallVector<Value> values(operands.take_front(form.states));
   SmallVector<SmallVector<Value>> slices(form.outputAxes.size());
   for (int64_t run = 0; run < *count; ++run) {

@@ -1,5 +1,6 @@
 // If and Loop, and what Scan (Scan.cpp) shares with them. The program has no branches, so a body is copied as often as it runs: an If whose
-// condition is not known computes both branches and chooses, a Loop or Scan is unrolled. What needs a number of runs that only data tells is an error that names the node.
+// condition is not known computes both branches and chooses, a Loop or Scan is unrolled. Where only a run tells how many runs of a Loop there are, its body stands
+// there once between two marks (RunLoop.cpp).
 #include "GraphImporter.h"
 #include "OnnxVersions.h"
 
@@ -177,12 +178,15 @@ FailureOr<SmallVector<Value>> GraphImporter::buildIf(const wire::Node &node, Loc
   FailureOr<Value> condition = emitScalar(operands[0], loc);
   if (failed(condition))
     return failure();
+  branches.emplace_back(*condition, true);
   FailureOr<SmallVector<Value>> then = buildSubgraph(*thenGraph, {}, node, loc, "then");
   if (failed(then))
     return failure();
+  branches.back().second = false;
   FailureOr<SmallVector<Value>> otherwise = buildSubgraph(*elseGraph, {}, node, loc, "else");
   if (failed(otherwise))
     return failure();
+  branches.pop_back();
   if (then->size() != otherwise->size())
     return nodeError(node, loc) << "expected branches of as many outputs, found " << then->size() << " and " << otherwise->size(), failure();
   SmallVector<Value> results;
@@ -195,7 +199,24 @@ FailureOr<SmallVector<Value>> GraphImporter::buildIf(const wire::Node &node, Loc
   return results;
 }
 
-/// Runs of a Loop while it is known that they happen; then runs whose effect the condition decides.
+/// The runs behind those that surely happen, whose scan outputs are `slices`.
+FailureOr<SmallVector<Value>> GraphImporter::finishLoop(const LoopForm &form, int64_t first, Value active, ArrayRef<SmallVector<Value>> slices) {
+  FailureOr<SmallVector<Value>> results = buildRunLoop(form, first, active);
+  if (failed(results))
+    return failure();
+  for (auto [i, rows] : llvm::enumerate(slices)) {
+    FailureOr<Value> joined = emitStack(rows, 0, form.loc);
+    Value &rest = (*results)[form.values.size() + i];
+    if (succeeded(joined))
+      joined = emitNode("Concat", {*joined, rest}, builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)), form.loc);
+    if (failed(joined))
+      return failure();
+    rest = *joined;
+  }
+  return results;
+}
+
+/// Copies of a Loop's body while it is known that it runs; what only a run knows are runs of one copy.
 FailureOr<SmallVector<Value>> GraphImporter::buildLoop(const wire::Node &node, Location loc, ValueRange operands) {
   const wire::Graph *body = subgraph(node, "body", loc);
   if (!body)
@@ -206,8 +227,7 @@ FailureOr<SmallVector<Value>> GraphImporter::buildLoop(const wire::Node &node, L
   size_t carried = operands.size() - 2, scans = body->outputs.size() - 1 - carried;
   bool hasCount = !isa<NoneType>(operands[0].getType()), hasCondition = !isa<NoneType>(operands[1].getType());
   std::optional<int64_t> count = hasCount ? knownInteger(operands[0]) : std::nullopt;
-  if (hasCount && !count)
-    return nodeError(node, loc) << "the number of runs is not known when the model is compiled", failure();
+  LoopForm form{node, *body, loc, hasCount ? operands[0] : Value(), SmallVector<Value>(operands.drop_front(2)), scans};
 
   // Null: the run surely happens.
   Value active;
@@ -215,23 +235,19 @@ FailureOr<SmallVector<Value>> GraphImporter::buildLoop(const wire::Node &node, L
     std::optional<int64_t> known = knownInteger(operands[1]);
     if (known == 0)
       count = 0;
-    else if (!known) {
-      FailureOr<Value> scalar = emitScalar(operands[1], loc);
-      if (failed(scalar))
-        return failure();
-      active = *scalar;
-    }
+    else if (!known)
+      active = operands[1];
   }
+  if (active || (hasCount && !count) || ((!count || *count > 1) && !mayFoldCondition(form)))
+    return buildRunLoop(form, 0, active);
   FailureOr<Value> always = emitConstantTrue(loc);
   if (failed(always))
     return failure();
-  SmallVector<Value> values(operands.drop_front(2));
+  SmallVector<Value> &values = form.values;
   SmallVector<SmallVector<Value>> slices(scans);
   for (int64_t run = 0; !count || run < *count; ++run) {
-    if (run >= maximumRuns || (!count && active))
-      return nodeError(node, loc) << "the number of runs is not known when the model is compiled, or is more than " << maximumRuns, failure();
-    if (active && scans)
-      return nodeError(node, loc) << "the sizes of its scan outputs depend on data (on a condition not known when the model is compiled)", failure();
+    if (run >= maximumRuns)
+      return nodeError(node, loc) << "the number of runs is more than " << maximumRuns << ", or the loop has no end", failure();
     FailureOr<Value> number = emitInteger(run, loc);
     if (failed(number))
       return failure();
@@ -240,29 +256,16 @@ FailureOr<SmallVector<Value>> GraphImporter::buildLoop(const wire::Node &node, L
     FailureOr<SmallVector<Value>> results = buildSubgraph(*body, arguments, node, loc, Twine(run));
     if (failed(results))
       return failure();
-    for (size_t i = 0; i < carried; ++i) {
-      FailureOr<Value> next = active ? emitChoice(active, (*results)[i + 1], values[i], node, loc, "carried value " + Twine(i)) : FailureOr<Value>((*results)[i + 1]);
-      if (failed(next))
-        return failure();
-      values[i] = *next;
-    }
+    for (size_t i = 0; i < carried; ++i)
+      values[i] = (*results)[i + 1];
     for (size_t i = 0; i < scans; ++i)
       slices[i].push_back((*results)[1 + carried + i]);
-    Value condition = results->front();
-    std::optional<int64_t> known = knownInteger(condition);
-    if (known == 0)
+    std::optional<int64_t> known = knownInteger(results->front());
+    if (known == 0 || (count && run + 1 == *count))
       break;
     if (known)
       continue;
-    FailureOr<Value> scalar = emitScalar(condition, loc);
-    if (failed(scalar))
-      return failure();
-    FailureOr<Value> both = active ? emitNode("And", {active, *scalar}, {}, loc) : scalar;
-    if (failed(both))
-      return failure();
-    if (active)
-      markChoice(*both);
-    active = *both;
+    return finishLoop(form, run + 1, results->front(), slices);
   }
   for (auto [i, rows] : llvm::enumerate(slices)) {
     if (rows.empty())

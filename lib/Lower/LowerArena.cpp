@@ -6,6 +6,7 @@
 #include "SizeBounds.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/Transforms/CSE.h"
+#include "moe/IR/Loops.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Lower/Passes.h"
 
@@ -164,6 +165,7 @@ LogicalResult LowerArena::collectBuffers(func::FuncOp entry) {
     epochs[&op] = epoch;
     order[&op] = order.size();
   }
+  const auto loops = loopsOf(body);
   WalkResult nested = entry.walk([&](memref::AllocOp alloc) {
     if (alloc->getBlock() == &body)
       return WalkResult::advance();
@@ -184,6 +186,7 @@ LogicalResult LowerArena::collectBuffers(func::FuncOp entry) {
       return key(a) < key(b);
     });
     std::optional<unsigned> first, last;
+    SmallVector<unsigned> places;
     SmallVector<Value> views = {alloc.getResult()};
     while (!views.empty())
       for (Operation *user : views.pop_back_val().getUsers()) {
@@ -193,10 +196,18 @@ LogicalResult LowerArena::collectBuffers(func::FuncOp entry) {
         }
         if (isa<memref::DimOp>(user))
           continue;
-        unsigned at = epochs.lookup(body.findAncestorOpInBlock(*user));
+        Operation *place = body.findAncestorOpInBlock(*user);
+        places.push_back(order.lookup(place));
+        unsigned at = epochs.lookup(place);
         first = std::min(first.value_or(at), at);
         last = std::max(last.value_or(at), at);
       }
+    // What is there before a loop and used in it is used again by the next run.
+    for (auto [begin, end] : loops) {
+      const unsigned from = order.lookup(begin), to = order.lookup(end);
+      if (!places.empty() && *llvm::min_element(places) < from && llvm::any_of(places, [&](unsigned place) { return place > from && place < to; }))
+        last = std::max(*last, epochs.lookup(end));
+    }
     buffers.push_back({alloc, *bytes, first.value_or(0), last.value_or(0)});
   }
   return success();

@@ -69,6 +69,7 @@ private:
   };
 
   LogicalResult visit(Operation *op);
+  void visitLoopMark(Operation *op);
   void meetBefore(Operation *op);
   bool hasConflict(ArrayRef<MemoryUse> earlier, ArrayRef<MemoryUse> later) const {
     return llvm::any_of(later, [&](const MemoryUse &use) {
@@ -86,6 +87,7 @@ private:
   void addUse(SmallVectorImpl<MemoryUse> &uses, Value memref, bool writes, Owner owner);
   void collectLinalgUses(LinalgOp op, SmallVectorImpl<MemoryUse> &uses);
 
+  llvm::DenseMap<int64_t, Value> flags; // of loops, by their numbers
   SmallVector<MemoryUse> since;    // uses since the last barrier
   SmallVector<Waiting> waiting;    // conditions that come behind the next barrier
   llvm::DenseMap<Value, Value> cacheRoots; // a past argument to the present one: the caller may give one buffer for both
@@ -94,6 +96,10 @@ private:
 /// A condition on data may be checked anywhere before its values are overwritten: where another thread may still write them it waits for a barrier
 /// that somebody else needs, at the latest the last one.
 LogicalResult LowerThreads::visit(Operation *op) {
+  if (isa<LoopBeginOp, LoopEndOp>(op)) {
+    visitLoopMark(op);
+    return success();
+  }
   SmallVector<MemoryUse> uses;
   if (failed(collectUses(op, uses)))
     return failure();
@@ -110,6 +116,16 @@ LogicalResult LowerThreads::visit(Operation *op) {
     meetBefore(op);
   since.append(uses);
   return success();
+}
+
+/// Threads meet in front of both marks: the flag is there for all, and what the last run wrote. Behind either all have read the flag, which nobody may
+/// write before they meet again.
+void LowerThreads::visitLoopMark(Operation *op) {
+  meetBefore(op);
+  if (auto begin = dyn_cast<LoopBeginOp>(op))
+    flags[begin.getNumber()] = begin.getInits().front();
+  const int64_t number = isa<LoopBeginOp>(op) ? cast<LoopBeginOp>(op).getNumber() : cast<LoopEndOp>(op).getNumber();
+  addUse(since, flags.lookup(number), false, Owner());
 }
 
 /// A barrier, and behind it the conditions that waited for one.
@@ -148,6 +164,9 @@ bool LowerThreads::foldFill(linalg::FillOp fill) {
   if (!matchPattern(fill.getInputs().front(), m_Constant(&value)))
     return false;
   for (Operation *op = fill->getNextNode(); op; op = op->getNextNode()) {
+    // A fill in front of a loop is done once, what the loop does with it every time.
+    if (isa<LoopBeginOp, LoopEndOp>(op))
+      return false;
     SmallVector<MemoryUse> uses;
     if (failed(collectUses(op, uses)))
       return false;

@@ -13,6 +13,7 @@ void moe::buildLowerPipeline(OpPassManager &pm, const LowerOptions &options) {
   pm.addPass(createCSEPass());
   pm.addPass(createLowerChecks());
   pm.addPass(createLowerEntry());
+  pm.addPass(createLowerRunLoops());
   pm.addPass(createLowerBufferize());
   pm.addPass(mlir::createLowerAffinePass());
   pm.addPass(createCanonicalizerPass());

@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "moe/IR/MoeDialect.h"
 
 using namespace mlir;
 
@@ -38,6 +39,10 @@ Value decidesShape(Value shaped) {
       shaped = op->getOperand(0);
     else if (isa<tensor::InsertOp, tensor::InsertSliceOp>(op))
       shaped = op->getOperand(1);
+    else if (auto begin = dyn_cast<LoopBeginOp>(op))
+      shaped = begin.getInits()[cast<OpResult>(shaped).getResultNumber()];
+    else if (auto end = dyn_cast<LoopEndOp>(op))
+      shaped = end.getCarried()[cast<OpResult>(shaped).getResultNumber()];
     else
       break;
   }

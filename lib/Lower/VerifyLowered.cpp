@@ -19,7 +19,7 @@ bool isAllowed(Operation *op) {
   if (isa<memref::AllocOp, memref::AllocaOp, memref::DeallocOp, memref::CopyOp, memref::ReshapeOp>(op))
     return false;
   if (isa<MoeDialect>(op->getDialect()))
-    return isa<WeightOp, WeightRefOp, RoutePermuteOp, GroupedMatmulOp, SumSlotsOp, AttentionOp, BarrierOp, FaultOp, ThreadIdOp, NumThreadsOp, MeshOp, RankOp, NumRanksOp,
+    return isa<WeightOp, WeightRefOp, RoutePermuteOp, GroupedMatmulOp, SumSlotsOp, AttentionOp, BarrierOp, FaultOp, ThreadIdOp, NumThreadsOp, LoopBeginOp, LoopEndOp, MeshOp, RankOp, NumRanksOp,
                ExchangeOp, ExchangeStartOp, ExchangeWaitOp, GatherSharesOp>(op);
   return isa<ModuleOp, func::FuncOp, func::ReturnOp, cf::AssertOp>(op) ||
          isa_and_nonnull<arith::ArithDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>(
@@ -44,7 +44,7 @@ struct VerifyLowered : impl::VerifyLoweredBase<VerifyLowered> {
           return WalkResult::interrupt();
         }
       // A kernel holds barriers inside: all threads must reach it, as they must a barrier.
-      if (isa<BarrierOp, RoutePermuteOp, GroupedMatmulOp, SumSlotsOp, AttentionOp, cf::AssertOp>(op) && op->getParentOp() != entry) {
+      if (isa<BarrierOp, RoutePermuteOp, GroupedMatmulOp, SumSlotsOp, AttentionOp, LoopBeginOp, LoopEndOp, cf::AssertOp>(op) && op->getParentOp() != entry) {
         op->emitOpError("is nested or outside of the entry, expected it where every thread passes");
         return WalkResult::interrupt();
       }

@@ -241,6 +241,10 @@ std::optional<ExpertColumn> matchExpertColumn(Value value, const SizeProof &proo
   if (!type || type.getRank() < 2)
     return std::nullopt;
   SinglePart part = matchSinglePart(root, type.getRank() - 1, proof);
+  // A row of the transposed map, as a loop over experts takes them.
+  if (SinglePart row = part.source || type.getRank() != 2 ? SinglePart() : matchSinglePart(root, 0, proof); row.source)
+    if (OnnxOp turned = definedBy(row.source, "Transpose"); turned && intsAttribute(turned, "perm") == SmallVector<int64_t>{1, 0})
+      part = {turned.getInputs()[0], row.index};
   return part.source ? std::optional<ExpertColumn>({{}, {}, part.source, part.index, 0}) : std::nullopt;
 }
 

@@ -50,6 +50,11 @@ LogicalResult FusedReader::readAttributes() {
   return readActivation();
 }
 
+void FusedReader::warnIgnored(StringRef name, StringRef activationType) {
+  emitWarning(op.getLoc()) << contribDomain << "." << op.getOpType() << ": " << name << " has a meaning for activation_type swiglu only, found '" << activationType
+                           << "'; it is ignored";
+}
+
 LogicalResult FusedReader::readActivation() {
   StringRef type = stringAttribute(op, "activation_type", "relu");
   swiglu = type == "swiglu";
@@ -67,11 +72,13 @@ LogicalResult FusedReader::readActivation() {
     return error() << "expected swiglu_fusion 0, 1 or 2, found " << fusion;
   if (swiglu)
     return success();
+  // Exporters write them whatever the activation, and no runtime reads them then.
   if (fusion != 0)
-    return error() << "swiglu_fusion = " << fusion << " needs activation_type swiglu, found '" << type << "'";
+    warnIgnored("swiglu_fusion", type);
   for (StringRef name : {"swiglu_limit", "activation_alpha", "activation_beta"})
     if (floatAttribute(op, name, 0.0) != (name == "activation_alpha" ? 1.0 : 0.0) && op.getNodeAttributes().contains(name))
-      return error() << name << " has a meaning for activation_type swiglu only, found '" << type << "'";
+      warnIgnored(name, type);
+  fusion = 0;
   return success();
 }
 

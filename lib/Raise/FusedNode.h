@@ -46,6 +46,7 @@ private:
   mlir::LogicalResult readAttributes();
   mlir::LogicalResult readFlag(llvm::StringRef name, bool &flag);
   mlir::LogicalResult readActivation();
+  void warnIgnored(llvm::StringRef name, llvm::StringRef activationType);
   mlir::LogicalResult readInputs();
   mlir::LogicalResult checkInputs();
   mlir::LogicalResult checkStored(const FusedProjection &projection);

@@ -12,6 +12,7 @@ void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &option
   // Experts first, from any ids and weights; then the routers in front of them; what is left is ordinary.
   pm.addPass(createRaiseExpandLayers());
   pm.addPass(createRaiseInlineExperts());
+  pm.addPass(createRaiseStackedLayers());
   pm.addPass(createRaiseQuantizedWeights());
   pm.addPass(createRaiseFusedExperts());
   if (options.experts) {

@@ -1,5 +1,6 @@
 // Experts that compute a region, not an ffn: the region is written out once per expert, on its rows and its slices of the parameters. Runs
 // early, so that layers inside of experts are found like any other. Expects moe.layer expanded.
+#include "StoredSlices.h"
 #include "moe/IR/Layers.h"
 #include "moe/Raise/Passes.h"
 
@@ -10,18 +11,6 @@ namespace moe {
 #include "moe/Raise/Passes.h.inc"
 
 namespace {
-
-/// The elements of slice `number` of `count` along the first dim; null where they cannot be had without reading a file.
-ElementsAttr sliceOfElements(ElementsAttr elements, RankedTensorType type, int64_t number, int64_t count) {
-  auto dense = dyn_cast<DenseElementsAttr>(elements);
-  if (!dense || !type.getElementType().isIntOrFloat() || type.getElementTypeBitWidth() % 8 != 0)
-    return {};
-  if (dense.isSplat())
-    return DenseElementsAttr::get(type, dense.getSplatValue<Attribute>());
-  const ArrayRef<char> raw = dense.getRawData();
-  const size_t bytes = raw.size() / count;
-  return DenseElementsAttr::getFromRawBuffer(type, raw.slice(number * bytes, bytes));
-}
 
 /// Writes out the region of one moe.experts.
 class ExpertInliner {
@@ -69,33 +58,8 @@ private:
 
   /// The expert's slice of a parameter: of a stored weight, a stored weight.
   Value slice(Value parameter, int64_t expert) {
-    auto reference = parameter.getDefiningOp<WeightRefOp>();
-    auto weight = reference ? symbols.lookup<WeightOp>(reference.getWeight()) : WeightOp();
-    auto whole = cast<RankedTensorType>(parameter.getType());
-    Attribute source = weight && weight.getSource() ? sourceOfSlice(*weight.getSource(), whole, expert) : Attribute();
-    if (!source)
-      return sliceOfTensor(parameter, expert);
-    auto type = RankedTensorType::get(whole.getShape().drop_front(), whole.getElementType());
-    const std::string name = (reference.getWeight() + "." + Twine(expert)).str();
-    auto known = symbols.lookup<WeightOp>(name);
-    if (!known || known.getType() != type || known.getSource() != source) {
-      OpBuilder top(weight);
-      known = WeightOp::create(top, weight.getLoc(), StringAttr::get(weight.getContext(), name), StringAttr(), TypeAttr::get(type), source, PackingFamilyAttr(), ArrayAttr(), WeightOrderAttr(),
-                               GateLayoutAttr(), IntegerAttr(), IntegerAttr(), QuantAttr(), TypeAttr(), BlocksAttr());
-      symbols.insert(known, Block::iterator(weight));
-    }
-    return WeightRefOp::create(builder, reference.getLoc(), type, FlatSymbolRefAttr::get(known.getSymNameAttr()));
-  }
-
-  Attribute sourceOfSlice(Attribute source, RankedTensorType whole, int64_t expert) {
-    auto type = RankedTensorType::get(whole.getShape().drop_front(), whole.getElementType());
-    if (auto elements = dyn_cast<ElementsAttr>(source))
-      return sliceOfElements(elements, type, expert, experts);
-    auto file = dyn_cast<FileAttr>(source);
-    if (!file || file.getLength() % experts != 0 || (whole.getElementTypeBitWidth() % 8 != 0 && !whole.getElementType().isInteger(1)))
-      return {};
-    const int64_t bytes = file.getLength() / experts;
-    return FileAttr::get(builder.getContext(), file.getPath(), file.getOffset() + expert * bytes, bytes);
+    Value stored = storedSlice(builder, symbols, parameter, expert);
+    return stored ? stored : sliceOfTensor(parameter, expert);
   }
 
   /// First slot of an expert, index.

@@ -161,8 +161,13 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
   void addLayer(const ExpertChain &loop, const SizeProof &proof, std::vector<RoutedLayer> &layers) {
     Operation *last = loop.steps.back().op;
     std::string why;
-    // One expert alone is one where ids are compared with its number; a column of a map may be a gate of anything.
-    auto layer = loop.steps.size() > 1 || loop.steps.front().k > 0 ? layerOf(loop, "masked", why) : std::nullopt;
+    // One expert alone is a layer of one where its ids can name no other: those of more experts that nodes between them keep apart (an If for each)
+    // look the same. A column of a map may be a gate of anything.
+    const ExpertStep &first = loop.steps.front();
+    const bool isAlone = loop.steps.size() == 1;
+    if (isAlone && first.k > 0 && !idsInRange(first.indices, 1))
+      return remarkMiss(remarks, last, last, "one expert stands alone, but the ids that are compared with its number may name others");
+    auto layer = !isAlone || first.k > 0 ? layerOf(loop, "masked", why) : std::nullopt;
     if (!layer)
       return remarkMiss(remarks, last, last, why);
     if (layer->choices.k == 0) {
@@ -175,8 +180,6 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
       layer->function = map->function;
       layer->choices.k = map->k;
     }
-    if (loop.steps.size() == 1 && !idsInRange(peel(layer->indices, Views | IntCasts), 1))
-      return remarkMiss(remarks, last, last, "one expert alone, though the chosen ids name more");
     if (!placeOutput(*layer, {layer->x, layer->indices, layer->weights}, proof))
       return remarkMiss(remarks, last, last, "the shape of the output is not that of the tokens");
     if (checkRoutedLayer(*layer, proof, why))

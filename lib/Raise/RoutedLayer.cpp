@@ -356,10 +356,35 @@ void replaceRoutedLayers(MutableArrayRef<RoutedLayer> layers, LayerBuilder &chai
   }
 }
 
+/// The nearest node behind which rows are integers, among those that `candidate` is made by; null where there is none.
+static OnnxOp roundedRows(Operation *candidate) {
+  constexpr size_t most = 32; // nodes of one expert; beyond lies what is in front of the layer
+  static constexpr StringLiteral names[] = {"MatMulInteger", "QLinearMatMul", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QGemm", "QuantizeLinear"};
+  SmallVector<Operation *> nodes = {candidate};
+  DenseSet<Operation *> seen = {candidate};
+  for (size_t i = 0; i < nodes.size() && nodes.size() < most; ++i)
+    for (Value operand : nodes[i]->getOperands()) {
+      auto node = operand.getDefiningOp<OnnxOp>();
+      if (!node || !seen.insert(node).second)
+        continue;
+      if (llvm::is_contained(names, node.getOpType()))
+        return node;
+      nodes.push_back(node);
+    }
+  return {};
+}
+
 void remarkMiss(bool wanted, Operation *candidate, Operation *at, StringRef why, StringRef what) {
   LLVM_DEBUG(llvm::dbgs() << "not a layer: " << why << " at " << *(at ? at : candidate) << "\n");
   if (!wanted || why.empty())
     return;
+  // Whatever else does not fit: with rows rounded between them the products are none of a layer.
+  if (OnnxOp rounded = what == "router" ? OnnxOp() : roundedRows(candidate)) {
+    InFlightDiagnostic remark = candidate->emitRemark() << what << " not raised: rows are rounded to integers as the model runs (" << rounded.getOpType()
+                                                        << "), which no layer of ours does; its ops are computed as they stand";
+    remark.attachNote(rounded.getLoc()) << "at this node";
+    return;
+  }
   InFlightDiagnostic remark = candidate->emitRemark() << what << " not raised: " << why;
   if (at && at != candidate)
     remark.attachNote(at->getLoc()) << "at this node";

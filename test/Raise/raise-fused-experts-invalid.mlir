@@ -59,7 +59,7 @@ func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf32
   %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x8xf32>
   %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x16xf32>
   %none = moe.absent : none
-  // expected-error @+1 {{swiglu_fusion = 1 needs activation_type swiglu}}
+  // expected-warning @+1 {{swiglu_fusion has a meaning for activation_type swiglu only, found 'silu'; it is ignored}}
   %y = moe.onnx "MoE"(%x, %logits, %fc1, %none, %fc2) domain "com.microsoft" version 1 {activation_type = "silu", swiglu_fusion = 1 : i64} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x8xf32>, none, tensor<4x8x16xf32>) -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
@@ -100,7 +100,7 @@ func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf32
   %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x8xf32>
   %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x16xf32>
   %none = moe.absent : none
-  // expected-error @+1 {{activation_alpha has a meaning for activation_type swiglu only}}
+  // expected-warning @+1 {{activation_alpha has a meaning for activation_type swiglu only, found 'relu'; it is ignored}}
   %y = moe.onnx "MoE"(%x, %logits, %fc1, %none, %fc2) domain "com.microsoft" version 1 {activation_alpha = 1.702 : f32} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x8xf32>, none, tensor<4x8x16xf32>) -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }

@@ -10,5 +10,6 @@ include "moe/IR/ExpertOps.td"
 include "moe/IR/StatisticsOps.td"
 include "moe/IR/CollectiveOps.td"
 include "moe/IR/KernelOps.td"
+include "moe/IR/LoopOps.td"
 
 #endif // MOE_IR_OPS_TD

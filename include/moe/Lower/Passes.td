@@ -90,6 +90,18 @@ def LowerEntry : Pass<"moe-lower-entry", "::mlir::ModuleOp"> {
     "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def LowerRunLoops : Pass<"moe-lower-run-loops", "::mlir::ModuleOp"> {
+  let summary = "makes what stands between the marks of a loop fit to run again";
+  let description = [{
+    What no run changes moves in front of `moe.loop_begin`. What the body reads of
+    what stands in front becomes `captured` of `moe.loop_end`, so that no run
+    writes there; destinations and their fills are made in the body. Values that
+    trade places are copied first. A value of a run that is used behind the loop
+    is an error, as is an exchange between ranks in the body.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def LowerBufferize : Pass<"moe-lower-bufferize", "::mlir::ModuleOp"> {
   let summary = "tensors to memrefs, in place where the analysis allows it";
   let description = [{

@@ -35,6 +35,16 @@ def RaiseQuantizedWeights : Moe_RecogniserPass<"moe-raise-quantized-weights"> {
   }];
 }
 
+def RaiseStackedLayers : Pass<"moe-raise-stacked-layers", "::mlir::ModuleOp"> {
+  let summary = "a layer's slice of weights that are stored for all layers becomes a stored weight";
+  let description = [{
+    A Gather of one slice at a constant number, of a stored tensor of at least
+    four dims (layers, experts, rows, columns), as an unrolled loop over layers
+    has it; and those of other stored tensors whose first dim is that number of
+    layers. No byte is read or copied: the slice is a range of the same file.
+  }];
+}
+
 def RaiseInlineExperts : Pass<"moe-raise-inline-experts", "::mlir::ModuleOp"> {
   let summary = "the region of a moe.experts becomes ordinary ops, once per expert";
   let description = [{

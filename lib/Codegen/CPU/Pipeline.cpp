@@ -54,6 +54,7 @@ void moe::buildCpuCodegenPipeline(OpPassManager &pm, const CpuCodegenOptions &op
     pm.addPass(createCpuEmulateTiles({options.features}));
   pm.addPass(createCpuThreadArgument());
   pm.addPass(createCpuPackEntry({options.version}));
+  pm.addPass(createCpuLowerRunLoops());
   pm.addPass(createCpuLowerAsserts());
   addSimplification(pm, options);
   addConversionToLLVM(pm);

@@ -70,3 +70,14 @@ module {
     return
   }
 }
+
+// -----
+
+module {
+  func.func @moe_entry(%more: memref<i1>) attributes {moe.entry} {
+    // expected-error @below {{begins a loop whose number of runs only the run tells, which is not supported yet with --target=cuda}}
+    moe.loop_begin 0 from(%more : memref<i1>)
+    moe.loop_end 0
+    return
+  }
+}

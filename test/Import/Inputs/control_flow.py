@@ -130,18 +130,23 @@ def bad(folder):
     loop_inputs = [value("i", [], INT64), value("k", [], BOOL), value("v", [3])]
     body = helper.make_graph([helper.make_node("Neg", ["v"], ["w"]), helper.make_node("Identity", ["k"], ["k2"])], "body", loop_inputs,
                              [value("k2", [], BOOL), value("w", [3])])
-    write("count", model([helper.make_node("Loop", ["n", "", "x"], ["z"], "runs", body=body)], [value("n", [], INT64), x], [value("z", [3])]))
+    growing = helper.make_graph([helper.make_node("Concat", ["v", "v"], ["w"], axis=0), helper.make_node("Identity", ["k"], ["k2"])], "body",
+                                [*loop_inputs[:2], value("v", ["m"])], [value("k2", [], BOOL), value("w", ["l"])])
+    counted = lambda inner: model([helper.make_node("Loop", ["n", "", "x"], ["z"], "runs", body=inner)], [value("n", [], INT64), x], [value("z", None)])
+    write("growing", counted(growing))
+    wide = model([helper.make_node("Loop", ["n", "", "x"], ["z"], "runs", body=body)], [value("n", [2], INT64), x], [value("z", [3])])
+    write("wide", wide)
     write("endless", model([constant("yes", np.array(True)), helper.make_node("Loop", ["", "yes", "x"], ["z"], "runs", body=helper.make_graph(
         [helper.make_node("Identity", ["k"], ["k2"]), helper.make_node("Identity", ["v"], ["w"])], "body", loop_inputs,
         [value("k2", [], BOOL), value("w", [3])]))], [x], [value("z", [3])]))
     gathering = helper.make_graph([helper.make_node("Neg", ["v"], ["w"]), helper.make_node("ReduceSum", ["v"], ["sum"], keepdims=0),
                                    helper.make_node("Cast", ["sum"], ["k2"], to=BOOL), helper.make_node("Identity", ["v"], ["s"])], "body", loop_inputs,
                                   [value("k2", [], BOOL), value("w", [3]), value("s", [3])])
-    write("gathered", model([constant("n", np.array(4)), helper.make_node("Loop", ["n", "", "x"], ["z", "all"], "runs", body=gathering)], [x],
+    write("gathered", model([constant("yes", np.array(True)), helper.make_node("Loop", ["", "yes", "x"], ["z", "all"], "runs", body=gathering)], [x],
                             [value("z", [3]), value("all", None)]))
-    step = helper.make_graph([helper.make_node("Add", ["s", "e"], ["t"])], "step", [value("s", []), value("e", [])], [value("t", [])])
-    write("length", model([constant("zero", np.float32(0)), helper.make_node("Scan", ["zero", "m"], ["z"], "steps", body=step, num_scan_inputs=1)],
-                          [value("m", ["n"])], [value("z", [])]))
+    step = helper.make_graph([helper.make_node("Sum", ["s", "e", "f"], ["t"])], "step", [value("s", []), value("e", []), value("f", [])], [value("t", [])])
+    write("length", model([constant("zero", np.float32(0)), helper.make_node("Scan", ["zero", "m", "o"], ["z"], "steps", body=step, num_scan_inputs=2)],
+                          [value("m", ["n"]), value("o", ["p"])], [value("z", [])]))
 
     opsets = [*OPSETS, helper.make_opsetid("my", 1)]
     call = lambda op, name, inputs=("x",), outputs=("z",): helper.make_node(op, list(inputs), list(outputs), name, domain="my")

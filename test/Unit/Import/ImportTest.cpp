@@ -189,7 +189,7 @@ TEST_F(ImportTest, DeepNesting) {
 TEST_F(ImportTest, GraphErrors) {
   ModelParts cycle = smallModel();
   cycle.nodes[0] = node("MatMul", {"y", "w"}, {"product"}, {}, "first");
-  EXPECT_EQ(failure(cycle), "node 'first' (MatMul): the node depends on its own result: the graph has a cycle");
+  EXPECT_EQ(failure(cycle), "node 'first' (MatMul): the node depends on its own result: the graph has the cycle 'first' -> 'Add#1' -> 'first'");
   ModelParts twice = smallModel();
   twice.nodes.push_back(node("Neg", {"x"}, {"y"}, {}, "again"));
   EXPECT_EQ(failure(twice), "node 'again' (Neg): output 'y' is already the output of a node");

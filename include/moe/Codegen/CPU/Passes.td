@@ -44,6 +44,16 @@ def CpuEmulateTiles : Pass<"moe-cpu-emulate-tiles", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::scf::SCFDialect"];
 }
 
+def CpuLowerRunLoops : Pass<"moe-cpu-lower-run-loops", "::mlir::ModuleOp"> {
+  let summary = "marks of loops become branches";
+  let description = [{
+    Behind `moe.loop_begin` the flag decides whether all threads run what stands
+    before `moe.loop_end` once more or go on behind it. What is alike in all runs
+    and used behind the loop moves in front of it.
+  }];
+  let dependentDialects = ["::mlir::cf::ControlFlowDialect", "::mlir::memref::MemRefDialect"];
+}
+
 def CpuThreadArgument : Pass<"moe-cpu-thread-argument", "::mlir::ModuleOp"> {
   let summary = "gives functions their MoeThread pointer and reads thread numbers and weights from it";
   let description = [{
