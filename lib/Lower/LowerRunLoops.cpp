@@ -63,9 +63,13 @@ LogicalResult LowerRunLoops::checkMarks(Block &body) {
     LoopEndOp end = mark ? endOf(mark) : LoopEndOp();
     if (!end)
       return begin.emitOpError("has no moe.loop_end of its number behind it in the entry");
-    for (Operation *op = begin; op != end; op = op->getNextNode())
-      if (isa<ExchangeOp, ExchangeStartOp, ExchangeWaitOp, GatherSharesOp>(op))
-        return op->emitOpError("is in a loop whose number of runs only the run tells: layers there are not spread over ranks");
+    for (Operation *op = begin; op != end; op = op->getNextNode()) {
+      WalkResult exchange = op->walk([](Operation *inner) {
+        return isa<ExchangeOp, ExchangeStartOp, ExchangeWaitOp, GatherSharesOp>(inner) ? WalkResult::interrupt() : WalkResult::advance();
+      });
+      if (exchange.wasInterrupted())
+        return op->emitError("sends rows to other ranks in a loop whose number of runs only the run tells, which is not supported yet; compile without --mesh");
+    }
   }
   return success();
 }
