@@ -325,13 +325,24 @@ void moe::SizeTable::stopUnlessEqual(Value lhs, Value rhs, Location loc, const T
   cf::AssertOp::create(builder, loc, holds, message.str());
 }
 
+/// "a = b"; that the greater of a and b is b is said as "b >= a".
+static std::string describeCondition(moe::SizeTable &sizes, moe::OnnxInference &inference, const moe::DimCondition &condition) {
+  for (auto [one, other] : {std::pair(condition.lhs, condition.rhs), std::pair(condition.rhs, condition.lhs)})
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(one)) {
+      const moe::DimSymbol origin = inference.symbols()[symbol.getPosition()];
+      if (origin.kind == moe::SymbolKind::Maximum && (origin.lhs == other || origin.rhs == other))
+        return sizes.describe(other) + " >= " + sizes.describe(origin.lhs == other ? origin.rhs : origin.lhs);
+    }
+  return sizes.describe(condition.lhs) + " = " + sizes.describe(condition.rhs);
+}
+
 bool moe::SizeTable::emitDataConditions(Location loc) {
   for (const DimCondition &condition : dataConditions.lookup(loc)) {
     if (condition.lhs == condition.rhs)
       continue;
     if (!isKnown(condition.lhs) || !isKnown(condition.rhs))
       return false;
-    const std::string text = "node '" + nodeName(loc) + "' needs " + describe(condition.lhs) + " = " + describe(condition.rhs);
+    const std::string text = "node '" + nodeName(loc) + "' needs " + describeCondition(*this, inference, condition);
     stopUnlessEqual(get(condition.lhs), get(condition.rhs), loc, text + "; the size");
   }
   return true;
@@ -381,10 +392,11 @@ void moe::SizeTable::emitConditions() {
     std::string text;
     llvm::raw_string_ostream stream(text);
     const BroadcastSizes sizes = broadcastSizes(inference, condition);
-    stream << "node '" << nodeName(condition.loc) << "' needs " << describe(sizes.one ? sizes.one : condition.lhs) << " = "
-           << describe(sizes.one ? sizes.other : condition.rhs);
-    if (sizes.one)
-      stream << ", or " << (sizes.either ? "one of them" : describe(sizes.one)) << " 1";
+    stream << "node '" << nodeName(condition.loc) << "' needs ";
+    if (!sizes.one)
+      stream << describeCondition(*this, inference, condition);
+    else
+      stream << describe(sizes.one) << " = " << describe(sizes.other) << ", or " << (sizes.either ? "one of them" : describe(sizes.one)) << " 1";
     require(condition.lhs, condition.rhs, condition.loc, text);
   }
 }

@@ -27,7 +27,7 @@ class Model:
     """Nodes that share named inputs; each output is compared where its mask allows."""
 
     def __init__(self):
-        self.feed, self.dims, self.nodes, self.masks = {}, {}, [], {}
+        self.feed, self.dims, self.nodes, self.masks, self.oracles = {}, {}, [], {}, {}
 
     def input(self, name, value, dims=None):
         """An input; `dims` names those that may change between runs (all are fixed where it is not given)."""
@@ -35,10 +35,13 @@ class Model:
             self.feed[name], self.dims[name] = value, dims or list(value.shape)
         return name
 
-    def node(self, kind, inputs, masks, **attributes):
+    def node(self, kind, inputs, masks, ahead=(), **attributes):
+        """A node; `ahead`: what ONNX Runtime runs in its place, as (nodes in front, inputs), where its kernel lacks something."""
         number = len(self.nodes)
         outputs = [f"y{number}_{i}" for i in range(len(masks))]
         self.nodes.append(helper.make_node(kind, inputs, outputs, name=f"{kind}{number}", domain="com.microsoft", **attributes))
+        if ahead:
+            self.oracles[f"{kind}{number}"] = [*ahead[0], helper.make_node(kind, ahead[1], outputs, domain="com.microsoft", **attributes)]
         self.masks.update(zip(outputs, masks))
 
     def check(self, title):
@@ -49,7 +52,10 @@ class Model:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)], ir_version=10)
         quiet = onnxruntime.SessionOptions()
         quiet.log_severity_level = 3  # It warns where its inference guesses another length of a cache than it computes.
-        session = onnxruntime.InferenceSession(model.SerializeToString(), quiet, providers=["CPUExecutionProvider"])
+        oracle = onnx.ModelProto.FromString(model.SerializeToString())
+        del oracle.graph.node[:]
+        oracle.graph.node.extend(part for node in self.nodes for part in self.oracles.get(node.name, [node]))
+        session = onnxruntime.InferenceSession(oracle.SerializeToString(), quiet, providers=["CPUExecutionProvider"])
         expected = dict(zip(self.masks, session.run(list(self.masks), self.feed)))
         compiled = moe_opt.compile(model.SerializeToString())
         got = compiled.run(self.feed)
@@ -100,14 +106,28 @@ def group_query(title, tokens, block, past, prompt, window=None):
     cache_mask = (np.arange(present) < kept[:, None])[:, None, :, None]
     masks = [query_mask, cache_mask, cache_mask]
 
-    def node(qkv=(query, key, value), rotary=False, bias="", sink="", **attributes):
-        inputs = [*qkv, *caches, last, graph_total, *((cosine, sine) if rotary else ("", "")), "", bias, sink]
-        model.node("GroupQueryAttention", inputs, masks, num_heads=HEADS, kv_num_heads=KEY_HEADS, do_rotary=int(rotary), **attributes)
+    norms = [model.input(name, random(SIZE)) for name in ("qn", "kn")]
+
+    def node(qkv=(query, key, value), rotary=False, bias="", sink="", norm=False, **attributes):
+        inputs = [*qkv, *caches, last, graph_total, *((cosine, sine) if rotary else ("", "")), "", bias, sink, *(["", "", *norms] if norm else [])]
+        ahead = ()
+        if norm:  # The CPU provider's kernel has no norms: there they stand in front of it.
+            parts, names = [], []
+            for i, weight in enumerate(norms):
+                name = f"n{len(model.nodes)}_{i}"
+                parts += [helper.make_node("Constant", [], [name + "s"], value_ints=[0, 0, -1, SIZE]), helper.make_node("Constant", [], [name + "j"], value_ints=[0, 0, -1]),
+                          helper.make_node("Reshape", [qkv[i], name + "s"], [name + "h"]),
+                          helper.make_node("SimplifiedLayerNormalization", [name + "h", weight], [name + "n"], epsilon=attributes.get("qk_norm_epsilon", 1e-6), axis=-1),
+                          helper.make_node("Reshape", [name + "n", name + "j"], [name])]
+                names.append(name)
+            ahead = (parts, [*names, *inputs[2:12]])
+        model.node("GroupQueryAttention", inputs, masks, ahead, num_heads=HEADS, kv_num_heads=KEY_HEADS, do_rotary=int(rotary), **attributes)
 
     if window:
         node(local_window_size=window, sliding_window_cache=1)
         node((packed, "", ""), rotary=True, sink=sink, local_window_size=window, sliding_window_cache=1)
         node(bias=bias, local_window_size=window, sliding_window_cache=1)
+        node(norm=True, rotary=True, local_window_size=window, sliding_window_cache=1)
         model.check(title)
         return
     node()
@@ -120,6 +140,8 @@ def group_query(title, tokens, block, past, prompt, window=None):
     node(sink=sink)
     node(sink=sink, local_window_size=2, rotary=True, softcap=1.5)
     node(smooth_softmax=1)
+    node(norm=True, rotary=True, qk_norm_epsilon=1e-3)
+    node(norm=True)
     if not (prompt and (tokens != block).any()):
         node(bias=bias)
         node(bias=bias, sink=sink, softcap=2.0, rotary=True)
@@ -165,6 +187,25 @@ def in_place(title, tokens, block, capacity):
     if not (buffers["pk"][old] == inputs["pk"][old]).all() or (buffers["pk"] == inputs["pk"]).all():
         sys.exit(f"{title}: the buffer does not hold the old rows and the new ones")
     print(f"{title}: updated")
+
+
+def small_cache():
+    """A window-sized cache below its window is refused, as ONNX Runtime does."""
+    window, past = 16, 7
+    inputs = {"q": random(1, 1, HEADS * SIZE), "k": random(1, 1, KEY_HEADS * SIZE), "v": random(1, 1, KEY_HEADS * SIZE), "pk": random(1, KEY_HEADS, past, SIZE),
+              "pv": random(1, KEY_HEADS, past, SIZE), "seqlens_k": np.array([7], np.int32), "total": np.array(8, np.int32)}
+    node = helper.make_node("GroupQueryAttention", list(inputs), ["y", "nk", "nv"], name="attention", domain="com.microsoft", num_heads=HEADS,
+                            kv_num_heads=KEY_HEADS, local_window_size=window, sliding_window_cache=1)
+    dims = {name: [1, KEY_HEADS, "past_length", SIZE] if name in ("pk", "pv") else list(value.shape) for name, value in inputs.items()}
+    graph = helper.make_graph([node], "attention", [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), dims[n]) for n, v in inputs.items()],
+                              [helper.make_empty_tensor_value_info(name) for name in node.output])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)], ir_version=10)
+    try:
+        moe_opt.compile(model.SerializeToString()).run(inputs)
+    except moe_opt.Error as error:
+        print(f"small cache: {error}")
+    else:
+        sys.exit("a cache of 7 for a window of 16 was taken")
 
 
 def multi_head(title, past, block, keys):
@@ -221,3 +262,4 @@ multi_head("multi-head", None, 4, 4)
 multi_head("multi-head, other keys", None, 2, 5)
 multi_head("multi-head behind a cache", 3, 2, 2)
 rotary()
+small_cache()
