@@ -11,7 +11,7 @@ static int64_t resultColumns(const ProductSpec &spec, int64_t columns) { return 
 
 // Rows of the float kernel's tile, and of the tensor core tiles: a tile of few rows reads as many weights as a large one, but has nothing to hide
 // behind, so the height follows the rows per expert that there are on average. All of it is known from the number of slots.
-static constexpr int64_t floatRows = 64, floatColumns = 64;
+static constexpr int64_t floatRows = 64, floatColumns = 64, panelTileColumns = 128;
 static constexpr MmaTile mmaTiles[] = {{16, 128, 1, 4, 4}, {64, 128, 2, 4, 4}, {128, 128, 2, 4, 4}};
 
 LogicalResult ProductKernels::replace(GroupedMatmulOp op) {
@@ -27,21 +27,24 @@ LogicalResult ProductKernels::replace(GroupedMatmulOp op) {
   const SmallVector<Value> arguments = {pointer(op.getX()),      pointer(op.getRows()),   pointer(op.getOffsets()),
                                         pointer(op.getWeight()), pointer(op.getUp()),     pointer(op.getBias()),
                                         pointer(op.getUpBias()), pointer(op.getOuts()[0]), arith::IndexCastOp::create(host, loc, host.getI32Type(), slots)};
+  // The lowest tile that holds the average rows of an expert.
+  auto launchWhereFits = [&](const KernelEntry &entry, int64_t rows, int64_t columns) {
+    Value most = arith::ConstantIndexOp::create(host, loc, rows * spec.experts);
+    Value fits = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::ule, slots, most);
+    auto branch = scf::IfOp::create(host, loc, fits, /*withElseRegion=*/true);
+    OpBuilder inside = branch.getThenBodyBuilder();
+    launchTiles(inside, loc, entry, rows, columns, slots, arguments);
+    host.setInsertionPoint(branch.elseBlock()->getTerminator());
+  };
   if (!spec.fitsTensorCores()) {
+    if (spec.isPacked())
+      launchWhereFits(panelKernel(), panelTileRows, panelTileColumns);
     launchTiles(host, loc, floatKernel(), floatRows, floatColumns, slots, arguments);
     op.erase();
     return success();
   }
-  // The lowest tile that holds the average rows of an expert.
-  for (const MmaTile &tile : ArrayRef(mmaTiles).drop_back()) {
-    const KernelEntry entry = mmaKernel(tile);
-    Value most = arith::ConstantIndexOp::create(host, loc, tile.rows * spec.experts);
-    Value fits = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::ule, slots, most);
-    auto branch = scf::IfOp::create(host, loc, fits, /*withElseRegion=*/true);
-    OpBuilder inside = branch.getThenBodyBuilder();
-    launchTiles(inside, loc, entry, tile.rows, tile.columns, slots, arguments);
-    host.setInsertionPoint(branch.elseBlock()->getTerminator());
-  }
+  for (const MmaTile &tile : ArrayRef(mmaTiles).drop_back())
+    launchWhereFits(mmaKernel(tile), tile.rows, tile.columns);
   const MmaTile &tallest = *std::prev(std::end(mmaTiles));
   launchTiles(host, loc, mmaKernel(tallest), tallest.rows, tallest.columns, slots, arguments);
   op.erase();

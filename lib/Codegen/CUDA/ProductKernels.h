@@ -23,6 +23,9 @@ class ProductKernels {
 public:
   ProductKernels(KernelTable &table, mlir::Location loc) : table(table), b(loc, table.host.getContext()), math(b) {}
 
+  /// Rows of the tile for packed weights and few rows of an expert.
+  static constexpr int64_t panelTileRows = 8;
+
   /// Replaces `op` by launches; an error names what no kernel takes.
   llvm::LogicalResult replace(GroupedMatmulOp op);
 
@@ -62,6 +65,14 @@ private:
   void loadFloatRows(FloatState &s, Value k0);
   void loadFloatWeights(FloatState &s, Value k0);
   void storeFloat(FloatState &s, ValueRange sums);
+
+  // Packed weights, few rows (PanelProduct.cpp).
+  struct PanelState;
+  KernelEntry panelKernel();
+  void emitPanel(Arguments &a);
+  void loadPanelRows(PanelState &s, Value k0);
+  llvm::SmallVector<Value> multiplyPanel(PanelState &s, Value k0, ValueRange sums);
+  void storePanel(PanelState &s, ValueRange sums);
 
   // Tensor cores (MmaProduct.cpp, MmaEpilogue.cpp).
   struct MmaState;
