@@ -214,8 +214,8 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %shape = moe.onnx "Shape"(%x) version 13 {} : (tensor<?x8xf32>) -> tensor<2xi64>
   %zeros = moe.onnx "ConstantOfShape"(%shape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x8xf32>
   %w3 = moe.onnx "Unsqueeze"(%values, %c0) version 13 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x2x1xf32>
-  %mask0 = moe.onnx "Gather"(%mask, %c3) version 13 {axis = 0 : i64} : (tensor<2x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
   // expected-note @+1 {{at this node}}
+  %mask0 = moe.onnx "Gather"(%mask, %c3) version 13 {axis = 0 : i64} : (tensor<2x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
   %found0 = moe.onnx "NonZero"(%mask0) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
   %pairs0 = moe.onnx "Transpose"(%found0) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
   %choice0, %token0 = moe.onnx "Split"(%pairs0) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
@@ -228,8 +228,8 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %part0 = moe.onnx "Mul"(%y0, %we0) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
   // expected-remark @+1 {{the rows are added at the choices' places}}
   %sum0 = moe.onnx "ScatterND"(%zeros, %choice0, %part0) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
-  %mask1 = moe.onnx "Gather"(%mask, %c4) version 13 {axis = 0 : i64} : (tensor<2x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
   // expected-note @+1 {{at this node}}
+  %mask1 = moe.onnx "Gather"(%mask, %c4) version 13 {axis = 0 : i64} : (tensor<2x2x?xi64>, tensor<i64>) -> tensor<2x?xi64>
   %found1 = moe.onnx "NonZero"(%mask1) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
   %pairs1 = moe.onnx "Transpose"(%found1) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
   %choice1, %token1 = moe.onnx "Split"(%pairs1) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
