@@ -120,10 +120,10 @@ static std::optional<ScatterSum> matchMaskedSum(OnnxOp op) {
   OnnxOp expand = places ? definedBy(peel(places.getInputs()[0], AllCasts), "Expand") : OnnxOp();
   const int64_t rank = tensorType(before).getRank();
   if (!expand || staticDim(op.getInputs()[1], -1) != rank || !tensorType(expand->getResult(0)) || tensorType(expand->getResult(0)).getRank() != rank ||
-      staticDim(expand.getInputs()[0], -1) != 1 || flatRoot(shapeOf(expand.getInputs()[1])) != flatRoot(before))
+      staticDim(expand.getInputs()[0], -1) != 1 || peel(shapeOf(expand.getInputs()[1]), 0) != peel(before, 0))
     return std::nullopt;
   // As many values as there are places: all of them.
-  if (OnnxOp slice = definedBy(values, "Slice")) {
+  if (OnnxOp slice = definedBy(values, "Slice"); slice && slice.getInputs().size() >= 3) {
     auto starts = constantInts(slice.getInputs()[1]);
     OnnxOp end = definedBy(peel(slice.getInputs()[2], Views | IntCasts), "Gather");
     auto which = end ? constantInts(end.getInputs()[1]) : std::nullopt;
