@@ -152,7 +152,9 @@ Value ShapeResolver::element(Value tensor, int64_t number) {
   auto found = elements.find({tensor, number});
   if (found != elements.end())
     return found->second;
-  Value result = computeElement(tensor, number);
+  ++elementDepth;
+  Value result = elementDepth > longestChain ? Value() : computeElement(tensor, number);
+  --elementDepth;
   if (result)
     scalars[result] = result;
   elements[{tensor, number}] = result;

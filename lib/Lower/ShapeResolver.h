@@ -61,6 +61,9 @@ private:
   mlir::Value elementOfGeneric(mlir::Operation *op, unsigned result, int64_t number);
   mlir::Value cloneScalar(mlir::Operation *op, mlir::IRMapping &mapping);
 
+  /// Longer chains of tensors are no sizes, and recursion must end.
+  static constexpr unsigned longestChain = 64;
+
   mlir::OpBuilder &builder;
   LeafFn leaf;
   ElementFn elementLeaf;
@@ -68,6 +71,7 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> scalars; ///< Null where it depends on data.
   /// By tensor and number in row-major order.
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> elements;
+  unsigned elementDepth = 0;
 };
 
 } // namespace moe

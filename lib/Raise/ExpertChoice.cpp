@@ -94,24 +94,35 @@ static bool hasOnes(Value value) {
 
 //===-- Masks of one expert ----------------------------------------------===//
 
-/// Equal(ids, e) with ids [T, K] or [T]: no one-hot tensor of all experts.
-static std::optional<ExpertMask> matchSingleComparison(Value value) {
-  OnnxOp equal = definedBy(value, "Equal");
-  RankedTensorType type = tensorType(value);
-  if (!equal || !type || type.getRank() < 1 || type.getRank() > 2)
-    return std::nullopt;
+namespace {
+/// `ids` compared with the number of one expert.
+struct Comparison {
+  Value ids;
+  int64_t expert = 0;
+};
+} // namespace
+
+/// Equal(ids, e), of ids that have its shape.
+static std::optional<Comparison> matchComparison(Value value) {
+  OnnxOp equal = value ? definedBy(value, "Equal") : OnnxOp();
+  RankedTensorType type = equal ? tensorType(equal->getResult(0)) : RankedTensorType();
   for (unsigned side : {0u, 1u}) {
-    Value ids = equal.getInputs()[side];
-    auto expert = scalarFor(equal.getInputs()[1 - side], ids);
-    if (!expert || *expert < 0 || *expert != std::floor(*expert) || tensorType(ids).getRank() != type.getRank())
-      continue;
-    const bool pairs = type.getRank() == 2;
-    const int64_t k = pairs ? staticDim(ids, 1) : 1;
-    if (k <= 0)
-      return std::nullopt;
-    return ExpertMask{OneHot{ids, {}, -1}, static_cast<int64_t>(*expert), 0, pairs ? 1 : -1, k};
+    Value ids = type ? equal.getInputs()[side] : Value();
+    auto expert = ids ? scalarFor(equal.getInputs()[1 - side], ids) : std::nullopt;
+    if (expert && *expert >= 0 && *expert == std::floor(*expert) && tensorType(ids).getShape() == type.getShape())
+      return Comparison{ids, static_cast<int64_t>(*expert)};
   }
   return std::nullopt;
+}
+
+/// ids == e with ids [T, K] or [T]: no one-hot tensor of all experts.
+static std::optional<ExpertMask> matchSingleComparison(Value value) {
+  auto compared = matchComparison(value);
+  const int64_t rank = compared ? tensorType(compared->ids).getRank() : 0;
+  if (rank < 1 || rank > 2)
+    return std::nullopt;
+  const int64_t k = rank == 2 ? staticDim(compared->ids, 1) : 1;
+  return k > 0 ? std::optional<ExpertMask>({OneHot{compared->ids, {}, -1}, compared->expert, 0, rank == 2 ? 1 : -1, k}) : std::nullopt;
 }
 
 /// Has a token chosen the expert at all? (ids == e), summed or its greatest over the choices, perhaps compared with 0.
@@ -127,27 +138,15 @@ static std::optional<ExpertMask> matchAnyChoice(Value value) {
   auto axes = type ? axesOf(any) : std::nullopt;
   if (!axes || axes->size() != 1 || type.getRank() < 2 || fromFront((*axes)[0], type.getRank()) != type.getRank() - 1)
     return std::nullopt;
-  OnnxOp equal = definedBy(peel(any.getInputs()[0], AllCasts), "Equal");
-  for (unsigned side : {0u, 1u}) {
-    Value ids = equal ? equal.getInputs()[side] : Value();
-    auto expert = ids ? scalarFor(equal.getInputs()[1 - side], ids) : std::nullopt;
-    if (expert && *expert >= 0 && *expert == std::floor(*expert) && tensorType(ids).getShape() == type.getShape() && staticDim(ids, -1) > 0)
-      return ExpertMask{OneHot{ids, {}, -1}, static_cast<int64_t>(*expert), 0, -1, staticDim(ids, -1), /*anyChoice=*/true};
-  }
-  return std::nullopt;
+  auto compared = matchComparison(peel(any.getInputs()[0], AllCasts));
+  const int64_t k = compared ? staticDim(compared->ids, -1) : 0;
+  return k > 0 ? std::optional<ExpertMask>({OneHot{compared->ids, {}, -1}, compared->expert, 0, -1, k, /*anyChoice=*/true}) : std::nullopt;
 }
 
-std::optional<ExpertMask> matchExpertMask(Value value, const SizeProof &proof) {
+/// The mask as it is written, without Transposes around it.
+static std::optional<ExpertMask> matchPlainMask(Value value, const SizeProof &proof) {
   RankedTensorType maskType = tensorType(value);
   value = peel(value, AllCasts);
-  if (OnnxOp transpose = definedBy(value, "Transpose"); transpose && maskType && maskType.getRank() == 2) {
-    auto permutation = intsAttribute(transpose, "perm");
-    auto mask = !permutation || *permutation == SmallVector<int64_t>{1, 0} ? matchExpertMask(transpose.getInputs()[0], proof) : std::nullopt;
-    if (mask && mask->choiceDim >= 0) {
-      std::swap(mask->tokenDim, mask->choiceDim);
-      return mask;
-    }
-  }
   if (auto single = matchSingleComparison(value))
     return single;
   if (auto any = matchAnyChoice(value))
@@ -194,6 +193,18 @@ std::optional<ExpertMask> matchExpertMask(Value value, const SizeProof &proof) {
   return std::nullopt;
 }
 
+std::optional<ExpertMask> matchExpertMask(Value value, const SizeProof &proof) {
+  // Turned round once, as exporters and simplifiers leave it.
+  OnnxOp transpose = definedBy(peel(value, AllCasts), "Transpose");
+  auto permutation = transpose ? intsAttribute(transpose, "perm") : std::nullopt;
+  if (transpose && tensorType(value) && tensorType(value).getRank() == 2 && (!permutation || *permutation == SmallVector<int64_t>{1, 0}))
+    if (auto mask = matchPlainMask(transpose.getInputs()[0], proof); mask && mask->choiceDim >= 0) {
+      std::swap(mask->tokenDim, mask->choiceDim);
+      return mask;
+    }
+  return matchPlainMask(value, proof);
+}
+
 //===-- Weights of one expert --------------------------------------------===//
 
 /// Σ over the last dim of (ids == expert) · weights.
@@ -217,15 +228,9 @@ static std::optional<ExpertColumn> matchComparedSum(OnnxOp sum) {
       compared = choice.getInputs()[0];
       weights = choice.getInputs()[1];
     }
-    OnnxOp equal = compared ? definedBy(compared, "Equal") : OnnxOp();
-    if (!equal || tensorType(weights).getShape() != type.getShape())
-      continue;
-    for (unsigned inner : {0u, 1u}) {
-      Value ids = equal.getInputs()[inner];
-      auto expert = scalarFor(equal.getInputs()[1 - inner], ids);
-      if (expert && *expert >= 0 && *expert == std::floor(*expert) && tensorType(ids).getShape() == type.getShape() && staticDim(ids, -1) > 0)
-        return ExpertColumn{ids, weights, {}, static_cast<int64_t>(*expert), staticDim(ids, -1)};
-    }
+    auto match = matchComparison(compared);
+    if (match && tensorType(weights).getShape() == type.getShape() && tensorType(match->ids).getShape() == type.getShape() && staticDim(match->ids, -1) > 0)
+      return ExpertColumn{match->ids, weights, {}, match->expert, staticDim(match->ids, -1)};
   }
   return std::nullopt;
 }

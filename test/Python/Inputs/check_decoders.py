@@ -14,8 +14,9 @@ import decoders
 import onnxruntime
 
 SMALL = dict(hidden=64, heads=4, key_heads=2, head=32, experts=4, chosen=2, intermediate=96, vocabulary=160)
-# ONNX Runtime's QMoE always divides the weights by their sum (DeepSeek's does not), and its layers keep more digits than rows of int8.
-TOLERANCE = 0.05
+# Of the largest logit. Rows of int8 are rounded alike on both sides; on another CPU a code may round the other way. DeepSeek is left out: ONNX Runtime's
+# QMoE always divides the weights by their sum.
+TOLERANCE = 2e-3
 
 for name in ("mixtral", "qwen3-moe", "gpt-oss"):
     sizes = dataclasses.replace(decoders.MODELS[name], **SMALL, **({"window": 6} if decoders.MODELS[name].window else {}))
