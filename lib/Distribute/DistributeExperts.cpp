@@ -100,7 +100,7 @@ private:
   void cutExperts(ExpertsOp op) {
     const bool outIn = op.getOrder() == WeightOrder::OutIn;
     builder.setInsertionPoint(op);
-    cutWeight(op.getGateMutable(), outIn ? 1 : 2, op.getFfn()->getGate() == GateLayout::Halves);
+    cutWeight(op.getGateMutable(), outIn ? 1 : 2, isInHalves(op.getFfn()->getGate()));
     cutWeight(op.getUpMutable(), outIn ? 1 : 2, false);
     cutWeight(op.getDownMutable(), outIn ? 2 : 1, false);
     const PlanAttr plan = *op.getPlan();

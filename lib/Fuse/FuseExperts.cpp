@@ -47,7 +47,7 @@ private:
   Value product(Value rows, Value offset, Value weight, Value bias, Value up, Value upBias, FfnAttr ffn, PlanAttr plan,
                 Type element) {
     int64_t columns = cast<ShapedType>(weight.getType()).getDimSize(op.getOrder() == WeightOrder::OutIn ? 1 : 2);
-    if (ffn && (ffn.getGate() == GateLayout::Halves || ffn.getGate() == GateLayout::Interleaved))
+    if (ffn && isOneTensor(ffn.getGate()))
       columns /= 2;
     const SmallVector<OpFoldResult> sizes = {tensor::getMixedSize(builder, loc, rows, 0), builder.getIndexAttr(columns)};
     const Value out = tensor::EmptyOp::create(builder, loc, sizes, element);

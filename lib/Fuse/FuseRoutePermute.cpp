@@ -61,7 +61,7 @@ private:
     const Location loc = op.getLoc();
     const bool outIn = op.getOrder() == WeightOrder::OutIn;
     int64_t columns = op.getGate().getType().getDimSize(outIn ? 1 : 2);
-    if (op.getFfn()->getGate() == GateLayout::Halves || op.getFfn()->getGate() == GateLayout::Interleaved)
+    if (isOneTensor(op.getFfn()->getGate()))
       columns /= 2;
     // The first product rounds what the second reads.
     const Value rows = roundActivations(builder, loc, chain.dispatch.getX(), op.getPlanAttr());

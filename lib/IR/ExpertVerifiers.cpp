@@ -51,7 +51,7 @@ static LogicalResult verifyWeights(OpTy op, FfnAttr ffn, LayerSizes &sizes) {
     sizes.experts = shaped(gate).getDimSize(0);
   const int64_t columns = shaped(gate).getDimSize(outIn ? 1 : 2);
   // experts-c5
-  const bool shared = layout == GateLayout::Halves || layout == GateLayout::Interleaved;
+  const bool shared = isOneTensor(layout);
   if (shared && !ShapedType::isDynamic(columns) && columns % 2 != 0)
     return op.emitOpError("expected an even number of gate and up columns, got ") << columns;
   sizes.intermediate = shared && !ShapedType::isDynamic(columns) ? columns / 2 : columns;

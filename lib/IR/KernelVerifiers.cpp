@@ -92,7 +92,7 @@ struct ProductSizes {
 
   /// Columns of the result.
   int64_t result() const {
-    const bool pairs = gate == GateLayout::Halves || gate == GateLayout::Interleaved;
+    const bool pairs = isOneTensor(gate);
     return pairs && !ShapedType::isDynamic(stored) ? stored / 2 : stored;
   }
 };
@@ -229,7 +229,7 @@ static LogicalResult verifyOutBlocks(GroupedMatmulOp op, int64_t columns) {
 /// grouped_matmul-c8 to -c11.
 static LogicalResult verifyEpilogue(GroupedMatmulOp op, const ProductSizes &sizes) {
   // grouped_matmul-c8
-  const bool pairs = sizes.gate == GateLayout::Halves || sizes.gate == GateLayout::Interleaved;
+  const bool pairs = isOneTensor(sizes.gate);
   if (pairs && !ShapedType::isDynamic(sizes.stored) && sizes.stored % 2 != 0)
     return op.emitOpError("expected an even number of gate and up columns, got ") << sizes.stored;
   const Type out = op.getOuts()[0].getType();

@@ -178,7 +178,7 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
         return reference.emitOpError("names no moe.weight of the outermost module: ") << reference.getWeightAttr();
       from.push_back(reference.getWeightAttr());
     }
-    if (weight.cut && (weight.quant || weight.cut.getHalves() != (gate == GateLayout::Halves)))
+    if (weight.cut && (weight.quant || weight.cut.getHalves() != isInHalves(gate)))
       return op.emitError() << describeOp(op) << ": expected experts that are cut to be of floats, and in halves where gate and up are, found " << weight.cut.getWeight().getType();
     const FailureOr<PackedShape> shape = shapeOf(op, plan, gate);
     if (failed(shape))

@@ -90,7 +90,7 @@ void describeExperts(ExpertsOp op, MoeLayerInfo &layer) {
     return;
   layer.weightType = storedType(op.getGate());
   bool outIn = op.getOrder() == WeightOrder::OutIn;
-  bool shared = ffn.getGate() == GateLayout::Halves || ffn.getGate() == GateLayout::Interleaved;
+  bool shared = isOneTensor(ffn.getGate());
   layer.intermediate = knownDim(op.getGate().getType(), outIn ? 2 : 1) / (shared ? 2 : 1);
   if (layer.experts == 0)
     layer.experts = knownDim(op.getGate().getType(), 3);

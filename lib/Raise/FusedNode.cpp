@@ -228,7 +228,7 @@ LogicalResult FusedReader::checkBias(const FusedProjection &projection, int64_t 
 }
 
 LogicalResult FusedReader::checkBiases() {
-  const bool shared = node.ffn.getGate() == GateLayout::Interleaved || node.ffn.getGate() == GateLayout::Halves;
+  const bool shared = isOneTensor(node.ffn.getGate());
   return failure(failed(checkBias(node.fc1, shared ? 2 * node.inter : node.inter)) || failed(checkBias(node.fc2, node.hidden)) ||
                  failed(checkBias(node.fc3, node.inter)));
 }

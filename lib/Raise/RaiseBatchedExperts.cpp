@@ -21,8 +21,9 @@ public:
   using RoutedMatcher::RoutedMatcher;
 
   std::optional<RoutedLayer> match(OnnxOp sum);
-  /// As match, at the product of rows and weights: each row is a token with one choice. For sums that are written in a way that is not known, or absent.
-  std::optional<RoutedLayer> matchSingle(OnnxOp product);
+  /// As match, at the last of an expert's rows, weighted or not: each is a token with one choice. For sums that are written in a way that is not known, or
+  /// absent.
+  std::optional<RoutedLayer> matchSingle(OnnxOp last);
   /// Did the match get as far as experts that gather their matrices? Only then a failure is worth a remark.
   bool isCandidate() const { return !gathers.empty(); }
   /// The lookups of matrices that were looked at.
@@ -31,8 +32,10 @@ public:
 protected:
   std::optional<RoutedProduct> matchProduct(Value value) override;
   bool areExpertIds(Value indices) override;
+  bool takesFactors() const override { return true; }
 
 private:
+  Value rootOfIds(Value ids) const;
   Value matchGatheredWeights(Value value, bool &transposed);
   Value matchTokens(const RoutedProduct &product, const ChoiceSum &choices);
   std::optional<RoutedLayer> finish(const ChoiceSum &choices, const RoutedFfn &ffn, Value weights);
@@ -58,12 +61,39 @@ static bool swapsLastDims(OnnxOp op) {
   return true;
 }
 
+static bool meetsLookup(Value rows, bool below);
+
+/// i of `i < 0 ? i + E : i`, which every lookup in E matrices does by itself; null where `value` is something else.
+static Value withoutWrap(Value value) {
+  OnnxOp choice = definedBy(value, "Where");
+  OnnxOp compared = choice ? definedBy(peel(choice.getInputs()[0], 0), "Less") : OnnxOp();
+  Value ids = choice ? peel(choice.getInputs()[2], IntCasts) : Value();
+  auto wrapped = choice ? matchScalar(peel(choice.getInputs()[1], IntCasts), "Add") : std::nullopt;
+  const bool fits = compared && wrapped && wrapped->scalar > 0 && splatNumber(compared.getInputs()[1]) == 0.0 &&
+                    peel(compared.getInputs()[0], IntCasts) == ids && peel(wrapped->operand, IntCasts) == ids &&
+                    idsInRange(ids, static_cast<int64_t>(wrapped->scalar));
+  return fits ? ids : Value();
+}
+
+/// The ids as they were chosen: behind views, an Expand that repeats none, and what makes negative ones count from the end.
+Value BatchedMatcher::rootOfIds(Value value) const {
+  for (;;) {
+    value = peel(value, Views | IntCasts);
+    if (OnnxOp expand = definedBy(value, "Expand"); expand && proof.sameCount(expand.getInputs()[0], value))
+      value = expand.getInputs()[0];
+    else if (Value plain = withoutWrap(value))
+      value = plain;
+    else
+      return value;
+  }
+}
+
 /// All products of a layer must read the same ids: the first lookup of the layer says which.
 bool BatchedMatcher::areExpertIds(Value indices) {
-  Value root = peel(indices, Views | IntCasts);
+  Value root = rootOfIds(indices);
   if (!ids)
-    ids = indices;
-  return root == peel(ids, Views | IntCasts);
+    ids = root == peel(indices, Views | IntCasts) ? indices : root;
+  return root == rootOfIds(ids);
 }
 
 Value BatchedMatcher::matchGatheredWeights(Value value, bool &transposed) {
@@ -165,7 +195,7 @@ Value BatchedMatcher::matchTokens(const RoutedProduct &product, const ChoiceSum 
   }
   if (k == 1)
     return nearestMatrix(peel(rows, FloatCasts), hidden);
-  miss(rows.getDefiningOp(), "the rows of the first product are not tokens repeated K times");
+  miss(rows.getDefiningOp(), meetsLookup(rows, false) ? "an expert has more products than two" : "the rows of the first product are not tokens repeated K times");
   return {};
 }
 
@@ -178,6 +208,7 @@ std::optional<RoutedLayer> BatchedMatcher::finish(const ChoiceSum &choices, cons
   if (!upX || flatRoot(upX) != flatRoot(x))
     return miss(sum, "gate and up read different tokens");
   RoutedLayer layer{choices, x, ids, weights, ffn, keepsChoices ? "gathered" : "batched"};
+  layer.factors = rowFactors;
   if (!placeOutput(layer, {x, ids, weights}, proof))
     return miss(sum, "the dims of the output are not those of the tokens");
   std::string why;
@@ -189,8 +220,8 @@ std::optional<RoutedLayer> BatchedMatcher::finish(const ChoiceSum &choices, cons
 std::optional<RoutedLayer> BatchedMatcher::match(OnnxOp sum) {
   if (auto choices = matchChoiceSum(sum)) {
     auto weighted = matchWeightedRows(peel(choices->rows, Views | FloatCasts), choices->hidden, proof);
-    auto ffn = weighted ? matchFfn(weighted->rows) : std::nullopt;
-    return ffn ? finish(*choices, *ffn, weighted->weights) : std::nullopt;
+    auto ffn = matchFfn(weighted ? weighted->rows : choices->rows);
+    return ffn ? finish(*choices, *ffn, weighted ? weighted->weights : Value()) : std::nullopt;
   }
   auto product = matchLabelledProduct(sum->getResult(0));
   for (unsigned side : {0u, 1u}) {
@@ -202,13 +233,76 @@ std::optional<RoutedLayer> BatchedMatcher::match(OnnxOp sum) {
   return std::nullopt;
 }
 
-std::optional<RoutedLayer> BatchedMatcher::matchSingle(OnnxOp product) {
-  Value result = product->getResult(0);
+std::optional<RoutedLayer> BatchedMatcher::matchSingle(OnnxOp last) {
+  Value result = last->getResult(0);
   RankedTensorType type = tensorType(result);
   const int64_t hidden = type && type.getRank() >= 2 ? staticDim(result, columnDim(type)) : -1;
-  auto weighted = hidden > 1 ? matchWeightedRows(result, hidden, proof) : std::nullopt;
-  auto ffn = weighted ? matchFfn(weighted->rows) : std::nullopt;
-  return ffn ? finish({product, result, 1, hidden}, *ffn, weighted->weights) : std::nullopt;
+  if (hidden <= 1 || !isa<Float32Type, Float16Type, BFloat16Type>(type.getElementType()))
+    return std::nullopt;
+  auto weighted = matchWeightedRows(result, hidden, proof);
+  if (!weighted && isNode(last, "Mul"))
+    return std::nullopt;
+  auto ffn = matchFfn(weighted ? weighted->rows : result);
+  if (!weighted && ffn && meetsLookup(result, true))
+    return std::nullopt;
+  return ffn ? finish({last, result, 1, hidden}, *ffn, weighted ? weighted->weights : Value()) : std::nullopt;
+}
+
+/// The lookup of whole matrices by ids that depend on data which `operand` is, behind views and transposes; null where it is none. The rows of a stored
+/// matrix count where a view makes matrices of them.
+static OnnxOp matrixLookup(Value operand) {
+  Value value = peel(operand, Views | FloatCasts | Transposes);
+  OnnxOp gather = definedBy(value, "Gather");
+  if (!gather)
+    gather = definedBy(value, "GatherND");
+  if (!gather || intAttribute(gather, "axis", 0) != 0 || intAttribute(gather, "batch_dims", 0) != 0 || constantInts(gather.getInputs()[1]) ||
+      (isNode(gather, "GatherND") && staticDim(gather.getInputs()[1], -1) != 1))
+    return {};
+  bool transposed = false;
+  if (storedMatrix(gather.getInputs()[0], transposed))
+    return gather;
+  Value stored = storedTensor(gather.getInputs()[0]);
+  const int64_t rows = staticDim(operand, -2), columns = staticDim(operand, -1);
+  const bool isMatrix = stored && tensorType(stored).getRank() == 2 && tensorType(operand).getRank() > 2 && rows > 1 && columns > 1 &&
+                        rows * columns == staticDim(stored, 1);
+  return isMatrix ? gather : OnnxOp();
+}
+
+static bool isLookupProduct(OnnxOp op) {
+  return (isNode(op, "MatMul") || isNode(op, "Einsum")) && llvm::any_of(op.getInputs(), [](Value input) { return static_cast<bool>(matrixLookup(input)); });
+}
+
+/// Is there a product with looked up matrices in front of `rows`, or (where `below`) behind them, with only what stands between the products of one expert
+/// in the way? Then the expert has more products than one of ours.
+static bool meetsLookup(Value rows, bool below) {
+  constexpr unsigned most = 64;
+  SmallVector<Operation *> worklist;
+  auto push = [&](Value value) {
+    if (!below && value.getDefiningOp())
+      worklist.push_back(value.getDefiningOp());
+    if (below)
+      llvm::append_range(worklist, value.getUsers());
+  };
+  push(rows);
+  DenseSet<Operation *> seen;
+  while (!worklist.empty() && seen.size() < most) {
+    auto next = dyn_cast<OnnxOp>(worklist.pop_back_val());
+    if (!next || !seen.insert(next).second)
+      continue;
+    if (isLookupProduct(next))
+      return true;
+    // A sum with anything but a bias or a number is a residual.
+    const bool isSum = isNode(next, "Add") || isNode(next, "Sub");
+    auto isOwn = [](Value addend) {
+      Value root = peel(addend, Views | FloatCasts);
+      return splatNumber(root) || definedBy(root, "Gather") || definedBy(root, "GatherND");
+    };
+    if (isNode(next, "MatMul") || isNode(next, "Einsum") || isNode(next, "Gemm") || (isSum && llvm::none_of(next.getInputs(), isOwn)))
+      continue;
+    for (Value value : below ? ValueRange(next->getResults()) : ValueRange(next.getInputs()))
+      push(value);
+  }
+  return false;
 }
 
 //===-- The pass ---------------------------------------------------------===//
@@ -238,14 +332,22 @@ struct RaiseBatchedExperts : impl::RaiseBatchedExpertsBase<RaiseBatchedExperts> 
         if (isNode(op, "ReduceSum") || isNode(op, "MatMul") || isNode(op, "Einsum"))
           take(op, matcher.match(op), matcher);
       });
-      function.walk([&](OnnxOp op) {
+      auto takeSingle = [&](OnnxOp op) {
         BatchedMatcher matcher(proof);
-        if (!isNode(op, "Mul"))
-          return;
         auto layer = matcher.matchSingle(op);
         if (layer && llvm::none_of(matcher.gathersSeen(), [&](Operation *gather) { return explained.contains(gather); }))
           take(op, layer, matcher);
+      };
+      SmallVector<OnnxOp> ends;
+      function.walk([&](OnnxOp op) {
+        if (isNode(op, "Mul"))
+          takeSingle(op);
+        else if (isNode(op, "Add") || isNode(op, "MatMul") || isNode(op, "Einsum"))
+          ends.push_back(op);
       });
+      // Without weights: the last node of an expert, its bias where it has one.
+      for (OnnxOp op : llvm::reverse(ends))
+        takeSingle(op);
       remarkUnexplained(function, explained);
       llvm::sort(layers, [&](const RoutedLayer &a, const RoutedLayer &b) { return places[a.choices.sum] < places[b.choices.sum]; });
       replaceRoutedLayers(layers, chain);
@@ -288,26 +390,6 @@ struct RaiseBatchedExperts : impl::RaiseBatchedExpertsBase<RaiseBatchedExperts> 
         if (auto above = input.getDefiningOp<OnnxOp>(); above && (looksUp || !isProduct))
           worklist.push_back(above);
     }
-  }
-
-  /// The lookup of whole matrices by ids that depend on data which `operand` is, behind views and transposes; null where it is none. The rows of a stored
-  /// matrix count where a view makes matrices of them.
-  static OnnxOp matrixLookup(Value operand) {
-    Value value = peel(operand, Views | FloatCasts | Transposes);
-    OnnxOp gather = definedBy(value, "Gather");
-    if (!gather)
-      gather = definedBy(value, "GatherND");
-    if (!gather || intAttribute(gather, "axis", 0) != 0 || intAttribute(gather, "batch_dims", 0) != 0 || constantInts(gather.getInputs()[1]) ||
-        (isNode(gather, "GatherND") && staticDim(gather.getInputs()[1], -1) != 1))
-      return {};
-    bool transposed = false;
-    if (storedMatrix(gather.getInputs()[0], transposed))
-      return gather;
-    Value stored = storedTensor(gather.getInputs()[0]);
-    const int64_t rows = staticDim(operand, -2), columns = staticDim(operand, -1);
-    const bool isMatrix = stored && tensorType(stored).getRank() == 2 && tensorType(operand).getRank() > 2 && rows > 1 && columns > 1 &&
-                          rows * columns == staticDim(stored, 1);
-    return isMatrix ? gather : OnnxOp();
   }
 };
 } // namespace

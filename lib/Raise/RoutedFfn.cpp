@@ -2,7 +2,8 @@
 //
 // The activation is read as a product of factors: SiLU, GELU and a gate are all multiplications, and exporters multiply in any order.
 // Matched by value: two values are the same only if the same op result is behind views and float casts.
-#include "RoutedFfn.h"
+#include "ExpertMatcher.h"
+#include "RoutedLayer.h"
 
 #include <cmath>
 
@@ -124,18 +125,22 @@ std::optional<RoutedProduct> RoutedMatcher::matchBiasedProduct(Value value) {
 
 //===-- Factors and activations ------------------------------------------===//
 
-bool RoutedMatcher::collectFactors(Value value, SmallVectorImpl<Value> &factors, double &constant, unsigned depth) {
+/// How many columns a row of `value` has.
+static int64_t columnsOf(Value value) { return staticDim(value, columnDim(tensorType(value))); }
+
+/// `isLinear`: what reads the product only multiplies it with a matrix, so that a factor of a row is one of its result.
+bool RoutedMatcher::collectFactors(Value value, SmallVectorImpl<Value> &factors, double &constant, bool isLinear, unsigned depth) {
   constexpr unsigned maxDepth = 8;
   value = seen(value);
   if (depth > maxDepth)
     return false;
   if (auto scaled = matchScalar(value, "Mul")) {
     constant *= scaled->scalar;
-    return collectFactors(scaled->operand, factors, constant, depth + 1);
+    return collectFactors(scaled->operand, factors, constant, isLinear, depth + 1);
   }
   if (auto divided = matchScalar(value, "Div")) {
     constant /= divided->scalar;
-    return collectFactors(divided->operand, factors, constant, depth + 1);
+    return collectFactors(divided->operand, factors, constant, isLinear, depth + 1);
   }
   OnnxOp product = definedBy(value, "Mul");
   if (!product) {
@@ -143,11 +148,19 @@ bool RoutedMatcher::collectFactors(Value value, SmallVectorImpl<Value> &factors,
     return true;
   }
   if (!proof.sameShape(product.getInputs()[0], product.getInputs()[1])) {
+    if (auto weighted = takesFactors() ? matchWeightedRows(value, columnsOf(value), proof) : std::nullopt) {
+      if (!isLinear) {
+        miss(product, "rows are weighted before a product with a bias, which the weights do not reach");
+        return false;
+      }
+      rowFactors.push_back(weighted->weights);
+      return collectFactors(weighted->rows, factors, constant, isLinear, depth + 1);
+    }
     miss(product, "the factors have different shapes");
     return false;
   }
-  return collectFactors(product.getInputs()[0], factors, constant, depth + 1) &&
-         collectFactors(product.getInputs()[1], factors, constant, depth + 1);
+  return collectFactors(product.getInputs()[0], factors, constant, isLinear, depth + 1) &&
+         collectFactors(product.getInputs()[1], factors, constant, isLinear, depth + 1);
 }
 
 /// An activation of `gate`; `up` is what it is multiplied with, null where nothing is.
@@ -325,9 +338,6 @@ struct Part {
 };
 } // namespace
 
-/// How many columns a row of `value` has.
-static int64_t columnsOf(Value value) { return staticDim(value, columnDim(tensorType(value))); }
-
 static std::optional<Part> matchSlice(OnnxOp slice, const SizeProof &proof) {
   Value source = slice.getInputs()[0];
   const int64_t rank = tensorType(source).getRank(), dim = columnDim(tensorType(source)), size = staticDim(source, dim);
@@ -353,8 +363,28 @@ static std::optional<Part> matchSlice(OnnxOp slice, const SizeProof &proof) {
   return std::nullopt;
 }
 
+/// One of two in a product of 2·I columns that is regrouped, as […, 2, I] or […, I, 2].
+static std::optional<Part> matchRegrouped(Value value, const SizeProof &proof) {
+  auto op = value.getDefiningOp<OnnxOp>();
+  RankedTensorType type = op && !op.getInputs().empty() ? tensorType(op.getInputs()[0]) : RankedTensorType();
+  const int64_t last = type ? columnDim(type) : -1;
+  if (last < 1)
+    return std::nullopt;
+  for (int64_t axis : {last, last - 1}) {
+    const int64_t columns = type.getDimSize(2 * last - 1 - axis);
+    Value source = seen(op.getInputs()[0]);
+    if (type.getDimSize(axis) != 2 || columns <= 1 || source == op.getInputs()[0] || columnsOf(source) != 2 * columns)
+      continue;
+    if (SinglePart part = matchSinglePart(value, axis, proof); part.source)
+      return Part{source, axis == last ? (part.index == 0 ? Columns::Even : Columns::Odd) : part.index == 0 ? Columns::FirstHalf : Columns::SecondHalf};
+  }
+  return std::nullopt;
+}
+
 static std::optional<Part> matchPart(Value value, const SizeProof &proof) {
   value = seen(value);
+  if (auto regrouped = matchRegrouped(value, proof))
+    return regrouped;
   OnnxOp op = value.getDefiningOp<OnnxOp>();
   if (!op)
     return Part{value, Columns::All};
@@ -409,6 +439,8 @@ static std::optional<GateLayout> layoutOf(Columns gate, Columns up) {
     return GateLayout::Separate;
   if (gate == Columns::FirstHalf && up == Columns::SecondHalf)
     return GateLayout::Halves;
+  if (gate == Columns::SecondHalf && up == Columns::FirstHalf)
+    return GateLayout::UpFirst;
   if (gate == Columns::Even && up == Columns::Odd)
     return GateLayout::Interleaved;
   return std::nullopt;
@@ -451,7 +483,7 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
     auto upPart = matchPart(up, proof);
     auto found = upPart ? layoutOf(gatePart->columns, upPart->columns) : std::nullopt;
     if (!found)
-      return miss(at, "gate and up are not halves, alternate columns or separate products");
+      return miss(at, "gate and up are not halves, alternate columns (the gate first) or separate products");
     layout = *found;
     if (layout == GateLayout::Separate) {
       result.up = matchBiasedProduct(upPart->source);
@@ -471,7 +503,7 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
     return miss(at, "the limit is not positive");
   if (activated.activation != Activation::Silu && activated.alpha != 1.0)
     return miss(at, "only SiLU takes a factor");
-  const int64_t columns = layout == GateLayout::Halves || layout == GateLayout::Interleaved ? 2 * down.in : down.in;
+  const int64_t columns = isOneTensor(layout) ? 2 * down.in : down.in;
   if (result.gate.out != columns || (result.up && (result.up->out != down.in || result.up->in != result.gate.in)))
     return miss(at, "the widths of the two products do not fit");
   // What lies between may regroup rows as long as those of an expert stay together.
@@ -497,13 +529,18 @@ std::optional<RoutedFfn> RoutedMatcher::matchFfn(Value value) {
   missedOp = nullptr;
   missedText.clear();
   firstRows = {};
+  rowFactors.clear();
+  while (auto weighted = takesFactors() && tensorType(value) ? matchWeightedRows(seen(value), columnsOf(seen(value)), proof) : std::nullopt) {
+    rowFactors.push_back(weighted->weights);
+    value = weighted->rows;
+  }
   auto down = matchBiasedProduct(value);
   if (!down)
     return std::nullopt;
   SmallVector<Value, 4> factors;
   double constant = 1.0;
   Operation *at = down->rows.getDefiningOp();
-  if (!collectFactors(down->rows, factors, constant, 0))
+  if (!collectFactors(down->rows, factors, constant, !down->bias, 0))
     return miss(at, "what lies between the two products is too deep");
   auto activated = matchActivation(factors, constant);
   if (!activated)

@@ -71,14 +71,20 @@ protected:
   /// Remembers the first reason why a match failed; returns nullopt.
   std::nullopt_t miss(mlir::Operation *at, const llvm::Twine &text);
 
+  /// May rows have factors, one each, behind the second product or (where that has no bias) before it? They are collected in `rowFactors`; a form that
+  /// says so multiplies its weights by them.
+  virtual bool takesFactors() const { return false; }
+
   const SizeProof &proof;
+  /// Of the last matchFfn: […, 1] in the order of the rows.
+  llvm::SmallVector<mlir::Value> rowFactors;
   /// Rows of the first product that the last matchFfn found above an activation and a second one, whether or not these make an expert.
   mlir::Value firstRows;
 
 private:
   struct Activated;
   std::optional<RoutedProduct> matchBiasedProduct(mlir::Value value);
-  bool collectFactors(mlir::Value value, llvm::SmallVectorImpl<mlir::Value> &factors, double &constant, unsigned depth);
+  bool collectFactors(mlir::Value value, llvm::SmallVectorImpl<mlir::Value> &factors, double &constant, bool isLinear, unsigned depth);
   std::optional<Activated> matchActivation(llvm::ArrayRef<mlir::Value> factors, double constant);
   std::optional<RoutedFfn> resolve(const Activated &activated, RoutedProduct down);
 

@@ -83,7 +83,7 @@ static bool assumesInside(const RoutedLayer &layer, const SizeProof &proof) {
   while (!worklist.empty()) {
     Value value = worklist.pop_back_val();
     auto op = value.getDefiningOp<OnnxOp>();
-    if (!op || value == layer.x || value == layer.indices || value == layer.weights || !seen.insert(op).second)
+    if (!op || value == layer.x || value == layer.indices || value == layer.weights || llvm::is_contained(layer.factors, value) || !seen.insert(op).second)
       continue;
     if (proof.assumesAt(op.getLoc()))
       return true;
@@ -98,15 +98,21 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
     why = text.str();
     return false;
   };
-  Value ids = choiceRoot(layer.indices, Views | IntCasts, k), weights = choiceRoot(layer.weights, Views | FloatCasts, k);
+  Value ids = choiceRoot(layer.indices, Views | IntCasts, k);
   if (!ids || !(tensorType(ids).getElementType().isSignlessInteger(64) || tensorType(ids).getElementType().isSignlessInteger(32)))
     return fail("the expert ids do not have one row of K per token");
-  if (!weights)
-    return fail("the combine weights do not have one row of K per token");
   if (layer.ffn.down.out != hidden || layer.ffn.gate.in != hidden || staticDim(layer.x, -1) != hidden)
     return fail("the width of the rows changes between input and output of the experts");
-  if (!proof.sameCount(ids, weights))
-    return fail("expert ids and combine weights may differ in number");
+  SmallVector<Value> weighting = layer.factors;
+  if (layer.weights)
+    weighting.push_back(layer.weights);
+  for (Value given : weighting) {
+    Value weights = choiceRoot(given, Views | FloatCasts, k);
+    if (!weights)
+      return fail("the combine weights do not have one row of K per token");
+    if (!proof.sameCount(ids, weights))
+      return fail("expert ids and combine weights may differ in number");
+  }
   // T·K from the tokens' side and from the ids' side.
   if (!proof.sameRowsTimes(layer.x, hidden, layer.choices.sum->getResult(0)))
     return fail("tokens in and tokens out may differ in number");
@@ -216,7 +222,7 @@ static Value scaleRows(OpBuilder &builder, Location loc, LayerBuilder &chain, Va
   return chain.asMatrix(builder, loc, scaled, hidden);
 }
 
-/// A weight of 1 for each of the [N, 1] `ids`.
+/// A weight of 1 for each of the [T, K] `ids`.
 static Value onesFor(OpBuilder &builder, Location loc, Value ids) {
   RankedTensorType type = tensorType(ids);
   Value shape = makeNode(builder, loc, "Shape", 13, {ids}, RankedTensorType::get({2}, builder.getI64Type()));
@@ -294,6 +300,17 @@ static Value withoutOthers(OpBuilder &builder, Location loc, Value ids, int64_t 
   return makeNode(builder, loc, "Where", 16, {isNamed, ids, number(-1)}, type);
 }
 
+/// The weights of all choices, [T·K] of f32, times what else the rows are multiplied by.
+static Value combineWeights(const RoutedLayer &layer, OpBuilder &builder, Location loc, LayerBuilder &chain, Value weights, Value ids) {
+  Value vector = chain.asF32Vector(builder, loc, weights ? weights : onesFor(builder, loc, ids));
+  for (Value factor : layer.factors) {
+    Value other = chain.asF32Vector(builder, loc, choiceRoot(factor, Views | FloatCasts, layer.choices.k));
+    RankedTensorType type = tensorType(vector).hasStaticShape() ? tensorType(vector) : tensorType(other);
+    vector = makeNode(builder, loc, "Mul", 14, {vector, other}, type);
+  }
+  return vector;
+}
+
 /// Replaces the sum by the chain; returns what now takes the sum's place.
 static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
   OnnxOp sum = layer.choices.sum;
@@ -312,10 +329,10 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
     ids = keepInRange(builder, loc, ids, ffn.gate.experts);
   else if (!layer.mask)
     ids = withoutOthers(builder, loc, ids, ffn.gate.experts);
-  Value weights = choiceRoot(layer.weights, Views | FloatCasts, k);
+  Value weights = layer.weights ? choiceRoot(layer.weights, Views | FloatCasts, k) : Value();
   if (layer.function != MapFunction::None || layer.scalesInput)
     weights = applyFunction(builder, loc, chain.asMatrix(builder, loc, weights, k), layer.function);
-  Value vector = chain.asF32Vector(builder, loc, weights);
+  Value vector = combineWeights(layer, builder, loc, chain, weights, ids);
   if (layer.requireEqual)
     requireEqualCounts(builder, loc, name, x, ids, vector, k);
   if (layer.scalesInput) {
@@ -350,6 +367,9 @@ void replaceRoutedLayers(MutableArrayRef<RoutedLayer> layers, LayerBuilder &chai
     for (Value *input : {&layer.x, &layer.indices, &layer.weights, &layer.mask, &layer.start, &layer.leadingOf})
       if (Value now = *input ? replaced.lookup(*input) : Value())
         *input = now;
+    for (Value &factor : layer.factors)
+      if (Value now = replaced.lookup(factor))
+        factor = now;
     Value sum = layer.choices.sum->getResult(0);
     Value result = replaceRoutedLayer(layer, chain);
     replaced[sum] = result;

@@ -31,7 +31,7 @@ std::optional<WeightedRows> matchWeightedRows(mlir::Value value, int64_t hidden,
 /// All that a form found out about one layer.
 struct RoutedLayer {
   ChoiceSum choices;
-  /// Elements are [T, H], [T, K] and [T, K] in row-major order.
+  /// Elements are [T, H], [T, K] and [T, K] in row-major order. Null weights: 1 each.
   mlir::Value x, indices, weights;
   RoutedFfn ffn;
   llvm::StringRef form;
@@ -39,6 +39,8 @@ struct RoutedLayer {
   bool compared = false;
   /// One-hot [T, K, E] that has fewer choices than `indices`; null where all count.
   mlir::Value mask = {};
+  /// Elements are [T, K]: the weights are multiplied by them.
+  llvm::SmallVector<mlir::Value> factors = {};
   /// What is computed from the weights of a token's choices.
   MapFunction function = MapFunction::None;
   /// The weights scale the rows on the way in, and the results are added as they are.

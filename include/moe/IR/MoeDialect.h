@@ -28,6 +28,14 @@ struct FaultWord : mlir::SideEffects::Resource::Base<FaultWord> {
   llvm::StringRef getName() final { return "fault word"; }
 };
 
+/// Are gate and up columns of one tensor?
+inline bool isOneTensor(GateLayout layout) {
+  return layout == GateLayout::Halves || layout == GateLayout::Interleaved || layout == GateLayout::UpFirst;
+}
+
+/// Are gate and up the two halves of one tensor, whichever comes first?
+inline bool isInHalves(GateLayout layout) { return layout == GateLayout::Halves || layout == GateLayout::UpFirst; }
+
 /// Error on `op` if it has an attribute that is not its own and has no dialect's prefix.
 llvm::LogicalResult verifyKnownAttributes(mlir::Operation *op);
 

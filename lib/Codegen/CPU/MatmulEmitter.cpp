@@ -34,6 +34,8 @@ LogicalResult MatmulEmitter::replace(GroupedMatmulOp op) {
   call.codebook = pointer(op.getCodebook());
   call.bias = pointer(op.getBias());
   call.upBias = spec.bias == BiasForm::Halves ? b.atF32(call.bias, spec.columns) : pointer(op.getUpBias());
+  if (spec.upBiasFirst && spec.bias == BiasForm::Halves)
+    std::swap(call.bias, call.upBias);
   call.combineRows = pointer(op.getCombineRows());
   call.combineWeights = pointer(op.getCombineWeights());
   call.out = pointer(out);

@@ -100,9 +100,10 @@ static void readBias(GroupedMatmulOp op, MatmulSpec &spec) {
   spec.hasGateBias = static_cast<bool>(op.getBias());
   spec.hasUpBias = static_cast<bool>(op.getUpBias());
   if (spec.hasGateBias || spec.hasUpBias)
-    spec.bias = gate == GateLayout::Halves        ? BiasForm::Halves
+    spec.bias = isInHalves(gate)                  ? BiasForm::Halves
                 : gate == GateLayout::Interleaved ? BiasForm::Interleaved
                                                   : BiasForm::Plain;
+  spec.upBiasFirst = gate == GateLayout::UpFirst;
 }
 
 FailureOr<MatmulSpec> MatmulSpec::read(GroupedMatmulOp op) {

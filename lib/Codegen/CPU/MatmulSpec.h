@@ -14,7 +14,7 @@ enum class BiasForm {
   None,
   /// One vector; for gated products gate and up have a tensor each (either may be absent).
   Plain,
-  /// Gate bias in the first half of a row, up bias in the second.
+  /// Gate and up bias are the halves of a row.
   Halves,
   /// Gate bias at even, up bias at odd places.
   Interleaved
@@ -37,6 +37,8 @@ struct MatmulSpec {
   BiasForm bias = BiasForm::None;
   /// For gated products with BiasForm::Plain: which of the two are there.
   bool hasGateBias = false, hasUpBias = false;
+  /// With BiasForm::Halves: the up bias is the first half.
+  bool upBiasFirst = false;
   /// Null: no activation.
   FfnAttr ffn;
   /// Element of the panels: f32, f16 or bf16; bytes where there are blocks.
