@@ -3,6 +3,7 @@
 //
 // Taken literally this copies T·K weight matrices, so raising it is a need. Anchored at the sum over a token's choices (ReduceSum of a product, or
 // one product with the weights) and read upwards; the router is never looked at: any expert ids and weights will do.
+#include "EinsumOfThree.h"
 #include "LabelledProduct.h"
 #include "RoutedLayer.h"
 #include "moe/Raise/Passes.h"
@@ -207,6 +208,8 @@ std::optional<RoutedLayer> BatchedMatcher::finish(const ChoiceSum &choices, cons
   Value upX = ffn.up ? matchTokens(*ffn.up, choices) : x;
   if (!upX || flatRoot(upX) != flatRoot(x))
     return miss(sum, "gate and up read different tokens");
+  if (!weights && !rowFactors.empty())
+    weights = rowFactors.pop_back_val();
   RoutedLayer layer{choices, x, ids, weights, ffn, keepsChoices ? "gathered" : "batched"};
   layer.factors = rowFactors;
   if (!placeOutput(layer, {x, ids, weights}, proof))
@@ -312,6 +315,7 @@ struct RaiseBatchedExperts : impl::RaiseBatchedExpertsBase<RaiseBatchedExperts> 
   using Base::Base;
 
   void runOnOperation() override {
+    splitEinsums(getOperation());
     LayerBuilder chain(getOperation());
     LogicalResult result = forEachOnnxFunction(getOperation(), [&](func::FuncOp function, const SizeProof &proof) {
       DenseSet<Operation *> explained;

@@ -47,7 +47,9 @@ private:
   bool isTokenOf(Value index, int64_t k);
   std::optional<Segment> matchSegment(Value value);
   std::optional<std::pair<Value, int64_t>> matchEnd(Value value);
+  bool isStart(Value value, Value ends, int64_t expert);
   bool matchEnds(Value ends, int64_t experts);
+  std::optional<RoutedFfn> matchWholeExperts(OnnxOp concat);
   bool matchHistogramIndex(Value index, int64_t experts);
   bool fail(Operation *at, const Twine &why) {
     miss(at, why);
@@ -60,6 +62,8 @@ private:
   DenseMap<Value, int64_t> checkedEnds;
   /// The matrices of a product, by its result, where each expert has a tensor of its own.
   DenseMap<Value, SmallVector<Value>> ownMatrices;
+  /// The same of experts that are written as a whole.
+  ExpertPieces wholePieces;
   bool sawSegments = false;
 };
 
@@ -161,23 +165,26 @@ bool GroupedMatcher::isTokenOf(Value index, int64_t choices) {
 
 //===-- Ranges of rows ---------------------------------------------------===//
 
-/// Element `second` of the vector `first`: an output of a Split into single elements, or a Gather with a constant index.
+/// Element `second` of the vector `first`: an output of a Split into single elements, a Gather with a constant index, or a Slice of one.
 std::optional<std::pair<Value, int64_t>> GroupedMatcher::matchEnd(Value value) {
-  value = peel(value, Views | IntCasts);
-  if (OnnxOp split = definedBy(value, "Split")) {
-    Value vector = split.getInputs()[0];
-    if (!tensorType(vector) || tensorType(vector).getRank() != 1 || staticDim(vector, 0) != split->getNumResults() || staticDim(value, 0) != 1)
-      return std::nullopt;
-    return std::make_pair(peel(vector, IntCasts), static_cast<int64_t>(cast<OpResult>(value).getResultNumber()));
+  SinglePart part = matchSinglePart(peel(value, Views | IntCasts), 0, proof);
+  if (!part.source || tensorType(part.source).getRank() != 1)
+    return std::nullopt;
+  return std::make_pair(peel(part.source, IntCasts), part.index);
+}
+
+/// Is `value` where range `expert` starts: 0, the end of the one before, or its own end less its length?
+bool GroupedMatcher::isStart(Value value, Value ends, int64_t expert) {
+  if (OnnxOp less = definedBy(peel(value, Views | IntCasts), "Sub")) {
+    auto end = matchEnd(less.getInputs()[0]), count = matchEnd(less.getInputs()[1]);
+    OnnxOp running = definedBy(ends, "CumSum");
+    return running && end && count && end->first == ends && end->second == expert && count->first == peel(running.getInputs()[0], IntCasts) &&
+           count->second == expert;
   }
-  if (OnnxOp gather = definedBy(value, "Gather")) {
-    Value vector = gather.getInputs()[0];
-    auto index = constantInts(gather.getInputs()[1]);
-    if (!tensorType(vector) || tensorType(vector).getRank() != 1 || staticDim(vector, 0) <= 0 || !index || index->size() != 1)
-      return std::nullopt;
-    return std::make_pair(peel(vector, IntCasts), fromFront((*index)[0], staticDim(vector, 0)));
-  }
-  return std::nullopt;
+  if (expert == 0)
+    return splatNumber(value) == 0.0;
+  auto before = matchEnd(value);
+  return before && before->first == ends && before->second == expert - 1;
 }
 
 /// Gather(source, Range(end of e-1, end of e, 1)), or the Slice between the same ends; or piece e of a Split, whose sizes stand for the ends.
@@ -212,12 +219,7 @@ std::optional<Segment> GroupedMatcher::matchSegment(Value value) {
   auto last = matchEnd(end);
   if (!last || !tensorType(source) || tensorType(source).getRank() != 2)
     return std::nullopt;
-  if (last->second == 0)
-    return splatNumber(start) == 0.0 ? std::optional<Segment>({source, last->first, 0}) : std::nullopt;
-  auto first = matchEnd(start);
-  if (!first || first->first != last->first || first->second != last->second - 1)
-    return std::nullopt;
-  return Segment{source, last->first, last->second};
+  return isStart(start, last->first, last->second) ? std::optional<Segment>({source, last->first, last->second}) : std::nullopt;
 }
 
 //===-- The histogram ----------------------------------------------------===//
@@ -305,6 +307,8 @@ bool GroupedMatcher::matchEnds(Value ends, int64_t experts) {
   if (!running || intAttribute(running, "exclusive", 0) != 0 || intAttribute(running, "reverse", 0) != 0 || staticDim(ends, 0) != experts)
     return fail(at, "the ends of the ranges are not a running sum with one element per expert");
   Value counts = running.getInputs()[0];
+  if (countsChoices(peel(counts, IntCasts), sort.getInputs()[0], experts, proof))
+    return true;
   while (OnnxOp cast = definedBy(counts, "Cast"))
     counts = cast.getInputs()[0];
   OnnxOp scatter = definedBy(counts, "ScatterElements");
@@ -385,6 +389,45 @@ std::optional<RoutedProduct> GroupedMatcher::matchProduct(Value value) {
   return result;
 }
 
+/// A Concat of one whole expert per range of the sorted rows.
+std::optional<RoutedFfn> GroupedMatcher::matchWholeExperts(OnnxOp concat) {
+  std::vector<RoutedFfn> experts;
+  std::optional<Segment> first;
+  for (auto [expert, piece] : llvm::enumerate(concat.getInputs())) {
+    ExpertMatcher matcher(proof);
+    auto ffn = matcher.matchFfn(piece);
+    if (!ffn)
+      return miss(matcher.missedAt(), matcher.missed());
+    for (RoutedProduct *product : {&ffn->gate, ffn->up ? &*ffn->up : &ffn->gate}) {
+      auto segment = matchSegment(product->rows);
+      if (!segment)
+        return miss(concat, "the rows of an expert are no range of the sorted rows");
+      sawSegments = true;
+      if (segment->expert != static_cast<int64_t>(expert))
+        return miss(concat, "range " + Twine(segment->expert) + " of the sorted rows stands at place " + Twine(expert));
+      if (first && (segment->source != first->source || segment->ends != first->ends))
+        return miss(concat, "the experts of a Concat read different rows or ranges");
+      first = segment;
+    }
+    experts.push_back(*ffn);
+  }
+  std::string why;
+  auto merged = mergeExperts(experts, wholePieces, why);
+  if (!merged)
+    return miss(concat, why);
+  merged->gate.rows = first->source;
+  if (merged->up)
+    merged->up->rows = first->source;
+  return matchEnds(first->ends, merged->gate.experts) ? merged : std::nullopt;
+}
+
+/// The Concat of whole experts that `rows` are; null where they are none, or products of each alone.
+static OnnxOp concatOfExperts(Value rows) {
+  OnnxOp concat = definedBy(peel(rows, FloatCasts), "Concat");
+  RankedTensorType type = concat ? tensorType(concat->getResult(0)) : RankedTensorType();
+  return type && type.getRank() == 2 && fromFront(intAttribute(concat, "axis", 0), 2) == 0 && concat.getInputs().size() > 1 ? concat : OnnxOp();
+}
+
 //===-- The layer --------------------------------------------------------===//
 
 /// An Expand to as many rows as were sorted: the pieces are that many together, so it repeats none.
@@ -448,7 +491,10 @@ std::optional<RoutedLayer> GroupedMatcher::finish(const ChoiceSum &choices, Valu
   auto weighted = matchWeightedRows(peel(sorted, Views | FloatCasts), choices.hidden, proof);
   if (!weighted)
     return miss(sum, "the sorted rows are not weighted one by one");
-  auto ffn = matchFfn(weighted->rows);
+  OnnxOp concat = concatOfExperts(weighted->rows), piece = concat ? concat.getInputs()[0].getDefiningOp<OnnxOp>() : OnnxOp();
+  bool transposed = false;
+  const bool isWhole = piece && !(isPieceProduct(piece, transposed) && matchSegment(piece.getInputs()[0]));
+  auto ffn = isWhole ? matchWholeExperts(concat) : matchFfn(weighted->rows);
   if (!ffn)
     return std::nullopt;
   OnnxOp weightGather = rowGather(peel(weighted->weights, Views | FloatCasts));
@@ -468,10 +514,13 @@ std::optional<RoutedLayer> GroupedMatcher::finish(const ChoiceSum &choices, Valu
   if (!idsInRange(ids, ffn->gate.experts))
     return miss(sort, "the expert ids may lie outside of the histogram");
   RoutedLayer layer{choices, x, ids, weightGather.getInputs()[0], *ffn, "grouped"};
-  layer.pieces.gate = ownMatrices.lookup(ffn->gate.result);
-  layer.pieces.down = ownMatrices.lookup(ffn->down.result);
-  if (ffn->up)
-    layer.pieces.up = ownMatrices.lookup(ffn->up->result);
+  layer.pieces = wholePieces;
+  if (!isWhole) {
+    layer.pieces.gate = ownMatrices.lookup(ffn->gate.result);
+    layer.pieces.down = ownMatrices.lookup(ffn->down.result);
+    if (ffn->up)
+      layer.pieces.up = ownMatrices.lookup(ffn->up->result);
+  }
   std::string why;
   if (!checkRoutedLayer(layer, proof, why))
     return miss(sum, why);

@@ -4,6 +4,7 @@
 // Correct as ordinary ops, but E/K times the work. The map multiplies the results, or (Llama 4) the rows on the way in: then a token that has not
 // chosen an expert reaches it as a row of zeros, which must come out as zeros: no biases.
 #include "AllExpertsMatcher.h"
+#include "EinsumOfThree.h"
 #include "ExpertSum.h"
 #include "RoutedLayer.h"
 #include "moe/Raise/Passes.h"
@@ -153,6 +154,7 @@ struct RaiseTiledExperts : impl::RaiseTiledExpertsBase<RaiseTiledExperts> {
   using Base::Base;
 
   void runOnOperation() override {
+    splitEinsums(getOperation());
     if (failed(raiseLayersAtSums<TiledMatcher>(getOperation(), remarks)))
       signalPassFailure();
   }
