@@ -81,8 +81,7 @@ static std::optional<OneHot> matchOneHotBelow(Value value, unsigned depth) {
 
 std::optional<OneHot> matchOneHot(Value value) { return matchOneHotBelow(value, 3); }
 
-/// Is the value of a one-hot tensor 1 where it is not 0: a comparison, or a OneHot of 0 and 1?
-static bool hasOnes(Value value) {
+bool hasOnes(Value value) {
   auto op = peel(value, AllCasts | Views).getDefiningOp<OnnxOp>();
   if (!op || !isNode(op, "OneHot"))
     return op && isNode(op, "Equal");
@@ -242,6 +241,8 @@ std::optional<ExpertColumn> matchExpertColumn(Value value, const SizeProof &proo
     return std::nullopt;
   if (isNode(op, "ReduceSum"))
     return matchComparedSum(op);
+  if (auto compared = matchComparison(peel(root, AllCasts | Views)))
+    return ExpertColumn{compared->ids, {}, {}, compared->expert, 1};
   RankedTensorType type = tensorType(op.getInputs()[0]);
   if (!type || type.getRank() < 2)
     return std::nullopt;

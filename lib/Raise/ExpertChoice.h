@@ -18,6 +18,9 @@ struct OneHot {
 };
 std::optional<OneHot> matchOneHot(mlir::Value value);
 
+/// Is the value of a one-hot tensor 1 where it is not 0: a comparison, or a OneHot of 0 and 1?
+bool hasOnes(mlir::Value value);
+
 /// The choices of one expert: a tensor over tokens and choices, nonzero where the choice is `expert`.
 struct ExpertMask {
   OneHot hot;
@@ -47,11 +50,11 @@ std::optional<WeightMap> matchWeightMap(mlir::Value map, const SizeProof &proof,
 
 /// The weights of one expert, one per token.
 struct ExpertColumn {
-  /// [T, K], or the map […, E] alone.
+  /// [T, K], or the map […, E] alone. Without weights and map: 1 where the ids, one per token, are the expert.
   mlir::Value ids, weights, map;
   int64_t expert = 0, k = 0;
 };
-/// Σ over the choices of (ids == expert) · weights, or one column of a map.
+/// Σ over the choices of (ids == expert) · weights, (ids == expert) of one choice, or one column of a map.
 std::optional<ExpertColumn> matchExpertColumn(mlir::Value value, const SizeProof &proof);
 
 /// The indices of the greatest of each row, [.., 1], of `experts` columns: gives the rows; null where `ids` is nothing like that.

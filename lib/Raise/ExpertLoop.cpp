@@ -7,8 +7,9 @@ namespace moe::raise {
 
 /// Do two steps belong to one layer?
 static bool sameLayer(const ExpertStep &a, const ExpertStep &b) {
+  auto weightsOf = [](const ExpertStep &step) { return step.weights ? peel(step.weights, Views | FloatCasts) : Value(); };
   return flatRoot(a.x) == flatRoot(b.x) && peel(a.indices, Views | IntCasts) == peel(b.indices, Views | IntCasts) && a.mask == b.mask &&
-         peel(a.weights, Views | FloatCasts) == peel(b.weights, Views | FloatCasts) && a.k == b.k && a.experts == b.experts &&
+         weightsOf(a) == weightsOf(b) && a.replaces == b.replaces && a.k == b.k && a.experts == b.experts &&
          a.weightsAreMap == b.weightsAreMap;
 }
 
@@ -91,7 +92,12 @@ std::optional<RoutedLayer> layerOf(const ExpertChain &chain, StringRef form, std
   layer.weights = first.weights;
   layer.form = form;
   layer.compared = true;
-  if (first.before && splatNumber(first.before) != 0.0)
+  // Where each token has an expert nothing of the start is left.
+  if (first.replaces && (first.k != 1 || !idsInRange(first.indices, count))) {
+    why = "rows are put in the place of others by ids that may name none of the experts";
+    return std::nullopt;
+  }
+  if (first.before && !first.replaces && splatNumber(first.before) != 0.0)
     layer.start = first.before;
   return layer;
 }

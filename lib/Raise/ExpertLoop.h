@@ -19,11 +19,13 @@ struct ExpertStep {
   mlir::Value before;
   int64_t expert = 0;
   RoutedFfn ffn;
-  /// Who chose: ids or map, mask and weights, the same in all steps of a layer. Experts that the ids can name.
+  /// Who chose: ids or map, mask and weights (null: 1 each), the same in all steps of a layer. Experts that the ids can name.
   mlir::Value x, indices, mask, weights;
   int64_t k = 1, experts = 0;
   /// `weights` are a map of all experts, read at the expert's column.
   bool weightsAreMap = false;
+  /// The expert's rows take the place of what `before` has there.
+  bool replaces = false;
 };
 
 /// Nodes that look like steps of a chain and could not be read.

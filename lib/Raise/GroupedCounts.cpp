@@ -47,6 +47,9 @@ bool countsChoices(Value counts, Value ids, int64_t experts, const SizeProof &pr
   Value hot = peel(sum.getInputs()[0], AllCasts);
   RankedTensorType type = tensorType(hot);
   OnnxOp scatter = definedBy(hot, "ScatterElements");
+  // One row per row of the sort.
+  if (auto compared = type && type.getRank() == 2 && axes && *axes == SmallVector<int64_t>{0} ? matchOneHot(hot) : std::nullopt)
+    return !compared->mask && compared->experts == experts && hasOnes(hot) && peel(compared->ids, Views | IntCasts) == peel(ids, Views | IntCasts);
   if (!axes || *axes != SmallVector<int64_t>{0} || !scatter || type.getRank() != 2 || type.getDimSize(1) != experts ||
       fromFront(intAttribute(scatter, "axis", 0), 2) != 1 || stringAttribute(scatter, "reduction", "none") != "none")
     return false;

@@ -318,6 +318,7 @@ struct RaiseBatchedExperts : impl::RaiseBatchedExpertsBase<RaiseBatchedExperts> 
     splitEinsums(getOperation());
     LayerBuilder chain(getOperation());
     LogicalResult result = forEachOnnxFunction(getOperation(), [&](func::FuncOp function, const SizeProof &proof) {
+      dropExpands(function, proof);
       DenseSet<Operation *> explained;
       std::vector<RoutedLayer> layers;
       auto take = [&](OnnxOp op, std::optional<RoutedLayer> layer, const BatchedMatcher &matcher) {
@@ -358,6 +359,22 @@ struct RaiseBatchedExperts : impl::RaiseBatchedExpertsBase<RaiseBatchedExperts> 
     });
     if (failed(result))
       signalPassFailure();
+  }
+
+  /// Takes out each Expand that repeats nothing. Exporters write them wherever shapes might differ, and no recogniser has to look through them.
+  static void dropExpands(func::FuncOp function, const SizeProof &proof) {
+    SmallVector<OnnxOp> expands;
+    function.walk([&](OnnxOp op) {
+      if (isNode(op, "Expand"))
+        expands.push_back(op);
+    });
+    for (OnnxOp op : expands) {
+      Value from = op.getInputs()[0], to = op->getResult(0);
+      if (from.getType() != to.getType() || !proof.sameShape(from, to) || proof.assumesAt(op.getLoc()))
+        continue;
+      to.replaceAllUsesWith(from);
+      eraseDead(op.getOperation());
+    }
   }
 
   /// Says of each layer's last product with matrices of a stored tensor that the data picks that no layer has it.

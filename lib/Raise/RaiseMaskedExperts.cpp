@@ -22,6 +22,8 @@ public:
 
   /// `value` as one expert's weighted rows.
   std::optional<ExpertStep> matchTerm(OnnxOp op, Value value);
+  /// A Where that puts one expert's rows in the place of what is there, at the tokens whose only choice it is.
+  std::optional<ExpertStep> matchReplacing(OnnxOp choice);
   /// `value` as the rows of expert `expert` in a sum over all.
   std::optional<ExpertStep> matchRows(OnnxOp op, Value value, const ExpertSum &sum, int64_t expert);
   bool isCandidate() const { return sawColumn; }
@@ -47,7 +49,7 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
       continue;
     auto ffn = matchFfn(rows);
     // Ids compared with a number tell an expert, whatever it computes; a column of some map may be anything.
-    sawColumn |= ffn || column->ids;
+    sawColumn |= ffn || (column->ids && column->weights);
     if (!ffn)
       continue;
     if (!proof.sameLeading(rows, weights))
@@ -65,6 +67,23 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
     return step;
   }
   return std::nullopt;
+}
+
+std::optional<ExpertStep> MaskedMatcher::matchReplacing(OnnxOp choice) {
+  Value mask = choice.getInputs()[0], rows = choice.getInputs()[1], before = choice.getInputs()[2];
+  if (staticDim(mask, -1) != 1 || staticDim(rows, -1) <= 1 || !proof.sameShape(rows, before) || !proof.sameLeading(rows, mask))
+    return std::nullopt;
+  auto column = matchExpertColumn(mask, proof);
+  auto ffn = column && column->ids && !column->weights ? matchFfn(rows) : std::nullopt;
+  if (!ffn)
+    return std::nullopt;
+  sawColumn = true;
+  Value x = peel(ffn->gate.rows, FloatCasts);
+  if (ffn->up && flatRoot(peel(ffn->up->rows, FloatCasts)) != flatRoot(x))
+    return miss(choice, "gate and up read different tokens");
+  ExpertStep step{choice, before, column->expert, *ffn, x, column->ids, {}, {}, column->k, -1};
+  step.replaces = true;
+  return step;
 }
 
 std::optional<ExpertStep> MaskedMatcher::matchRows(OnnxOp op, Value value, const ExpertSum &sum, int64_t expert) {
@@ -103,6 +122,8 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
       function.walk([&](OnnxOp op) {
         if (isNode(op, "Add") || isNode(op, "Sum"))
           addSteps(op, proof, loops);
+        else if (isNode(op, "Where"))
+          addReplacing(op, proof, loops);
         else if (isNode(op, "ReduceSum") || isNode(op, "MatMul") || isNode(op, "Einsum"))
           addStack(op, proof, loops);
       });
@@ -139,6 +160,14 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
       remarkMiss(remarks, op, others[1].getDefiningOp(), "more than one addend of a sum of experts is no weighted expert");
     else if (!steps.empty())
       loops.addAll(steps, others.empty() ? Value() : others.front());
+  }
+
+  void addReplacing(OnnxOp op, const SizeProof &proof, ExpertLoops &loops) {
+    MaskedMatcher matcher(proof);
+    if (auto step = matcher.matchReplacing(op))
+      loops.add(*step);
+    else if (matcher.isCandidate())
+      remarkMiss(remarks, op, matcher.missedAt(), matcher.missed());
   }
 
   /// Experts that are put side by side first, and then summed with the map.

@@ -302,7 +302,7 @@ Value UnrolledMatcher::rowsAt(Value value, const Coordinate &token) {
 Value UnrolledMatcher::matchColumnAt(Value value, const Coordinate &token, const ExpertMask &mask, bool &isMap) {
   Value weights = rowsAt(value, token);
   auto column = weights ? matchExpertColumn(weights, proof) : std::nullopt;
-  if (!column || column->expert != mask.expert ||
+  if (!column || (column->ids && !column->weights) || column->expert != mask.expert ||
       (column->ids && peel(column->ids, Views | IntCasts) != peel(mask.hot.ids, Views | IntCasts))) {
     miss(value.getDefiningOp(), "the weights of an expert's rows are not those of its tokens");
     return {};

@@ -59,6 +59,15 @@ bool idsInRange(Value ids, int64_t experts) {
     return cast<OpResult>(ids).getResultNumber() == 1 && staticDim(top.getInputs()[0], intAttribute(top, "axis", -1)) == experts;
   if (OnnxOp best = definedBy(ids, "ArgMax"))
     return staticDim(best.getInputs()[0], intAttribute(best, "axis", 0)) == experts;
+  // The remainder of a positive divisor; entries of a table.
+  if (OnnxOp rest = definedBy(ids, "Mod")) {
+    auto divisor = scalarFor(rest.getInputs()[1], ids);
+    return intAttribute(rest, "fmod", 0) == 0 && divisor && *divisor > 0 && *divisor <= static_cast<double>(experts);
+  }
+  if (OnnxOp lookup = definedBy(ids, "Gather")) {
+    auto table = constantInts(lookup.getInputs()[0]);
+    return table && llvm::all_of(*table, [&](int64_t id) { return id >= 0 && id < experts; });
+  }
   // Choices made one after the other and put side by side, which no node does twice over.
   if (OnnxOp joined = definedBy(ids, "Concat"))
     return llvm::all_of(joined.getInputs(), [&](Value part) {
