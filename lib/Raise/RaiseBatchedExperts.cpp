@@ -37,6 +37,7 @@ protected:
 
 private:
   Value rootOfIds(Value ids) const;
+  bool dependsOnExperts(Value value) const;
   Value matchGatheredWeights(Value value, bool &transposed);
   Value matchTokens(const RoutedProduct &product, const ChoiceSum &choices);
   std::optional<RoutedLayer> finish(const ChoiceSum &choices, const RoutedFfn &ffn, Value weights);
@@ -200,6 +201,26 @@ Value BatchedMatcher::matchTokens(const RoutedProduct &product, const ChoiceSum 
   return {};
 }
 
+/// Is there a way from a lookup of the experts' matrices to `value`?
+bool BatchedMatcher::dependsOnExperts(Value value) const {
+  Operation *first = gathers.front();
+  for (Operation *gather : gathers)
+    if (gather->getBlock() == first->getBlock() && gather->isBeforeInBlock(first))
+      first = gather;
+  SmallVector<Operation *> worklist = {value.getDefiningOp()};
+  DenseSet<Operation *> seen;
+  while (!worklist.empty()) {
+    Operation *op = worklist.pop_back_val();
+    if (!op || op->getBlock() != first->getBlock() || op->isBeforeInBlock(first) || !seen.insert(op).second)
+      continue;
+    if (llvm::is_contained(gathers, op))
+      return true;
+    for (Value operand : op->getOperands())
+      worklist.push_back(operand.getDefiningOp());
+  }
+  return false;
+}
+
 std::optional<RoutedLayer> BatchedMatcher::finish(const ChoiceSum &choices, const RoutedFfn &ffn, Value weights) {
   OnnxOp sum = choices.sum;
   Value x = matchTokens(ffn.gate, choices);
@@ -210,6 +231,11 @@ std::optional<RoutedLayer> BatchedMatcher::finish(const ChoiceSum &choices, cons
     return miss(sum, "gate and up read different tokens");
   if (!weights && !rowFactors.empty())
     weights = rowFactors.pop_back_val();
+  for (Value factor : rowFactors)
+    if (dependsOnExperts(factor))
+      return miss(sum, "the weights of an expert's rows depend on what it computes");
+  if (weights && dependsOnExperts(weights))
+    return miss(sum, "the weights of an expert's rows depend on what it computes");
   RoutedLayer layer{choices, x, ids, weights, ffn, keepsChoices ? "gathered" : "batched"};
   layer.factors = rowFactors;
   if (!placeOutput(layer, {x, ids, weights}, proof))

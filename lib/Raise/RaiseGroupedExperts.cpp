@@ -314,7 +314,7 @@ bool GroupedMatcher::matchEnds(Value ends, int64_t experts) {
   OnnxOp scatter = definedBy(counts, "ScatterElements");
   if (!scatter || stringAttribute(scatter, "reduction", "none") != "add" || fromFront(intAttribute(scatter, "axis", 0), 1) != 0 ||
       tensorType(counts).getRank() != 1 || staticDim(counts, 0) != experts)
-    return fail(at, "the running sum is not over a histogram");
+    return fail(at, "the running sum is not over a histogram of the ids that the rows are sorted by");
   if (splatNumber(scatter.getInputs()[0]) != 0.0)
     return fail(scatter, "the histogram does not start from zeros");
   if (splatNumber(scatter.getInputs()[2]) != 1.0)
