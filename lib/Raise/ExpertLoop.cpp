@@ -9,7 +9,7 @@ namespace moe::raise {
 static bool sameLayer(const ExpertStep &a, const ExpertStep &b) {
   return flatRoot(a.x) == flatRoot(b.x) && peel(a.indices, Views | IntCasts) == peel(b.indices, Views | IntCasts) && a.mask == b.mask &&
          peel(a.weights, Views | FloatCasts) == peel(b.weights, Views | FloatCasts) && a.k == b.k && a.experts == b.experts &&
-         a.weightsAreMap == b.weightsAreMap;
+         a.weightsAreMap == b.weightsAreMap && a.assigns == b.assigns;
 }
 
 void ExpertLoops::add(const ExpertStep &step) {

@@ -24,6 +24,8 @@ struct ExpertStep {
   int64_t k = 1, experts = 0;
   /// `weights` are a map of all experts, read at the expert's column.
   bool weightsAreMap = false;
+  /// The rows replace what was at their places; null `weights` stand for a product behind the last step then.
+  bool assigns = false;
 };
 
 /// Nodes that look like steps of a chain and could not be read.
