@@ -181,7 +181,10 @@ std::optional<ScatterSum> UnrolledMatcher::matchSum(OnnxOp op) {
       break;
     }
   } else if ((result = matchScatter(op)) && result->overwrites) {
+    // One expert's rows among zeros are a part of a sum where they are added to something.
     result->assigns = !matchReadBack(*result);
+    if (result->assigns && llvm::any_of(op->getUsers(), [](Operation *user) { return isa<OnnxOp>(user) && isNode(cast<OnnxOp>(user), "Add"); }))
+      return std::nullopt;
   }
   if (result)
     result->rows = peelExpand(result->rows, FloatCasts, proof);
@@ -456,8 +459,14 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
     std::string why;
     auto layer = layerOf(loop, "unrolled", why);
     const bool assigns = llvm::any_of(loop.steps, [](const ExpertStep &step) { return step.assigns; });
-    if (layer && assigns && layer->start) {
-      why = "the rows of the experts replace what was there";
+    const char *const whyNot = !assigns ? nullptr
+                               : layer && layer->start
+                                   ? "the rows of the experts replace what was there"
+                               : count == 1 && !idsInRange(loop.steps.front().indices, 1)
+                                   ? "one expert stands alone, but the ids that are compared with its number may name others"
+                                   : nullptr;
+    if (layer && whyNot) {
+      why = whyNot;
       layer.reset();
     }
     if (layer && !layer->weights && !weighWhole(*layer, proof, why))
