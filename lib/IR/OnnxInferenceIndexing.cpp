@@ -90,6 +90,23 @@ static LogicalResult inferGatherND(OnnxNode &node) {
   return node.set(0, node.element(0), dims);
 }
 
+/// A known vector with known elements put at constant places: a shape in which exporters replace a size.
+static std::optional<Dims> scatterContent(OnnxNode &node) {
+  std::optional<Dims> result = node.content(0);
+  const std::optional<Dims> updates = node.content(2);
+  const std::optional<SmallVector<int64_t>> places = node.constants(1);
+  if (!result || !updates || !places || node.rank(0) != 1 || updates->size() != places->size() || node.string("reduction", "none") != "none")
+    return std::nullopt;
+  const auto size = static_cast<int64_t>(result->size());
+  for (auto [place, update] : llvm::zip(*places, *updates)) {
+    const int64_t position = place < 0 ? place + size : place;
+    if (position < 0 || position >= size)
+      return std::nullopt;
+    (*result)[position] = update;
+  }
+  return result;
+}
+
 static LogicalResult inferScatterElements(OnnxNode &node) {
   Dims data = node.dims(0), indices = node.dims(1);
   if (failed(node.requireSameElement(0, 2)) || failed(node.axis("axis", 0, data.size())) ||
@@ -99,7 +116,7 @@ static LogicalResult inferScatterElements(OnnxNode &node) {
   for (auto [position, dim] : llvm::enumerate(updates))
     if (failed(node.requireEqual(indices[position], dim, "dim " + Twine(position) + " of indices and updates")))
       return failure();
-  return node.set(0, node.element(0), data);
+  return node.set(0, node.element(0), data, scatterContent(node));
 }
 
 static LogicalResult inferScatterND(OnnxNode &node) {

@@ -32,6 +32,41 @@ static AffineExpr reduceContent(OnnxNode &node, ArrayRef<AffineExpr> content) {
   return hasArithmetic ? value : nullptr;
 }
 
+/// The tensor of bools whose elements `value` has in the same number, perhaps as 0 and 1; null where it is none.
+static Value boolsOf(Value value) {
+  while (auto op = value.getDefiningOp<OnnxOp>()) {
+    const StringRef name = op.getOpType();
+    auto from = !op.getDomain().empty() || op.getInputs().empty() ? RankedTensorType() : dyn_cast<RankedTensorType>(op.getInputs()[0].getType());
+    const bool isView = name == "Reshape" || name == "Squeeze" || name == "Unsqueeze" || name == "Flatten" || name == "Identity" || name == "Transpose";
+    if (!from || !(isView || (name == "Cast" && from.getElementType().isInteger(1))))
+      break;
+    value = op.getInputs()[0];
+  }
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type && type.getElementType().isInteger(1) ? value : Value();
+}
+
+/// The sum of a whole mask is as many as a NonZero in front of it finds in the same mask: exporters compute the number of rows that a mask picks so.
+static AffineExpr countOfMask(OnnxNode &node) {
+  const Type element = node.element(0);
+  Value mask = element.isInteger(64) || element.isInteger(32) ? boolsOf(node.op.getInputs()[0]) : Value();
+  if (!mask)
+    return nullptr;
+  SmallVector<Value> open = {mask};
+  while (!open.empty()) {
+    for (Operation *user : open.pop_back_val().getUsers()) {
+      auto other = dyn_cast<OnnxOp>(user);
+      if (!other || !other.getDomain().empty() || other->getBlock() != node.op->getBlock() || !other->isBeforeInBlock(node.op))
+        continue;
+      if (other.getOpType() == "NonZero")
+        return node.inference.facts(other->getResult(0)).dims.back();
+      if (boolsOf(other->getResult(0)) == mask)
+        open.push_back(other->getResult(0));
+    }
+  }
+  return nullptr;
+}
+
 static LogicalResult inferReduce(OnnxNode &node) {
   Dims source = node.dims(0), dims;
   auto axes = node.axes(1, axesInputSince(node.op.getOpType()), source.size());
@@ -52,6 +87,10 @@ static LogicalResult inferReduce(OnnxNode &node) {
   if (content && source.size() == 1)
     if (AffineExpr value = reduceContent(node, *content))
       reduced = Dims{value};
+  if (!reduced && node.op.getOpType() == "ReduceSum" && node.algebra.constantValue(node.product(dims)) == 1 && dims.size() < 2)
+    if (isEmpty || (*axes)->size() == source.size())
+      if (AffineExpr count = countOfMask(node))
+        reduced = Dims{count};
   return node.set(0, node.element(0), dims, reduced);
 }
 

@@ -92,12 +92,13 @@ std::optional<RoutedLayer> layerOf(const ExpertChain &chain, StringRef form, std
   layer.weights = first.weights;
   layer.form = form;
   layer.compared = true;
+  const bool starts = first.before && splatNumber(first.before) != 0.0;
   // Where each token has an expert nothing of the start is left.
-  if (first.replaces && (first.k != 1 || !idsInRange(first.indices, count))) {
+  if (first.replaces && starts && (first.k != 1 || !idsInRange(first.indices, count))) {
     why = "rows are put in the place of others by ids that may name none of the experts";
     return std::nullopt;
   }
-  if (first.before && !first.replaces && splatNumber(first.before) != 0.0)
+  if (starts && !first.replaces)
     layer.start = first.before;
   return layer;
 }

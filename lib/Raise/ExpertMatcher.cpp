@@ -56,8 +56,9 @@ SinglePart matchSinglePart(Value value, int64_t axis, const SizeProof &proof) {
 StoredSlice matchStoredMatrix(Value value, bool &transposed, const SizeProof &proof) {
   value = peel(value, 0);
   while (OnnxOp transpose = definedBy(value, "Transpose")) {
+    // Without the attribute all dims are reversed.
     auto permutation = intsAttribute(transpose, "perm");
-    if (!permutation || *permutation != SmallVector<int64_t>{1, 0})
+    if (permutation ? *permutation != SmallVector<int64_t>{1, 0} : !tensorType(value) || tensorType(value).getRank() != 2)
       return {};
     transposed = !transposed;
     value = peel(transpose.getInputs()[0], 0);

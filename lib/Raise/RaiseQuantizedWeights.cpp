@@ -6,6 +6,9 @@
 #include "moe/IR/Quantization.h"
 #include "moe/Raise/Passes.h"
 
+#include "mlir/IR/IRMapping.h"
+
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -23,6 +26,8 @@ public:
 
   /// Replaces a MatMulNBits; an error where the node is not what the schema says, or not supported.
   LogicalResult raiseMatMul(OnnxOp op);
+  /// Replaces a DequantizeLinear of a part of the experts' stored matrices by the same part of all of them dequantised, where they have one scale.
+  void dequantizeWhole(OnnxOp op);
   /// Replaces a DequantizeLinear of a stored weight that moe.dequant can say; leaves others.
   void raiseDequantize(OnnxOp op);
 
@@ -33,6 +38,8 @@ private:
   Value storedAs(OpBuilder &builder, Value value, ArrayRef<int64_t> sizes, StringRef part);
 
   LayerBuilder chain;
+  /// Stored codes, their scale and zero point: all of them dequantised.
+  DenseMap<std::pair<Value, std::pair<Value, Value>>, Value> wholes;
 };
 
 InFlightDiagnostic nodeError(OnnxOp op) { return emitError(op.getLoc()) << op.getDomain() << "." << op.getOpType() << ": "; }
@@ -142,28 +149,99 @@ static std::optional<QuantFormat> formatOf(Type codes) {
   }
 }
 
-/// How a DequantizeLinear's scales lie: the group size and the axis of moe.dequant. None where it cannot say that.
-static std::optional<std::pair<int64_t, int64_t>> groupsOf(OnnxOp op, RankedTensorType codes, RankedTensorType scales) {
+/// Does a Transpose swap the last two dims, and no others?
+static bool swapsMatrix(OnnxOp op) {
+  const int64_t rank = tensorType(op.getInputs()[0]) ? tensorType(op.getInputs()[0]).getRank() : 0;
+  auto permutation = intsAttribute(op, "perm");
+  return rank == 2 ? !permutation || *permutation == SmallVector<int64_t>{1, 0} : rank == 3 && permutation && *permutation == SmallVector<int64_t>{0, 2, 1};
+}
+
+/// Does a product read the weight with the columns in the last dim, as [in, out]? Looks through what takes matrices out of a tensor.
+static bool isReadInOut(Value weight, unsigned depth = 0) {
+  constexpr unsigned most = 6;
+  for (OpOperand &use : weight.getUses()) {
+    auto user = dyn_cast<OnnxOp>(use.getOwner());
+    if (!user || depth > most)
+      continue;
+    if (isNode(user, "MatMul"))
+      return use.getOperandNumber() == 1;
+    if (isNode(user, "Gemm"))
+      return intAttribute(user, "transB", 0) == 0;
+    const bool turns = isNode(user, "Transpose");
+    if (turns || isNode(user, "Identity") || isNode(user, "Squeeze") || isNode(user, "Gather") || isNode(user, "GatherND") || isNode(user, "Split"))
+      return isReadInOut(user->getResult(0), depth + 1) != turns;
+  }
+  return false;
+}
+
+namespace {
+/// How a DequantizeLinear's scales lie.
+struct Groups {
+  /// The group size and the axis of moe.dequant.
+  int64_t size = 0, axis = -1;
+  /// Of a list or number that more groups have than one: the sizes of the scales, and which dim of these the list counts (-1: it is one number).
+  SmallVector<int64_t> sizes = {};
+  int64_t listed = -1;
+};
+} // namespace
+
+/// None where moe.dequant cannot say how the scales lie. `axis` is that of the codes as they are stored.
+static std::optional<Groups> groupsOf(OnnxOp op, int64_t axis, RankedTensorType codes, RankedTensorType scales, bool turned) {
   const int64_t rank = codes.getRank(), block = intAttribute(op, "block_size", 0);
-  const int64_t axis = fromFront(intAttribute(op, "axis", 1), rank);
-  if (axis < 0 || axis >= rank)
+  const bool isOne = scales.getNumElements() == 1 && scales.getRank() < 2;
+  if (!isOne && (axis < 0 || axis >= rank))
     return std::nullopt;
-  if (block > 0 && axis >= rank - 2 && scales.getRank() == rank)
-    return std::pair(block, axis - rank);
+  if (block > 0)
+    return !turned && axis >= rank - 2 && scales.getRank() == rank ? std::optional<Groups>({block, axis - rank}) : std::nullopt;
+  if (rank > 3 || (!isOne && scales.getRank() != 1))
+    return std::nullopt;
   // One scale per row or per column of a matrix; a dim of one scale each is what groups of all the other are.
-  if (block == 0 && rank == 2 && scales.getRank() == 1)
-    return std::pair(int64_t(0), axis == 0 ? int64_t(-1) : int64_t(-2));
-  return std::nullopt;
+  Groups result;
+  const bool isMatrixDim = !isOne && axis >= rank - 2;
+  result.axis = isMatrixDim ? (axis == rank - 2 ? -1 : -2) : isReadInOut(op->getResult(0)) != turned ? -2 : -1;
+  if (isMatrixDim && rank == 2)
+    return result;
+  result.sizes.assign(codes.getShape().begin(), codes.getShape().end());
+  result.sizes.erase(result.sizes.end() + result.axis);
+  result.listed = isOne ? -1 : axis == 0 ? 0 : rank - 2;
+  return result;
+}
+
+/// The numbers of a list along dim `listed` of a tensor of `sizes`, the same in all other dims; null where they are not known.
+static Value spread(OpBuilder &builder, Location loc, Value list, ArrayRef<int64_t> sizes, int64_t listed) {
+  DenseElementsAttr elements = constantElements(list);
+  if (!elements || elements.empty())
+    return {};
+  auto type = RankedTensorType::get(sizes, elements.getElementType());
+  const size_t width = std::max<unsigned>(1, elements.getElementType().getIntOrFloatBitWidth() / 8);
+  if (elements.isSplat() || elements.getNumElements() == 1)
+    return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, *elements.getValues<Attribute>().begin()));
+  if (listed < 0 || elements.getNumElements() != sizes[listed])
+    return {};
+  const ArrayRef<char> bytes = elements.getRawData();
+  SmallVector<char, 0> all;
+  int64_t below = 1;
+  for (int64_t size : sizes.drop_front(listed + 1))
+    below *= size;
+  for (int64_t place = 0, count = type.getNumElements(); place < count; ++place)
+    llvm::append_range(all, bytes.slice(place / below % sizes[listed] * width, width));
+  return arith::ConstantOp::create(builder, loc, DenseElementsAttr::getFromRawBuffer(type, all));
 }
 
 void QuantizedRaiser::raiseDequantize(OnnxOp op) {
   Value x = op.getInputs()[0], scale = inputOrNull(op, 1), zero = inputOrNull(op, 2);
+  // Codes may be turned round first.
+  OnnxOp turn = definedBy(x, "Transpose");
+  x = turn ? turn.getInputs()[0] : x;
   RankedTensorType codes = tensorType(x), scales = scale ? tensorType(scale) : RankedTensorType();
   auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-  if (!codes || !scales || !type || !codes.hasStaticShape() || codes.getRank() < 2)
+  if (!codes || !scales || !type || !codes.hasStaticShape() || !scales.hasStaticShape() || codes.getRank() < 2 || (turn && !swapsMatrix(turn)))
     return;
   const std::optional<QuantFormat> format = formatOf(codes.getElementType());
-  const auto groups = groupsOf(op, codes, scales);
+  int64_t axis = fromFront(intAttribute(op, "axis", 1), codes.getRank());
+  if (turn && axis >= codes.getRank() - 2)
+    axis = 2 * codes.getRank() - 3 - axis;
+  const auto groups = groupsOf(op, axis, codes, scales, static_cast<bool>(turn));
   for (Value part : {x, scale, zero})
     if (part && !isa_and_nonnull<WeightRefOp, arith::ConstantOp>(part.getDefiningOp()))
       return;
@@ -175,7 +253,17 @@ void QuantizedRaiser::raiseDequantize(OnnxOp op) {
     auto zeroType = RankedTensorType::get(scales.getShape(), codes.getElementType());
     zero = arith::ConstantOp::create(builder, op.getLoc(), DenseElementsAttr::get(zeroType, builder.getIntegerAttr(codes.getElementType(), 0)));
   }
-  auto quant = QuantAttr::get(op.getContext(), *format, groups->first, /*bits=*/0, groups->second);
+  if (!groups->sizes.empty()) {
+    scale = spread(builder, op.getLoc(), scale, groups->sizes, groups->listed);
+    const bool hadZero = static_cast<bool>(zero);
+    zero = zero ? spread(builder, op.getLoc(), zero, groups->sizes, groups->listed) : Value();
+    if (!scale || (hadZero && !zero))
+      return;
+    scales = tensorType(scale);
+  }
+  if (turn)
+    type = RankedTensorType::get(codes.getShape(), type.getElementType());
+  auto quant = QuantAttr::get(op.getContext(), *format, groups->size, /*bits=*/0, groups->axis);
   bool fits = true;
   auto discard = [&]() {
     fits = false;
@@ -188,9 +276,105 @@ void QuantizedRaiser::raiseDequantize(OnnxOp op) {
   for (auto [i, part, what] : {std::tuple(0, x, ".codes"), std::tuple(1, scale, ".scales"), std::tuple(2, zero, ".zeros")})
     if (part && !(parts[i] = stored(builder, part, name + what)))
       return;
-  op->getResult(0).replaceAllUsesWith(DequantOp::create(builder, op.getLoc(), type, parts[0], parts[1], parts[2], /*codebook=*/Value(), quant,
-                                                          /*accuracy_level=*/IntegerAttr()));
-  op.erase();
+  Value weight = DequantOp::create(builder, op.getLoc(), type, parts[0], parts[1], parts[2], /*codebook=*/Value(), quant, /*accuracy_level=*/IntegerAttr());
+  if (turn)
+    weight = OnnxOp::create(builder, op.getLoc(), TypeRange{op->getResult(0).getType()}, "Transpose", ValueRange{weight}, "", 13, turn.getNodeAttributes(), 0)->getResult(0);
+  op->getResult(0).replaceAllUsesWith(weight);
+  eraseDead(op.getOperation());
+}
+
+//===-- Taken apart before they are dequantised ----------------------------===//
+
+/// Is it a node whose first result, or each of them, has elements of its first operand?
+static bool movesElements(OnnxOp op) {
+  static constexpr StringLiteral moves[] = {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Transpose", "Split", "Slice", "Gather", "GatherND", "Expand"};
+  return op && op.getDomain().empty() && llvm::is_contained(moves, op.getOpType());
+}
+
+/// The stored matrices of all experts of which `value` is a part; null where it is none.
+static Value storedExperts(Value value) {
+  while (movesElements(value.getDefiningOp<OnnxOp>()))
+    value = value.getDefiningOp<OnnxOp>().getInputs()[0];
+  Operation *op = value.getDefiningOp();
+  return op && isa<WeightRefOp, arith::ConstantOp>(op) && tensorType(value) && tensorType(value).getRank() == 3 ? value : Value();
+}
+
+/// `value`, which is moved out of `from`, moved out of `to` in the same way: `to` has the elements of `from` in another type.
+static Value movedAlike(OpBuilder &builder, Value value, Value from, Value to) {
+  if (value == from)
+    return to;
+  auto op = value.getDefiningOp<OnnxOp>();
+  IRMapping mapping;
+  mapping.map(op.getInputs()[0], movedAlike(builder, op.getInputs()[0], from, to));
+  Operation *copy = builder.clone(*op, mapping);
+  for (Value result : copy->getResults())
+    result.setType(tensorType(result).clone(tensorType(to).getElementType()));
+  return copy->getResult(cast<OpResult>(value).getResultNumber());
+}
+
+void QuantizedRaiser::dequantizeWhole(OnnxOp op) {
+  Value x = op.getInputs()[0], scale = inputOrNull(op, 1), zero = inputOrNull(op, 2);
+  Value whole = storedExperts(x);
+  if (!whole || whole == x || !scale || !tensorType(scale) || !tensorType(scale).hasStaticShape() || tensorType(scale).getNumElements() != 1 ||
+      intAttribute(op, "block_size", 0) != 0)
+    return;
+  Operation *last = whole.getDefiningOp();
+  for (Value part : {scale, zero}) {
+    Operation *source = part ? part.getDefiningOp() : last;
+    if (!source || source->getBlock() != last->getBlock())
+      return;
+    last = last->isBeforeInBlock(source) ? source : last;
+  }
+  Value &all = wholes[{whole, {scale, zero}}];
+  OpBuilder builder(op);
+  if (!all) {
+    builder.setInsertionPointAfter(last);
+    OnnxOp copy = cast<OnnxOp>(builder.clone(*op));
+    copy->setOperand(0, whole);
+    copy->getResult(0).setType(tensorType(whole).clone(tensorType(op->getResult(0)).getElementType()));
+    all = copy->getResult(0);
+    builder.setInsertionPoint(op);
+  }
+  op->getResult(0).replaceAllUsesWith(movedAlike(builder, x, whole, all));
+  eraseDead(op.getOperation());
+}
+
+//===-- Rounded twice -----------------------------------------------------===//
+
+/// Do both nodes have one scale and zero point, the same, of a size with which no step is lost?
+static bool sameSteps(OnnxOp a, OnnxOp b) {
+  auto scale = splatNumber(a.getInputs()[1]), other = splatNumber(b.getInputs()[1]);
+  RankedTensorType type = tensorType(a.getInputs()[1]);
+  if (!scale || scale != other || !type || !type.hasStaticShape() || type.getNumElements() != 1 || !type.getElementType().isF32() ||
+      !(*scale > 1e-30 && *scale < 1e30) || tensorType(a.getInputs()[1]).getElementType() != tensorType(b.getInputs()[1]).getElementType())
+    return false;
+  DenseElementsAttr zero = inputOrNull(a, 2) ? constantElements(a.getInputs()[2]) : DenseElementsAttr();
+  DenseElementsAttr otherZero = inputOrNull(b, 2) ? constantElements(b.getInputs()[2]) : DenseElementsAttr();
+  return zero && otherZero && zero.getElementType() == otherZero.getElementType() && isa<IntegerType>(zero.getElementType()) && zero.getNumElements() == 1 &&
+         otherZero.getNumElements() == 1 && zero.getValues<APInt>()[0] == otherZero.getValues<APInt>()[0];
+}
+
+static bool isLinear(OnnxOp op, StringRef name) { return op && (isNode(op, name) || isNode(op, name, "com.microsoft")); }
+
+/// What `value` has the elements of, in another order or more than once; itself where it is computed.
+static Value movedFrom(Value value) {
+  while (movesElements(value.getDefiningOp<OnnxOp>()))
+    value = value.getDefiningOp<OnnxOp>().getInputs()[0];
+  return value;
+}
+
+/// Numbers that are on the steps already stay where they are when they are rounded to the same steps, however they were moved: quantisers put a pair
+/// around every node.
+static void dropSecondRounding(OnnxOp dequantize) {
+  OnnxOp quantize = dequantize.getInputs()[0].getDefiningOp<OnnxOp>();
+  if (!isLinear(quantize, "QuantizeLinear") || quantize->getResult(0).getType() != dequantize.getInputs()[0].getType() ||
+      quantize.getInputs()[0].getType() != dequantize->getResult(0).getType() || !sameSteps(quantize, dequantize))
+    return;
+  OnnxOp first = movedFrom(quantize.getInputs()[0]).getDefiningOp<OnnxOp>();
+  if (!isLinear(first, "DequantizeLinear") || !sameSteps(first, dequantize))
+    return;
+  dequantize->getResult(0).replaceAllUsesWith(quantize.getInputs()[0]);
+  eraseDead(dequantize.getOperation());
 }
 
 namespace {
@@ -203,9 +387,22 @@ struct RaiseQuantizedWeights : impl::RaiseQuantizedWeightsBase<RaiseQuantizedWei
     getOperation().walk([&](OnnxOp op) {
       if (isNode(op, "MatMulNBits", "com.microsoft"))
         products.push_back(op);
-      else if (isNode(op, "DequantizeLinear") || isNode(op, "DequantizeLinear", "com.microsoft"))
+      else if (isLinear(op, "DequantizeLinear"))
         dequants.push_back(op);
     });
+    auto again = [&]() {
+      dequants.clear();
+      getOperation().walk([&](OnnxOp op) {
+        if (isLinear(op, "DequantizeLinear"))
+          dequants.push_back(op);
+      });
+    };
+    for (OnnxOp op : dequants)
+      dropSecondRounding(op);
+    again();
+    for (OnnxOp op : dequants)
+      raiser.dequantizeWhole(op);
+    again();
     for (OnnxOp op : dequants)
       raiser.raiseDequantize(op);
     bool wrong = false;

@@ -38,6 +38,8 @@ struct ScatterSum {
   Value before, places, rows, mask;
   /// Rows at the same place overwrite each other: right only where places are distinct.
   bool overwrites = false;
+  /// What was at the places is not read: right only where it is 0.
+  bool assigns = false;
 };
 
 class UnrolledMatcher : public ExpertMatcher {
@@ -52,12 +54,15 @@ public:
   bool isOfOneExpert() const { return sawMask; }
 
 private:
+  std::optional<ScatterSum> matchMaskedSum(OnnxOp op);
   std::optional<Coordinate> matchCoordinate(Value value);
   Value matchRows(Value rows, const Coordinate &token, int64_t hidden);
   Value matchWeights(Value value, const Coordinate &token, std::optional<Coordinate> choice, int64_t k);
   Value matchColumnAt(Value value, const Coordinate &token, const ExpertMask &mask, bool &isMap);
   Value rowsAt(Value value, const Coordinate &token);
   bool matchReadBack(ScatterSum &sum);
+  bool readTokens(ExpertStep &step, const Coordinate &token, int64_t hidden);
+  std::optional<ExpertStep> matchAssigned(OnnxOp op, const ScatterSum &sum, const Coordinate &token, const ExpertMask &mask);
   bool isPair(Value index, const Coordinate &token, std::optional<Coordinate> choice);
   bool isFlatIndex(Value index, const Coordinate &token, std::optional<Coordinate> choice, int64_t k);
 
@@ -82,6 +87,12 @@ static Value shapeOf(Value shape) {
   return node && intAttribute(node, "start", 0) == 0 && !node.getNodeAttributes().contains("end") ? node.getInputs()[0] : Value();
 }
 
+/// Behind what `what` allows and an Expand that only says the shape that its input has.
+static Value peelExpand(Value value, unsigned what, const SizeProof &proof) {
+  OnnxOp expand = definedBy(peel(value, what), "Expand");
+  return expand && proof.sameShape(expand.getInputs()[0], expand->getResult(0)) ? peel(expand.getInputs()[0], what) : peel(value, what);
+}
+
 //===-- Sums at places ---------------------------------------------------===//
 
 /// ScatterND of one index per row, or ScatterElements along dim 0 whose indices repeat one number per row.
@@ -103,16 +114,9 @@ static std::optional<ScatterSum> matchScatter(OnnxOp op) {
   return result;
 }
 
-/// An Expand that only says the shape that its input has.
-static Value peelExpand(Value value, const SizeProof &proof) {
-  OnnxOp expand = definedBy(peel(value, FloatCasts), "Expand");
-  return expand && staticDim(expand.getInputs()[0], -1) == staticDim(value, -1) && proof.sameShape(expand.getInputs()[0], value)
-             ? expand.getInputs()[0] : value;
-}
-
 /// `before[mask] += rows` where a mask has an element per row of `before`: the rows are read at the mask, added to, and put back element by element,
-/// as the TorchScript exporter writes an assignment through a boolean mask.
-static std::optional<ScatterSum> matchMaskedSum(OnnxOp op) {
+/// as PyTorch's exporters write an assignment through a boolean mask.
+std::optional<ScatterSum> UnrolledMatcher::matchMaskedSum(OnnxOp op) {
   if (!isNode(op, "ScatterND") || op.getInputs().size() != 3 || stringAttribute(op, "reduction", "none") != "none" || !tensorType(op.getInputs()[0]))
     return std::nullopt;
   Value before = op.getInputs()[0], values = peel(op.getInputs()[2], Views);
@@ -132,12 +136,15 @@ static std::optional<ScatterSum> matchMaskedSum(OnnxOp op) {
       return std::nullopt;
     values = peel(slice.getInputs()[0], Views);
   }
-  OnnxOp sum = definedBy(values, "Add");
+  OnnxOp sum = definedBy(peelExpand(values, Views, proof), "Add");
   Value mask = peel(expand.getInputs()[0], Views | AllCasts);
   for (unsigned side : {0u, 1u}) {
     OnnxOp old = sum ? definedBy(peel(sum.getInputs()[side], Views), "GatherND") : OnnxOp();
-    OnnxOp at = old && intAttribute(old, "batch_dims", 0) == 0 && old.getInputs()[0] == before ? transposedNonZero(old.getInputs()[1]) : OnnxOp();
-    if (at && peel(at.getInputs()[0], Views | AllCasts) == mask && staticDim(old.getInputs()[1], -1) == rank - 1)
+    if (!old || intAttribute(old, "batch_dims", 0) != 0 || old.getInputs()[0] != before || staticDim(old.getInputs()[1], -1) != rank - 1)
+      continue;
+    OnnxOp at = transposedNonZero(old.getInputs()[1]);
+    auto token = at || rank != 2 ? std::nullopt : matchCoordinate(old.getInputs()[1]);
+    if (at ? peel(at.getInputs()[0], Views | AllCasts) == mask : token == numbersIn(mask))
       return ScatterSum{before, {}, sum.getInputs()[1 - side], mask};
   }
   return std::nullopt;
@@ -173,18 +180,21 @@ std::optional<ScatterSum> UnrolledMatcher::matchSum(OnnxOp op) {
       result = sum;
       break;
     }
-  } else if ((result = matchScatter(op)) && result->overwrites && !matchReadBack(*result)) {
-    return std::nullopt;
+  } else if ((result = matchScatter(op)) && result->overwrites) {
+    // One expert's rows among zeros are a part of a sum where they are added to something.
+    result->assigns = !matchReadBack(*result);
+    if (result->assigns && llvm::any_of(op->getUsers(), [](Operation *user) { return isa<OnnxOp>(user) && isNode(cast<OnnxOp>(user), "Add"); }))
+      return std::nullopt;
   }
   if (result)
-    result->rows = peelExpand(result->rows, proof);
+    result->rows = peelExpand(result->rows, FloatCasts, proof);
   return result;
 }
 
 //===-- Coordinates ------------------------------------------------------===//
 
 std::optional<Coordinate> UnrolledMatcher::matchCoordinate(Value value) {
-  value = peel(value, Views | IntCasts);
+  value = peelExpand(value, Views | IntCasts, proof);
   // NonZero gives [dims, n]; exporters transpose it and take a column.
   for (int64_t axis : {0, 1}) {
     SinglePart part = matchSinglePart(value, axis, proof);
@@ -311,18 +321,39 @@ Value UnrolledMatcher::matchColumnAt(Value value, const Coordinate &token, const
   return isMap ? column->map : column->weights;
 }
 
+/// Which tokens the step's expert reads.
+bool UnrolledMatcher::readTokens(ExpertStep &step, const Coordinate &token, int64_t hidden) {
+  step.x = matchRows(step.ffn.gate.rows, token, hidden);
+  Value upX = step.x && step.ffn.up ? matchRows(step.ffn.up->rows, token, hidden) : step.x;
+  if (upX && flatRoot(upX) == flatRoot(step.x))
+    return true;
+  miss(step.op, "gate and up read different tokens");
+  return false;
+}
+
+/// Rows that are put in place as the expert left them; the sum of all is weighted then.
+std::optional<ExpertStep> UnrolledMatcher::matchAssigned(OnnxOp op, const ScatterSum &sum, const Coordinate &token, const ExpertMask &mask) {
+  auto ffn = matchFfn(sum.rows);
+  if (!ffn)
+    return std::nullopt;
+  ExpertStep step{op, sum.before, mask.expert, *ffn, {}, mask.hot.ids, mask.hot.mask, {}, mask.k, mask.hot.experts};
+  step.replaces = true;
+  return readTokens(step, token, staticDim(op->getResult(0), -1)) ? std::optional<ExpertStep>(step) : std::nullopt;
+}
+
 std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum &sum) {
   auto token = sum.mask ? numbersIn(sum.mask) : matchCoordinate(sum.places);
   if (!token)
     return std::nullopt;
-  sawPlaces = true;
+  // Rows are put in place for many reasons, and added at places that a mask names for one.
+  sawPlaces = !sum.assigns;
   const int64_t hidden = staticDim(op->getResult(0), -1);
   if (hidden <= 1)
     return miss(op, "the rows that are added have no static width");
   auto mask = matchExpertMask(token->read, proof);
   if (!mask)
     return miss(token->read.getDefiningOp(), "the mask of an expert does not compare the chosen ids with its number");
-  sawMask = true;
+  sawPlaces = sawMask = true;
   const bool isNumbered = token->row == Coordinate::numbers;
   if (isNumbered ? mask->choiceDim >= 0 && mask->k != 1 : mask->tokenDim != token->row)
     return miss(token->read.getDefiningOp(), "the rows are added at the choices' places, not at the tokens'");
@@ -331,7 +362,11 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
     choice = Coordinate{token->mask, mask->choiceDim, token->read};
   if (sum.overwrites && !idsDistinct(mask->hot.ids, mask->k))
     return miss(op, "a token may choose an expert twice, and only one of the two would count");
+  if (sum.assigns && mask->k != 1)
+    return miss(op, "a token's rows replace those of the expert that it chose before");
   OnnxOp product = definedBy(peel(sum.rows, Views | FloatCasts), "Mul");
+  if (!product && sum.assigns)
+    return matchAssigned(op, sum, *token, *mask);
   if (!product)
     return miss(sum.rows.getDefiningOp(), "the rows of an expert are not weighted");
   for (unsigned side : {0u, 1u}) {
@@ -342,10 +377,9 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
     if (!ffn)
       return std::nullopt;
     ExpertStep step{op, sum.before, mask->expert, *ffn, {}, mask->hot.ids, mask->hot.mask, {}, mask->k, mask->hot.experts};
-    step.x = matchRows(ffn->gate.rows, *token, hidden);
-    Value upX = step.x && ffn->up ? matchRows(ffn->up->rows, *token, hidden) : step.x;
-    if (!upX || flatRoot(upX) != flatRoot(step.x))
-      return miss(op, "gate and up read different tokens");
+    step.replaces = sum.assigns;
+    if (!readTokens(step, *token, hidden))
+      return std::nullopt;
     step.weights = mask->anyChoice ? matchColumnAt(weights, *token, *mask, step.weightsAreMap) : matchWeights(weights, *token, choice, mask->k);
     return step.weights ? std::optional<ExpertStep>(step) : std::nullopt;
   }
@@ -398,6 +432,19 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
     return true;
   }
 
+  /// The rows of all experts, put in place as they are, are weighted by one number per token: takes the product for the layer's end.
+  static void weighWhole(RoutedLayer &layer, const SizeProof &proof) {
+    Value rows = layer.choices.sum->getResult(0);
+    auto product = rows.hasOneUse() ? dyn_cast<OnnxOp>(*rows.user_begin()) : OnnxOp();
+    if (!product || !isNode(product, "Mul") || tensorType(product->getResult(0)) != tensorType(rows))
+      return;
+    Value weights = product.getInputs()[product.getInputs()[0] == rows ? 1 : 0];
+    if (staticDim(weights, -1) != 1 || !proof.sameLeading(weights, rows))
+      return;
+    layer.weights = weights;
+    layer.choices.sum = product;
+  }
+
   /// Fails where the graph surely lost experts when it was exported.
   LogicalResult addLayer(const ExpertChain &loop, const SizeProof &proof, std::vector<RoutedLayer> &layers) {
     OnnxOp last = loop.steps.back().op;
@@ -409,6 +456,12 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
                                     "an implementation without such a loop (transformers: experts_implementation=\"batched_mm\" or \"grouped_mm\")";
     std::string why;
     auto layer = layerOf(loop, "unrolled", why);
+    if (layer && loop.steps.front().replaces && count == 1 && !idsInRange(loop.steps.front().indices, 1)) {
+      why = "one expert stands alone, but the ids that are compared with its number may name others";
+      layer.reset();
+    }
+    if (layer && !layer->weights)
+      weighWhole(*layer, proof);
     if (layer && loop.steps.back().weightsAreMap && !readMap(*layer, proof, why))
       layer.reset();
     if (layer && tensorType(last->getResult(0)).getRank() > 2 && !placeOutput(*layer, {layer->x, layer->indices, layer->weights}, proof)) {

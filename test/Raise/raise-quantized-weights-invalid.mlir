@@ -1,17 +1,17 @@
 // RUN: moe-opt %s -split-input-file -verify-diagnostics --moe-raise-quantized-weights | FileCheck %s
-// Codes that are computed are no stored weight, and a scale for all of a tensor is none that moe.dequant can say: both stay.
+// Codes that are computed are no stored weight, and a scale for each step along a dim in front of the matrices is none that moe.dequant can say: both stay.
 
 // CHECK-LABEL: func.func @left
 // CHECK: moe.onnx "DequantizeLinear"
 // CHECK: moe.onnx "DequantizeLinear"
 // CHECK-NOT: moe.dequant
-func.func @left(%x: tensor<64x32xi8>) -> (tensor<64x32xf32>, tensor<2x4xf32>) {
+func.func @left(%x: tensor<64x32xi8>) -> (tensor<64x32xf32>, tensor<1x2x2x4xf32>) {
   %s = arith.constant dense<0.5> : tensor<64xf32>
-  %q = arith.constant dense<3> : tensor<2x4xi8>
-  %t = arith.constant dense<0.5> : tensor<f32>
+  %q = arith.constant dense<3> : tensor<1x2x2x4xi8>
+  %t = arith.constant dense<0.5> : tensor<2xf32>
   %w = moe.onnx "DequantizeLinear"(%x, %s) version 21 {axis = 0 : i64} : (tensor<64x32xi8>, tensor<64xf32>) -> tensor<64x32xf32>
-  %v = moe.onnx "DequantizeLinear"(%q, %t) version 21 {} : (tensor<2x4xi8>, tensor<f32>) -> tensor<2x4xf32>
-  return %w, %v : tensor<64x32xf32>, tensor<2x4xf32>
+  %v = moe.onnx "DequantizeLinear"(%q, %t) version 21 {axis = 1 : i64} : (tensor<1x2x2x4xi8>, tensor<2xf32>) -> tensor<1x2x2x4xf32>
+  return %w, %v : tensor<64x32xf32>, tensor<1x2x2x4xf32>
 }
 
 // -----
