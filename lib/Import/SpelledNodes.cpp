@@ -11,6 +11,9 @@ static const SpelledForms &allForms() {
     addQuantizedForms(forms);
     addFusedForms(forms);
     addAttentionForms(forms);
+    addPoolingForms(forms);
+    addNormalizationForms(forms);
+    addMovementForms(forms);
     return forms;
   }();
   return table;

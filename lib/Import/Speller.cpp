@@ -105,6 +105,35 @@ Value Speller::number(double value, Type element) { return constant({}, {value},
 
 Value Speller::reshape(Value value, ArrayRef<int64_t> dims) { return emit("Reshape", {value, list(dims)}); }
 
+std::optional<SmallVector<int64_t>> Speller::constants(Value value) {
+  const std::optional<SmallVector<AffineExpr>> content = inference.facts(value).content;
+  if (!content)
+    return std::nullopt;
+  SmallVector<int64_t> result;
+  for (AffineExpr element : *content) {
+    auto constant = dyn_cast<AffineConstantExpr>(element);
+    if (!constant)
+      return std::nullopt;
+    result.push_back(constant.getValue());
+  }
+  return result;
+}
+
+std::optional<SmallVector<double>> Speller::realConstants(Value value) {
+  auto constant = value.getDefiningOp<arith::ConstantOp>();
+  auto elements = constant ? dyn_cast<DenseFPElementsAttr>(constant.getValue()) : DenseFPElementsAttr();
+  if (!elements)
+    return std::nullopt;
+  SmallVector<double> result;
+  for (const APFloat &element : elements.getValues<APFloat>()) {
+    APFloat wide = element;
+    bool losesInfo = false;
+    wide.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &losesInfo);
+    result.push_back(wide.convertToDouble());
+  }
+  return result;
+}
+
 void Speller::requireSameDims(unsigned i, unsigned j) {
   if (mlir::failed(verifyCompatibleShape(type(i), type(j))))
     error() << "expected inputs " << i << " and " << j << " of the same dims, found " << type(i) << " and " << type(j);

@@ -81,6 +81,23 @@ public:
   mlir::Type i64() const { return builder.getI64Type(); }
   mlir::Type i32() const { return builder.getI32Type(); }
 
+  /// The elements of a value that are known when the model is compiled; nothing where they are not.
+  std::optional<llvm::SmallVector<int64_t>> constants(mlir::Value value);
+  std::optional<llvm::SmallVector<double>> realConstants(mlir::Value value);
+  /// Lists of i64 one behind the other.
+  mlir::Value joined(llvm::ArrayRef<mlir::Value> lists) { return emit("Concat", lists, {integerAttribute("axis", 0)}); }
+  /// 0, 1, … below a count, a scalar of i64.
+  mlir::Value upTo(mlir::Value count) { return emit("Range", {number(0, i64()), count, number(1, i64())}); }
+  mlir::Value add(mlir::Value lhs, mlir::Value rhs) { return emit("Add", {lhs, rhs}); }
+  mlir::Value subtract(mlir::Value lhs, mlir::Value rhs) { return emit("Sub", {lhs, rhs}); }
+  mlir::Value multiply(mlir::Value lhs, mlir::Value rhs) { return emit("Mul", {lhs, rhs}); }
+  mlir::Value divide(mlir::Value lhs, mlir::Value rhs) { return emit("Div", {lhs, rhs}); }
+  /// Mean over axes, which stay as dims of 1.
+  mlir::Value mean(mlir::Value value, llvm::ArrayRef<int64_t> axes) { return emit("ReduceMean", {value, list(axes)}, {integerAttribute("keepdims", 1)}); }
+  /// The element type of a number of TensorProto.DataType; null where there is none.
+  mlir::Type elementType(int64_t dataType) const { return onnxElementType(builder.getContext(), dataType); }
+  mlir::Type boolean() const { return builder.getI1Type(); }
+
   /// An error where dims of two inputs are known to differ.
   void requireSameDims(unsigned i, unsigned j);
   /// An error where input i has another number of dims.
@@ -109,6 +126,9 @@ using SpelledForms = llvm::StringMap<SpelledForm>;
 void addQuantizedForms(SpelledForms &forms);
 void addFusedForms(SpelledForms &forms);
 void addAttentionForms(SpelledForms &forms);
+void addPoolingForms(SpelledForms &forms);
+void addNormalizationForms(SpelledForms &forms);
+void addMovementForms(SpelledForms &forms);
 
 } // namespace moe
 
