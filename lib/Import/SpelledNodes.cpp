@@ -14,6 +14,9 @@ static const SpelledForms &allForms() {
     addPoolingForms(forms);
     addNormalizationForms(forms);
     addMovementForms(forms);
+    addResizeForms(forms);
+    addTransformForms(forms);
+    addConvolutionForms(forms);
     return forms;
   }();
   return table;

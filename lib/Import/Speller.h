@@ -129,6 +129,9 @@ void addAttentionForms(SpelledForms &forms);
 void addPoolingForms(SpelledForms &forms);
 void addNormalizationForms(SpelledForms &forms);
 void addMovementForms(SpelledForms &forms);
+void addResizeForms(SpelledForms &forms);
+void addTransformForms(SpelledForms &forms);
+void addConvolutionForms(SpelledForms &forms);
 
 } // namespace moe
 
