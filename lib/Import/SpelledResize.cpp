@@ -127,15 +127,26 @@ Value fillOutside(Speller &s, Value y, const ResizeForm &form, const ResizedAxis
 bool readSizes(Speller &s, const ResizeForm &form, unsigned scales, unsigned sizes, MutableArrayRef<ResizedAxis> axes) {
   const auto isThere = [&](unsigned i) { return s.has(i) && s.type(i).getNumElements() != 0; };
   if (isThere(sizes)) {
-    const auto wanted = s.constants(s.input(sizes));
-    if (!wanted || wanted->size() != axes.size() || llvm::any_of(*wanted, [](int64_t size) { return size < 1; }))
-      return s.error() << "expected " << axes.size() << " positive sizes known when the model is compiled", false;
+    if (s.type(sizes).getRank() != 1 || s.type(sizes).getDimSize(0) != static_cast<int64_t>(axes.size()))
+      return s.error() << "expected " << axes.size() << " sizes, found " << s.type(sizes), false;
+    SmallVector<int64_t> wanted;
+    for (auto [i, a] : llvm::enumerate(axes)) {
+      const bool isKept = s.isSizeOf(s.input(sizes), i, s.input(0), a.axis);
+      const std::optional<int64_t> size = isKept ? a.from : s.knownElement(s.input(sizes), i);
+      if (!size || *size < 1 || (!isKept && s.type(0).isDynamicDim(a.axis)))
+        return s.error() << "expected sizes that are positive numbers for known dims, or the dims themselves, found none such for axis " << a.axis << " of " << s.type(0),
+               false;
+      wanted.push_back(*size);
+    }
     double common = form.policy == "not_larger" ? std::numeric_limits<double>::infinity() : 0;
-    for (auto [a, size] : llvm::zip(axes, *wanted)) {
+    for (auto [a, size] : llvm::zip(axes, wanted)) {
       a.to = size;
       a.scale = static_cast<double>(size) / a.from;
       common = form.policy == "not_larger" ? std::min(common, a.scale) : std::max(common, a.scale);
     }
+    // Where the ratio is kept, every axis counts.
+    if (form.policy != "stretch" && llvm::any_of(axes, [&](const ResizedAxis &a) { return s.type(0).isDynamicDim(a.axis); }))
+      return s.error() << "expected known dims with keep_aspect_ratio_policy " << form.policy << ", found " << s.type(0), false;
     for (ResizedAxis &a : axes)
       if (form.policy != "stretch") {
         a.scale = common;
@@ -145,7 +156,7 @@ bool readSizes(Speller &s, const ResizeForm &form, unsigned scales, unsigned siz
   }
   const auto factors = isThere(scales) ? s.realConstants(s.input(scales)) : std::nullopt;
   if (!factors || factors->size() != axes.size() || llvm::any_of(*factors, [](double factor) { return !(factor > 0); }))
-    return s.error() << "expected " << axes.size() << " positive scales or sizes known when the model is compiled", false;
+    return s.error() << "expected " << axes.size() << " positive scales, or sizes, known when the model is compiled", false;
   for (auto [a, factor] : llvm::zip(axes, *factors)) {
     a.scale = factor;
     a.to = static_cast<int64_t>(std::floor(a.from * factor));

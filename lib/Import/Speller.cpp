@@ -119,6 +119,18 @@ std::optional<SmallVector<int64_t>> Speller::constants(Value value) {
   return result;
 }
 
+bool Speller::isSizeOf(Value list, unsigned i, Value value, int64_t dim) {
+  const std::optional<SmallVector<AffineExpr>> content = inference.facts(list).content;
+  const SmallVector<AffineExpr> dims = inference.facts(value).dims;
+  return content && i < content->size() && inference.provablyEqual((*content)[i], dims[dim]);
+}
+
+std::optional<int64_t> Speller::knownElement(Value list, unsigned i) {
+  const std::optional<SmallVector<AffineExpr>> content = inference.facts(list).content;
+  auto constant = content && i < content->size() ? dyn_cast<AffineConstantExpr>((*content)[i]) : AffineConstantExpr();
+  return constant ? std::optional<int64_t>(constant.getValue()) : std::nullopt;
+}
+
 std::optional<SmallVector<double>> Speller::realConstants(Value value) {
   auto constant = value.getDefiningOp<arith::ConstantOp>();
   auto elements = constant ? dyn_cast<DenseFPElementsAttr>(constant.getValue()) : DenseFPElementsAttr();

@@ -84,6 +84,10 @@ public:
   /// The elements of a value that are known when the model is compiled; nothing where they are not.
   std::optional<llvm::SmallVector<int64_t>> constants(mlir::Value value);
   std::optional<llvm::SmallVector<double>> realConstants(mlir::Value value);
+  /// Is element i of a list the size of a dim of a value, whatever that is when the model runs?
+  bool isSizeOf(mlir::Value list, unsigned i, mlir::Value value, int64_t dim);
+  /// Element i of a list, where it is known when the model is compiled.
+  std::optional<int64_t> knownElement(mlir::Value list, unsigned i);
   /// Lists of i64 one behind the other.
   mlir::Value joined(llvm::ArrayRef<mlir::Value> lists) { return emit("Concat", lists, {integerAttribute("axis", 0)}); }
   /// 0, 1, … below a count, a scalar of i64.
