@@ -123,7 +123,8 @@ static LogicalResult checkGroupQueryInputs(OnnxNode &node, AffineExpr batch, Aff
   return node.has(11) ? node.requireEqual(node.product(node.dims(11)), node.number(heads), "elements of head_sink") : success();
 }
 
-static LogicalResult inferGroupQueryAttention(OnnxNode &node) {
+/// `isSparse`: the cache is given back as long as it came.
+static LogicalResult inferGroupedHeads(OnnxNode &node, bool isSparse) {
   if (failed(node.requireRank(0, 3, 3, "query")))
     return failure();
   Dims query = node.dims(0);
@@ -143,9 +144,9 @@ static LogicalResult inferGroupQueryAttention(OnnxNode &node) {
   if (!node.hasOutput(1) && !node.hasOutput(2))
     return success();
   AffineExpr length = past;
-  if (node.integer("sliding_window_cache", 0) == 0)
+  if (node.integer("sliding_window_cache", 0) == 0 && !isSparse)
     length = presentLength(node, past);
-  else if (failed(node.requireEqual(node.algebra.maximum(past, node.number(node.integer("local_window_size", 0))), past, "local_window_size or more as length of past_key")))
+  else if (!isSparse && failed(node.requireEqual(node.algebra.maximum(past, node.number(node.integer("local_window_size", 0))), past, "local_window_size or more as length of past_key")))
     return failure();
   Type cache = node.has(3) ? node.element(3) : node.element(0);
   AffineExpr cacheSize = node.has(3) ? node.dims(3)[3] : size;
@@ -153,6 +154,20 @@ static LogicalResult inferGroupQueryAttention(OnnxNode &node) {
   if (failed(node.set(1, cache, present)) || failed(node.set(2, cache, present)))
     return failure();
   return node.set(3, node.element(0), {query[0], node.number(heads), query[1], length});
+}
+
+static LogicalResult inferGroupQueryAttention(OnnxNode &node) { return inferGroupedHeads(node, false); }
+
+/// The inputs of GroupQueryAttention, with a mask [layouts, blocks, blocks] in the bias' place that must reach over the whole cache.
+static LogicalResult inferSparseAttention(OnnxNode &node) {
+  if (!node.has(3) || !node.has(10))
+    return node.error() << "expected a cache and a block mask, found none";
+  if (failed(node.requireRank(10, 3, 3, "block mask")) || failed(node.requireRank(3, 4, 4, "past_key")))
+    return failure();
+  const AffineExpr reach = node.dims(10)[1] * node.integer("sparse_block_size", 0), capacity = node.dims(3)[2];
+  if (failed(node.requireEqual(node.algebra.maximum(reach, capacity), reach, "tokens of all blocks and length of past_key")))
+    return failure();
+  return inferGroupedHeads(node, true);
 }
 
 static LogicalResult inferMultiHeadAttention(OnnxNode &node) {
@@ -206,6 +221,7 @@ static LogicalResult inferSpelledAttention(OnnxNode &node) {
 
 void addAttentionRules(OnnxRuleTable &table) {
   table["Attention"] = {inferAttention, 3, 7, 4, 23};
+  table["moe.internal::SparseAttention"] = {inferSparseAttention, 1, 11, 3, 1};
   table["moe.internal::Attention"] = {inferSpelledAttention, 3, 5, 1, 1};
   table["RotaryEmbedding"] = {inferRotary, 3, 4, 1, 23};
   table["com.microsoft::RotaryEmbedding"] = {inferRotary, 4, 4, 1, 1};

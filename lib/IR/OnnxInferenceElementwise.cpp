@@ -368,7 +368,9 @@ static LogicalResult inferCastLike(OnnxNode &node) { return castTo(node, node.el
 static LogicalResult inferBitCast(OnnxNode &node) {
   int64_t to = node.integer("to", 0);
   Type target = onnxElementType(node.op.getContext(), to);
-  if (!target || !target.isIntOrFloat() || target.getIntOrFloatBitWidth() != node.element(0).getIntOrFloatBitWidth())
+  // ONNX keeps a bool in a byte.
+  const auto width = [](Type type) { return type.isInteger(1) ? 8 : type.getIntOrFloatBitWidth(); };
+  if (!target || !target.isIntOrFloat() || width(target) != width(node.element(0)))
     return node.error() << "expected attribute 'to' to be a data type as wide as " << node.element(0) << ", found " << to;
   return node.set(0, target, node.dims(0));
 }

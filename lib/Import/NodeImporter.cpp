@@ -181,7 +181,7 @@ LogicalResult GraphImporter::buildNode(const wire::Node &node, size_t position) 
   }
   if (isSpelledOut(domain, opType)) {
     SmallVector<bool> wanted = llvm::map_to_vector(node.outputs, [](std::string_view output) { return !output.empty(); });
-    FailureOr<SmallVector<Value>> results = spellOut({domain, opType, loc, operands, attributes.getDictionary(context), wanted}, builder, inference);
+    FailureOr<SmallVector<Value>> results = spellOut({domain, opType, loc, operands, attributes.getDictionary(context), wanted, *version}, builder, inference);
     if (failed(results))
       return failure();
     setOutputs(node, *results);

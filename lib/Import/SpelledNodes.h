@@ -19,6 +19,7 @@ struct FusedNodeView {
   mlir::DictionaryAttr attributes;
   /// Which outputs the node names.
   llvm::ArrayRef<bool> wanted;
+  int64_t version = 1;
 };
 
 /// Is a node of this type spelled out?

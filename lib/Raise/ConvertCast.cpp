@@ -1,5 +1,7 @@
-// Cast and CastLike.
+// Cast, CastLike and BitCast.
 #include "OnnxConversion.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using moe::NodeConverter;
@@ -34,7 +36,26 @@ static LogicalResult convertCast(NodeConverter &node) {
   }));
 }
 
+/// The same bits as another type. A bool is a byte, of which any but 0 is true.
+static LogicalResult convertBitCast(NodeConverter &node) {
+  SizedTensor x = node.input(0);
+  if (!x)
+    return failure();
+  Type to = moe::codeType(node.resultElement());
+  if (x.elementType() == to)
+    return node.finish(x);
+  return node.finish(node.t.elementwise(x, x.dims, to, [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+    Value bits = in[0];
+    if (bits.getType().isInteger(1))
+      bits = arith::ExtUIOp::create(b, loc, b.getI8Type(), bits);
+    if (to.isInteger(1))
+      return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, bits, arith::ConstantOp::create(b, loc, b.getZeroAttr(bits.getType())));
+    return bits.getType() == to ? bits : arith::BitcastOp::create(b, loc, to, bits).getResult();
+  }));
+}
+
 void moe::addCastConversions(ConversionTable &table) {
   table.add("Cast", convertCast);
+  table.add("BitCast", convertBitCast);
   table.add("CastLike", convertCast, "", /*shapeOnlyInputs=*/1u << 1);
 }

@@ -3,6 +3,7 @@
 // window-sized cache gives up rows that the block's first queries still see: there the keys are the cache's rows, used or not, and the block's behind
 // them, each with its place among the tokens, and the cache that is given back is gathered from the same rows. Rows that hold no token are 0, or
 // what the cache had there.
+// moe.internal.SparseAttention is the same with a mask of blocks of tokens in the bias' place, and a cache that never grows beyond its buffer.
 #include "Attention.h"
 #include "Normalization.h"
 #include "Rotary.h"
@@ -48,7 +49,7 @@ public:
 
 class GroupQueryAttention {
 public:
-  explicit GroupQueryAttention(NodeConverter &node) : node(node), t(node.t) {}
+  explicit GroupQueryAttention(NodeConverter &node, bool isSparse = false) : node(node), t(node.t), isSparse(isSparse) {}
 
   LogicalResult convert() {
     if (failed(checkSupported()) || failed(readInputs()) || failed(readCounts()) || failed(rotate()) || failed(joinCache()) ||
@@ -58,7 +59,7 @@ public:
     parts.isCausal = node.getInt("causal", 1);
     parts.left = window > 0 ? window - 1 : -1;
     if (node.has(Bias))
-      parts.mask = node.input(Bias);
+      parts.mask = isSparse ? tokenMask() : node.input(Bias);
     if (failed(readSink()) || node.failed())
       return failure();
     const SizedTensor result = moe::attend(t, parts, moe::accumulatorType(parts.query.elementType())).result;
@@ -183,6 +184,8 @@ private:
 
   /// Tokens that the cache can hold after the block.
   AffineExpr presentLength() {
+    if (isSparse)
+      return capacity;
     const bool isGiven = node.op.getOutputs().size() > 1 && isa<RankedTensorType>(node.op.getOutputs()[1].getType());
     const AffineExpr known = isGiven ? node.resultDims(1)[2] : AffineExpr();
     return known && !t.sizes.dependsOnData(known) ? known : capacity + length;
@@ -280,6 +283,26 @@ private:
     return t.withDims(op.getResults()[0], dims);
   }
 
+  /// The mask [layouts, blocks, blocks] at each query's and key's block: [B, 1 or heads, S, capacity]. Heads take the layouts in turn.
+  SizedTensor tokenMask() {
+    const SizedTensor blocks = node.input(Bias);
+    if (!blocks)
+      return {};
+    const int64_t size = node.getInt("sparse_block_size", 1);
+    const bool isOnly = TensorBuilder::isOne(blocks.dims[0]);
+    const AffineMap byBatch = AffineMap::get(4, 0, getAffineDimExpr(0, t.context()));
+    Value layouts = t.indexOf(blocks.dims[0]), lastBlock = t.indexOf(blocks.dims[1] - 1);
+    const SmallVector<AffineExpr> dims = {batch, isOnly ? t.size(1) : parts.queryHeads, length, parts.keyLength};
+    return t.points(before, byBatch, dims, t.builder.getI1Type(), [&](OpBuilder &b, Location loc, ValueRange at, ValueRange in) -> Value {
+      const Counts c(b, loc);
+      const auto blockOf = [&](Value place) {
+        return c.toIndex(c.within(arith::DivSIOp::create(b, loc, place, c.constant(size)), c.constant(0), c.of(lastBlock)));
+      };
+      Value layout = arith::RemSIOp::create(b, loc, c.of(at[1]), c.of(layouts));
+      return tensor::ExtractOp::create(b, loc, blocks.value, ValueRange{c.toIndex(layout), blockOf(c.add(in[0], c.of(at[2]))), blockOf(c.of(at[3]))});
+    });
+  }
+
   LogicalResult readSink() {
     const bool isSmooth = node.getInt("smooth_softmax", 0) > 0;
     if (node.has(HeadSink)) {
@@ -323,13 +346,15 @@ private:
   /// [B] i64: tokens before the block, and rows of the cache that hold the last of them.
   SizedTensor before, resident;
   int64_t window = -1;
-  bool slides = false;
+  bool slides = false, isSparse;
 };
 
 LogicalResult convertGroupQueryAttention(NodeConverter &node) { return GroupQueryAttention(node).convert(); }
+LogicalResult convertSparseAttention(NodeConverter &node) { return GroupQueryAttention(node, /*isSparse=*/true).convert(); }
 
 } // namespace
 
 void moe::addGroupQueryAttentionConversions(ConversionTable &table) {
   table.add("GroupQueryAttention", convertGroupQueryAttention, "com.microsoft");
+  table.add("SparseAttention", convertSparseAttention, "moe.internal");
 }

@@ -1,4 +1,4 @@
-// Ops that look along a whole axis: CumSum, TopK, OneHot. CumSum and TopK cost the square of the axis; they are the general way, meant for
+// Ops that look along a whole axis: CumSum, CumProd, TopK, OneHot. All but OneHot cost the square of the axis; they are the general way, meant for
 // short axes (a router's experts, a mask).
 #include "OnnxConversion.h"
 
@@ -39,7 +39,8 @@ SizedTensor foldAlong(TensorBuilder &t, const SizedTensor &start, ArrayRef<Sized
   return {op.getResult(0), start.dims};
 }
 
-LogicalResult convertCumSum(NodeConverter &node) {
+/// CumSum, or CumProd with `multiplies`.
+LogicalResult accumulate(NodeConverter &node, bool multiplies) {
   SizedTensor x = node.input(0);
   if (!x)
     return failure();
@@ -57,15 +58,23 @@ LogicalResult convertCumSum(NodeConverter &node) {
                            : (exclusive ? arith::CmpIPredicate::slt : arith::CmpIPredicate::sle);
   TensorBuilder &t = node.t;
   unsigned rank = x.rank();
-  SizedTensor sum = foldAlong(t, t.zeros(x.dims, wide), x, along(t.context(), rank, *axis, rank), [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
+  Value start = isa<FloatType>(wide) ? t.scalar(wide, multiplies) : t.integer(wide, multiplies);
+  SizedTensor sum = foldAlong(t, t.filled(x.dims, start), x, along(t.context(), rank, *axis, rank), [&](OpBuilder &b, Location loc, ValueRange in) -> Value {
     Value here = linalg::IndexOp::create(b, loc, *axis), there = linalg::IndexOp::create(b, loc, rank);
     Value counts = arith::CmpIOp::create(b, loc, predicate, there, here);
     Value term = convertScalar(b, loc, in[0], wide);
-    Value sum = isa<FloatType>(wide) ? arith::AddFOp::create(b, loc, in[1], term).getResult() : arith::AddIOp::create(b, loc, in[1], term).getResult();
+    Value sum;
+    if (isa<FloatType>(wide))
+      sum = multiplies ? arith::MulFOp::create(b, loc, in[1], term).getResult() : arith::AddFOp::create(b, loc, in[1], term).getResult();
+    else
+      sum = multiplies ? arith::MulIOp::create(b, loc, in[1], term).getResult() : arith::AddIOp::create(b, loc, in[1], term).getResult();
     return arith::SelectOp::create(b, loc, counts, sum, in[1]);
   });
   return node.finish(t.convert(sum, type));
 }
+
+LogicalResult convertCumSum(NodeConverter &node) { return accumulate(node, /*multiplies=*/false); }
+LogicalResult convertCumProd(NodeConverter &node) { return accumulate(node, /*multiplies=*/true); }
 
 /// Does `x` come strictly before `y` in the order of TopK? NaN counts as the greatest, so that the order is total.
 Value isBefore(OpBuilder &b, Location loc, Value x, Value y, bool largest, bool isUnsigned) {
@@ -157,6 +166,7 @@ LogicalResult convertOneHot(NodeConverter &node) {
 
 void moe::addScanConversions(ConversionTable &table) {
   table.add("CumSum", convertCumSum);
+  table.add("CumProd", convertCumProd);
   table.add("TopK", convertTopK, "", /*shapeOnlyInputs=*/1u << 1);
   table.add("OneHot", convertOneHot).definesSizes = true;
 }

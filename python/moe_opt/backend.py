@@ -36,6 +36,8 @@ class BackendRep(onnx.backend.base.BackendRep):
 
     def __init__(self, model: onnx.ModelProto, options: Dict[str, Any]):
         self._proto, self._options = model, options
+        # Floats in a list decide sizes where a Resize reads them: its roi and scales.
+        self._scales = {name for node in model.graph.node if node.op_type == "Resize" for name in node.input[1:]}
         self._fixed: Dict[Tuple[bytes, ...], Model] = {}
         self._model: Optional[Model] = None
         #: Names of the inputs whose values the last run was compiled for; () where the model is compiled for any.
@@ -54,7 +56,7 @@ class BackendRep(onnx.backend.base.BackendRep):
 
     def _compiled_for(self, feeds: Dict[str, Any]) -> Model:
         """The model with those of the values fixed that may decide sizes."""
-        values = {name: value for name, value in feeds.items() if _may_decide_sizes(value)}
+        values = {name: value for name, value in feeds.items() if _may_decide_sizes(value) or name in self._scales}
         if not values:
             raise self._error
         key = tuple(part for name, value in values.items() for part in (name.encode(), repr(value.shape).encode(), value.tobytes()))

@@ -4,43 +4,14 @@ where the second starts from the first one's state.
 usage: check_contrib_states.py
 """
 import itertools
-import sys
 
 import numpy as np
-import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
 
-import moe_opt
+from node_cases import Cases
 
-rng = np.random.default_rng(9)
-
-
-def floats(*dims):
-    return rng.standard_normal(dims).astype(np.float32)
-
-
-def model(kind, inputs, feed, stored=(), **attributes):
-    node = helper.make_node(kind, inputs, ["y", "state"], domain="com.microsoft", **attributes)
-    graph = helper.make_graph([node], kind, [helper.make_tensor_value_info(n, TensorProto.FLOAT, list(v.shape)) for n, v in feed.items()],
-                              [helper.make_empty_tensor_value_info(name) for name in node.output], list(stored))
-    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString()
-
-
-def compare(kind, inputs, feed, stored=(), formula=None, **attributes):
-    """The largest error; gives the state too."""
-    blob = model(kind, inputs, feed, stored, **attributes)
-    want = formula or onnxruntime.InferenceSession(blob, providers=["CPUExecutionProvider"]).run(["y", "state"], feed)
-    got = moe_opt.compile(blob).run(feed)
-    worst = 0.0
-    for name, expected in zip(("y", "state"), want):
-        if got[name].shape != expected.shape:
-            sys.exit(f"{kind} {attributes}: {name} is {got[name].shape}, expected {expected.shape}")
-        if expected.size:
-            worst = max(worst, float(np.abs(got[name] - expected).max()))
-    if not worst <= 2e-5:
-        sys.exit(f"{kind} {attributes}: error {worst}")
-    return worst, want[1]
+cases = Cases(seed=9)
+floats = cases.floats
+TOLERANCE = 2e-5
 
 
 def conv_formula(x, w, bias, past, dilation, activation, last):
@@ -62,70 +33,55 @@ def conv_formula(x, w, bias, past, dilation, activation, last):
 
 
 def causal_conv():
-    worst, count = 0.0, 0
-    for kernel, activation, biased, last, dilation in itertools.product((1, 4), ("none", "silu"), (False, True), (0, 1), (1, 3)):
-        if (biased and dilation == 3) or (kernel == 1 and dilation == 3):
-            continue
-        w, bias = floats(12, 1, kernel), floats(12)
-        stored = [numpy_helper.from_array(w, "w")] + ([numpy_helper.from_array(bias, "b")] if biased else [])
-        past = None
+    """The formula on all nodes, ONNX Runtime on those whose attributes it has."""
+    forms = [form for form in itertools.product((1, 4), ("none", "silu"), (False, True), (0, 1), (1, 3)) if not (form[4] == 3 and (form[2] or form[0] == 1))]
+    weights, states = [(floats(12, 1, form[0]), floats(12)) for form in forms], [None] * len(forms)
+    for with_runtime in (False, True):
         for length in (5, 1):
-            feed = {"x": floats(2, length, 3, 4) if last else floats(2, 12, length)}
-            if past is not None:
-                feed["past"] = past
-            inputs = ["x", "w", "b" if biased else ""] + (["past"] if past is not None else [])
-            attributes = {"activation": activation, "ndim": 1}
-            if last or dilation > 1:
-                attributes.update(channels_last=last, dilation=dilation)
-            formula = conv_formula(feed["x"], w, bias if biased else None, past, dilation, activation, last)
-            if not last and dilation == 1:
-                oracle = onnxruntime.InferenceSession(model("CausalConvWithState", inputs, feed, stored, **attributes)).run(None, feed)
-                worst = max(worst, float(np.abs(oracle[0] - formula[0]).max()))
-            error, past = compare("CausalConvWithState", inputs, feed, stored, formula, **attributes)
-            worst, count = max(worst, error), count + 1
-    if not worst <= 2e-5:
-        sys.exit(f"CausalConvWithState: formula and ONNX Runtime differ by {worst}")
-    print(f"CausalConvWithState: {count} steps, largest error {worst:.2g}")
+            formulas, after = {}, [None] * len(forms)
+            for i, ((kernel, activation, biased, last, dilation), (w, bias)) in enumerate(zip(forms, weights)):
+                if with_runtime and (last or dilation > 1):
+                    continue
+                x, past = floats(2, length, 3, 4) if last else floats(2, 12, length), states[i] if length == 1 else None
+                attributes = {"channels_last": last, "dilation": dilation} if last or dilation > 1 else {}
+                inputs = [cases.given(x), cases.const(w), cases.const(bias) if biased else ""] + ([] if past is None else [cases.given(past)])
+                names = cases.add("CausalConvWithState", inputs, 2, activation=activation, ndim=1, **attributes)
+                results = conv_formula(x, w, bias if biased else None, past, dilation, activation, last)
+                after[i] = results[1]
+                formulas.update(zip(names, results))
+            cases.formulas, states = {} if with_runtime else formulas, after
+            cases.check(f"CausalConvWithState, {length} tokens, {'ONNX Runtime' if with_runtime else 'formula'}", TOLERANCE)
 
 
 def linear_attention():
-    worst, count = 0.0, 0
-    for rule, (queries, heads), (wide, scale) in itertools.product(("linear", "gated", "delta", "gated_delta"), ((2, 2), (4, 2), (2, 4)), ((False, 0.0), (True, 0.3))):
-        past = None
-        for length in (4, 1):
+    forms = list(itertools.product(("linear", "gated", "delta", "gated_delta"), ((2, 2), (4, 2), (2, 4)), ((False, 0.0), (True, 0.3))))
+    states = [None] * len(forms)
+    for length in (4, 1):
+        names = []
+        for past, (rule, (queries, heads), (wide, scale)) in zip(states, forms):
             key = floats(2, length, heads, 8)
             key /= np.linalg.norm(key, axis=-1, keepdims=True)
-            feed = {"q": floats(2, length, queries * 8), "k": key.reshape(2, length, heads * 8), "v": floats(2, length, heads * 6)}
-            inputs = ["q", "k", "v", ""] + ([""] * 2)
-            if past is not None:
-                feed["past"], inputs[3] = past, "past"
-            if rule.startswith("gated"):
-                feed["g"], inputs[4] = -np.abs(floats(2, length, heads * 8 if wide else heads)), "g"
-            if rule.endswith("delta"):
-                feed["beta"], inputs[5] = 1 / (1 + np.exp(floats(2, length, 1 if wide else heads))), "beta"
+            inputs = [cases.given(floats(2, length, queries * 8)), cases.given(key.reshape(2, length, heads * 8)), cases.given(floats(2, length, heads * 6)),
+                      "" if past is None else cases.given(past)]
+            inputs.append(cases.given(-np.abs(floats(2, length, heads * 8 if wide else heads))) if rule.startswith("gated") else "")
+            inputs.append(cases.given(1 / (1 + np.exp(floats(2, length, 1 if wide else heads)))) if rule.endswith("delta") else "")
             while inputs[-1] == "":
                 inputs.pop()
-            error, past = compare("LinearAttention", inputs, feed, update_rule=rule, q_num_heads=queries, kv_num_heads=heads, scale=scale)
-            worst, count = max(worst, error), count + 1
-    print(f"LinearAttention: {count} steps, largest error {worst:.2g}")
+            names.append(cases.add("LinearAttention", inputs, 2, update_rule=rule, q_num_heads=queries, kv_num_heads=heads, scale=scale)[1])
+        expected = cases.check(f"LinearAttention, {length} tokens", TOLERANCE)
+        states = [expected[name] for name in names]
 
 
-def refused(title, part, *node, **attributes):
-    try:
-        moe_opt.compile(model(*node, **attributes))
-    except moe_opt.Error as error:
-        if part not in str(error):
-            sys.exit(f"{title}: expected '{part}' in: {error}")
-        print(f"{title}: refused")
-    else:
-        sys.exit(f"{title}: was compiled")
+def refused(title, part, kind, arrays, **attributes):
+    cases.add(kind, [cases.given(array) for array in arrays], 2, **attributes)
+    cases.refused(title, part)
 
 
 causal_conv()
 linear_attention()
-x = {"x": floats(2, 12, 5), "w": floats(12, 1, 4)}
-refused("a window of states", "attribute 'state_window' = 2 is not supported", "CausalConvWithState", ["x", "w"], x, state_window=2)
-refused("images", "attribute 'ndim' = 2 is not supported", "CausalConvWithState", ["x", "w"], x, ndim=2)
-refused("no dilation", "'dilation' to be positive", "CausalConvWithState", ["x", "w"], x, dilation=0)
-q = {"q": floats(2, 3, 16), "k": floats(2, 3, 24), "v": floats(2, 3, 24)}
-refused("heads that do not divide", "or to divide it", "LinearAttention", ["q", "k", "v"], q, q_num_heads=2, kv_num_heads=3, update_rule="linear")
+x = [floats(2, 12, 5), floats(12, 1, 4)]
+refused("a window of states", "attribute 'state_window' = 2 is not supported", "CausalConvWithState", x, state_window=2)
+refused("images", "attribute 'ndim' = 2 is not supported", "CausalConvWithState", x, ndim=2)
+refused("no dilation", "'dilation' to be positive", "CausalConvWithState", x, dilation=0)
+q = [floats(2, 3, 16), floats(2, 3, 24), floats(2, 3, 24)]
+refused("heads that do not divide", "or to divide it", "LinearAttention", q, q_num_heads=2, kv_num_heads=3, update_rule="linear")
