@@ -117,8 +117,8 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const wire::ValueInfo &inpu
 
 LogicalResult GraphImporter::checkFixedDims() {
   for (const auto &[name, size] : options.fixedDims) {
-    if (size < 1)
-      return emitError(file) << "expected a size of at least 1 for the dim '" << name << "', found " << size;
+    if (size < 0)
+      return emitError(file) << "expected a size of at least 0 for the dim '" << name << "', found " << size;
     if (dimNames.contains(name))
       continue;
     InFlightDiagnostic report = emitError(file) << "no input has a dim called '" << name << "'; there are";

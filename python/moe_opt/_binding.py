@@ -1,130 +1,17 @@
-"""Arrays bound to a session, with the calls of onnxruntime: OrtValue and IOBinding."""
+"""Arrays bound to a session, with the calls of onnxruntime: IOBinding."""
 
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
-from ._abi import _ML_DTYPES
 from ._arrays import as_array
+from ._devices import check_device
 from ._errors import Error
 from ._model import Model, TensorInfo
-
-# ONNX Runtime's names of element types where they are not numpy's or ml_dtypes', and ONNX's numbers of all that a model can take. ONNX Runtime has
-# no float6; their names follow the others'.
-_TYPE_NAMES = {"float32": "float", "float64": "double", "float8_e4m3fn": "float8e4m3fn", "float8_e4m3fnuz": "float8e4m3fnuz",
-               "float8_e5m2": "float8e5m2", "float8_e5m2fnuz": "float8e5m2fnuz", "float8_e8m0fnu": "float8e8m0", "float4_e2m1fn": "float4e2m1",
-               "float6_e2m3fn": "float6e2m3", "float6_e3m2fn": "float6e3m2"}
-_TYPE_NUMBERS = {"float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11,
-                 "uint32": 12, "uint64": 13, "bfloat16": 16, "float8_e4m3fn": 17, "float8_e4m3fnuz": 18, "float8_e5m2": 19, "float8_e5m2fnuz": 20,
-                 "uint4": 21, "int4": 22, "float4_e2m1fn": 23, "float8_e8m0fnu": 24, "uint2": 25, "int2": 26, "float6_e2m3fn": 27, "float6_e3m2fn": 28}
-
-
-def type_name(dtype: np.dtype) -> str:
-    """"tensor(float)" and the like."""
-    return f"tensor({_TYPE_NAMES.get(dtype.name, dtype.name)})"
-
-
-def _dtype(element_type: Any) -> np.dtype:
-    """The element type of numpy for numpy's own, its name, or ONNX's number."""
-    for name, number in _TYPE_NUMBERS.items():
-        if isinstance(element_type, int) and not isinstance(element_type, bool) and element_type == number:
-            element_type = name
-    if isinstance(element_type, int):
-        raise Error("bad_dtype", f"expected an element type that a model can take, found ONNX's number {element_type}")
-    if isinstance(element_type, str) and element_type in _ML_DTYPES:
-        import ml_dtypes
-
-        element_type = getattr(ml_dtypes, element_type)
-    return np.dtype(element_type)
-
-
-def _check_device(device_type: str, device_id: int) -> None:
-    if device_type != "cpu" or device_id != 0:
-        raise Error("bad_argument", f"expected memory of the device cpu:0, found {device_type}:{device_id}")
-
-
-class OrtValue:
-    """A tensor in the CPU's memory."""
-
-    def __init__(self, array: np.ndarray):
-        self._array = array
-
-    @staticmethod
-    def ortvalue_from_numpy(numpy_obj: Any, device_type: str = "cpu", device_id: int = 0) -> "OrtValue":
-        """A tensor on an array's memory. Raises Error ("bad_argument") for another device."""
-        _check_device(device_type, device_id)
-        return OrtValue(as_array(numpy_obj, "the tensor"))
-
-    @staticmethod
-    def ortvalue_from_shape_and_type(shape: Sequence[int], element_type: Any, device_type: str = "cpu", device_id: int = 0) -> "OrtValue":
-        """A tensor of given sizes whose elements are not set."""
-        _check_device(device_type, device_id)
-        return OrtValue(np.empty(tuple(shape), _dtype(element_type)))
-
-    @staticmethod
-    def from_dlpack(data: Any) -> "OrtValue":
-        """A tensor on the memory of what has `__dlpack__`."""
-        return OrtValue(as_array(data, "the tensor"))
-
-    def numpy(self) -> np.ndarray:
-        """The tensor as an array, on its memory."""
-        return self._array
-
-    def update_inplace(self, data: np.ndarray) -> None:
-        """Sets the elements from an array of the same shape. Raises Error ("bad_shape")."""
-        if np.shape(data) != self._array.shape:
-            raise Error("bad_shape", f"expected the shape {list(self._array.shape)}, found {list(np.shape(data))}")
-        self._array[...] = data
-
-    def __dlpack__(self, **options: Any) -> Any:
-        return self._array.__dlpack__(**options)
-
-    def __dlpack_device__(self) -> Tuple[int, int]:
-        return self._array.__dlpack_device__()
-
-    def data_ptr(self) -> int:
-        """The address of the first element."""
-        return self._array.ctypes.data
-
-    def data_type(self) -> str:
-        """ "tensor(float)" and the like."""
-        return type_name(self._array.dtype)
-
-    def element_type(self) -> int:
-        """ONNX's number of the element type."""
-        return _TYPE_NUMBERS[self._array.dtype.name]
-
-    def device_name(self) -> str:
-        """ "cpu"."""
-        return "cpu"
-
-    def has_value(self) -> bool:
-        """True: there are no empty optionals here."""
-        return True
-
-    def is_tensor(self) -> bool:
-        """True: there is nothing else here."""
-        return True
-
-    def is_sparse_tensor(self) -> bool:
-        """False."""
-        return False
-
-    def is_tensor_sequence(self) -> bool:
-        """False."""
-        return False
-
-    def shape(self) -> List[int]:
-        """The sizes."""
-        return list(self._array.shape)
-
-    def tensor_size_in_bytes(self) -> int:
-        """Bytes of the elements."""
-        return self._array.nbytes
-
+from ._values import OrtValue, element_dtype
 
 def _at_address(pointer: Optional[int], shape: Sequence[int], dtype: np.dtype, what: str) -> np.ndarray:
     """An array on memory that the caller keeps."""
@@ -139,9 +26,13 @@ def _at_address(pointer: Optional[int], shape: Sequence[int], dtype: np.dtype, w
 
 
 class IOBinding:
-    """Inputs and outputs of runs that are set once, or that live in memory of the caller's. Made by `InferenceSession.io_binding`."""
+    """Inputs and outputs of runs that are set once, or that live in memory of the caller's. Made by `InferenceSession.io_binding`, or of a session."""
 
-    def __init__(self, model: Model):
+    def __init__(self, session: Any):
+        """session: an InferenceSession, or a Model."""
+        model: Model = getattr(session, "model", session)
+        #: Whose inputs and outputs they are.
+        self.model: Model = model
         self._inputs_known = {info.name: info for info in model.inputs}
         self._outputs_known = {info.name: info for info in model.outputs}
         self._inputs: Dict[str, Any] = {}
@@ -166,8 +57,8 @@ class IOBinding:
         Raises Error.
         """
         self._check_name(name, self._inputs_known, "input")
-        _check_device(device_type, device_id)
-        self._inputs[name] = _at_address(buffer_ptr, shape, _dtype(element_type), f"input {name!r}")
+        check_device(device_type, device_id)
+        self._inputs[name] = _at_address(buffer_ptr, shape, element_dtype(element_type), f"input {name!r}")
 
     def bind_ortvalue_input(self, name: str, ortvalue: OrtValue) -> None:
         """Binds a tensor. Raises Error for a name that is no input."""
@@ -178,13 +69,13 @@ class IOBinding:
         """Asks for an output: in memory of the caller's where `buffer_ptr` says so (with `element_type` and `shape`, as in `bind_input`), else in
         a new array each run. Raises Error."""
         self._check_name(name, self._outputs_known, "output")
-        _check_device(device_type, device_id)
+        check_device(device_type, device_id)
         if buffer_ptr is None:
             self._outputs[name] = None
             return
         if element_type is None or shape is None:
             raise Error("bad_argument", f"output {name!r}: expected an element type and a shape with the address, found none")
-        self._outputs[name] = _at_address(buffer_ptr, shape, _dtype(element_type), f"output {name!r}")
+        self._outputs[name] = _at_address(buffer_ptr, shape, element_dtype(element_type), f"output {name!r}")
 
     def bind_ortvalue_output(self, name: str, ortvalue: OrtValue) -> None:
         """Asks for an output in a tensor's memory. Raises Error for a name that is no output."""
@@ -192,7 +83,7 @@ class IOBinding:
         self._outputs[name] = ortvalue.numpy()
 
     def run(self, model: Model) -> None:
-        """Runs the model on what is bound."""
+        """Runs the model on what is bound. Raises Error, also where no output is bound."""
         if not self._outputs:
             raise Error("bad_argument", "expected at least one bound output, found none")
         results = model.run(self._inputs, {name: array for name, array in self._outputs.items() if array is not None})
@@ -201,6 +92,10 @@ class IOBinding:
     def get_outputs(self) -> List[OrtValue]:
         """The outputs of the last run, in the order in which they were bound."""
         return [OrtValue(array) for array in self._results.values()]
+
+    def get_outputs_as_ortvaluevector(self) -> List[OrtValue]:
+        """As `get_outputs`."""
+        return self.get_outputs()
 
     def copy_outputs_to_cpu(self) -> List[np.ndarray]:
         """Copies of the outputs of the last run, in the order in which they were bound."""

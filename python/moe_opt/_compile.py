@@ -10,7 +10,7 @@ import tempfile
 import weakref
 from typing import Any, List, Mapping, Optional, Union
 
-from ._errors import Error, parse_diagnostics
+from ._errors import Error, compile_error, parse_diagnostics
 from ._model import Model, load
 
 
@@ -60,7 +60,9 @@ def _start_compiler(command: List[str]) -> str:
     diagnostics = parse_diagnostics(text)
     # A worker that fails has met code that the compiler should not have made.
     refused = result.returncode > 0 and any(diagnostic.severity == "error" for diagnostic in diagnostics) and "codegen worker" not in text
-    raise Error("compile" if refused else "crash", text or f"moe-compile ended with status {result.returncode}", diagnostics)
+    if refused:
+        raise compile_error(text, diagnostics)
+    raise Error("crash", text or f"moe-compile ended with status {result.returncode}", diagnostics)
 
 
 def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.PathLike, None] = None, *, target: str = "cpu",

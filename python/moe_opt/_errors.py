@@ -1,4 +1,4 @@
-"""The one exception of the package, and the diagnostics in it."""
+"""The exceptions of the package, all of them `Error`, and the diagnostics in them."""
 
 from __future__ import annotations
 
@@ -77,15 +77,19 @@ def parse_diagnostics(text: str) -> Tuple[Diagnostic, ...]:
 
 
 class Error(RuntimeError):
-    """What went wrong, in the compiler's or the runtime's words: the only exception of the package besides TypeError for an argument of a type
-    that no model has, and what the system raises for files (FileExistsError and the like).
+    """What went wrong, in the compiler's or the runtime's words: the base of all exceptions of the package, besides TypeError for an argument of a type
+    that no model has, AttributeError for an option that there is not, and what the system raises for files (FileExistsError and the like).
 
-    `status` is the C ABI's name of the failure ("bad_shape", ...), "compile" where the compiler refused the model, or "crash" where it ended
-    without saying why. `diagnostics` are the messages in order, taken apart; an error of the runtime has one.
+    `status` is the C ABI's name of the failure ("bad_shape", ...), "compile" where the compiler refused the model, "crash" where it ended without
+    saying why, or "unsupported" for a call of ONNX Runtime's that has no meaning for compiled models. `diagnostics` are the messages in order, taken
+    apart; an error of the runtime has one. What is raised is one of the classes below, which have the names of ONNX Runtime's and stand for the same.
     """
 
     status: str
     diagnostics: Tuple[Diagnostic, ...]
+
+    def __new__(cls, status: str, *arguments: Any) -> "Error":
+        return super().__new__(_CLASSES.get(status, Fail) if cls is Error else cls, status, *arguments)
 
     def __init__(self, status: str, message: str, diagnostics: Tuple[Diagnostic, ...] = ()):
         super().__init__(message)
@@ -94,3 +98,57 @@ class Error(RuntimeError):
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return (type(self), (self.status, str(self), self.diagnostics))
+
+
+class Fail(Error):
+    """The model was refused, or something that has no class of its own went wrong."""
+
+
+class InvalidArgument(Error):
+    """An array or argument does not fit the model: "bad_argument", "bad_dtype", "bad_shape"."""
+
+
+class InvalidValue(InvalidArgument, ValueError):
+    """An argument does not fit; where ONNX Runtime raises ValueError, which this is too: an input is missing, providers and their options differ."""
+
+
+class NoSuchFile(Error):
+    """There is no such model."""
+
+
+class InvalidProtobuf(Error):
+    """A file or bytes are no ONNX model."""
+
+
+class InvalidGraph(Error):
+    """Never raised: what ONNX Runtime says of a graph that breaks ONNX's rules is `Fail` or `NotImplemented` here. The name is for `except`."""
+
+
+class NotImplemented(Error):
+    """The model needs an op, or a form of one, that the compiler does not know; or the call has no meaning for compiled models ("unsupported")."""
+
+
+class EPFail(Error):
+    """The GPU's driver, or the communication between ranks, has failed."""
+
+
+class RuntimeException(Error):
+    """The system gave no memory or no file, or the compiler or runtime has a defect."""
+
+
+#: By status; `Fail` for all others.
+_CLASSES = {"bad_argument": InvalidArgument, "bad_dtype": InvalidArgument, "bad_shape": InvalidArgument, "unsupported": NotImplemented,
+            "unsupported_gpu": EPFail, "gpu": EPFail, "comm": EPFail, "no_memory": RuntimeException, "io": RuntimeException, "internal": RuntimeException,
+            "crash": RuntimeException}
+
+
+def compile_error(text: str, diagnostics: Tuple[Diagnostic, ...]) -> Error:
+    """The error for what the compiler has refused, of the class that its first error stands for."""
+    first = next((one.message for one in diagnostics if one.severity == "error"), "")
+    if first.endswith("no such file"):
+        return NoSuchFile("compile", text, diagnostics)
+    if first.startswith("not an ONNX model"):
+        return InvalidProtobuf("compile", text, diagnostics)
+    if first.endswith(("is not supported", "is not supported yet")):
+        return NotImplemented("compile", text, diagnostics)
+    return Fail("compile", text, diagnostics)

@@ -115,9 +115,10 @@ class _Wheel:
 
 def _add_package(wheel: _Wheel) -> List[pathlib.Path]:
     """Adds the package with its binaries; gives the shared libraries that are not ours."""
-    sources = [path for path in sorted((ROOT / "python" / "moe_opt").iterdir()) if path.suffix == ".py" or path.name == "py.typed"]
-    for path in sources:
-        wheel.add(f"moe_opt/{path.name}", path.read_bytes())
+    sources = ROOT / "python"
+    for path in sorted(sources.glob("moe_opt/**/*")):
+        if path.suffix == ".py" or path.name == "py.typed":
+            wheel.add(str(path.relative_to(sources)), path.read_bytes())
     libraries: Dict[str, pathlib.Path] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for name in TOOLS:

@@ -6,8 +6,14 @@
 
 #include "llvm/Support/CommandLine.h"
 
-/// The category that all options of moe-compile are in.
-llvm::cl::OptionCategory &compileOptions();
+/// The categories that the options of moe-compile are in, as --help shows them.
+llvm::cl::OptionCategory &modelOptions();
+llvm::cl::OptionCategory &outputOptions();
+llvm::cl::OptionCategory &machineOptions();
+llvm::cl::OptionCategory &limitOptions();
+
+/// An option that only --mesh gives a meaning to, and that was given without it; empty where there is none.
+llvm::StringRef findOptionWithoutMesh();
 
 /// What the command line says of plans and loads.
 void readStageFlags(moe::StageOptions &stages);

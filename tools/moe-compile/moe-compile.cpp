@@ -1,4 +1,5 @@
 // moe-compile: compiles a model ahead of time. Reads the command line and prints; the work is in lib/Driver.
+#include "CommandLine.h"
 #include "Console.h"
 #include "PlanFlags.h"
 #include "Signals.h"
@@ -18,46 +19,41 @@ using namespace llvm;
 
 namespace {
 
-cl::OptionCategory &category = compileOptions();
+cl::OptionCategory &model = modelOptions(), &written = outputOptions();
 
-cl::opt<std::string> input(cl::Positional, cl::desc("<model.onnx or model.mlir>"), cl::Required, cl::cat(category));
+cl::opt<std::string> input(cl::Positional, cl::desc("<model.onnx or model.mlir>"), cl::Required, cl::cat(model));
 cl::opt<std::string> output("o", cl::desc("Folder of the artifact, or file with --emit and --compile-to (- is standard output)"),
-                            cl::value_desc("path"), cl::cat(category));
-cl::opt<std::string> target("target", cl::desc("Processor to compile for: cpu (x86-64), cuda (NVIDIA GPU of compute capability 8.0 or newer)"), cl::init("cpu"), cl::cat(category));
+                            cl::value_desc("path"), cl::cat(written));
+cl::opt<std::string> target("target", cl::desc("Processor to compile for: cpu (x86-64), cuda (NVIDIA GPU of compute capability 8.0 or newer)"), cl::init("cpu"), cl::value_desc("name"), cl::cat(model));
 cl::opt<std::string> cpuFeatures("cpu-features", cl::desc("ISA versions in the artifact (default: host, the best that this CPU runs): host, x86-64, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
                              "version, ';' separates versions"),
-    cl::init("host"), cl::cat(category));
-cl::list<std::string> dims("dim", cl::desc("Fix a symbolic dim, for example --dim batch=1"), cl::value_desc("name=size"), cl::cat(category));
-cl::opt<std::string> compileTo("compile-to", cl::desc("Stop after this stage (import, raise, plan, distribute, fuse, lower, codegen) and write its IR"), cl::value_desc("stage"), cl::cat(category));
+    cl::init("host"), cl::value_desc("names"), cl::cat(model));
+cl::list<std::string> dims("dim", cl::desc("Fix a symbolic dim, for example --dim batch=1"), cl::value_desc("name=size"), cl::cat(model));
+cl::opt<std::string> compileTo("compile-to", cl::desc("Stop after this stage (import, raise, plan, distribute, fuse, lower, codegen) and write its IR"), cl::value_desc("stage"), cl::cat(written));
 cl::opt<std::string> compileFrom("compile-from", cl::desc("The input is the IR left by this stage; go on after it"), cl::value_desc("stage"),
-                                 cl::cat(category));
-cl::opt<bool> withSim("with-sim", cl::desc("With --target=cuda: add the kernels for the SIMT executor, which runs them without a GPU"), cl::cat(category));
+                                 cl::cat(written));
+cl::opt<bool> withSim("with-sim", cl::desc("With --target=cuda: add the kernels for the SIMT executor, which runs them without a GPU"), cl::cat(written));
 cl::opt<std::string> dumpStagesTo("dump-stages-to", cl::desc("Write the IR after each stage into this folder"), cl::value_desc("dir"),
-                                  cl::cat(category));
+                                  cl::cat(written));
 cl::opt<std::string> raiseReport("raise-report", cl::desc("Write which nodes became MoE layers, which did not and why, as JSON (- is standard output)"),
-                                 cl::value_desc("file"), cl::cat(category));
+                                 cl::value_desc("file"), cl::cat(written));
 cl::opt<bool> requireRaised("require-raised", cl::desc("Fail where something that looks like an MoE layer is left as ordinary ops, or none is found"),
-                            cl::cat(category));
-cl::opt<bool> raiseExperts("raise-experts", cl::desc("Look for MoE layers; =false compiles them as ordinary nodes"), cl::init(true), cl::cat(category));
+                            cl::cat(model));
+cl::opt<bool> raiseExperts("raise-experts", cl::desc("Look for MoE layers; =false compiles them as ordinary nodes"), cl::init(true), cl::cat(model));
 cl::opt<std::string> emitKind("emit", cl::desc("Write this instead of an artifact: mlir (the module after the last stage), llvm (LLVM IR), asm, "
-                                               "obj (an object file), ptx (kernels of --target=cuda)"), cl::value_desc("kind"), cl::cat(category));
-cl::opt<bool> allowLinks("allow-links", cl::desc("Read external data through symbolic links in the model's folder, wherever they lead"), cl::cat(category));
-cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB (8192)"), cl::init(8192), cl::cat(category));
-cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds (600)"), cl::init(600), cl::cat(category));
-cl::opt<std::string> workerFault("inject-worker-fault", cl::Hidden, cl::cat(category));
-cl::opt<bool> emulateTiles("emulate-tiles", cl::desc("For tests: matrix tiles of amx become loops, for every CPU"), cl::Hidden, cl::cat(category));
-cl::opt<bool> verbose("v", cl::desc("Name each stage and its time"), cl::cat(category));
-cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors and their notes"), cl::cat(category));
-
-bool fail(const Twine &message) {
-  errs() << "moe-compile: error: " << message << "\n";
-  return false;
-}
+                                               "obj (an object file), ptx (kernels of --target=cuda)"), cl::value_desc("kind"), cl::cat(written));
+cl::opt<bool> allowLinks("allow-links", cl::desc("Read external data through symbolic links in the model's folder, wherever they lead"), cl::cat(model));
+cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB (8192); 0: none"), cl::init(8192), cl::value_desc("MiB"), cl::cat(limitOptions()));
+cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds (600)"), cl::init(600), cl::value_desc("seconds"), cl::cat(limitOptions()));
+cl::opt<std::string> workerFault("inject-worker-fault", cl::Hidden, cl::cat(limitOptions()));
+cl::opt<bool> emulateTiles("emulate-tiles", cl::desc("For tests: matrix tiles of amx become loops, for every CPU"), cl::Hidden, cl::cat(model));
+cl::opt<bool> verbose("v", cl::desc("Name each stage and its time"), cl::cat(written));
+cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors and their notes"), cl::cat(written));
 
 // An option with a value that is given twice contradicts itself; only --dim may be.
 bool checkRepetitions() {
   for (const auto &[name, option] : cl::getRegisteredOptions())
-    if (is_contained(option->Categories, &category) && name != "dim" && option->getNumOccurrences() > 1 &&
+    if (!is_contained(option->Categories, &cl::getGeneralCategory()) && name != "dim" && option->getNumOccurrences() > 1 &&
         option->getValueExpectedFlag() != cl::ValueOptional)
       return fail((name.size() == 1 ? "-" : "--") + name + " is given twice");
   return true;
@@ -67,6 +63,10 @@ bool checkRepetitions() {
 bool parseEnumerations(moe::SessionOptions &options) {
   if (target != "cpu" && target != "cuda")
     return fail("--target expects cpu or cuda, got '" + target + "'");
+  if (const StringRef name = findOptionWithoutMesh(); !name.empty())
+    return fail("--" + name + ": expected together with --mesh");
+  if (workerTimeout == 0)
+    return fail("--worker-timeout: expected at least 1 second, found 0");
   options.target = target == "cpu" ? moe::Target::Cpu : moe::Target::Cuda;
   const auto kind = StringSwitch<std::optional<moe::Emit>>(emitKind)
                         .Case("mlir", moe::Emit::Mlir)
@@ -87,8 +87,8 @@ bool parseDims(moe::ImportOptions &options) {
   for (const std::string &text : dims) {
     auto [name, size] = StringRef(text).rsplit('=');
     int64_t value = 0;
-    if (name.empty() || size.getAsInteger(10, value) || value < 1)
-      return fail("--dim expects name=size with a size of 1 or more, got '" + text + "'");
+    if (name.empty() || size.getAsInteger(10, value) || value < 0)
+      return fail("--dim expects name=size with a size of 0 or more, got '" + text + "'");
     if (!names.insert(name).second)
       return fail("--dim: '" + name + "' is given twice");
     options.fixedDims.emplace_back(name.str(), value);
@@ -111,9 +111,8 @@ int main(int argc, char **argv) {
   InitLLVM initialize(argc, argv);
   handleSignals();
   mlir::registerAsmPrinterCLOptions(); // --mlir-print-debuginfo and the like, for what --dump-stages-to and --compile-to write
-  cl::HideUnrelatedOptions(category);
   cl::SetVersionPrinter([](raw_ostream &stream) { stream << "moe-compile " MOE_VERSION "\n"; });
-  if (!cl::ParseCommandLineOptions(argc, argv, "compiles Mixture-of-Experts models ahead of time\n", &errs()))
+  if (!parseCommandLine(argc, argv))
     return 2;
 
   moe::SessionOptions options;

@@ -57,7 +57,22 @@ void printTensors(const char *title, const char *partner, const moe_tensor_info 
 /// "?" for a number that the compiler did not know.
 std::string known(uint32_t number) { return number ? std::to_string(number) : "?"; }
 
-void printText(const runtime::ModelInfo &info, const char *madeBy) {
+/// Is the version to be described? All are where no name is given.
+bool isWanted(const runtime::VersionInfo &version, const std::string &isa) { return isa.empty() || isa == version.name; }
+
+/// Throws for a name that no version has.
+void checkIsa(const runtime::ModelInfo &info, const Options &options) {
+  std::string names;
+  for (uint32_t v = 0; v < info.numVersions; ++v) {
+    if (!options.session.isa.empty() && isWanted(info.versions[v], options.session.isa))
+      return;
+    names += (v ? ", '" : "'") + std::string(info.versions[v].name) + "'";
+  }
+  if (!options.session.isa.empty())
+    throw Failure(options.folder + ": --isa: expected one of the versions " + names + ", found '" + options.session.isa + "'");
+}
+
+void printText(const runtime::ModelInfo &info, const std::string &isa, const char *madeBy) {
   printTensors("inputs", "extended as", info.inputs, info.numInputs, info.outputs);
   printTensors("outputs", "extends", info.outputs, info.numOutputs, info.inputs);
   std::printf("MoE layers\n%s", info.numLayers ? "" : "  none\n");
@@ -72,6 +87,8 @@ void printText(const runtime::ModelInfo &info, const char *madeBy) {
   std::printf("versions\n");
   for (uint32_t v = 0; v < info.numVersions; ++v) {
     const runtime::VersionInfo &version = info.versions[v];
+    if (!isWanted(version, isa))
+      continue;
     std::printf("  %s: needs %s%s, reads %llu bytes of weights\n", version.name, featuresText(version.features).c_str(),
                 version.features & ~present ? " (not on this CPU)" : "", static_cast<unsigned long long>(sectionBytes(info, version)));
   }
@@ -95,7 +112,7 @@ std::string jsonTensors(const moe_tensor_info *tensors, uint32_t count, const mo
   return list.str();
 }
 
-std::string jsonText(const runtime::ModelInfo &info, const char *madeBy) {
+std::string jsonText(const runtime::ModelInfo &info, const std::string &isa, const char *madeBy) {
   JsonList layers("[]"), versions("[]");
   auto number = [](uint32_t value) { return value ? std::to_string(value) : std::string("null"); };
   for (uint32_t i = 0; i < info.numLayers; ++i) {
@@ -138,10 +155,11 @@ void describeModel(const Options &options) {
   runtime::ModelInfo info;
   if (info.read(blob, bytes) != MOE_STATUS_OK)
     throw Failure(options.folder + ": " + runtime::lastError());
+  checkIsa(info, options);
   if (options.json)
-    std::printf("%s\n", jsonText(info, library.version()).c_str());
+    std::printf("%s\n", jsonText(info, options.session.isa, library.version()).c_str());
   else
-    printText(info, library.version());
+    printText(info, options.session.isa, library.version());
 }
 
 } // namespace moe::run

@@ -5,8 +5,17 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
+#include <initializer_list>
 
 namespace moe::run {
+
+const char *const usageText = R"(usage: moe-run FOLDER --info                          what the model takes and gives
+       moe-run FOLDER --input NAME=FILE.npy ...       runs it; --output-dir DIR writes what comes out
+       moe-run FOLDER --test-data DIR                 runs it and compares
+       moe-run FOLDER --bench --dim SYMBOL=SIZE ...   measures it
+FOLDER is what moe-compile has written. moe-run --help has all options.
+)";
 
 const char *const helpText = R"(usage: moe-run FOLDER [options]
 
@@ -23,7 +32,7 @@ what to do
   --atol X  --rtol X    an element passes if |got - want| <= atol + rtol * |want| (1e-4, 1e-3)
   --bench               measures runs/s, tokens/s, percentiles and the share of the memory bandwidth
   --bench-seconds X     how long (2)
-  --info                describes the model; needs no weights and no particular CPU
+  --info                describes the model (with --isa, that version); needs no weights and no particular CPU
   --calibrate -o FILE   under mpiexec, without FOLDER: measures links, products and memory, and writes them for moe-compile --mesh=FILE
   --mesh AXES           with --calibrate: what the ranks are (default: node=HOSTS,rank=RANKS OF A HOST)
   --in-place            past and present of each KV pair share one buffer
@@ -127,30 +136,70 @@ static void parseValue(Options &options, const std::string &name, const std::str
   }
 }
 
-/// Options that contradict each other or ask for nothing.
+/// Throws for an option on the command line that the job `what` does not take.
+static void allowOnly(const Options &options, const std::string &what, std::initializer_list<const char *> allowed) {
+  for (const std::string &name : options.given) {
+    bool isAllowed = false;
+    for (const char *other : allowed)
+      isAllowed |= name == other;
+    if (isAllowed)
+      continue;
+    std::string list;
+    for (const char *other : allowed)
+      list += (list.empty() ? "" : ", ") + std::string(other);
+    throw Failure(what + ": expected none but " + list + " with it, found " + name);
+  }
+}
+
+static bool isGiven(const Options &options, const std::string &name) {
+  for (const std::string &other : options.given)
+    if (other == name)
+      return true;
+  return false;
+}
+
+/// Throws where `name` is given and what it belongs to is not.
+static void needs(const Options &options, const std::string &name, bool isThere, const std::string &what) {
+  if (isGiven(options, name) && !isThere)
+    throw Failure(name + ": expected together with " + what);
+}
+
+static void checkFolder(const std::string &folder) {
+  if (folder.empty())
+    throw Failure("expected the folder of a compiled model; see --help");
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(folder, error);
+  if (!std::filesystem::exists(status))
+    throw Failure(folder + ": no such folder");
+  if (!std::filesystem::is_directory(status))
+    throw Failure(folder + ": expected the folder of a compiled model, found a file");
+}
+
+/// Options that contradict each other, ask for nothing, or would have no effect.
 static void checkOptions(const Options &options) {
   if (options.calibrate) {
     if (options.output.empty())
       throw Failure("--calibrate: expected -o FILE");
-    if (!options.folder.empty() || options.bench || options.info || options.json || !options.testData.empty() || !options.inputs.empty())
-      throw Failure("--calibrate runs no model: expected no folder, --bench, --info, --json, --test-data or --input with it");
+    if (!options.folder.empty())
+      throw Failure("--calibrate runs no model: expected no folder, found '" + options.folder + "'");
+    allowOnly(options, "--calibrate runs no model", {"--calibrate", "-o", "--mesh", "--threads"});
     return;
   }
-  if (!options.mesh.empty() || !options.output.empty())
-    throw Failure(std::string(options.mesh.empty() ? "-o" : "--mesh") + ": expected together with --calibrate");
-  if (options.folder.empty())
-    throw Failure("expected the folder of a compiled model; see --help");
+  needs(options, "--mesh", false, "--calibrate");
+  needs(options, "-o", false, "--calibrate");
+  checkFolder(options.folder);
   if (options.info) {
-    if (options.bench || options.inPlace || !options.testData.empty() || !options.inputs.empty())
-      throw Failure("--info describes the model and runs nothing: expected no --bench, --in-place, --test-data or --input with it");
+    allowOnly(options, "--info describes the model and runs nothing", {"--info", "--isa", "--json", "--verify"});
     return;
   }
   if (!options.recordLoad.empty() && options.bench)
     throw Failure("--record-load records one run: expected no --bench with it");
   if (options.testData.empty() && options.inputs.empty() && !options.bench)
     throw Failure("expected --test-data, --input, --bench or --info; see --help");
-  if (!options.dims.empty() && !options.bench)
-    throw Failure("--dim: expected together with --bench");
+  needs(options, "--dim", options.bench, "--bench");
+  needs(options, "--bench-seconds", options.bench, "--bench");
+  needs(options, "--atol", !options.testData.empty(), "--test-data");
+  needs(options, "--rtol", !options.testData.empty(), "--test-data");
 }
 
 Options parseOptions(int argc, char **argv) {
@@ -163,10 +212,13 @@ Options parseOptions(int argc, char **argv) {
       options.folder = argument;
       continue;
     }
-    if (parseFlag(options, argument))
-      continue;
     const size_t equals = argument.find('=');
     const std::string name = argument.substr(0, equals);
+    options.given.push_back(name);
+    if (parseFlag(options, argument))
+      continue;
+    if (parseFlag(options, name))
+      throw Failure(name + ": expected no value, found '" + argument.substr(equals + 1) + "'");
     if (!takesValue(name))
       throw Failure("unknown option '" + argument + "'; see --help");
     if (equals != std::string::npos)

@@ -6,6 +6,7 @@
 #include "Session.h"
 
 #include <map>
+#include <vector>
 
 namespace moe::run {
 
@@ -23,10 +24,12 @@ struct Options {
   SessionOptions session;
   bool bench = false, calibrate = false, info = false, json = false, inPlace = false, help = false, version = false;
   double benchSeconds = 2; ///< Length of the measurement.
+  std::vector<std::string> given; ///< Names of the options on the command line, in order.
 };
 
-/// The text of --help.
+/// The text of --help, and what is printed where nothing is asked for.
 extern const char *const helpText;
+extern const char *const usageText;
 
 /// Parses the command line. Throws a Failure that names the option.
 Options parseOptions(int argc, char **argv);

@@ -8,6 +8,10 @@
 #include <new>
 
 int main(int argc, char **argv) {
+  if (argc == 1) {
+    std::fputs(moe::run::usageText, stderr);
+    return 2;
+  }
   std::signal(SIGXFSZ, SIG_IGN); // A file that may not grow is a failed write with a message.
   try {
     const moe::run::Options options = moe::run::parseOptions(argc, argv);

@@ -24,7 +24,7 @@ using namespace llvm;
 namespace {
 
 cl::OptionCategory category("moe-simt-run");
-cl::opt<std::string> input(cl::Positional, cl::Required, cl::cat(category), cl::desc("<kernels.mlir>"));
+cl::opt<std::string> input(cl::Positional, cl::cat(category), cl::desc("<kernels.mlir>"));
 cl::opt<std::string> kernelName("kernel", cl::cat(category), cl::desc("Name of the kernel; not needed where there is one"));
 cl::list<uint32_t> grid("grid", cl::CommaSeparated, cl::cat(category), cl::desc("Blocks: x,y,z"));
 cl::list<uint32_t> block("block", cl::CommaSeparated, cl::cat(category), cl::desc("Threads of a block: x,y,z"));
@@ -131,6 +131,8 @@ int main(int argc, char **argv) {
   InitLLVM initialize(argc, argv);
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "runs a kernel of a gpu.module on the CPU\n");
+  if (input.empty())
+    return fail("expected a file of kernels (.mlir); see --help");
   SmallString<128> folder;
   if (std::error_code error = sys::fs::createUniqueDirectory("moe-simt-run", folder))
     return fail("cannot make a temporary folder: " + error.message());
