@@ -48,6 +48,8 @@ public:
     mlir::Value queries, keys, scores, bounds;
     /// Elements from key to key; keys there are (the block may be longer: its last one again); number of the first key.
     mlir::Value keyStride, count, firstKey;
+    /// Bytes from a key to what lies as keys do and will be wanted next: it is asked for meanwhile. Where readsAhead().
+    mlir::Value ahead;
   };
   /// scores = masked, capped, scaled products of `rowVectors` vectors of rows and a block of `keys` keys.
   void callScores(int64_t rowVectors, int64_t keys, const ScoreArguments &arguments);
@@ -59,14 +61,19 @@ public:
     mlir::Value powers, values, sums, factors;
     /// Elements from value to value; keys.
     mlir::Value valueStride, count;
+    /// As for scores; null: nothing is asked for.
+    mlir::Value ahead;
   };
   /// sums = sums·keep + take·Σ powers·values for `rows` rows and `vectors` vectors of columns.
   void callValues(int64_t rows, int64_t vectors, const ValueArguments &arguments);
+  /// Do the kernels read keys and values where they lie, and ask for those behind them in between?
+  bool readsAhead() const { return spec.key.isF32() && spec.value.isF32() && readsValuesDirectly(); }
 
   /// Are values read from memory as they lie, not from the frame?
   bool readsValuesDirectly() const { return spec.columns % b.lanes() == 0; }
 
 private:
+  void prefetch(mlir::Value place);
   mlir::Value finishScore(mlir::Value sum, mlir::Value place, mlir::Value bounds, int64_t vector, mlir::Value key);
   mlir::Value tanh(mlir::Value x);
 
