@@ -70,14 +70,16 @@ private:
   /// `next`: keys that will be wanted when these are done.
   void addChunk(const Tile &tile, Value start, Value end, Value next);
   void readMask(const Tile &tile, Value start, Value keys);
-  void readMaskRow(const Tile &tile, Value row, int64_t copies, Value start, Value keys);
+  void readMaskRow(const Tile &tile, Value row, int64_t copies, Value start, Value keys, bool isFew = false);
   void widenRows(Value from, mlir::Type element, Value stride, int64_t columns, Value to, int64_t toStride, Value rows);
   void computeScores(const Tile &tile, Value start, Value keys);
   void computeScores(const Tile &tile, int64_t rowVectors, Value start, Value keys);
+  void computeFewScores(const Tile &tile, int64_t rows, Value start, Value keys);
+  void computeFewPowers(const Tile &tile, Value keys);
   void computePowers(const Tile &tile, Value keys);
   void mergeFactors(Value offset);
   Value finiteOr0(Value most);
-  void addValues(const Tile &tile, Value start, Value keys, Value next);
+  void addValues(const Tile &tile, Value start, Value keys, Value next, bool isFew);
   void finish(const Tile &tile);
   void addSink(const Tile &tile);
   Value loadScalar(mlir::Type element, Value place);

@@ -105,11 +105,23 @@ static Value bytesBetween(KernelBuilder &b, Value from, Value to) {
 
 void AttentionEmitter::addChunk(const Tile &tile, Value start, Value end, Value next) {
   Value keys = b.sub(end, start);
-  if (spec.mask)
-    readMask(tile, start, keys);
-  computeScores(tile, start, keys);
-  computePowers(tile, keys);
-  addValues(tile, start, keys, next);
+  const int64_t few = kernel->fewRows();
+  b.ifTrue(
+      b.compare(arith::CmpIPredicate::sle, tile.rows, b.i64(few)),
+      [&] {
+        if (spec.mask)
+          b.forLoop(b.i64(0), tile.rows, [&](Value row) { readMaskRow(tile, row, 1, start, keys, /*isFew=*/true); });
+        b.switchUpTo(tile.rows, few, [&](int64_t rows) { computeFewScores(tile, rows, start, keys); });
+        computeFewPowers(tile, keys);
+        addValues(tile, start, keys, next, /*isFew=*/true);
+      },
+      [&] {
+        if (spec.mask)
+          readMask(tile, start, keys);
+        computeScores(tile, start, keys);
+        computePowers(tile, keys);
+        addValues(tile, start, keys, next, /*isFew=*/false);
+      });
 }
 
 /// What is added to each score, where the score will be. Heads that share a mask are neighbours there: it is read once for a group.
@@ -127,14 +139,14 @@ void AttentionEmitter::readMask(const Tile &tile, Value start, Value keys) {
 }
 
 /// The mask of `row`, for `copies` rows from there on. A mask of bits adds 0 or −∞.
-void AttentionEmitter::readMaskRow(const Tile &tile, Value row, int64_t copies, Value start, Value keys) {
+void AttentionEmitter::readMaskRow(const Tile &tile, Value row, int64_t copies, Value start, Value keys, bool isFew) {
   const TokenStrides &strides = arguments.maskStrides;
   const Type element = spec.mask.isInteger(1) ? Type(b.getI8Type()) : spec.mask;
   auto [token, inGroup] = tokenAndHead(tile, row);
   Value head = b.mul(b.add(b.mul(tile.head, b.i64(spec.group)), inGroup), strides.head);
   Value sequence = b.mul(tile.sequence, strides.sequence), firstKey = b.mul(start, arguments.maskKey);
   Value line = b.at(arguments.mask, element, b.add(b.add(sequence, head), b.add(b.mul(token, strides.token), firstKey)));
-  Value target = place(frame->scores, row);
+  Value target = isFew ? place(frame->scores, b.mul(row, b.i64(AttentionFrame::fewRowsStride))) : place(frame->scores, row);
   b.forLoop(b.i64(0), keys, [&](Value key) {
     Value from = b.at(line, element, b.mul(key, arguments.maskKey)), added;
     if (spec.mask.isInteger(1)) {
@@ -145,7 +157,7 @@ void AttentionEmitter::readMaskRow(const Tile &tile, Value row, int64_t copies, 
     }
     if (copies > 1)
       added = vector::BroadcastOp::create(b, VectorType::get({copies}, b.getF32Type()), added);
-    b.store(added, b.atF32(target, b.mul(key, b.i64(AttentionFrame::rows))));
+    b.store(added, b.atF32(target, isFew ? key : b.mul(key, b.i64(AttentionFrame::rows))));
   });
 }
 
@@ -252,7 +264,7 @@ void AttentionEmitter::mergeFactors(Value offset) {
 }
 
 /// Row passes have balanced heights; few rows have kernels with more columns.
-void AttentionEmitter::addValues(const Tile &tile, Value start, Value keys, Value next) {
+void AttentionEmitter::addValues(const Tile &tile, Value start, Value keys, Value next, bool isFew) {
   const TokenStrides &strides = arguments.vStrides;
   const bool isDirect = kernel->readsValuesDirectly();
   const Type element = isDirect ? spec.value : Type(b.getF32Type());
@@ -263,28 +275,34 @@ void AttentionEmitter::addValues(const Tile &tile, Value start, Value keys, Valu
     values = place(frame->wideValues);
     stride = b.i64(padded);
   }
+  const auto addRows = [&](int64_t rows, Value firstRow, Value ahead) {
+    const int64_t wide = kernel->columnVectors(rows), whole = vectors / wide;
+    const auto run = [&](int64_t count, Value column, int64_t columnsAhead = 0) {
+      Value sums = place(frame->sums, b.add(b.mul(firstRow, b.i64(padded)), column)), powers = isFew ? place(frame->scores) : place(frame->scores, firstRow);
+      kernel->callValues(rows, count, {powers, b.at(values, element, column), sums, place(frame->keep, firstRow), stride, keys, ahead, columnsAhead, isFew});
+    };
+    const bool isFirst = isFew && isDirect;
+    if (isFirst)
+      run(wide, b.i64(0), spec.columns);
+    b.forLoop(b.i64(isFirst), b.i64(whole), [&](Value number) { run(wide, b.mul(number, b.i64(wide * b.lanes()))); });
+    if (vectors % wide)
+      run(vectors % wide, b.i64(whole * wide * b.lanes()));
+  };
+  Value ahead = kernel->readsAhead() ? bytesBetween(b, values, next) : Value();
+  if (isFew)
+    return b.switchUpTo(tile.rows, kernel->fewRows(), [&](int64_t rows) { addRows(rows, b.i64(0), ahead); });
   Value passes = b.ceilDiv(tile.rows, b.i64(height));
-  b.forLoop(b.i64(0), passes, b.i64(1), {b.i64(0)}, [&](Value pass, ValueRange done) -> SmallVector<Value> {
-    Value now = b.ceilDiv(b.sub(tile.rows, done[0]), b.sub(passes, pass));
-    b.switchUpTo(now, height, [&](int64_t rows) {
-      const int64_t wide = kernel->columnVectors(rows), whole = vectors / wide;
-      const auto run = [&](int64_t count, Value column, Value ahead) {
-        Value sums = place(frame->sums, b.add(b.mul(done[0], b.i64(padded)), column));
-        kernel->callValues(rows, count, {place(frame->scores, done[0]), b.at(values, element, column), sums, place(frame->keep, done[0]), stride, keys, ahead});
-      };
-      const auto runAll = [&](Value ahead) {
-        b.forLoop(b.i64(0), b.i64(whole), [&](Value number) { run(wide, b.mul(number, b.i64(wide * b.lanes())), ahead); });
-        if (vectors % wide)
-          run(vectors % wide, b.i64(whole * wide * b.lanes()), ahead);
-      };
-      // Many rows are bound by arithmetic, and the next tile's keys are these.
-      if (kernel->readsAhead())
-        b.ifTrue(b.compare(arith::CmpIPredicate::eq, passes, b.i64(1)), [&] { runAll(bytesBetween(b, values, next)); }, [&] { runAll(nullptr); });
-      else
-        runAll(nullptr);
+  const auto addAll = [&](Value ahead) {
+    b.forLoop(b.i64(0), passes, b.i64(1), {b.i64(0)}, [&](Value pass, ValueRange done) -> SmallVector<Value> {
+      Value now = b.ceilDiv(b.sub(tile.rows, done[0]), b.sub(passes, pass));
+      b.switchUpTo(now, height, [&](int64_t rows) { addRows(rows, done[0], ahead); });
+      return {b.add(done[0], now)};
     });
-    return {b.add(done[0], now)};
-  });
+  };
+  if (!ahead)
+    return addAll(nullptr);
+  // Many rows are bound by arithmetic, and the next tile's keys are these.
+  b.ifTrue(b.compare(arith::CmpIPredicate::eq, passes, b.i64(1)), [&] { addAll(ahead); }, [&] { addAll(nullptr); });
 }
 
 /// A score of each head that has no value: it joins the greatest and the total.
