@@ -90,6 +90,18 @@ def alternate(layer, sides, machine, tokens, options):
     return {name: turns[name] for name in turns if turns[name]}
 
 
+def compare_loads(layer, side, tokens, options):
+    """Our time with the load of the cell over that with `options.against`, by the clock and by processor time: turns alternate, medians are compared."""
+    count, times = {1: 8, 4: 4, 16: 2}.get(tokens, 1), {options.load: [], options.against: []}
+    for number in range(options.rounds):
+        for load in list(times)[::-1 if number % 2 else 1]:
+            times[load] += side.calls(tokens=tokens, load=load, count=count, pool=2 * (count + 1))
+    ratio = lambda figure: statistics.median(call[figure] for call in times[options.load]) / statistics.median(call[figure] for call in times[options.against])
+    # With equal rows for each expert the one load may still leave experts out: what is read is not the same then.
+    experts = [len(set(layer.route(layer.inputs(tokens, 1, load)[0][1])[0].ravel())) for load in times]
+    return {"load": options.against, "seconds": ratio("seconds"), "processor": ratio("processor"), "experts": experts}
+
+
 def errors(layer, sides, tokens, options, scratch):
     x, logits = layer.inputs(tokens, 2, options.load)[0]
     want = layer.reference(x, logits)
@@ -135,6 +147,7 @@ def run_cell(layer, groups, machine, tokens, threads, options, scratch, absent):
                 if side.absent:
                     absent[layer.format, name] = side.absent
                 options.running.pop(name).close()
+    against = compare_loads(layer, options.running[OURS], tokens, options) if options.against else None
     after = load()
     ticks = max(after["all"] - busy["all"], 1)
     sides = {name: summary(turns[name], threads) for name in turns}
@@ -143,7 +156,7 @@ def run_cell(layer, groups, machine, tokens, threads, options, scratch, absent):
             "activations": activations_of(layer.format, options), "instruction": INSTRUCTIONS[instruction(layer.format, options.activations)], "sides": sides, "error": error,
             "ratio": {name: sides[name]["seconds"] / sides[OURS]["seconds"] for name in sides if name != OURS}, "best": best,
             "absent": {name: why for (format, name), why in absent.items() if format == layer.format},
-            "machine_busy": (after["busy"] - busy["busy"]) / ticks, "machine_stolen": (after["stolen"] - busy["stolen"]) / ticks,
+            "against": against, "machine_busy": (after["busy"] - busy["busy"]) / ticks, "machine_stolen": (after["stolen"] - busy["stolen"]) / ticks,
             "load_average": os.getloadavg()[0]}
 
 
@@ -153,7 +166,13 @@ def line(cell):
     return (f"{','.join(map(str, cell['layer']))} {cell['format']} T={cell['tokens']} {cell['threads']} threads: {1e3 * ours['seconds']:.3g} ms, "
             f"{100 * ours['share']:.0f} % of the roofline ({100 * ours['share_middle_half'][0]:.0f} to {100 * ours['share_middle_half'][1]:.0f}), "
             f"{100 * ours['processor_share']:.0f} % by processor time; {peers}; "
-            "errors " + ", ".join(f"{error:.1e}" for error in cell["error"].values()))
+            "errors " + ", ".join(f"{error:.1e}" for error in cell["error"].values()) + _against(cell))
+
+
+def _against(cell):
+    other = cell["against"]
+    return other and (f"; load {cell['load']} takes {other['seconds']:.3f} of {other['load']} by the clock, {other['processor']:.3f} by processor time "
+                      f"({other['experts'][0]} and {other['experts'][1]} experts, load average {cell['load_average']:.1f})") or ""
 
 
 def fits(layer, sides):
@@ -189,6 +208,7 @@ def main():
     parser.add_argument("--sides", help="peers, joined by commas; default: all of " + ", ".join(name for name in SIDES if name != OURS) + "; 'none'")
     parser.add_argument("--activations", default="int8", help="as moe-compile's, for int8 and int4 weights; floats are multiplied as they are stored")
     parser.add_argument("--load", default="random", choices=LOADS, help="how tokens spread over experts")
+    parser.add_argument("--against", choices=LOADS, help="time us with this load, too, in turns, and report the ratio: zipf against balanced is the cost of skew")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--scratch", help="folder for weights (several times their size)")
     parser.add_argument("--json", help="file for all figures; cells in it that are not run again stay")

@@ -7,7 +7,7 @@ of 512 tokens, and one more token after 128 and after 2048. Both sides run in pr
 some that are, each with tokens of its own. Before each turn what the machine reads at best is measured.
 
 Reported: the median of all calls by the clock with the middle half, tokens per second, processor time per thread, the ratio to llama.cpp by both, for single
-tokens the share of the bandwidth (bytes of the weights that a token needs / time), and how far the logits of both sides are apart.
+tokens the share of the bandwidth (bytes of weights and cache that a token reads / time), and how far the logits of both sides are apart.
 """
 
 import argparse
@@ -58,14 +58,15 @@ def answer(decoder, filled, run, request):
     return {"calls": calls}
 
 
-def bytes_per_token(decoder):
-    """Bytes of the matrices that one token reads."""
+def bytes_per_token(decoder, total):
+    """Bytes that the last of `total` tokens reads: of the matrices, and of our caches, which are f32."""
     s = decoder.sizes
-    elements = s.vocabulary * s.hidden
+    elements, cached = s.vocabulary * s.hidden, 0
     for layer in range(decoder.layers):
         elements += 2 * s.hidden * s.heads * s.head + 2 * s.hidden * s.key_heads * s.head
         elements += 3 * s.hidden * (s.chosen * s.intermediate + s.shared if decoder.has_experts(layer) else s.dense[layer])
-    return elements * (BITS[decoder.format] / 8 + 2 / 32)
+        cached += 2 * s.key_heads * s.head * min(total, decoder.window(layer) or total)
+    return elements * (BITS[decoder.format] / 8 + 2 / 32) + 4 * cached
 
 
 def run_phase(decoder, sides, machine, phase, options, scratch, threads):
@@ -79,7 +80,7 @@ def run_phase(decoder, sides, machine, phase, options, scratch, threads):
             extra = {"keep": kept[name]} if number < 0 else {}
             calls = sides[name].calls(phase=phase, count=CALLS if number >= 0 else 0, turn=number + 1, **extra)
             if number >= 0:
-                turns[name].append({"best": best, "calls": calls, "roofline": bytes_per_token(decoder) / best["bandwidth"]})
+                turns[name].append({"best": best, "calls": calls, "roofline": bytes_per_token(decoder, sum(PHASES[phase])) / best["bandwidth"]})
     logits = [np.load(kept[name]) for name in sides]
     results = {name: summary(turns[name], threads) for name in sides}
     return {"model": decoder.name, "layers": decoder.layers, "format": decoder.format, "threads": threads, "phase": phase, "sides": results,
@@ -101,7 +102,7 @@ def write_page(results, path):
     machine = results["machine"]
     lines = ["# Speed of whole decoders", "", "Written by `tools/dev/bench-decoders`; `python/benchmarks/whole_decoder.py --help` says how times are taken. Random weights, a few layers",
              "of a known model's width, int4 and int8 in blocks of 32 with a scale of f16; both sides compute with rows of int8. Ratios are llama.cpp's time divided by ours by",
-             "the clock, in brackets by processor time; 🔴 where llama.cpp is faster by the clock. *Share* is of the bandwidth by the clock: bytes of the weights that a token needs. *Apart* is the largest",
+             "the clock, in brackets by processor time; 🔴 where llama.cpp is faster by the clock. *Share* is of the bandwidth by the clock: bytes of weights and of our cache (f32) that a token reads. *Apart* is the largest",
              "difference between the logits of both sides, relative to the largest logit.", "",
              f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}. It is virtual and was shared with other work: the last column is the",
              "load average, of which the run itself is about its threads.", "",

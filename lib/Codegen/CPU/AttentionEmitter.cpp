@@ -114,12 +114,13 @@ Value AttentionEmitter::headCount() { return b.mul(arguments.sequences, b.i64(sp
 Value AttentionEmitter::chunkCount() { return b.ceilDiv(arguments.keys, b.i64(AttentionOp::chunkKeys)); }
 
 /// This thread's units of 0 … count. Threads take turns, every second round from behind: causal tiles grow with their number.
-void AttentionEmitter::forUnits(Value count, llvm::function_ref<void(Value)> body) {
+void AttentionEmitter::forUnits(Value count, llvm::function_ref<void(Value, Value)> body) {
   Value threads = arguments.threads, thread = arguments.thread, turned = b.sub(b.sub(threads, b.i64(1)), thread);
   b.forLoop(b.i64(0), b.ceilDiv(count, threads), [&](Value round) {
     Value isOdd = b.compare(arith::CmpIPredicate::ne, Value(arith::AndIOp::create(b, round, b.i64(1))), b.i64(0));
-    Value unit = b.add(b.mul(round, threads), b.select(isOdd, turned, thread));
-    b.ifTrue(b.compare(arith::CmpIPredicate::slt, unit, count), [&] { body(unit); });
+    Value start = b.mul(round, threads), unit = b.add(start, b.select(isOdd, turned, thread));
+    Value next = b.add(b.add(start, threads), b.select(isOdd, thread, turned));
+    b.ifTrue(b.compare(arith::CmpIPredicate::slt, unit, count), [&] { body(unit, next); });
   });
 }
 
@@ -131,14 +132,19 @@ AttentionEmitter::Tile AttentionEmitter::tileOf(Value headNumber, Value firstRow
 
 void AttentionEmitter::emitTiles() {
   Value rows = b.mul(arguments.queries, b.i64(spec.group)), tileRows = b.i64(AttentionFrame::rows), tiles = b.ceilDiv(rows, tileRows);
-  forUnits(b.mul(headCount(), tiles), [&](Value unit) {
+  forUnits(b.mul(headCount(), tiles), [&](Value unit, Value nextUnit) {
     const Tile tile = tileOf(b.div(unit, tiles), b.mul(arith::RemUIOp::create(b, unit, tiles), tileRows));
     begin(tile);
-    auto [first, end] = keysOf(tile);
+    const auto range = keysOf(tile);
+    Value first = range.first, end = range.second;
     Value chunkKeys = b.i64(AttentionOp::chunkKeys);
     b.forLoop(b.div(first, chunkKeys), b.ceilDiv(end, chunkKeys), [&](Value chunk) {
-      Value start = b.mul(chunk, chunkKeys);
-      addChunk(tile, b.max(start, first), b.min(b.add(start, chunkKeys), end));
+      Value start = b.mul(chunk, chunkKeys), stop = b.min(b.add(start, chunkKeys), end);
+      Value nextHead = b.div(nextUnit, tiles), keyHeads = b.i64(spec.keyHeads);
+      Value isLast = b.compare(arith::CmpIPredicate::eq, stop, end);
+      Value next = b.select(isLast, keyAt(b.div(nextHead, keyHeads), arith::RemUIOp::create(b, nextHead, keyHeads), first),
+                            keyAt(tile.sequence, tile.head, stop));
+      addChunk(tile, b.max(start, first), stop, next);
     });
     finish(tile);
   });
@@ -154,17 +160,20 @@ Value AttentionEmitter::partialOf(Value headNumber, Value chunk) {
 void AttentionEmitter::emitPartials() {
   Value heads = headCount(), chunkKeys = b.i64(AttentionOp::chunkKeys);
   constexpr int64_t rows = AttentionFrame::rows;
-  forUnits(b.mul(heads, chunkCount()), [&](Value unit) {
+  forUnits(b.mul(heads, chunkCount()), [&](Value unit, Value nextUnit) {
     Value head = arith::RemUIOp::create(b, unit, heads), chunk = b.div(unit, heads);
     const Tile tile = tileOf(head, b.i64(0));
     begin(tile);
-    auto [first, end] = keysOf(tile);
+    const auto range = keysOf(tile);
+    Value first = range.first, end = range.second;
     Value from = b.mul(chunk, chunkKeys), start = b.max(from, first), stop = b.min(b.add(from, chunkKeys), end);
     Value partial = partialOf(head, chunk);
     b.ifTrue(
         b.compare(arith::CmpIPredicate::slt, start, stop),
         [&] {
-          addChunk(tile, start, stop);
+          const Tile nextTile = tileOf(arith::RemUIOp::create(b, nextUnit, heads), b.i64(0));
+          Value nextStart = b.max(b.mul(b.div(nextUnit, heads), chunkKeys), first);
+          addChunk(tile, start, stop, keyAt(nextTile.sequence, nextTile.head, nextStart));
           forVectors(tile, [&](Value offset) {
             b.store(b.load(b.f32Vector(), place(frame->most, offset)), b.atF32(partial, offset));
             b.store(b.load(b.f32Vector(), place(frame->total, offset)), b.atF32(b.atF32(partial, rows), offset));
@@ -181,7 +190,7 @@ void AttentionEmitter::emitPartials() {
 void AttentionEmitter::emitMerge() {
   constexpr int64_t rows = AttentionFrame::rows;
   const int64_t padded = spec.paddedColumns();
-  forUnits(headCount(), [&](Value head) {
+  forUnits(headCount(), [&](Value head, Value) {
     const Tile tile = tileOf(head, b.i64(0));
     begin(tile);
     b.forLoop(b.i64(0), chunkCount(), [&](Value chunk) {

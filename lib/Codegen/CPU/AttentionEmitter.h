@@ -46,7 +46,7 @@ private:
   // The driver (AttentionEmitter.cpp).
   AttentionArguments callArguments(AttentionOp op);
   mlir::func::FuncOp function(llvm::StringRef name, llvm::function_ref<void()> body);
-  void forUnits(Value count, llvm::function_ref<void(Value)> body);
+  void forUnits(Value count, llvm::function_ref<void(Value unit, Value next)> body);
   Tile tileOf(Value headNumber, Value firstRow);
   void emitTiles();
   void emitPartials();
@@ -65,16 +65,21 @@ private:
   void begin(const Tile &tile);
   void packRow(const Tile &tile, Value row);
   std::pair<Value, Value> keysOf(const Tile &tile);
-  void addChunk(const Tile &tile, Value start, Value end);
+  Value keyAt(Value sequence, Value head, Value key);
+  Value valueAt(Value sequence, Value head, Value key);
+  /// `next`: keys that will be wanted when these are done.
+  void addChunk(const Tile &tile, Value start, Value end, Value next);
   void readMask(const Tile &tile, Value start, Value keys);
-  void readMaskRow(const Tile &tile, Value row, int64_t copies, Value start, Value keys);
+  void readMaskRow(const Tile &tile, Value row, int64_t copies, Value start, Value keys, bool isFew = false);
   void widenRows(Value from, mlir::Type element, Value stride, int64_t columns, Value to, int64_t toStride, Value rows);
   void computeScores(const Tile &tile, Value start, Value keys);
   void computeScores(const Tile &tile, int64_t rowVectors, Value start, Value keys);
+  void computeFewScores(const Tile &tile, int64_t rows, Value start, Value keys);
+  void computeFewPowers(const Tile &tile, Value keys);
   void computePowers(const Tile &tile, Value keys);
   void mergeFactors(Value offset);
   Value finiteOr0(Value most);
-  void addValues(const Tile &tile, Value start, Value keys);
+  void addValues(const Tile &tile, Value start, Value keys, Value next, bool isFew);
   void finish(const Tile &tile);
   void addSink(const Tile &tile);
   Value loadScalar(mlir::Type element, Value place);

@@ -10,6 +10,9 @@ using namespace mlir;
 namespace moe {
 
 static constexpr double infinity = std::numeric_limits<double>::infinity();
+static constexpr int64_t lineBytes = 64, lineElements = lineBytes / 4;
+/// How far in front of the sums of few rows values are asked for.
+static constexpr int64_t valuesAhead = 8;
 
 AttentionFrame::AttentionFrame(const AttentionSpec &spec) : size(0) {
   const auto take = [&](int64_t count) {
@@ -21,6 +24,8 @@ AttentionFrame::AttentionFrame(const AttentionSpec &spec) : size(0) {
   queries = take(spec.depth * rows);
   scores = take((keys + spareKeys) * rows);
   sums = take(rows * spec.paddedColumns());
+  paddedDepth = llvm::divideCeil(spec.depth, int64_t(16)) * 16;
+  fewKeys = take(2 * spareKeys * paddedDepth);
   wideKeys = take(spec.key.isF32() ? 0 : spareKeys * spec.depth);
   wideValues = take(spec.columns == spec.paddedColumns() ? 0 : keys * spec.paddedColumns());
   first = take(rows);
@@ -57,13 +62,18 @@ Value AttentionKernel::tanh(Value x) {
   return b.select(isSmall, small, large);
 }
 
-Value AttentionKernel::finishScore(Value sum, Value place, Value bounds, int64_t vector, Value key) {
+/// Scaled, capped, and what lies at `place` added where there is a mask.
+Value AttentionKernel::cappedScore(Value sum, Value place) {
   Value score = b.mulf(sum, b.splat(spec.scale));
   if (spec.softcap > 0)
     score = b.mulf(tanh(b.divf(score, b.splat(spec.softcap))), b.splat(spec.softcap));
   if (spec.mask)
     score = b.addf(score, b.load(b.f32Vector(), place));
-  Value seen;
+  return score;
+}
+
+Value AttentionKernel::finishScore(Value sum, Value place, Value bounds, int64_t vector, Value key) {
+  Value score = cappedScore(sum, place), seen;
   const auto require = [&](int64_t list, arith::CmpIPredicate predicate) {
     Value bound = b.load(b.i32Vector(), b.atF32(bounds, list + vector * b.lanes()));
     Value holds = b.compare(predicate, b.broadcast(key), bound);
@@ -84,6 +94,9 @@ IsaVersion AttentionKernel::halfOf(const IsaVersion &isa) {
   return half;
 }
 
+/// Into the second cache: a chunk does not fit the first.
+void AttentionKernel::prefetch(Value place) { LLVM::Prefetch::create(b, place, /*rw=*/0, /*hint=*/2, /*cache=*/1); }
+
 void AttentionKernel::callHalfScores(int64_t keys, const ScoreArguments &call) {
   const IsaVersion half = halfOf(b.isa);
   KernelBuilder builder(b.getLoc(), b.getContext(), half);
@@ -97,7 +110,7 @@ void AttentionKernel::callScores(int64_t rowVectors, int64_t keys, const ScoreAr
   func::FuncOp function = kernels.get(key, name, [&](StringRef free) {
     OpBuilder::InsertionGuard guard(b);
     SmallVector<Type> types(4, b.ptrType());
-    types.append(3, b.getI64Type());
+    types.append(4, b.getI64Type());
     func::FuncOp made = b.beginFunction(kernels.module, free, types);
     const ValueRange a = made.getArguments();
     Value queries = a[0], scores = a[2], bounds = a[3], last = b.sub(a[5], b.i64(1));
@@ -105,18 +118,30 @@ void AttentionKernel::callScores(int64_t rowVectors, int64_t keys, const ScoreAr
     for (int64_t number = 0; number < keys; ++number)
       places.push_back(b.atF32(a[1], b.mul(b.min(b.i64(number), last), a[4])));
     const SmallVector<Value> zeros(keys * rowVectors, b.splat(0.0));
-    const SmallVector<Value> sums = b.forLoop(b.i64(0), b.i64(spec.depth), b.i64(1), zeros, [&](Value d, ValueRange before) {
-      Value line = b.atF32(queries, b.mul(d, b.i64(AttentionFrame::rows)));
+    const auto addElement = [&](Value d, int64_t more, ValueRange before) {
+      Value line = b.atF32(b.atF32(queries, b.mul(d, b.i64(AttentionFrame::rows))), more * AttentionFrame::rows);
       SmallVector<Value> vectors, next;
       for (int64_t vector = 0; vector < rowVectors; ++vector)
         vectors.push_back(b.load(b.f32Vector(), b.atF32(line, vector * b.lanes())));
       for (Value place : places) {
-        Value element = b.broadcast(b.load(b.getF32Type(), b.atF32(place, d)));
+        Value element = b.broadcast(b.load(b.getF32Type(), b.atF32(b.atF32(place, d), more)));
         for (Value vector : vectors)
           next.push_back(b.fma(element, vector, before[next.size()]));
       }
       return next;
+    };
+    // Lines are asked for one by one between the elements, since a burst stops the loop.
+    const int64_t whole = readsAhead() ? spec.depth / lineElements * lineElements : 0;
+    SmallVector<Value> sums = b.forLoop(b.i64(0), b.i64(whole), b.i64(lineElements), zeros, [&](Value d, ValueRange before) {
+      SmallVector<Value> next(before);
+      for (int64_t element = 0; element < lineElements; ++element) {
+        if (element < keys)
+          prefetch(b.at(b.atF32(places[element], d), b.getI8Type(), a[7]));
+        next = addElement(d, element, next);
+      }
+      return next;
     });
+    sums = b.forLoop(b.i64(whole), b.i64(spec.depth), b.i64(1), sums, [&](Value d, ValueRange before) { return addElement(d, 0, before); });
     Value firstKey = arith::TruncIOp::create(b, b.getI32Type(), a[6]);
     for (int64_t number = 0; number < keys; ++number)
       for (int64_t vector = 0; vector < rowVectors; ++vector) {
@@ -126,30 +151,35 @@ void AttentionKernel::callScores(int64_t rowVectors, int64_t keys, const ScoreAr
     func::ReturnOp::create(b);
     return made;
   });
-  func::CallOp::create(b, function, ValueRange{call.queries, call.keys, call.scores, call.bounds, call.keyStride, call.count, call.firstKey});
+  func::CallOp::create(b, function, ValueRange{call.queries, call.keys, call.scores, call.bounds, call.keyStride, call.count, call.firstKey,
+                                               call.ahead ? call.ahead : b.i64(0)});
 }
 
 void AttentionKernel::callValues(int64_t rows, int64_t vectors, const ValueArguments &call) {
   const Type element = readsValuesDirectly() ? spec.value : Type(b.getF32Type());
-  const int64_t padded = spec.paddedColumns();
-  std::string key = llvm::formatv("attention values {0} {1} {2} ", padded, rows, vectors);
+  const int64_t padded = spec.paddedColumns(), elementBytes = element.getIntOrFloatBitWidth() / 8;
+  std::string key = llvm::formatv("attention values {0} {1} {2} {3} {4} ", padded, rows, vectors, (call.ahead ? "ahead " : "") + std::to_string(call.columnsAhead), call.isFew ? "few" : "");
   llvm::raw_string_ostream(key) << element;
   const std::string name = llvm::formatv("moe_attention_values_{0}x{1}", rows, vectors * b.lanes());
   func::FuncOp function = kernels.get(key, name, [&](StringRef free) {
     OpBuilder::InsertionGuard guard(b);
     SmallVector<Type> types(4, b.ptrType());
-    types.append(2, b.getI64Type());
+    types.append(3, b.getI64Type());
     func::FuncOp made = b.beginFunction(kernels.module, free, types);
     const ValueRange a = made.getArguments();
     Value powers = a[0], sums = a[2], factors = a[3];
     const SmallVector<Value> zeros(rows * vectors, b.splat(0.0));
     const SmallVector<Value> added = b.forLoop(b.i64(0), a[5], b.i64(1), zeros, [&](Value number, ValueRange before) {
-      Value line = b.at(a[1], element, b.mul(number, a[4])), weights = b.atF32(powers, b.mul(number, b.i64(AttentionFrame::rows)));
+      Value line = b.at(a[1], element, b.mul(number, a[4])), weights = call.isFew ? b.atF32(powers, number) : b.atF32(powers, b.mul(number, b.i64(AttentionFrame::rows)));
       SmallVector<Value> values, next;
       for (int64_t vector = 0; vector < vectors; ++vector)
         values.push_back(loadWidened(b, element, b.at(line, element, vector * b.lanes())));
+      for (int64_t column = 0; column < call.columnsAhead; column += lineBytes / elementBytes)
+        prefetch(b.at(b.at(line, element, b.mul(a[4], b.i64(valuesAhead))), element, column));
+      for (int64_t column = 0; call.ahead && column < vectors * b.lanes(); column += lineBytes / elementBytes)
+        prefetch(b.at(b.at(line, element, column), b.getI8Type(), a[6]));
       for (int64_t row = 0; row < rows; ++row) {
-        Value weight = b.broadcast(b.load(b.getF32Type(), b.atF32(weights, row)));
+        Value weight = b.broadcast(b.load(b.getF32Type(), b.atF32(weights, call.isFew ? row * AttentionFrame::fewRowsStride : row)));
         for (Value value : values)
           next.push_back(b.fma(weight, value, before[next.size()]));
       }
@@ -166,7 +196,7 @@ void AttentionKernel::callValues(int64_t rows, int64_t vectors, const ValueArgum
     func::ReturnOp::create(b);
     return made;
   });
-  func::CallOp::create(b, function, ValueRange{call.powers, call.values, call.sums, call.factors, call.valueStride, call.count});
+  func::CallOp::create(b, function, ValueRange{call.powers, call.values, call.sums, call.factors, call.valueStride, call.count, call.ahead ? call.ahead : b.i64(0)});
 }
 
 } // namespace moe

@@ -85,13 +85,43 @@ std::pair<Value, Value> AttentionEmitter::keysOf(const Tile &) {
   return {b.load(b.getI64Type(), place(frame->range)), b.load(b.getI64Type(), place(frame->range + 2))};
 }
 
-void AttentionEmitter::addChunk(const Tile &tile, Value start, Value end) {
+static Value tokenAt(KernelBuilder &b, Value base, Type element, const TokenStrides &strides, Value sequence, Value head, Value token) {
+  Value offset = b.add(b.mul(sequence, strides.sequence), b.mul(head, strides.head));
+  return b.at(base, element, b.add(offset, b.mul(token, strides.token)));
+}
+
+Value AttentionEmitter::keyAt(Value sequence, Value head, Value key) {
+  return tokenAt(b, arguments.k, spec.key, arguments.kStrides, sequence, head, key);
+}
+
+Value AttentionEmitter::valueAt(Value sequence, Value head, Value key) {
+  return tokenAt(b, arguments.v, spec.value, arguments.vStrides, sequence, head, key);
+}
+
+static Value bytesBetween(KernelBuilder &b, Value from, Value to) {
+  const auto number = [&](Value pointer) { return LLVM::PtrToIntOp::create(b, b.getI64Type(), pointer).getResult(); };
+  return b.sub(number(to), number(from));
+}
+
+void AttentionEmitter::addChunk(const Tile &tile, Value start, Value end, Value next) {
   Value keys = b.sub(end, start);
-  if (spec.mask)
-    readMask(tile, start, keys);
-  computeScores(tile, start, keys);
-  computePowers(tile, keys);
-  addValues(tile, start, keys);
+  const int64_t few = kernel->fewRows();
+  b.ifTrue(
+      b.compare(arith::CmpIPredicate::sle, tile.rows, b.i64(few)),
+      [&] {
+        if (spec.mask)
+          b.forLoop(b.i64(0), tile.rows, [&](Value row) { readMaskRow(tile, row, 1, start, keys, /*isFew=*/true); });
+        b.switchUpTo(tile.rows, few, [&](int64_t rows) { computeFewScores(tile, rows, start, keys); });
+        computeFewPowers(tile, keys);
+        addValues(tile, start, keys, next, /*isFew=*/true);
+      },
+      [&] {
+        if (spec.mask)
+          readMask(tile, start, keys);
+        computeScores(tile, start, keys);
+        computePowers(tile, keys);
+        addValues(tile, start, keys, next, /*isFew=*/false);
+      });
 }
 
 /// What is added to each score, where the score will be. Heads that share a mask are neighbours there: it is read once for a group.
@@ -109,14 +139,14 @@ void AttentionEmitter::readMask(const Tile &tile, Value start, Value keys) {
 }
 
 /// The mask of `row`, for `copies` rows from there on. A mask of bits adds 0 or −∞.
-void AttentionEmitter::readMaskRow(const Tile &tile, Value row, int64_t copies, Value start, Value keys) {
+void AttentionEmitter::readMaskRow(const Tile &tile, Value row, int64_t copies, Value start, Value keys, bool isFew) {
   const TokenStrides &strides = arguments.maskStrides;
   const Type element = spec.mask.isInteger(1) ? Type(b.getI8Type()) : spec.mask;
   auto [token, inGroup] = tokenAndHead(tile, row);
   Value head = b.mul(b.add(b.mul(tile.head, b.i64(spec.group)), inGroup), strides.head);
   Value sequence = b.mul(tile.sequence, strides.sequence), firstKey = b.mul(start, arguments.maskKey);
   Value line = b.at(arguments.mask, element, b.add(b.add(sequence, head), b.add(b.mul(token, strides.token), firstKey)));
-  Value target = place(frame->scores, row);
+  Value target = isFew ? place(frame->scores, b.mul(row, b.i64(AttentionFrame::fewRowsStride))) : place(frame->scores, row);
   b.forLoop(b.i64(0), keys, [&](Value key) {
     Value from = b.at(line, element, b.mul(key, arguments.maskKey)), added;
     if (spec.mask.isInteger(1)) {
@@ -127,7 +157,7 @@ void AttentionEmitter::readMaskRow(const Tile &tile, Value row, int64_t copies, 
     }
     if (copies > 1)
       added = vector::BroadcastOp::create(b, VectorType::get({copies}, b.getF32Type()), added);
-    b.store(added, b.atF32(target, b.mul(key, b.i64(AttentionFrame::rows))));
+    b.store(added, b.atF32(target, isFew ? key : b.mul(key, b.i64(AttentionFrame::rows))));
   });
 }
 
@@ -153,15 +183,11 @@ void AttentionEmitter::computeScores(const Tile &tile, Value start, Value keys) 
 void AttentionEmitter::computeScores(const Tile &tile, int64_t rowVectors, Value start, Value keys) {
   const int64_t block = kernel->blockKeys(rowVectors);
   const TokenStrides &kStrides = arguments.kStrides, &vStrides = arguments.vStrides;
-  const auto rowsOf = [&](Value base, Type element, const TokenStrides &strides, Value key) {
-    Value offset = b.add(b.mul(tile.sequence, strides.sequence), b.mul(tile.head, strides.head));
-    return b.at(base, element, b.add(offset, b.mul(key, strides.token)));
-  };
   const int64_t valueBytes = spec.columns * spec.value.getIntOrFloatBitWidth() / 8;
   b.forLoop(b.i64(0), keys, b.i64(block), {}, [&](Value key, ValueRange) {
     Value number = b.add(start, key), count = b.min(b.i64(block), b.sub(keys, key));
     AttentionKernel::ScoreArguments call;
-    call.keys = rowsOf(arguments.k, spec.key, kStrides, number);
+    call.keys = keyAt(tile.sequence, tile.head, number);
     call.keyStride = kStrides.token;
     call.count = count;
     call.firstKey = number;
@@ -170,12 +196,15 @@ void AttentionEmitter::computeScores(const Tile &tile, int64_t rowVectors, Value
       call.keys = place(frame->wideKeys);
       call.keyStride = b.i64(spec.depth);
     }
-    Value values = rowsOf(arguments.v, spec.value, vStrides, number);
-    b.forLoop(b.i64(0), count, [&](Value row) {
-      Value line = b.at(values, spec.value, b.mul(row, vStrides.token));
-      for (int64_t byte = 0; byte < valueBytes; byte += cacheLineBytes)
-        LLVM::Prefetch::create(b, b.at(line, b.getI8Type(), byte), /*rw=*/0, /*hint=*/2, /*cache=*/1);
-    });
+    Value values = valueAt(tile.sequence, tile.head, number);
+    if (kernel->readsAhead())
+      call.ahead = bytesBetween(b, call.keys, values);
+    else
+      b.forLoop(b.i64(0), count, [&](Value row) {
+        Value line = b.at(values, spec.value, b.mul(row, vStrides.token));
+        for (int64_t byte = 0; byte < valueBytes; byte += cacheLineBytes)
+          LLVM::Prefetch::create(b, b.at(line, b.getI8Type(), byte), /*rw=*/0, /*hint=*/2, /*cache=*/1);
+      });
     Value scores = place(frame->scores, b.mul(key, b.i64(AttentionFrame::rows)));
     const auto run = [&](int64_t vectors, Value firstVector) {
       Value lane = b.mul(firstVector, b.i64(b.lanes()));
@@ -235,33 +264,45 @@ void AttentionEmitter::mergeFactors(Value offset) {
 }
 
 /// Row passes have balanced heights; few rows have kernels with more columns.
-void AttentionEmitter::addValues(const Tile &tile, Value start, Value keys) {
+void AttentionEmitter::addValues(const Tile &tile, Value start, Value keys, Value next, bool isFew) {
   const TokenStrides &strides = arguments.vStrides;
   const bool isDirect = kernel->readsValuesDirectly();
   const Type element = isDirect ? spec.value : Type(b.getF32Type());
   const int64_t padded = spec.paddedColumns(), height = kernel->mostRows(), vectors = llvm::divideCeil(spec.columns, b.lanes());
-  Value offset = b.add(b.add(b.mul(tile.sequence, strides.sequence), b.mul(tile.head, strides.head)), b.mul(start, strides.token));
-  Value values = b.at(arguments.v, spec.value, offset), stride = strides.token;
+  Value values = valueAt(tile.sequence, tile.head, start), stride = strides.token;
   if (!isDirect) {
     widenRows(values, spec.value, stride, spec.columns, place(frame->wideValues), padded, keys);
     values = place(frame->wideValues);
     stride = b.i64(padded);
   }
+  const auto addRows = [&](int64_t rows, Value firstRow, Value ahead) {
+    const int64_t wide = kernel->columnVectors(rows), whole = vectors / wide;
+    const auto run = [&](int64_t count, Value column, int64_t columnsAhead = 0) {
+      Value sums = place(frame->sums, b.add(b.mul(firstRow, b.i64(padded)), column)), powers = isFew ? place(frame->scores) : place(frame->scores, firstRow);
+      kernel->callValues(rows, count, {powers, b.at(values, element, column), sums, place(frame->keep, firstRow), stride, keys, ahead, columnsAhead, isFew});
+    };
+    const bool isFirst = isFew && isDirect;
+    if (isFirst)
+      run(wide, b.i64(0), spec.columns);
+    b.forLoop(b.i64(isFirst), b.i64(whole), [&](Value number) { run(wide, b.mul(number, b.i64(wide * b.lanes()))); });
+    if (vectors % wide)
+      run(vectors % wide, b.i64(whole * wide * b.lanes()));
+  };
+  Value ahead = kernel->readsAhead() ? bytesBetween(b, values, next) : Value();
+  if (isFew)
+    return b.switchUpTo(tile.rows, kernel->fewRows(), [&](int64_t rows) { addRows(rows, b.i64(0), ahead); });
   Value passes = b.ceilDiv(tile.rows, b.i64(height));
-  b.forLoop(b.i64(0), passes, b.i64(1), {b.i64(0)}, [&](Value pass, ValueRange done) -> SmallVector<Value> {
-    Value now = b.ceilDiv(b.sub(tile.rows, done[0]), b.sub(passes, pass));
-    b.switchUpTo(now, height, [&](int64_t rows) {
-      const int64_t wide = kernel->columnVectors(rows), whole = vectors / wide;
-      const auto run = [&](int64_t count, Value column) {
-        Value sums = place(frame->sums, b.add(b.mul(done[0], b.i64(padded)), column));
-        kernel->callValues(rows, count, {place(frame->scores, done[0]), b.at(values, element, column), sums, place(frame->keep, done[0]), stride, keys});
-      };
-      b.forLoop(b.i64(0), b.i64(whole), [&](Value number) { run(wide, b.mul(number, b.i64(wide * b.lanes()))); });
-      if (vectors % wide)
-        run(vectors % wide, b.i64(whole * wide * b.lanes()));
+  const auto addAll = [&](Value ahead) {
+    b.forLoop(b.i64(0), passes, b.i64(1), {b.i64(0)}, [&](Value pass, ValueRange done) -> SmallVector<Value> {
+      Value now = b.ceilDiv(b.sub(tile.rows, done[0]), b.sub(passes, pass));
+      b.switchUpTo(now, height, [&](int64_t rows) { addRows(rows, done[0], ahead); });
+      return {b.add(done[0], now)};
     });
-    return {b.add(done[0], now)};
-  });
+  };
+  if (!ahead)
+    return addAll(nullptr);
+  // Many rows are bound by arithmetic, and the next tile's keys are these.
+  b.ifTrue(b.compare(arith::CmpIPredicate::eq, passes, b.i64(1)), [&] { addAll(ahead); }, [&] { addAll(nullptr); });
 }
 
 /// A score of each head that has no value: it joins the greatest and the total.
