@@ -5,5 +5,6 @@ void moe::buildDistributePipeline(mlir::OpPassManager &pm, const DistributeOptio
   pm.addPass(createDistributeLocalExchange());
   pm.addPass(createDistributeExperts());
   pm.addPass(createDistributeBatch());
+  pm.addPass(createDistributeColumns());
   pm.addPass(createVerifyDistributed());
 }

@@ -1,10 +1,9 @@
 // Turns planned linalg.matmul into the kernel that expert products use too. A product is a candidate because plan says so; one that the
 // kernel cannot do (transposed rows, a start other than zero) stays and is lowered as loops, with a remark.
-#include "Activations.h"
+#include "moe/IR/Activations.h"
 #include "moe/Fuse/Passes.h"
 #include "moe/IR/Layers.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -13,29 +12,6 @@ namespace moe {
 #include "moe/Fuse/Passes.h.inc"
 
 namespace {
-
-/// How the weight of a matmul with these indexing maps lies; nullopt where the rows or the result are transposed or broadcast.
-std::optional<WeightOrder> orderOf(linalg::MatmulOp op) {
-  MLIRContext *context = op.getContext();
-  const SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  auto map = [&](unsigned first, unsigned second) {
-    return AffineMap::get(3, 0, {getAffineDimExpr(first, context), getAffineDimExpr(second, context)}, context);
-  };
-  if (maps[0] != map(0, 2) || maps[2] != map(0, 1))
-    return std::nullopt;
-  if (maps[1] == map(2, 1))
-    return WeightOrder::InOut;
-  if (maps[1] == map(1, 2))
-    return WeightOrder::OutIn;
-  return std::nullopt;
-}
-
-/// The buffer below an init that holds only zeros: what was filled, or the constant itself (it is overwritten).
-Value zeroFilled(Value init) {
-  if (auto fill = init.getDefiningOp<linalg::FillOp>())
-    return matchPattern(fill.getInputs()[0], m_AnyZeroFloat()) ? fill.getOutputs()[0] : Value();
-  return matchPattern(init, m_AnyZeroFloat()) ? init : Value();
-}
 
 /// A linalg.generic that only adds a vector to the columns of `product`: that vector, else null.
 Value addedVector(linalg::GenericOp add, Value product) {
@@ -104,11 +80,11 @@ struct FuseDenseProducts : impl::FuseDenseProductsBase<FuseDenseProducts> {
   StringRef fuse(linalg::MatmulOp op, IRRewriter &rewriter) {
     if (!storedWeightOf(op))
       return "expected f32 rows and results and a stored weight of f32, f16 or bf16";
-    const std::optional<WeightOrder> order = orderOf(op);
+    const std::optional<WeightOrder> order = weightOrderOf(op);
     if (!order)
       return "its rows or result are transposed or broadcast";
     const Value init = op.getOutputs()[0];
-    Value out = zeroFilled(init);
+    Value out = zeroFilledInit(op);
     if (!out)
       return "it does not start from zero";
 

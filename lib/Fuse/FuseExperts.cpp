@@ -1,6 +1,6 @@
 // Experts of a layer that moe.route_permute could not express: their two products become kernels on rows where they lie. Expects
 // moe-fuse-route-permute before it, which takes all it can with gather and combine.
-#include "Activations.h"
+#include "moe/IR/Activations.h"
 #include "moe/Fuse/Passes.h"
 #include "moe/IR/Layers.h"
 

@@ -1,6 +1,6 @@
 // Turns the chain of a dropless layer into the three kernels that compute it, or, where its rows go to other ranks, its routing into the first. Nothing is decided here: the plan of the experts goes along.
 // Before: the form that raise leaves, with plans. Ops of a layer that does not fit are left as they are, for moe-verify-fused to name.
-#include "Activations.h"
+#include "moe/IR/Activations.h"
 #include "LayerChain.h"
 #include "moe/Fuse/Passes.h"
 #include "moe/IR/Layers.h"

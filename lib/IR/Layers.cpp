@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 
 #include "llvm/ADT/EquivalenceClasses.h"
 
@@ -68,6 +69,40 @@ Value moe::storedWeightOf(linalg::MatmulOp matmul) {
   auto type = cast<ShapedType>(weight.getType());
   const Type element = type.getElementType();
   return type.getRank() == 2 && (element.isF32() || element.isF16() || element.isBF16()) ? weight : Value();
+}
+
+std::optional<moe::WeightOrder> moe::weightOrderOf(linalg::MatmulOp matmul) {
+  MLIRContext *context = matmul.getContext();
+  const SmallVector<AffineMap> maps = matmul.getIndexingMapsArray();
+  auto map = [&](unsigned first, unsigned second) {
+    return AffineMap::get(3, 0, {getAffineDimExpr(first, context), getAffineDimExpr(second, context)}, context);
+  };
+  if (maps[0] != map(0, 2) || maps[2] != map(0, 1))
+    return std::nullopt;
+  if (maps[1] == map(2, 1))
+    return WeightOrder::InOut;
+  if (maps[1] == map(1, 2))
+    return WeightOrder::OutIn;
+  return std::nullopt;
+}
+
+Value moe::zeroFilledInit(linalg::MatmulOp matmul) {
+  const Value init = matmul.getOutputs()[0];
+  if (auto fill = init.getDefiningOp<linalg::FillOp>())
+    return matchPattern(fill.getInputs()[0], m_AnyZeroFloat()) ? fill.getOutputs()[0] : Value();
+  return matchPattern(init, m_AnyZeroFloat()) ? init : Value();
+}
+
+bool moe::canShareColumns(linalg::MatmulOp matmul, int64_t devices, std::string &why) {
+  const Value weight = storedWeightOf(matmul);
+  const int64_t columns = cast<ShapedType>(matmul.getResult(0).getType()).getDimSize(1);
+  if (!weight || !weight.getDefiningOp<WeightRefOp>())
+    why = "its weight is not stored as floats";
+  else if (!weightOrderOf(matmul) || !zeroFilledInit(matmul))
+    why = "it is no plain product of rows with a weight";
+  else if (ShapedType::isDynamic(columns) || columns % devices != 0)
+    why = "its columns are not a multiple of the " + std::to_string(devices) + " devices";
+  return why.empty();
 }
 
 /// The input whose first dim `size` is; null otherwise.

@@ -168,14 +168,16 @@ LogicalResult PartExpertsOp::verify() {
   const auto weight = cast<RankedTensorType>(getWeight().getType()), result = cast<RankedTensorType>(getResult().getType());
   const auto parts = static_cast<int64_t>(getParts()), dim = static_cast<int64_t>(getDim());
   // part_experts-c1
-  if (weight.getRank() != 3 || !weight.hasStaticShape() || dim < 1 || dim > 2)
-    return emitOpError("expected a weight of rank 3 with static sizes and dim 1 or 2, got ") << weight << " and " << dim;
+  if ((weight.getRank() != 2 && weight.getRank() != 3) || !weight.hasStaticShape() || dim < 1 || dim > 2)
+    return emitOpError("expected a weight of rank 2 or 3 with static sizes and dim 1 or 2, got ") << weight << " and " << dim;
   // part_experts-c2
-  const int64_t features = weight.getDimSize(dim) / (getHalves() ? 2 : 1);
+  SmallVector<int64_t> sizes(weight.getShape());
+  if (sizes.size() == 2)
+    sizes.insert(sizes.begin(), 1);
+  const int64_t features = sizes[dim] / (getHalves() ? 2 : 1);
   if (parts < 1 || features % parts != 0)
     return emitOpError("expected parts that divide the ") << features << " features, got " << parts;
   // part_experts-c3
-  SmallVector<int64_t> sizes(weight.getShape());
   sizes[0] *= parts;
   sizes[dim] /= parts;
   const auto expected = RankedTensorType::get(sizes, weight.getElementType());

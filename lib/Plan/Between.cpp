@@ -8,17 +8,21 @@ using namespace mlir;
 
 namespace moe::plan {
 
+BetweenProduct betweenProductOf(linalg::MatmulOp op, const Device &device) {
+  const auto weight = cast<RankedTensorType>(op.getInputs()[1].getType());
+  auto plan = op->getAttrOfType<PlanAttr>(planAttrName);
+  const std::string type = plan ? plan.getActivations().str() : "f32";
+  const auto result = cast<ShapedType>(op.getResult(0).getType());
+  const double elements = double(weight.getNumElements()), columns = double(std::max<int64_t>(1, result.getShape().back()));
+  return {elements / columns, columns, elements * weight.getElementTypeBitWidth() / 8.0, device.tflops.count(type) ? type : "f32"};
+}
+
 Between betweenOf(func::FuncOp function, const Device &device) {
   Between between;
   function.walk([&](linalg::MatmulOp op) {
     const auto weight = dyn_cast<RankedTensorType>(op.getInputs()[1].getType());
-    if (!weight || !weight.hasStaticShape() || weight.getRank() != 2)
-      return;
-    auto plan = op->getAttrOfType<PlanAttr>(planAttrName);
-    const std::string type = plan ? plan.getActivations().str() : "f32";
-    const auto result = cast<ShapedType>(op.getResult(0).getType());
-    const double elements = double(weight.getNumElements()), columns = double(std::max<int64_t>(1, result.getShape().back()));
-    between.products.push_back({elements / columns, columns, elements * weight.getElementTypeBitWidth() / 8.0, device.tflops.count(type) ? type : "f32"});
+    if (weight && weight.hasStaticShape() && weight.getRank() == 2)
+      between.products.push_back(betweenProductOf(op, device));
   });
   // Results with a token in each row; how many rows a cache has is not known.
   for (Type type : function.getResultTypes())

@@ -3,6 +3,7 @@
 #define MOE_LIB_PLAN_BETWEEN_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "moe/Plan/Sharding/Cost.h"
 
 namespace moe::plan {
@@ -20,6 +21,9 @@ struct Between {
   /// Bytes of a token among the results of the function.
   double resultBytes = 0;
 };
+
+/// A product with a weight of rank 2 and static sizes.
+BetweenProduct betweenProductOf(mlir::linalg::MatmulOp op, const Device &device);
 
 /// Of `function`; speeds are looked up among the types of `device`.
 Between betweenOf(mlir::func::FuncOp function, const Device &device);

@@ -1,6 +1,7 @@
 // Writes the sharding of each layer whose rows may travel. The arithmetic is lib/Plan/Sharding's; this pass reads what it needs off the IR and says
 // what came out. Before: plans with a packing (moe-plan-single-machine).
 #include "Between.h"
+#include "Columns.h"
 #include "KeepOld.h"
 #include "MeshText.h"
 #include "PlanReport.h"
@@ -91,6 +92,9 @@ private:
   LogicalResult chooseBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned);
   /// Plans the layers; what lies between them is shared out by sequences or not. `us` gets the time of all together.
   LogicalResult planBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned, bool isSplit, double &us);
+  /// Products whose columns the devices share, as between-layers says: all that can be, or those that gain.
+  std::vector<ColumnProduct> columnsToShare(func::FuncOp function) const;
+  void shareOut(func::FuncOp function, ArrayRef<ColumnProduct> products);
   /// The function of the layers and its inputs that count sequences.
   func::FuncOp functionOf(ArrayRef<PlannedLayer> free, ArrayRef<PlannedLayer> pinned) const;
   /// With --replan-from: what the old plan may keep, within the memory that the new one leaves.
@@ -304,9 +308,38 @@ LogicalResult PlanSharding::planBetween(std::vector<PlannedLayer> &free, std::ve
   return success();
 }
 
+std::vector<ColumnProduct> PlanSharding::columnsToShare(func::FuncOp function) const {
+  if (betweenLayers != "auto" && betweenLayers != "columns")
+    return {};
+  std::vector<ColumnProduct> products = columnProducts(function, machines, double(planTokens));
+  if (betweenLayers == "auto")
+    llvm::erase_if(products, [](const ColumnProduct &product) { return product.sharedUs >= product.wholeUs; });
+  return products;
+}
+
+void PlanSharding::shareOut(func::FuncOp function, ArrayRef<ColumnProduct> products) {
+  if (products.empty()) {
+    if (betweenLayers == "columns" && function)
+      function.emitRemark("between the layers no product has columns that ") << machines.devices() << " devices could share";
+    return;
+  }
+  double whole = 0;
+  for (const ColumnProduct &product : products) {
+    shareColumns(product, meshOp, machines);
+    whole += product.wholeUs;
+  }
+  InFlightDiagnostic remark = function.emitRemark("between the layers ") << machines.devices() << " devices share the columns of " << products.size()
+                                                                        << (products.size() == 1 ? " product: " : " products: ") << microseconds(whole - savedUs(products))
+                                                                        << " us expected, " << microseconds(whole) << " us if every device computed all; bitwise";
+  if (explain)
+    for (ColumnProduct product : products)
+      remark.attachNote(product.op->getLoc()) << "of " << product.op.getInputs()[1].getType() << ": " << microseconds(product.sharedUs) << " us, "
+                                              << microseconds(product.wholeUs) << " us whole";
+}
+
 LogicalResult PlanSharding::chooseBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned) {
-  if (betweenLayers != "auto" && betweenLayers != "whole" && betweenLayers != "batch")
-    return fail("between-layers: expected auto, whole or batch, found " + betweenLayers);
+  if (!llvm::is_contained({"auto", "whole", "batch", "columns"}, betweenLayers))
+    return fail("between-layers: expected auto, whole, batch or columns, found " + betweenLayers);
   if (planSequences < 1 || planSequences > planTokens)
     return fail("plan-sequences: expected 1 to " + Twine(planTokens) + " (plan-tokens), found " + Twine(planSequences));
   func::FuncOp function = functionOf(free, pinned);
@@ -320,8 +353,10 @@ LogicalResult PlanSharding::chooseBetween(std::vector<PlannedLayer> &free, std::
   if (failed(planBetween(free, pinned, false, wholeUs)))
     return failure();
   const double wholeBetween = betweenTime;
-  if (!canSplit || (betweenLayers != "batch" && !given && (betweenLayers == "whole" || planSequences == 1)))
-    return success();
+  const std::vector<ColumnProduct> columns = function && !given ? columnsToShare(function) : std::vector<ColumnProduct>();
+  wholeUs -= savedUs(columns);
+  if (!canSplit || (betweenLayers != "batch" && !given && (betweenLayers != "auto" || planSequences == 1)))
+    return shareOut(function, columns), success();
   if (failed(planBetween(free, pinned, true, splitUs)))
     return failure();
   const bool isSplit = betweenLayers == "batch" || given || splitUs < wholeUs;
@@ -333,8 +368,11 @@ LogicalResult PlanSharding::chooseBetween(std::vector<PlannedLayer> &free, std::
     remark.attachNote(function.getLoc()) << between.products.size() << " products with stored weights take " << microseconds(betweenTime) << " us by sequences, gathering "
                                          << llvm::formatv("{0:F0}", between.resultBytes).str() << " bytes of results a token, and " << microseconds(wholeBetween)
                                          << " us whole; attention's own products and caches are not counted";
-  if (!isSplit)
+  if (!isSplit) {
+    remark.report();
+    shareOut(function, columns);
     return planBetween(free, pinned, false, wholeUs);
+  }
   Builder builder(&getContext());
   auto number = [&](double value) { return builder.getF64FloatAttr(std::round(value * 1000) / 1000); };
   function->setAttr(batchSplitAttrName, BatchSplitAttr::get(&getContext(), FlatSymbolRefAttr::get(meshOp.getSymNameAttr()), machines.devices(), planSequences,

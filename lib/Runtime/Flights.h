@@ -116,6 +116,18 @@ public:
              size_t perNode);
   void wait(const void *into);
 
+  /// While one lives, no other thread of ours calls MPI: for calls that are no exchange.
+  class Turn {
+  public:
+    explicit Turn(Flights &flights) : mutex(flights.mutex) { pthread_mutex_lock(&mutex); }
+    ~Turn() { pthread_mutex_unlock(&mutex); }
+    Turn(const Turn &) = delete;
+    Turn &operator=(const Turn &) = delete;
+
+  private:
+    pthread_mutex_t &mutex;
+  };
+
 private:
   static void *helpAlong(void *flights);
   static constexpr size_t most = 64;

@@ -192,6 +192,8 @@ void Ranks::gatherShares(void *buffer, int64_t rows, int64_t unit, int64_t rowBy
     at[r] = int(begin);
     counts[r] = int(end - begin);
   }
+  // Rows of other exchanges may be under way. They move on in here too: MPI sees to all that was posted.
+  const Flights::Turn turn(*flights);
   check(mpi->allgatherv(mpi->inPlace, 0, mpi->nullType, buffer, counts, at, rowType(rowBytes), communicator), "MPI_Allgatherv");
 }
 

@@ -312,8 +312,17 @@ moe.weight @w.panels : tensor<8x2x96x32xf32> packed(panel32) from([@w]) order(ou
 
 func.func @part_experts_c1(%w: tensor<8x96x64xf32>) {
   // part_experts-c1
-  // expected-error @below {{expected a weight of rank 3 with static sizes and dim 1 or 2, got 'tensor<8x96x64xf32>' and 0}}
+  // expected-error @below {{expected a weight of rank 2 or 3 with static sizes and dim 1 or 2, got 'tensor<8x96x64xf32>' and 0}}
   %p = moe.part_experts %w {dim = 0 : i64, parts = 2 : i64} : tensor<8x96x64xf32> -> tensor<16x48x64xf32>
+  return
+}
+
+// -----
+
+func.func @part_experts_c1_rank(%w: tensor<8xf32>) {
+  // part_experts-c1
+  // expected-error @below {{expected a weight of rank 2 or 3 with static sizes and dim 1 or 2, got 'tensor<8xf32>' and 1}}
+  %p = moe.part_experts %w {dim = 1 : i64, parts = 2 : i64} : tensor<8xf32> -> tensor<2x4xf32>
   return
 }
 

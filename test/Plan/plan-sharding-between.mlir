@@ -12,6 +12,20 @@
 // RUN: moe-opt %s --moe-plan-sharding="mesh=rank=4 plan-sequences=64 between-layers=batch" 2>&1 | FileCheck %s --check-prefix=ASKED
 // ASKED: moe.batch_split = #moe.batch_split<mesh = @mesh
 
+// Or the devices share the columns of products: all that can be where that is asked for, left to the planner where it gains.
+// RUN: moe-opt %s --moe-plan-sharding="mesh=rank=4 between-layers=columns explain=true" 2>&1 | FileCheck %s --check-prefix=COLUMNS
+// COLUMNS: remark: between the layers 4 devices share the columns of 1 product: [[SHARED:[0-9.]+]] us expected, [[ALL:[0-9.]+]] us if every device computed all; bitwise
+// COLUMNS: note: of 'tensor<64x64xf32>': [[SHARED]] us, [[ALL]] us whole
+// COLUMNS: linalg.matmul {moe.plan = #moe.plan<packing = panel32, activations = "f32", sharding = <mesh = @mesh, axes = ["rank"], ep = 4, edp = 1, slots = [0, 1, 2, 3], algorithm = "direct", equality = "bitwise">>}
+// RUN: moe-opt %s --moe-plan-sharding="mesh=rank=4 plan-tokens=4" 2>&1 | FileCheck %s --check-prefix=SMALL
+// SMALL-NOT: share the columns
+// RUN: moe-opt %S/Inputs/vocabulary.mlir --moe-plan-sharding="mesh=rank=4 plan-tokens=4" 2>&1 | FileCheck %s --check-prefix=HEAD
+// HEAD: remark: between the layers 4 devices share the columns of 1 product
+// RUN: moe-opt %S/Inputs/vocabulary.mlir --moe-plan-sharding="mesh=rank=4 plan-tokens=4 between-layers=whole" 2>&1 | FileCheck %s --check-prefix=NONE
+// NONE-NOT: share the columns
+// RUN: moe-opt %S/Inputs/vocabulary.mlir --moe-plan-sharding="mesh=rank=3 plan-tokens=4 between-layers=columns" 2>&1 | FileCheck %s --check-prefix=THREE
+// THREE: remark: between the layers no product has columns that 3 devices could share
+
 moe.weight @wo : tensor<64x64xf32> source(#moe.file<"m.onnx", offset = 589824, length = 16384>)
 moe.weight @w1 : tensor<8x192x64xf32> source(#moe.file<"m.onnx", offset = 0, length = 393216>)
 moe.weight @w2 : tensor<8x64x96xf32> source(#moe.file<"m.onnx", offset = 393216, length = 196608>)

@@ -47,6 +47,19 @@ def DistributeBatch : Pass<"moe-distribute-batch", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def DistributeColumns : Pass<"moe-distribute-columns", "::mlir::ModuleOp"> {
+  let summary = "each rank computes its own columns of products whose plan has a sharding";
+  let description = [{
+    A `linalg.matmul` with a stored weight whose `moe.plan` has a sharding becomes a
+    `moe.grouped_matmul` over the equal ranges of columns that the devices have: each as an
+    expert that all rows go to, so that a rank reads, and has in its address space,
+    only its own part of the weight. `moe.all_gather` gives every rank the columns of
+    all. A column is summed as without: the split is bitwise. An error where
+    the devices do not divide the columns, or the product is none that a kernel does.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def VerifyDistributed : Pass<"moe-verify-distributed", "::mlir::ModuleOp"> {
   let summary = "states what distribute leaves behind: exchanges over a mesh only, rows that agree with their sharding";
   let description = [{

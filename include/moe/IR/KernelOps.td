@@ -121,7 +121,7 @@ def Moe_GroupedMatmulOp : Moe_KernelOp<"grouped_matmul"> {
       there is no combine, and `outs` is i8 with the bytes of a row.
     - ffn-c1 to ffn-c3 of `moe.experts`.
 
-    Lifespan: created by fuse, gone after codegen's kernel emission.
+    Lifespan: created by fuse, by distribute for products by columns, gone after codegen's kernel emission.
 
     Example:
     ```mlir

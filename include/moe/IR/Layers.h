@@ -35,6 +35,15 @@ std::string describeOp(mlir::Operation *op);
 /// `moe.weight_ref` of f32, f16 or bf16 or a `moe.dequant` of weights. Null otherwise.
 mlir::Value storedWeightOf(mlir::linalg::MatmulOp matmul);
 
+/// How the weight of `matmul` lies; nothing where its rows or its result are transposed or broadcast.
+std::optional<WeightOrder> weightOrderOf(mlir::linalg::MatmulOp matmul);
+
+/// The buffer below an init of `matmul` that holds only zeros: what was filled, or the constant itself (it is overwritten). Null otherwise.
+mlir::Value zeroFilledInit(mlir::linalg::MatmulOp matmul);
+
+/// May each of `devices` devices compute an equal range of the columns of `matmul`? Otherwise `why` gets the reason, a clause.
+bool canShareColumns(mlir::linalg::MatmulOp matmul, int64_t devices, std::string &why);
+
 /// The rows of bf16 behind `rows`, where those are bf16 or hold the same numbers as f32 (a loop that only widens); null otherwise.
 mlir::Value bfloat16Behind(mlir::Value rows);
 

@@ -521,7 +521,9 @@ def Moe_PlanAttr : Moe_Attr<"Plan", "plan"> {
     product) and on products with a stored weight; carried by fuse to
     `moe.grouped_matmul`; gone when lower has packed the weights.
     `activations` is the precision of the kernel's activations: f32, bf16 or
-    int8. `sharding` is there where experts are spread over a mesh.
+    int8. `sharding` is there where experts are spread over a mesh, or
+    the columns of one product: device d has the d-th of as many equal ranges as there
+    are devices, as if they were experts that every row goes to.
   }];
   let parameters = (ins
     EnumParameter<Moe_PackingFamily>:$packing,

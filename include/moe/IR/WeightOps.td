@@ -110,14 +110,14 @@ def Moe_WeightRefOp : Moe_Op<"weight_ref",
 def Moe_PartExpertsOp : Moe_Op<"part_experts", [Pure, Moe_ReifiesSizes]> {
   let summary = "the weight of experts that are cut into parts of their intermediate features";
   let description = [{
-    `weight` is E×M×N. Dim `dim` (1 or 2) has the intermediate features, or with
+    `weight` is E×M×N, or M×N, one matrix that counts as one expert (a product by columns). Dim `dim` (1 or 2) has the intermediate features, or with
     `halves` gate and up ones of them, one behind the other; expert e becomes the experts
     e·parts … e·parts + parts − 1, each with one of `parts` equal ranges of the
     features. Each is an expert of its own; the sum of their results is that of
     the whole one.
 
     Constraints:
-    - part_experts-c1: `weight` has rank 3 and static sizes, `dim` is 1 or 2.
+    - part_experts-c1: `weight` has rank 2 or 3 and static sizes, `dim` is 1 or 2.
     - part_experts-c2: `parts` is at least 1 and divides the features.
     - part_experts-c3: the result has `parts` times the experts, and of dim `dim` one part.
 

@@ -1,4 +1,4 @@
-"""A model whose sequences are shared out between its layers, and the same on one machine: every output must agree in every bit. usage: check_decoder.py MPIEXEC FOLDER
+"""A model whose sequences are shared out between its layers (with --between-layers=columns its products are), and the same on one machine: every output must agree in every bit. usage: check_decoder.py MPIEXEC FOLDER
 FIXTURE MESH RANKS... [--FLAG...]. The experts are over all devices. Flags are moe-compile's."""
 
 import filecmp
@@ -20,11 +20,12 @@ folder.mkdir(parents=True, exist_ok=True)
 devices = 1
 for axis in mesh.split(","):
     devices *= int(axis.split("=")[1])
+columns = "--between-layers=columns" in sys.argv
 flags = [argument for argument in sys.argv[5:] if argument.startswith("--")]
 run(["moe-compile", fixture / "model.onnx", "-o", folder / "whole", "--quiet"])
-said = run(["moe-compile", fixture / "model.onnx", "-o", folder / "split", f"--mesh={mesh}", f"--expert-parallel={devices}", "--between-layers=batch", *flags])
-if "between the layers each device computes its own" not in said:
-    sys.exit(f"expected a remark about sequences, found\n{said}")
+said = run(["moe-compile", fixture / "model.onnx", "-o", folder / "split", f"--mesh={mesh}", f"--expert-parallel={devices}", *([] if columns else ["--between-layers=batch"]), *flags])
+if ("devices share the columns of" if columns else "between the layers each device computes its own") not in said:
+    sys.exit(f"expected a remark about what is shared out, found\n{said}")
 checked = 0
 for data in sorted(fixture.glob("test_data_set_*")):
     environment = {**os.environ, "MOE_NUM_THREADS": "2"}

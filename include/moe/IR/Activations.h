@@ -1,6 +1,6 @@
 // The precision that a plan gives a product's rows, made visible: rows are rounded by an op of their own, which fuses into the loop before it.
-#ifndef MOE_LIB_FUSE_ACTIVATIONS_H
-#define MOE_LIB_FUSE_ACTIVATIONS_H
+#ifndef MOE_IR_ACTIVATIONS_H
+#define MOE_IR_ACTIVATIONS_H
 
 #include "moe/IR/MoeDialect.h"
 
@@ -18,4 +18,4 @@ mlir::Value convertElements(mlir::OpBuilder &builder, mlir::Location loc, mlir::
 
 } // namespace moe
 
-#endif // MOE_LIB_FUSE_ACTIVATIONS_H
+#endif // MOE_IR_ACTIVATIONS_H

@@ -1,5 +1,5 @@
 // Rounding of rows to the precision of a plan.
-#include "Activations.h"
+#include "moe/IR/Activations.h"
 #include "moe/IR/Layers.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
