@@ -293,7 +293,8 @@ static bool movesElements(OnnxOp op) {
 
 /// The stored matrices of all experts of which `value` is a part; null where it is none.
 static Value storedExperts(Value value) {
-  while (movesElements(value.getDefiningOp<OnnxOp>()))
+  constexpr unsigned most = 16; // What moves the part out is written anew, by a recursion.
+  for (unsigned i = 0; i < most && movesElements(value.getDefiningOp<OnnxOp>()); ++i)
     value = value.getDefiningOp<OnnxOp>().getInputs()[0];
   Operation *op = value.getDefiningOp();
   return op && isa<WeightRefOp, arith::ConstantOp>(op) && tensorType(value) && tensorType(value).getRank() == 3 ? value : Value();
