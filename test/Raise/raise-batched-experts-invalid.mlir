@@ -148,7 +148,7 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
 
 // -----
 
-// The gate is the second half: the layout has no name for that.
+// Alternate columns with the up part first: the layout has no name for that.
 moe.weight @wr : tensor<4x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 128>)
 moe.weight @w_gate_up : tensor<4x32x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 4096>)
 moe.weight @w_down : tensor<4x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
@@ -176,7 +176,10 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %unsqueeze1 = moe.onnx "Unsqueeze"(%rows, %c1) version 13 {} : (tensor<?x8xf32>, tensor<1xi64>) -> tensor<?x8x1xf32>
   %mm_w_gate_up = moe.onnx "MatMul"(%g_w_gate_up, %unsqueeze1) version 13 {} : (tensor<?x32x8xf32>, tensor<?x8x1xf32>) -> tensor<?x32x1xf32>
   %y_w_gate_up = moe.onnx "Squeeze"(%mm_w_gate_up, %c1) version 13 {} : (tensor<?x32x1xf32>, tensor<1xi64>) -> tensor<?x32xf32>
-  %up, %gate = moe.onnx "Split"(%y_w_gate_up) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x32xf32>) -> (tensor<?x16xf32>, tensor<?x16xf32>)
+  %ends = arith.constant dense<9223372036854775807> : tensor<1xi64>
+  %first = arith.constant dense<0> : tensor<1xi64>
+  %up = moe.onnx "Slice"(%y_w_gate_up, %first, %ends, %c2, %c0) version 13 {} : (tensor<?x32xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x16xf32>
+  %gate = moe.onnx "Slice"(%y_w_gate_up, %c2, %ends, %c2, %c0) version 13 {} : (tensor<?x32xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x16xf32>
   %sigmoid2 = moe.onnx "Sigmoid"(%gate) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
   %mul3 = moe.onnx "Mul"(%gate, %sigmoid2) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
   %h = moe.onnx "Mul"(%mul3, %up) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
@@ -196,7 +199,7 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
 
 // -----
 
-// The sigmoid is of the up part and multiplies the gate: still SiLU, of the second half.
+// One half of the columns is both.
 moe.weight @wr : tensor<4x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 128>)
 moe.weight @w_gate_up : tensor<4x32x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 4096>)
 moe.weight @w_down : tensor<4x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
@@ -224,9 +227,9 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %unsqueeze1 = moe.onnx "Unsqueeze"(%rows, %c1) version 13 {} : (tensor<?x8xf32>, tensor<1xi64>) -> tensor<?x8x1xf32>
   %mm_w_gate_up = moe.onnx "MatMul"(%g_w_gate_up, %unsqueeze1) version 13 {} : (tensor<?x32x8xf32>, tensor<?x8x1xf32>) -> tensor<?x32x1xf32>
   %y_w_gate_up = moe.onnx "Squeeze"(%mm_w_gate_up, %c1) version 13 {} : (tensor<?x32x1xf32>, tensor<1xi64>) -> tensor<?x32xf32>
-  %gate, %up = moe.onnx "Split"(%y_w_gate_up) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x32xf32>) -> (tensor<?x16xf32>, tensor<?x16xf32>)
+  %unread, %up = moe.onnx "Split"(%y_w_gate_up) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x32xf32>) -> (tensor<?x16xf32>, tensor<?x16xf32>)
   %sigmoid2 = moe.onnx "Sigmoid"(%up) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
-  %mul3 = moe.onnx "Mul"(%gate, %sigmoid2) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+  %mul3 = moe.onnx "Mul"(%up, %sigmoid2) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
   %h = moe.onnx "Mul"(%mul3, %up) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
   %g_w_down = moe.onnx "GatherND"(%w_down, %idx) version 13 {} : (tensor<4x8x16xf32>, tensor<?x1xi64>) -> tensor<?x8x16xf32>
   // expected-note @+1 {{at this node}}

@@ -104,7 +104,7 @@ TEST_F(WeightsTest, PairsOfEveryGateLayout) {
   std::vector<float> gate = randomFloats(E * I * K, 2), up = randomFloats(E * I * K, 3);
   auto at = [&](const std::vector<float> &w, int64_t e, int64_t i, int64_t k) { return w[(e * I + i) * K + k]; };
   for (bool outIn : {true, false})
-    for (std::string layout : {"separate", "halves", "interleaved"}) {
+    for (std::string layout : {"separate", "halves", "interleaved", "up_first"}) {
       // The file's tensor: E×2I×K or E×K×2I, or two of E×I×K.
       auto store = [&](int64_t rows, auto value) {
         std::vector<float> values;
@@ -126,6 +126,8 @@ TEST_F(WeightsTest, PairsOfEveryGateLayout) {
         writeFile("both", store(2 * I, [&](int64_t e, int64_t n, int64_t k) {
                     if (layout == "halves")
                       return n < I ? at(gate, e, n, k) : at(up, e, n - I, k);
+                    if (layout == "up_first")
+                      return n < I ? at(up, e, n, k) : at(gate, e, n - I, k);
                     return n % 2 == 0 ? at(gate, e, n / 2, k) : at(up, e, n / 2, k);
                   }));
         module = std::string("moe.weight @w : ") + (outIn ? "tensor<3x40x5xf32>" : "tensor<3x5x40xf32>") + " source(" +
