@@ -171,24 +171,23 @@ static std::optional<Dims> elementwiseContent(OnnxNode &node, ArrayRef<unsigned>
 
 //===-- Broadcasting at run time -----------------------------------------===//
 
-/// An operand of a broadcast: its dims, and whether it is an input of the model, which is read where it lies, or what only such are broadcast to.
-struct Operand {
-  Dims dims;
-  bool isInput = false;
-};
-
-static Operand operandOf(OnnxNode &node, unsigned i) {
-  auto argument = dyn_cast<BlockArgument>(node.op.getInputs()[i]);
-  return {node.dims(i), argument && argument.getOwner()->isEntryBlock() && isa<func::FuncOp>(argument.getOwner()->getParentOp())};
+OnnxNode::Operand OnnxNode::operand(unsigned i) {
+  auto argument = dyn_cast<BlockArgument>(op.getInputs()[i]);
+  return {dims(i), argument && argument.getOwner()->isEntryBlock() && isa<func::FuncOp>(argument.getOwner()->getParentOp())};
 }
 
-/// Is the size a dim of an input, or what such are broadcast to, so that a run may have it 1?
+/// Is the size a dim of an input, or what such are broadcast to, or an element of an input, so that a run may have it 1?
 static bool isInputDim(OnnxNode &node, AffineExpr dim) {
   auto leaf = dyn_cast<AffineSymbolExpr>(dim);
   if (!leaf)
     return false;
   const DimSymbol symbol = node.algebra.symbols()[leaf.getPosition()];
-  return symbol.kind == SymbolKind::Argument || (symbol.kind == SymbolKind::Maximum && isInputDim(node, symbol.lhs) && isInputDim(node, symbol.rhs));
+  if (symbol.kind == SymbolKind::Maximum) {
+    // An element is a size where it is not negative: the greater of it and 0.
+    const auto isFine = [&](AffineExpr side) { return isInputDim(node, side) || node.algebra.constantValue(side) == 0; };
+    return isFine(symbol.lhs) && isFine(symbol.rhs);
+  }
+  return symbol.kind == SymbolKind::Argument || (symbol.kind == SymbolKind::Element && isa<BlockArgument>(symbol.tensor));
 }
 
 /// Two dims of which nothing is known, the first one an input's: it may be 1 when the model runs. The reader of an input can take index 0 then, which
@@ -209,27 +208,26 @@ static FailureOr<std::optional<AffineExpr>> broadcastInputDim(OnnxNode &node, Af
   return std::optional(result);
 }
 
-/// The dims that two operands are broadcast to. Only elementwise ops call it: TensorBuilder::elementwise reads inputs that are broadcast at run time.
-static FailureOr<Dims> broadcastOperands(OnnxNode &node, const Operand &lhs, const Operand &rhs) {
+FailureOr<Dims> OnnxNode::broadcastOperands(const Operand &lhs, const Operand &rhs, bool anyLast) {
   Dims result(lhs.dims.size() < rhs.dims.size() ? rhs.dims : lhs.dims);
   for (size_t back = 1; back <= std::min(lhs.dims.size(), rhs.dims.size()); ++back) {
     AffineExpr left = lhs.dims[lhs.dims.size() - back], right = rhs.dims[rhs.dims.size() - back];
     std::optional<AffineExpr> joined;
-    for (auto [operand, dim, otherOperand, other] : {std::tuple(&lhs, left, &rhs, right), std::tuple(&rhs, right, &lhs, left)}) {
-      if (joined || !operand->isInput || back == 1)
+    for (auto [side, dim, otherSide, other] : {std::tuple(&lhs, left, &rhs, right), std::tuple(&rhs, right, &lhs, left)}) {
+      if (joined || !side->isInput || (back == 1 && !anyLast && !otherSide->isInput))
         continue;
-      FailureOr<std::optional<AffineExpr>> tried = broadcastInputDim(node, dim, other, otherOperand->isInput);
+      FailureOr<std::optional<AffineExpr>> tried = broadcastInputDim(*this, dim, other, otherSide->isInput);
       if (failed(tried))
         return failure();
       joined = *tried;
     }
     if (!joined) {
-      FailureOr<AffineExpr> plain = node.broadcastDim(left, right);
+      FailureOr<AffineExpr> plain = broadcastDim(left, right);
       if (failed(plain))
         return failure();
       joined = *plain;
     }
-    result[result.size() - back] = node.algebra.normalise(*joined);
+    result[result.size() - back] = algebra.normalise(*joined);
   }
   return result;
 }
@@ -237,7 +235,7 @@ static FailureOr<Dims> broadcastOperands(OnnxNode &node, const Operand &lhs, con
 //===-- Rules ------------------------------------------------------------===//
 
 static LogicalResult inferBinary(OnnxNode &node, Type result) {
-  FailureOr<Dims> dims = broadcastOperands(node, operandOf(node, 0), operandOf(node, 1));
+  FailureOr<Dims> dims = node.broadcastOperands(node.operand(0), node.operand(1));
   if (failed(dims))
     return failure();
   StringRef name = node.op.getOpType();
@@ -264,14 +262,14 @@ static LogicalResult inferComparison(OnnxNode &node) {
 static LogicalResult inferVariadic(OnnxNode &node) {
   Dims dims = node.dims(0);
   SmallVector<unsigned> operands = {0};
-  bool onlyInputs = operandOf(node, 0).isInput;
+  bool onlyInputs = node.operand(0).isInput;
   for (unsigned i = 1; i < node.inputs(); ++i) {
     if (!node.has(i))
       return node.error() << "input " << i << " is required, but the node does not have it";
     if (failed(node.requireSameElement(0, i)))
       return failure();
-    FailureOr<Dims> joined = broadcastOperands(node, {dims, onlyInputs}, operandOf(node, i));
-    onlyInputs &= operandOf(node, i).isInput;
+    FailureOr<Dims> joined = node.broadcastOperands({dims, onlyInputs}, node.operand(i));
+    onlyInputs &= node.operand(i).isInput;
     if (failed(joined))
       return failure();
     dims = *joined;
@@ -307,10 +305,10 @@ static LogicalResult inferWhere(OnnxNode &node) {
     return failure();
   if (!node.element(0).isInteger(1))
     return node.error() << "expected a condition of bool, found " << node.element(0);
-  FailureOr<Dims> values = broadcastOperands(node, operandOf(node, 1), operandOf(node, 2));
+  FailureOr<Dims> values = node.broadcastOperands(node.operand(1), node.operand(2));
   if (failed(values))
     return failure();
-  FailureOr<Dims> dims = broadcastOperands(node, operandOf(node, 0), {*values, operandOf(node, 1).isInput && operandOf(node, 2).isInput});
+  FailureOr<Dims> dims = node.broadcastOperands(node.operand(0), {*values, node.operand(1).isInput && node.operand(2).isInput});
   if (failed(dims))
     return failure();
   auto content = elementwiseContent(node, {0, 1, 2}, *dims, [&](ArrayRef<AffineExpr> met) {

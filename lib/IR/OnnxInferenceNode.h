@@ -76,6 +76,15 @@ public:
   mlir::LogicalResult requireEqual(mlir::AffineExpr lhs, mlir::AffineExpr rhs, const llvm::Twine &what);
   /// ONNX's multidirectional broadcasting.
   mlir::FailureOr<Dims> broadcast(llvm::ArrayRef<mlir::AffineExpr> lhs, llvm::ArrayRef<mlir::AffineExpr> rhs);
+  /// A side of a broadcast: its dims, and whether it is an input of the model, which is read where it lies, or what only such are broadcast to.
+  struct Operand {
+    Dims dims;
+    bool isInput = false;
+  };
+  Operand operand(unsigned i);
+  /// Broadcasting of operands that TensorBuilder::elementwise reads: dims of inputs may be 1 when the model runs. The last dim of one input is taken as equal
+  /// to what a node made, which is read in vectors; with `anyLast` it may be 1 too.
+  mlir::FailureOr<Dims> broadcastOperands(const Operand &lhs, const Operand &rhs, bool anyLast = false);
   /// ONNX's unidirectional broadcasting: input `i` must fit `dims`, which stay.
   mlir::LogicalResult broadcastTo(unsigned i, llvm::ArrayRef<mlir::AffineExpr> dims, llvm::StringRef what);
   mlir::FailureOr<mlir::AffineExpr> broadcastDim(mlir::AffineExpr lhs, mlir::AffineExpr rhs);

@@ -5,8 +5,9 @@ using namespace mlir;
 
 namespace moe {
 
-/// numpy's matmul on dims: vectors become matrices for the product, leading dims broadcast.
-static FailureOr<Dims> matmulDims(OnnxNode &node, Dims lhs, Dims rhs) {
+/// numpy's matmul on dims: vectors become matrices for the product, leading dims broadcast. Those of inputs of the model may be 1 when it runs, where
+/// `readsInputs` says that the conversion reads them so.
+static FailureOr<Dims> matmulDims(OnnxNode &node, Dims lhs, Dims rhs, bool readsInputs = false) {
   if (lhs.empty() || rhs.empty()) {
     node.error() << "expected operands of rank 1 or more, found dims " << node.text(lhs) << " and " << node.text(rhs);
     return failure();
@@ -18,7 +19,8 @@ static FailureOr<Dims> matmulDims(OnnxNode &node, Dims lhs, Dims rhs) {
     rhs.push_back(node.number(1));
   if (failed(node.requireEqual(lhs.back(), rhs[rhs.size() - 2], "inner dims of the product")))
     return failure();
-  FailureOr<Dims> dims = node.broadcast(ArrayRef<AffineExpr>(lhs).drop_back(2), ArrayRef<AffineExpr>(rhs).drop_back(2));
+  const auto batchOf = [&](unsigned i, const Dims &side) { return OnnxNode::Operand{Dims(ArrayRef<AffineExpr>(side).drop_back(2)), readsInputs && node.operand(i).isInput}; };
+  FailureOr<Dims> dims = node.broadcastOperands(batchOf(0, lhs), batchOf(1, rhs), /*anyLast=*/true);
   if (failed(dims))
     return failure();
   if (!isRow)
@@ -31,7 +33,7 @@ static FailureOr<Dims> matmulDims(OnnxNode &node, Dims lhs, Dims rhs) {
 static LogicalResult inferMatMul(OnnxNode &node) {
   if (failed(node.requireSameElement(0, 1)))
     return failure();
-  FailureOr<Dims> dims = matmulDims(node, node.dims(0), node.dims(1));
+  FailureOr<Dims> dims = matmulDims(node, node.dims(0), node.dims(1), /*readsInputs=*/true);
   return failed(dims) ? failure() : node.set(0, node.element(0), *dims);
 }
 

@@ -317,7 +317,9 @@ static LogicalResult inferExpand(OnnxNode &node) {
     if (!known)
       source[position - ahead + skip] = node.number(1);
   }
-  FailureOr<Dims> dims = node.broadcast(source, *target);
+  // An input is read by its own sizes, whichever the run has; what a node made has the sizes that the rest of the graph needs.
+  const bool isInput = node.operand(0).isInput;
+  FailureOr<Dims> dims = isInput ? node.broadcastOperands({source, true}, {*target, true}, /*anyLast=*/true) : node.broadcast(source, *target);
   if (failed(dims))
     return failure();
   std::optional<Dims> content = node.content(0);

@@ -119,11 +119,27 @@ SizedTensor anyProduct(NodeConverter &node, SizedTensor lhs, Matrix rhs) {
   return t.reshape(result, node.resultDims());
 }
 
+/// A side of MatMul as large as the result's batch, where only the run shows whether it is 1 there: a copy then, which a product of whole batches is
+/// worth.
+SizedTensor wholeBatch(NodeConverter &node, const SizedTensor &side) {
+  const SmallVector<AffineExpr> result = node.resultDims();
+  SmallVector<AffineExpr> dims = side.dims;
+  for (int64_t i = 0; i + 2 < side.rank(); ++i)
+    if (AffineExpr whole = result[result.size() - side.rank() + i]; !TensorBuilder::isOne(dims[i]) && !node.t.equal(dims[i], whole))
+      dims[i] = whole;
+  return ArrayRef<AffineExpr>(dims) == ArrayRef<AffineExpr>(side.dims) ? side : node.t.broadcast(side, dims);
+}
+
 LogicalResult convertMatMul(NodeConverter &node) {
   SizedTensor lhs = node.input(0);
   Matrix rhs = storedMatrix(node, 1);
   if (!lhs || !rhs.value)
     return failure();
+  if (lhs.rank() >= 2 && rhs.value.rank() >= 2) {
+    lhs = wholeBatch(node, lhs);
+    if (rhs.value.rank() > 2)
+      rhs.value = wholeBatch(node, rhs.value);
+  }
   SizedTensor result = anyProduct(node, lhs, rhs);
   return result ? node.finish(result) : failure();
 }

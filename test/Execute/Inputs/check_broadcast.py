@@ -71,10 +71,28 @@ check("intermediate", [node("Neg", ["z"], ["w"]), node("Add", ["w", "x"], ["y"])
 # The input has its own size for its other readers: a sum over the dim that is broadcast.
 check("two readers", [node("Add", ["x", "z"], ["s"]), node("ReduceSum", ["x"], ["r"], keepdims=0), node("Add", ["s", "r"], ["y"])],
       {"x": (I, ["a", 4]), "z": (I, ["c", 4])}, lambda x, z: x + z + x.sum(), [((3, 4), (3, 4)), ((1, 4), (3, 4)), ((3, 4), (1, 4))], I)
+# The last dim, where two inputs meet.
+check("last", [node("Add", ["x", "z"], ["y"])], {"x": (F, ["a", "n"]), "z": (F, ["c", "m"])}, np.add,
+      [((3, 37), (3, 1)), ((3, 1), (1, 37)), ((1, 37), (3, 37)), ((3, 37), (3, 37)), ((1, 1), (1, 1))])
+# Batches of MatMul, of one rank and of two.
+check("MatMul", [node("MatMul", ["x", "z"], ["y"])], {"x": (I, ["a", "b", 2, 3]), "z": (I, ["c", "d", 3, 2])}, np.matmul,
+      [((a, b, 2, 3), (c, d, 3, 2)) for a, b, c, d in itertools.product((1, 3), (1, 4), (1, 3), (1, 4))], I)
+check("MatMul of ranks", [node("MatMul", ["x", "z"], ["y"])], {"x": (I, ["b", 2, 3]), "z": (I, ["c", "d", 3, 2])}, np.matmul,
+      [((4, 2, 3), (3, 4, 3, 2)), ((1, 2, 3), (3, 4, 3, 2)), ((4, 2, 3), (3, 1, 3, 2))], I)
+# Expand to another input's dims, and to a shape that is an input.
+like = lambda x, z: x * np.ones(z.shape, x.dtype)
+check("Expand like", [node("Shape", ["z"], ["s"]), node("Expand", ["x", "s"], ["y"])], {"x": (F, ["a", "b"]), "z": (F, ["c", "d"])}, like,
+      [((3, 4), (3, 4)), ((1, 4), (3, 4)), ((3, 1), (3, 4)), ((3, 4), (1, 4)), ((1, 1), (3, 4)), ((3, 4), (1, 1)), ((1, 4), (3, 1))])
+for sizes, shape in (((3, 4), (3, 4)), ((1, 4), (3, 4)), ((3, 1), (3, 4)), ((3, 4), (1, 1)), ((1, 4), (3, 1))):
+    model = session([node("Expand", ["x", "s"], ["y"])], {"x": (F, ["a", "b"]), "s": (I, [2])}, F)
+    x = draw(F, sizes)
+    found, = model.run(None, {"x": x, "s": np.array(shape)})
+    np.testing.assert_array_equal(found, x * np.ones(shape, F), err_msg=f"Expand {sizes} {shape}")
 # What does not broadcast, or not at run time.
 expect_refusal([node("Add", ["x", "z"], ["y"])], {"x": (F, ["a", 4]), "z": (F, ["c", 4])}, [((3, 4), (2, 4)), ((0, 4), (1, 4)), ((1, 4), (0, 4))],
                "needs a = c, or one of them 1")
 expect_refusal([node("Neg", ["z"], ["w"]), node("Add", ["w", "x"], ["y"])], {"x": (F, ["a", 4]), "z": (F, ["c", 4])}, [((3, 4), (1, 4)), ((3, 4), (2, 4))],
                "needs a = c, or a 1")
-expect_refusal([node("Add", ["x", "z"], ["y"])], {"x": (F, ["a"]), "z": (F, ["c"])}, [((3,), (1,)), ((1,), (3,))], "")
+expect_refusal([node("Neg", ["z"], ["w"]), node("Add", ["x", "w"], ["y"])], {"x": (F, ["a"]), "z": (F, ["c"])}, [((3,), (1,)), ((1,), (3,))], "")
+expect_refusal([node("MatMul", ["x", "z"], ["y"])], {"x": (F, ["a", 2, 3]), "z": (F, ["b", 3, 2])}, [((3, 2, 3), (2, 3, 2))], "needs a = b, or one of them 1")
 print("broadcast passed")
