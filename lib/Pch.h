@@ -1,4 +1,5 @@
-// Headers every MLIR room needs, compiled once. Only headers of LLVM and MLIR belong here: an edit of one of ours must not rebuild the world.
+// Headers every MLIR room needs, compiled once. Of ours only the dialect belongs here: nine in ten files include it, so that an edit of it rebuilds them
+// in any case, and reading it takes 1.3 s of processor time a file. GPU and NVVM take 6 s in the files of Codegen/CUDA, and next to nothing in others.
 #ifndef MOE_PCH_H
 #define MOE_PCH_H
 
@@ -12,7 +13,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -36,5 +39,6 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/DialectConversion.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "moe/IR/MoeDialect.h"
 
 #endif // MOE_PCH_H

@@ -18,6 +18,9 @@ config.environment["FILECHECK_OPTS"] = "-enable-var-scope --dump-input-filter=al
 config.environment["PYTHONPATH"] = os.path.join(config.moe_build_root, "python")
 
 config.substitutions.append(("%inputs", os.path.join(config.test_source_root, "Inputs")))
+# Code that the worker made before (lib/Codegen/CPU/ObjectCache.h); tools/check sets it, so that no model is compiled to the same code twice.
+if "MOE_OBJECT_CACHE" in os.environ:
+    config.environment["MOE_OBJECT_CACHE"] = os.environ["MOE_OBJECT_CACHE"]
 # %fixtures: the big fixtures beside the project, used in place; tests that need them say `REQUIRES: fixtures`.
 fixtures = os.environ.get("MOE_FIXTURES", os.path.join(config.moe_source_root, "..", "shared", "fixtures", "onnx"))
 if os.path.isdir(fixtures):

@@ -19,7 +19,7 @@ class OrtDevice:
     """The CPU's memory, as onnxruntime describes it. Made by `make`."""
 
     @staticmethod
-    def make(ort_device_name: str, device_id: int = 0, vendor_id: Any = -1) -> "OrtDevice":
+    def make(ort_device_name: str, device_id: int, vendor_id: Any = -1) -> "OrtDevice":
         """The device "cpu", 0. vendor_id: without effect. Raises Error ("bad_argument") for another."""
         check_device(ort_device_name, device_id)
         return OrtDevice()

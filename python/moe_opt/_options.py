@@ -94,7 +94,7 @@ class _Option(Generic[T]):
         self._name = name
 
     def __get__(self, instance: "_Options", owner: type) -> T:
-        return self if instance is None else instance._values.get(self._name, self._default)  # type: ignore[return-value]
+        return self if instance is None else instance._values.get(self._name, self._default)  # type: ignore
 
     def __set__(self, instance: "_Options", value: T) -> None:
         instance._values[self._name] = self._check(value, self._name)

@@ -5,6 +5,7 @@ is what moe-opt must compute.
 """
 
 import pathlib
+import pickle
 import sys
 import tempfile
 import threading
@@ -279,6 +280,70 @@ class Sources(unittest.TestCase):
         with self.assertRaises(moe_opt.Error) as caught:
             moe_opt.OrtValue.ortvalue_from_shape_and_type([3], int(TensorProto.COMPLEX64))
         self.assertEqual(caught.exception.status, "bad_dtype")
+
+
+class Refusals(unittest.TestCase):
+    """What onnxruntime does and a compiled model cannot is refused, never left out in silence."""
+
+    def assert_refused(self, action, status, text):
+        with self.assertRaises(moe_opt.Error) as caught:
+            action()
+        self.assertEqual(caught.exception.status, status)
+        self.assertRegex(str(caught.exception), text)
+
+    def test_options(self):
+        options = moe_opt.SessionOptions(optimized_model_filepath="optimised.onnx")
+        self.assert_refused(lambda: moe_opt.InferenceSession(small_model(), options), "unsupported", "optimized_model_filepath = 'optimised.onnx'")
+        options = moe_opt.SessionOptions()
+        options.add_session_config_entry("session.load_model_format", "ORT")
+        self.assert_refused(lambda: moe_opt.InferenceSession(small_model(), options), "unsupported", "session.load_model_format = 'ORT'")
+        self.assert_refused(lambda: moe_opt.InferenceSession("model.ort"), "unsupported", "found an .ort file")
+        self.assert_refused(lambda: moe_opt.SessionOptions().register_custom_ops_library("ops.so"), "unsupported", "ops.so: libraries of custom ops")
+        self.assert_refused(lambda: moe_opt.RunOptions().add_active_adapter(None), "unsupported", "adapters")
+        with self.assertRaisesRegex(TypeError, "has no option 'activation'"):
+            moe_opt.SessionOptions(activation="f32")
+        with self.assertRaisesRegex(TypeError, "activations: expected a str, found 32"):
+            moe_opt.SessionOptions(activations=32)
+        with self.assertRaisesRegex(TypeError, "expected moe_opt.SessionOptions or None, found onnxruntime"):
+            moe_opt.InferenceSession(small_model(), onnxruntime.SessionOptions())
+
+    def test_options_of_an_artifact(self):
+        with tempfile.TemporaryDirectory() as folder:
+            moe_opt.compile(small_model(), folder + "/model")
+            options = moe_opt.SessionOptions()
+            options.add_free_dimension_override_by_name("n", 2)
+            self.assert_refused(lambda: moe_opt.InferenceSession(folder + "/model", options), "unsupported", "which only compiling takes")
+            self.assertEqual(moe_opt.InferenceSession(folder + "/model").get_inputs()[0].shape, ["n", 3])
+
+    def test_external_data_stays_below_the_folder(self):
+        """A model of bytes whose data is elsewhere: the folder that the options name bounds it."""
+        tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3], data_location=TensorProto.EXTERNAL)
+        tensor.external_data.add(key="location", value="../outside.bin")
+        graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3])],
+                                  [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3])], [tensor])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
+        options = moe_opt.SessionOptions()
+        with tempfile.TemporaryDirectory() as folder:
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
+            self.assert_refused(lambda: moe_opt.InferenceSession(model, options), "bad_argument", "found '../outside.bin'")
+
+    def test_global_threads(self):
+        moe_opt.set_global_thread_pool_sizes(1)
+        try:
+            session = moe_opt.InferenceSession(small_model(), moe_opt.SessionOptions(use_per_session_threads=False))
+            np.testing.assert_array_equal(session.run(["z"], {"x": X, "y": Y})[0], X + Y)
+        finally:
+            moe_opt.set_global_thread_pool_sizes()
+        self.assert_refused(lambda: moe_opt.set_global_thread_pool_sizes(-1), "bad_argument", "at least 0, found -1 and 0")
+
+    def test_classes(self):
+        """An Error is one of the classes that onnxruntime's users catch, also after a journey to another process."""
+        state = moe_opt.capi.onnxruntime_pybind11_state
+        for status, kind in (("bad_shape", state.InvalidArgument), ("compile", state.Fail), ("no_memory", state.RuntimeException), ("unsupported", state.NotImplemented)):
+            error = moe_opt.Error(status, "text")
+            self.assertIs(type(error), kind)
+            copy = pickle.loads(pickle.dumps(error))
+            self.assertEqual((type(copy), copy.status, str(copy)), (kind, status, "text"))
 
 
 class Faults(unittest.TestCase):

@@ -1,0 +1,25 @@
+//===- ObjectCache.h - code that was made before ----------------*- C++ -*-===//
+// What the worker makes of a module depends on the module alone. Where $MOE_OBJECT_CACHE names a folder, the result is kept there and taken again for the
+// same module: the test suites compile the same models many times. Nothing is ever removed; whoever changes the worker or LLVM empties the folder.
+#ifndef MOE_CODEGEN_CPU_OBJECTCACHE_H
+#define MOE_CODEGEN_CPU_OBJECTCACHE_H
+
+#include "llvm/ADT/StringRef.h"
+
+#include <string>
+
+namespace moe {
+
+/// The file in which the result for these bytes is kept, be it there or not; "" without $MOE_OBJECT_CACHE or where `input` cannot be read.
+/// `kind` is what the worker makes of them.
+std::string findInObjectCache(llvm::StringRef input, llvm::StringRef kind);
+
+/// Copies the kept file to `output`; false where there is none.
+bool takeFromObjectCache(llvm::StringRef kept, llvm::StringRef output);
+
+/// Keeps `output`. A failure to do so is none of the compilation: another one makes it again.
+void putIntoObjectCache(llvm::StringRef kept, llvm::StringRef output);
+
+} // namespace moe
+
+#endif // MOE_CODEGEN_CPU_OBJECTCACHE_H
