@@ -24,6 +24,7 @@ import time
 
 import numpy as np
 
+import cold
 import page
 from layers import FORMATS, INTEGERS, LOADS, Layer
 from machine import INSTRUCTIONS, Machine, describe, load
@@ -148,6 +149,7 @@ def run_cell(layer, groups, machine, tokens, threads, options, scratch, absent):
                     absent[layer.format, name] = side.absent
                 options.running.pop(name).close()
     against = compare_loads(layer, options.running[OURS], tokens, options) if options.against else None
+    first = cold.first_against_tenth(layer, tokens, threads, activations_of(layer.format, options), options.rounds) if options.cold else None
     after = load()
     ticks = max(after["all"] - busy["all"], 1)
     sides = {name: summary(turns[name], threads) for name in turns}
@@ -156,7 +158,7 @@ def run_cell(layer, groups, machine, tokens, threads, options, scratch, absent):
             "activations": activations_of(layer.format, options), "instruction": INSTRUCTIONS[instruction(layer.format, options.activations)], "sides": sides, "error": error,
             "ratio": {name: sides[name]["seconds"] / sides[OURS]["seconds"] for name in sides if name != OURS}, "best": best,
             "absent": {name: why for (format, name), why in absent.items() if format == layer.format},
-            "against": against, "machine_busy": (after["busy"] - busy["busy"]) / ticks, "machine_stolen": (after["stolen"] - busy["stolen"]) / ticks,
+            "against": against, "cold": first, "machine_busy": (after["busy"] - busy["busy"]) / ticks, "machine_stolen": (after["stolen"] - busy["stolen"]) / ticks,
             "load_average": os.getloadavg()[0]}
 
 
@@ -166,7 +168,7 @@ def line(cell):
     return (f"{','.join(map(str, cell['layer']))} {cell['format']} T={cell['tokens']} {cell['threads']} threads: {1e3 * ours['seconds']:.3g} ms, "
             f"{100 * ours['share']:.0f} % of the roofline ({100 * ours['share_middle_half'][0]:.0f} to {100 * ours['share_middle_half'][1]:.0f}), "
             f"{100 * ours['processor_share']:.0f} % by processor time; {peers}; "
-            "errors " + ", ".join(f"{error:.1e}" for error in cell["error"].values()) + _against(cell))
+            "errors " + ", ".join(f"{error:.1e}" for error in cell["error"].values()) + _against(cell) + (cold.text(cell["cold"]) if cell["cold"] else ""))
 
 
 def _against(cell):
@@ -209,6 +211,7 @@ def main():
     parser.add_argument("--activations", default="int8", help="as moe-compile's, for int8 and int4 weights; floats are multiplied as they are stored")
     parser.add_argument("--load", default="random", choices=LOADS, help="how tokens spread over experts")
     parser.add_argument("--against", choices=LOADS, help="time us with this load, too, in turns, and report the ratio: zipf against balanced is the cost of skew")
+    parser.add_argument("--cold", action="store_true", help="time the first call of a fresh process against the tenth with the same rows, and the page faults between")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--scratch", help="folder for weights (several times their size)")
     parser.add_argument("--json", help="file for all figures; cells in it that are not run again stay")

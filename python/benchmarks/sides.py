@@ -1,7 +1,7 @@
 """The sides of the benchmark: moe-opt and its peers, each in a process of its own, so that no pool of threads spins beside another's run.
 
 As a program it is that process: `sides.py SIDE E,K,H,I FORMAT FOLDER THREADS ACTIVATIONS` builds the layer and says {"ready": true} or
-{"absent": why}; then each line on standard input, {"tokens", "pool", "load", "count", "keep"}, is answered by the figures of so many calls. Rows are made
+{"absent": why}; then each line on standard input, {"tokens", "pool", "load", "count", "keep", "cold"}, is answered by the figures of so many calls. Rows are made
 from the number of tokens alone: all sides get the same ones.
 """
 
@@ -222,7 +222,7 @@ def main():
             y, figures = measure(run, *pool[(place + index) % len(pool)])
             if "keep" in request and index == 0:
                 np.save(request["keep"], np.asarray(y).astype(np.float32))
-            if index:  # The first call wakes threads and puts other weights into the caches.
+            if index or request.get("cold"):  # The first call wakes threads and puts other weights into the caches.
                 calls.append(figures)
         rows[key][1] = (place + request["count"] + 1) % len(pool)
         return {"calls": calls}
