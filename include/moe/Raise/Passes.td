@@ -83,9 +83,12 @@ def RaiseBatchedExperts : Moe_MatchingPass<"moe-raise-batched-experts"> {
     choices (a ReduceSum of a product, or one MatMul or Einsum with the weights)
     and read upwards; every product, MatMul or Einsum, must look its weights up by
     the same ids. The router is not looked at: its ids and weights feed `moe.assign`
-    and `moe.combine`. Where no sum is known that ends the layer, weighted rows of
-    experts are raised with one choice per row and what follows stays. A remark
-    names each other product with matrices that ids pick.
+    and `moe.combine`. Factors of rows (a scale of each expert, weights before a
+    second product that has no bias) are multiplied into the weights. An Einsum of
+    rows, matrices and weights is first written as two products, and an Expand that
+    repeats nothing taken out. Where no sum is known that ends the layer, rows of
+    experts, weighted or not, are raised with one choice per row and what follows
+    stays. A remark names each other product with matrices that ids pick.
   }];
 }
 
@@ -95,9 +98,9 @@ def RaiseGroupedExperts : Moe_MatchingPass<"moe-raise-grouped-experts"> {
     Form B: rows sorted by expert, one Gather and MatMul per expert over ranges
     that come from a histogram, a Concat, and the inverse permutation; or the pieces
     of a Split into as many rows as each expert has, and a ScatterND that adds the
-    rows up at their tokens (JetMoe, GraniteMoe). Every range,
-    every slice of the weights and both permutations are checked; time is linear in
-    the number of nodes.
+    rows up at their tokens (JetMoe, GraniteMoe). The Concat may be of each product's
+    pieces or of whole experts. Every range, every slice of the weights and both
+    permutations are checked; time is linear in the number of nodes.
   }];
 }
 
@@ -118,8 +121,10 @@ def RaiseMaskedExperts : Moe_MatchingPass<"moe-raise-masked-experts"> {
   let description = [{
     Form F: the sum over the experts of expert(x) times its weights, which are 0
     for tokens that did not choose it: a column of a map of weights, or
-    the sum over the choices of (id == expert) · weight. Experts are added one after
-    another, by one Sum, or stacked by a Concat and summed with the map.
+    the sum over the choices of (id == expert) · weight, or (id == expert) alone of
+    one choice. Experts are added one after another, by one Sum, or stacked by a
+    Concat and summed with the map; or a Where for each puts its rows in the place of
+    the others', where every token has one of them.
   }];
 }
 
