@@ -113,7 +113,7 @@ func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf32
   %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x32x8xf32>
   %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x16xf32>
   %none = moe.absent : none
-  // expected-error @+1 {{expected a positive swiglu_limit}}
+  // expected-error @+1 {{expected a swiglu_limit that is not negative, found -1}}
   %y = moe.onnx "MoE"(%x, %logits, %fc1, %none, %fc2) domain "com.microsoft" version 1 {activation_type = "swiglu", swiglu_fusion = 1 : i64, swiglu_limit = -1.0 : f32} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x32x8xf32>, none, tensor<4x8x16xf32>) -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }

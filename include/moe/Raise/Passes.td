@@ -147,6 +147,18 @@ def RaisePaddedExperts : Moe_MatchingPass<"moe-raise-padded-experts"> {
   }];
 }
 
+def RaiseRoundedExperts : Moe_MatchingPass<"moe-raise-rounded-experts"> {
+  let summary = "says which layers stay because rows are rounded to integers between their products";
+  let description = [{
+    Quantisers of activations (QuantizeLinear and DequantizeLinear around every node,
+    MatMulInteger, QLinearMatMul) leave experts whose rows are rounded in front of each
+    product, as no layer of ours computes them. Where all experts' matrices are one
+    tensor, that hides them from every other recogniser. This pass changes nothing: at
+    the sum behind such products it remarks, if asked, that they are a layer. Loops
+    over experts are remarked by their own recognisers.
+  }];
+}
+
 def RaiseRouter : Moe_MatchingPass<"moe-raise-router"> {
   let summary = "the ops that made ids and weights become moe.score, moe.select and moe.weigh";
   let description = [{
