@@ -29,9 +29,11 @@ def RaiseQuantizedWeights : Moe_RecogniserPass<"moe-raise-quantized-weights"> {
   let summary = "stored weights that the graph dequantises become moe.dequant";
   let description = [{
     com.microsoft.MatMulNBits becomes a MatMul with the transpose of a
-    `moe.dequant`; a DequantizeLinear of a stored weight (per row, per column, or
-    in blocks along one of the last two dims) becomes a `moe.dequant`. One of a
-    computed value, or in groups that `moe.dequant` cannot say, is left.
+    `moe.dequant`; a DequantizeLinear of a stored weight (with one scale, per row,
+    per column, per expert, or in blocks along one of the last two dims) becomes a
+    `moe.dequant`, also where an expert's codes are taken out first. One of a computed
+    value, or in groups that `moe.dequant` cannot say, is left. A pair that rounds
+    numbers to steps that they are on already goes away.
   }];
 }
 
