@@ -52,6 +52,23 @@ static std::optional<double> constantOf(Value value) {
   return isUnsigned ? static_cast<double>(number.getZExtValue()) : static_cast<double>(number.getSExtValue());
 }
 
+/// Comparisons and logic: 1 for true, 0 for false. A condition of an If on settings of the model is such a chain.
+static std::optional<double> compare(StringRef name, ArrayRef<double> in) {
+  if (in.size() == 1 && name == "Not")
+    return in[0] == 0;
+  if (in.size() != 2)
+    return std::nullopt;
+  if (name == "Equal")
+    return in[0] == in[1];
+  if (name == "Greater" || name == "GreaterOrEqual")
+    return name == "Greater" ? in[0] > in[1] : in[0] >= in[1];
+  if (name == "Less" || name == "LessOrEqual")
+    return name == "Less" ? in[0] < in[1] : in[0] <= in[1];
+  if (name == "And" || name == "Or")
+    return name == "And" ? in[0] != 0 && in[1] != 0 : in[0] != 0 || in[1] != 0;
+  return std::nullopt;
+}
+
 static std::optional<double> apply(StringRef name, ArrayRef<double> in, bool isInteger) {
   const bool one = in.size() == 1, two = in.size() == 2;
   if (one && name == "Sqrt")
@@ -74,7 +91,7 @@ static std::optional<double> apply(StringRef name, ArrayRef<double> in, bool isI
     return in[0] * in[1];
   if (two && name == "Div" && !(isInteger && in[1] == 0))
     return in[0] / in[1];
-  return std::nullopt;
+  return compare(name, in);
 }
 
 /// The one size that a Shape node gives.

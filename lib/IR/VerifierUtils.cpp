@@ -92,8 +92,8 @@ LogicalResult verify::ffn(Operation *op, FfnAttr ffn) {
   // ffn-c3
   if (!std::isfinite(ffn.alphaValue()) || !std::isfinite(ffn.upOffsetValue()))
     return op->emitOpError("expected finite alpha and up_offset, got ") << ffn;
-  if (!(ffn.limitValue() > 0.0))
-    return op->emitOpError("expected a positive limit, got ") << ffn.limitValue();
+  if (!(ffn.limitValue() >= 0.0))
+    return op->emitOpError("expected a limit that is not negative, got ") << ffn.limitValue();
   return success();
 }
 

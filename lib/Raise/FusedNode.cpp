@@ -211,8 +211,8 @@ LogicalResult FusedReader::readFfn() {
   FloatAttr limit;
   if (swiglu && op.getNodeAttributes().contains("swiglu_limit")) {
     limit = builder.getF64FloatAttr(floatAttribute(op, "swiglu_limit", 0.0));
-    if (!(limit.getValueAsDouble() > 0.0))
-      return error() << "expected a positive swiglu_limit, found " << limit.getValueAsDouble();
+    if (!(limit.getValueAsDouble() >= 0.0))
+      return error() << "expected a swiglu_limit that is not negative, found " << limit.getValueAsDouble();
   }
   node.ffn = swiglu ? FfnAttr::get(op.getContext(), activation, gate, number("activation_alpha", 1.0), number("activation_beta", 0.0), limit)
                     : FfnAttr::get(op.getContext(), activation, gate, FloatAttr(), FloatAttr(), FloatAttr());

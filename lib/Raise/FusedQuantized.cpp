@@ -23,7 +23,8 @@ LogicalResult FusedReader::readQuantization() {
                                                     "fc2_act_scale",    "fc1_act_block_scale", "fc2_act_block_scale"};
   for (unsigned i = 0; i < 6; ++i)
     if (inputOrNull(op, 15 + i))
-      return error() << "input " << unsupported[i] << " is not supported yet";
+      return error() << "input " << unsupported[i] << " is not supported yet (quant_type " << type << (type == "fp4" ? ", which is mxfp4" : "")
+                     << "); export the experts as int4 or int8, or without it";
   FusedProjection *const projections[] = {&node.fc1, &node.fc2, &node.fc3};
   for (unsigned i = 0; i < 3; ++i) {
     FusedProjection &projection = *projections[i];

@@ -22,6 +22,7 @@ void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &option
     pm.addPass(createRaiseMaskedExperts({options.remarks}));
     pm.addPass(createRaiseTiledExperts({options.remarks}));
     pm.addPass(createRaisePaddedExperts({options.remarks}));
+    pm.addPass(createRaiseRoundedExperts({options.remarks}));
   }
   pm.addPass(createRaiseRouter({options.remarks}));
   pm.addPass(createRaiseAttention());

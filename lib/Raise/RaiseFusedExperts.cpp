@@ -5,6 +5,8 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include "llvm/ADT/StringMap.h"
+
 using namespace mlir;
 
 namespace moe {
@@ -100,12 +102,26 @@ struct RaiseFusedExperts : impl::RaiseFusedExpertsBase<RaiseFusedExperts> {
         nodes.push_back(op);
     });
     bool wrong = false;
+    // What is wrong with one layer is mostly wrong with all of them: it is said once.
+    llvm::StringMap<unsigned> said;
+    Location last = getOperation().getLoc();
+    ScopedDiagnosticHandler once(&getContext(), [&](Diagnostic &diagnostic) {
+      const unsigned times = said[diagnostic.str()]++;
+      if (times > 0 && diagnostic.getSeverity() == DiagnosticSeverity::Error)
+        last = diagnostic.getLocation();
+      return success(times > 0);
+    });
     for (OnnxOp op : nodes) {
       FailureOr<FusedNode> node = FusedReader(op, isNode(op, "QMoE", contribDomain)).read();
       if (succeeded(node))
         replaceFused(op, *node, chain);
       wrong |= failed(node);
     }
+    unsigned more = 0;
+    for (const auto &entry : said)
+      more += entry.second - 1;
+    if (wrong && more > 0)
+      emitError(last) << more << " more of the nodes have the same fault, this one the last of them";
     if (wrong)
       signalPassFailure();
   }

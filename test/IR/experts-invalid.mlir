@@ -186,7 +186,7 @@ func.func @ffn_c2(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64x
 // -----
 
 func.func @ffn_c3(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64xf32>, %d: tensor<8x64x48xf32>) {
-  // expected-error @below {{expected a positive limit, got -7.000000e+00}}
+  // expected-error @below {{expected a limit that is not negative, got -7.000000e+00}}
   %a = moe.experts %x, %off gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x48xf32>) {ffn = #moe.ffn<activation = silu, gate = halves, limit = -7.0 : f64>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   return
 }

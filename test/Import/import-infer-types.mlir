@@ -178,3 +178,31 @@ func.func @ranges(%x: tensor<?xf32> {moe.dims = ["n"]}, %to: tensor<i64>) -> ten
   %i = moe.onnx "Range"(%start, %h, %step) version 11 {} : (tensor<f32>, tensor<f32>, tensor<f32>) -> tensor<f32>
   return %d : tensor<f32>
 }
+
+// -----
+
+// A shape in which one size is replaced, and a mask whose ones are counted behind a NonZero of it.
+func.func @rows_of_mask(%x: tensor<?x16xf32> {moe.dims = ["t", "16"]}, %mask: tensor<?xi1> {moe.dims = ["t"]}) -> tensor<f32> {
+  %zero = arith.constant dense<0> : tensor<1xi64>
+  %flat = arith.constant dense<-1> : tensor<1xi64>
+  // expected-remark @+1 {{dims [1, nonzero#1]}}
+  %found = moe.onnx "NonZero"(%mask) version 13 {} : (tensor<?xi1>) -> tensor<f32>
+  // expected-remark @+1 {{dims [1] content [nonzero#1]}}
+  %size = moe.onnx "Shape"(%found) version 15 {start = 1 : i64} : (tensor<f32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [2] content [t, 16]}}
+  %shape = moe.onnx "Shape"(%x) version 15 {} : (tensor<?x16xf32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [2] content [nonzero#1, 16]}}
+  %replaced = moe.onnx "ScatterElements"(%shape, %zero, %size) version 16 {axis = 0 : i64} : (tensor<f32>, tensor<1xi64>, tensor<f32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [t]}}
+  %list = moe.onnx "Reshape"(%mask, %flat) version 14 {} : (tensor<?xi1>, tensor<1xi64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [t]}}
+  %ones = moe.onnx "Cast"(%list) version 13 {to = 7 : i64} : (tensor<f32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [1] content [nonzero#1]}}
+  %count = moe.onnx "ReduceSum"(%ones) version 13 {keepdims = 1 : i64} : (tensor<f32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [t]}}
+  %bytes = moe.onnx "Cast"(%mask) version 13 {to = 3 : i64} : (tensor<?xi1>) -> tensor<f32>
+  // A byte may overflow: its sum is no count.
+  // expected-remark @+1 {{dims [1]}}
+  %sum = moe.onnx "ReduceSum"(%bytes) version 13 {keepdims = 1 : i64} : (tensor<f32>) -> tensor<f32>
+  return %sum : tensor<f32>
+}

@@ -113,7 +113,7 @@ func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf32
   %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x32x8xf32>
   %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x16xf32>
   %none = moe.absent : none
-  // expected-error @+1 {{expected a positive swiglu_limit}}
+  // expected-error @+1 {{expected a swiglu_limit that is not negative, found -1}}
   %y = moe.onnx "MoE"(%x, %logits, %fc1, %none, %fc2) domain "com.microsoft" version 1 {activation_type = "swiglu", swiglu_fusion = 1 : i64, swiglu_limit = -1.0 : f32} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x32x8xf32>, none, tensor<4x8x16xf32>) -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
@@ -403,5 +403,22 @@ func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %other: tensor<4x
   %none = moe.absent : none
   // expected-error @+1 {{unknown attribute 'bits': its meaning cannot be guessed}}
   %y = moe.onnx "QMoE"(%x, %logits, %fc1, %s1, %none, %fc2, %s2) domain "com.microsoft" version 1 {bits = 4 : i64} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x4xui8>, tensor<4x16xf32>, none, tensor<4x8x8xui8>, tensor<4x8xf32>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// What is wrong with all nodes of a model is said once.
+moe.weight @layers.0.fc1 : tensor<4x16x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
+moe.weight @layers.0.fc2 : tensor<4x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
+func.func @main(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>) -> tensor<?x8xf32> {
+  %fc1 = moe.weight_ref @layers.0.fc1 : tensor<4x16x8xf32>
+  %fc2 = moe.weight_ref @layers.0.fc2 : tensor<4x8x16xf32>
+  %none = moe.absent : none
+  // expected-error @+1 {{expected k from 1 to 4, the number of experts, found 5}}
+  %a = moe.onnx "MoE"(%x, %logits, %fc1, %none, %fc2) domain "com.microsoft" version 1 {k = 5 : i64} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x8xf32>, none, tensor<4x8x16xf32>) -> tensor<?x8xf32>
+  %b = moe.onnx "MoE"(%a, %logits, %fc1, %none, %fc2) domain "com.microsoft" version 1 {k = 5 : i64} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x8xf32>, none, tensor<4x8x16xf32>) -> tensor<?x8xf32>
+  // expected-error @+1 {{2 more of the nodes have the same fault, this one the last of them}}
+  %y = moe.onnx "MoE"(%b, %logits, %fc1, %none, %fc2) domain "com.microsoft" version 1 {k = 5 : i64} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<4x16x8xf32>, none, tensor<4x8x16xf32>) -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }

@@ -57,3 +57,20 @@ func.func @order(%x: tensor<?x64xf32>, %g: tensor<64xi32>) -> tensor<?x32xf32> {
       : (tensor<?x64xf32>, tensor<32x2x16xui8>, tensor<32x2xf32>, none, tensor<64xi32>) -> tensor<?x32xf32>
   return %y : tensor<?x32xf32>
 }
+
+// -----
+
+// Steps of another size are another rounding: both stay.
+
+// CHECK-LABEL: func.func @steps
+// CHECK-COUNT-2: moe.onnx "QuantizeLinear"
+func.func @steps(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %r = arith.constant dense<0.25> : tensor<f32>
+  %z = arith.constant dense<128> : tensor<ui8>
+  %q = moe.onnx "QuantizeLinear"(%x, %s, %z) version 13 {} : (tensor<4x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<4x8xui8>
+  %d = moe.onnx "DequantizeLinear"(%q, %s, %z) version 13 {} : (tensor<4x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<4x8xf32>
+  %q2 = moe.onnx "QuantizeLinear"(%d, %r, %z) version 13 {} : (tensor<4x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<4x8xui8>
+  %d2 = moe.onnx "DequantizeLinear"(%q2, %r, %z) version 13 {} : (tensor<4x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<4x8xf32>
+  return %d2 : tensor<4x8xf32>
+}

@@ -60,3 +60,43 @@ func.func @linear(%x: tensor<?x64xf32>) -> tensor<?x16xf32> {
   %y = moe.onnx "MatMul"(%h, %v) version 13 {} : (tensor<?x32xf32>, tensor<32x16xf32>) -> tensor<?x16xf32>
   return %y : tensor<?x16xf32>
 }
+
+// -----
+
+// One scale for all experts, whose matrices are taken out and turned round as codes: one weight, taken out and turned round as floats. What is on the
+// steps already is not rounded to them again.
+
+// CHECK-LABEL: func.func @whole
+// CHECK: %[[W:.*]] = moe.dequant %{{.*}} scales(%{{.*}} : tensor<2x16xf32>) zeros(%{{.*}} : tensor<2x16xui8>) <format = int8_group> : tensor<2x16x8xui8> -> tensor<2x16x8xf32>
+// CHECK: %[[E0:.*]] = moe.onnx "Gather"(%[[W]]
+// CHECK: %[[T0:.*]] = moe.onnx "Transpose"(%[[E0]]) version 13 {} : (tensor<16x8xf32>) -> tensor<8x16xf32>
+// CHECK: moe.onnx "MatMul"(%{{.*}}, %[[T0]])
+// CHECK: moe.onnx "Gather"(%[[W]]
+// CHECK: %[[Q:.*]] = moe.onnx "QuantizeLinear"
+// CHECK: %[[D:.*]] = moe.onnx "DequantizeLinear"(%[[Q]]
+// CHECK: %[[V:.*]] = moe.onnx "Reshape"(%[[D]]
+// CHECK-NOT: QuantizeLinear
+// CHECK: return %{{.*}}, %{{.*}}, %[[V]]
+moe.weight @w : tensor<2x16x8xui8> source(#moe.file<"model.onnx", offset = 0, length = 256>)
+func.func @whole(%x: tensor<4x8xf32>) -> (tensor<4x16xf32>, tensor<4x16xf32>, tensor<32xf32>) {
+  %s = arith.constant dense<0.5> : tensor<f32>
+  %z = arith.constant dense<128> : tensor<ui8>
+  %n0 = arith.constant dense<0> : tensor<i64>
+  %n1 = arith.constant dense<1> : tensor<i64>
+  %flat = arith.constant dense<-1> : tensor<1xi64>
+  %w = moe.weight_ref @w : tensor<2x16x8xui8>
+  %c0 = moe.onnx "Gather"(%w, %n0) version 13 {axis = 0 : i64} : (tensor<2x16x8xui8>, tensor<i64>) -> tensor<16x8xui8>
+  %t0 = moe.onnx "Transpose"(%c0) version 13 {} : (tensor<16x8xui8>) -> tensor<8x16xui8>
+  %w0 = moe.onnx "DequantizeLinear"(%t0, %s, %z) version 13 {} : (tensor<8x16xui8>, tensor<f32>, tensor<ui8>) -> tensor<8x16xf32>
+  %y0 = moe.onnx "MatMul"(%x, %w0) version 13 {} : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+  %c1 = moe.onnx "Gather"(%w, %n1) version 13 {axis = 0 : i64} : (tensor<2x16x8xui8>, tensor<i64>) -> tensor<16x8xui8>
+  %t1 = moe.onnx "Transpose"(%c1) version 13 {} : (tensor<16x8xui8>) -> tensor<8x16xui8>
+  %w1 = moe.onnx "DequantizeLinear"(%t1, %s, %z) version 13 {} : (tensor<8x16xui8>, tensor<f32>, tensor<ui8>) -> tensor<8x16xf32>
+  %y1 = moe.onnx "MatMul"(%x, %w1) version 13 {} : (tensor<4x8xf32>, tensor<8x16xf32>) -> tensor<4x16xf32>
+  %q = moe.onnx "QuantizeLinear"(%x, %s, %z) version 13 {} : (tensor<4x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<4x8xui8>
+  %d = moe.onnx "DequantizeLinear"(%q, %s, %z) version 13 {} : (tensor<4x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<4x8xf32>
+  %v = moe.onnx "Reshape"(%d, %flat) version 14 {} : (tensor<4x8xf32>, tensor<1xi64>) -> tensor<32xf32>
+  %q2 = moe.onnx "QuantizeLinear"(%v, %s, %z) version 13 {} : (tensor<32xf32>, tensor<f32>, tensor<ui8>) -> tensor<32xui8>
+  %d2 = moe.onnx "DequantizeLinear"(%q2, %s, %z) version 13 {} : (tensor<32xui8>, tensor<f32>, tensor<ui8>) -> tensor<32xf32>
+  return %y0, %y1, %d2 : tensor<4x16xf32>, tensor<4x16xf32>, tensor<32xf32>
+}

@@ -35,7 +35,7 @@ def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments, Moe_Reifi
       f32, bf16 or int8.
     - ffn-c1: alpha other than 1 needs activation silu.
     - ffn-c2: up_offset and limit need a gate.
-    - ffn-c3: alpha and up_offset are finite, limit is positive.
+    - ffn-c3: alpha and up_offset are finite, limit is not negative.
     - origin-c1: the form of `origin` is fused, grouped, batched, unrolled, tiled,
       masked, gathered, padded, soft or mlir.
 

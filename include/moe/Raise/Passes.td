@@ -29,9 +29,11 @@ def RaiseQuantizedWeights : Moe_RecogniserPass<"moe-raise-quantized-weights"> {
   let summary = "stored weights that the graph dequantises become moe.dequant";
   let description = [{
     com.microsoft.MatMulNBits becomes a MatMul with the transpose of a
-    `moe.dequant`; a DequantizeLinear of a stored weight (per row, per column, or
-    in blocks along one of the last two dims) becomes a `moe.dequant`. One of a
-    computed value, or in groups that `moe.dequant` cannot say, is left.
+    `moe.dequant`; a DequantizeLinear of a stored weight (with one scale, per row,
+    per column, per expert, or in blocks along one of the last two dims) becomes a
+    `moe.dequant`, also where an expert's codes are taken out first. One of a computed
+    value, or in groups that `moe.dequant` cannot say, is left. A pair that rounds
+    numbers to steps that they are on already goes away.
   }];
 }
 
@@ -149,6 +151,18 @@ def RaisePaddedExperts : Moe_MatchingPass<"moe-raise-padded-experts"> {
     tokens that claim slots apart (E×G×C×H, G×E×C×H). C may depend on the sizes
     of the input. Dispatch and combine are products and stay so. Rows that no product
     of two computed tensors made are left: a batched MLP is not yet an MoE layer.
+  }];
+}
+
+def RaiseRoundedExperts : Moe_MatchingPass<"moe-raise-rounded-experts"> {
+  let summary = "says which layers stay because rows are rounded to integers between their products";
+  let description = [{
+    Quantisers of activations (QuantizeLinear and DequantizeLinear around every node,
+    MatMulInteger, QLinearMatMul) leave experts whose rows are rounded in front of each
+    product, as no layer of ours computes them. Where all experts' matrices are one
+    tensor, that hides them from every other recogniser. This pass changes nothing: at
+    the sum behind such products it remarks, if asked, that they are a layer. Loops
+    over experts are remarked by their own recognisers.
   }];
 }
 

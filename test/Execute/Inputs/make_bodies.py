@@ -89,3 +89,13 @@ flags = np.array([True, True, False])
 good("nested-good", {"x": x, "i": np.array([1, 3, 11]), "b_flags": flags}, x[3])
 np.save(FOLDER / "nested-bad.npy", np.array([1, 11, 3]))
 np.save(FOLDER / "flags.npy", flags)
+
+# A branch that no setting of the model takes may be one that nobody could compile; where an input decides, it may not.
+setting = [helper.make_node("Constant", [], ["scale"], value=numpy_helper.from_array(np.array(2.5, np.float32))),
+           helper.make_node("Constant", [], ["bound"], value=numpy_helper.from_array(np.array(2, np.float32))),
+           helper.make_node("Greater", ["scale", "bound"], ["above"]), helper.make_node("Not", ["above"], ["below"])]
+unknown = graph("then", [helper.make_node("Nonsense", ["x"], ["then_x"], name="nonsense")], {}, {"then_x": [5, 4]})
+relu = graph("else", [helper.make_node("Relu", ["x"], ["else_x"])], {}, {"else_x": [5, 4]})
+model("setting", [*setting, helper.make_node("If", ["below"], ["y0"], then_branch=unknown, else_branch=relu)], {"x": [5, 4]}, {"y0": [5, 4]})
+good("setting-good", {"x": x}, np.maximum(x, 0))
+model("choice", [helper.make_node("If", ["b"], ["y0"], then_branch=unknown, else_branch=relu)], {"x": [5, 4], "b": []}, {"y0": [5, 4]})
