@@ -1,7 +1,7 @@
 //===- SpelledNodes.h - fused nodes read as the standard nodes they stand for -*- C++ -*-===//
 // Quantisers and optimisers write one node for several: QLinearMul for two DequantizeLinear, a Mul and a QuantizeLinear; FusedGemm for a Gemm and its
-// activation. Import spells them out, so that every later pass knows one form only, and stored weights stay as they lie. Source: the schemas of
-// ONNX Runtime 1.31.1 (get_all_operator_schema) and of ONNX 1.23 (QLinearMatMul).
+// activation. Import spells them out, so that every later pass knows one form only, and stored weights stay as they lie. ONNX's own ops that have no
+// kernel here, such as pools and Resize, are spelled out too. Source: the schemas of ONNX Runtime 1.31.1 (get_all_operator_schema) and of ONNX 1.23.
 #ifndef MOE_LIB_IMPORT_SPELLEDNODES_H
 #define MOE_LIB_IMPORT_SPELLEDNODES_H
 
