@@ -4,15 +4,15 @@
 #ifndef MOE_CODEGEN_CPU_OBJECTCACHE_H
 #define MOE_CODEGEN_CPU_OBJECTCACHE_H
 
-#include "llvm/ADT/StringRef.h"
+#include "mlir/IR/BuiltinOps.h"
 
 #include <string>
 
 namespace moe {
 
-/// The file in which the result for these bytes is kept, be it there or not; "" without $MOE_OBJECT_CACHE or where `input` cannot be read.
-/// `kind` is what the worker makes of them.
-std::string findInObjectCache(llvm::StringRef input, llvm::StringRef kind);
+/// The file in which the result for this module is kept, be it there or not; "" without $MOE_OBJECT_CACHE. `kind` is what the worker makes of it. The
+/// module's text counts, without places: its bytecode differs from one compilation to the next.
+std::string findInObjectCache(mlir::ModuleOp module, llvm::StringRef kind);
 
 /// Copies the kept file to `output`; false where there is none.
 bool takeFromObjectCache(llvm::StringRef kept, llvm::StringRef output);

@@ -128,7 +128,7 @@ LogicalResult emitObject(ModuleOp module, ObjectKind kind, StringRef outputPath,
   // Who asks for other limits wants to see what the worker does under them.
   const WorkerOptions usual;
   const bool isUsual = options.injectFault.empty() && options.memoryLimit == usual.memoryLimit && options.timeoutSeconds == usual.timeoutSeconds;
-  const std::string kept = isUsual ? findInObjectCache(input, kindName(kind)) : "";
+  const std::string kept = isUsual ? findInObjectCache(module, kindName(kind)) : "";
   if (takeFromObjectCache(kept, outputPath))
     return success();
   if (failed(runWorker(loc, {"emit", input, "--output-kind=" + kindName(kind).str(), "-o", outputPath.str()}, options)))
