@@ -357,13 +357,13 @@ func.func @main(%rows: tensor<?x4xf32> {moe.dims = ["2*tokens", "4"]}) -> (tenso
 
 // -----
 
-// Rows put in place of ones: adding them would keep the ones.
+// Rows put in place of ones, which stay where a token has another expert.
 moe.weight @wr : tensor<2x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
 moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
 moe.weight @w2_0 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 576, length = 512>)
 moe.weight @w1_1 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 1088, length = 512>)
 moe.weight @w2_1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 1600, length = 512>)
-func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %ids: tensor<?xi64> {moe.dims = ["tokens"]}) -> tensor<?x8xf32> {
   %c1 = arith.constant dense<-1> : tensor<1xi64>
   %n0 = arith.constant dense<0> : tensor<i64>
   %n1 = arith.constant dense<1> : tensor<i64>
@@ -375,7 +375,6 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<2x8xf32>) -> tensor<?x2xf32>
   %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x2xf32>) -> tensor<?x2xf32>
   %best = moe.onnx "ReduceMax"(%probs, %c1) version 18 {keepdims = 1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x1xf32>
-  %ids = moe.onnx "ArgMax"(%probs) version 13 {axis = -1 : i64, keepdims = 0 : i64} : (tensor<?x2xf32>) -> tensor<?xi64>
   %shape = moe.onnx "Shape"(%x) version 13 {} : (tensor<?x8xf32>) -> tensor<2xi64>
   %start = moe.onnx "ConstantOfShape"(%shape) version 9 {value = dense<1.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x8xf32>
   %is0 = moe.onnx "Equal"(%ids, %n0) version 13 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi1>
@@ -395,54 +394,9 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %g1 = moe.onnx "Gemm"(%rows1, %w1_1) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
   %a1 = moe.onnx "Relu"(%g1) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
   %y1 = moe.onnx "Gemm"(%a1, %w2_1) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
-  // expected-remark @+1 {{the rows of the experts replace what was there}}
+  // expected-remark @+1 {{rows are put in the place of others by ids that may name none of the experts}}
   %sum1 = moe.onnx "ScatterND"(%sum0, %at1, %y1) version 18 {} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
   %out = moe.onnx "Mul"(%sum1, %best) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
   return %out : tensor<?x8xf32>
 }
 
-// -----
-
-// Nothing weighs what the experts put in place.
-moe.weight @wr : tensor<2x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
-moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
-moe.weight @w2_0 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 576, length = 512>)
-moe.weight @w1_1 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 1088, length = 512>)
-moe.weight @w2_1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 1600, length = 512>)
-func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
-  %c1 = arith.constant dense<-1> : tensor<1xi64>
-  %n0 = arith.constant dense<0> : tensor<i64>
-  %n1 = arith.constant dense<1> : tensor<i64>
-  %wr = moe.weight_ref @wr : tensor<2x8xf32>
-  %w1_0 = moe.weight_ref @w1_0 : tensor<16x8xf32>
-  %w2_0 = moe.weight_ref @w2_0 : tensor<8x16xf32>
-  %w1_1 = moe.weight_ref @w1_1 : tensor<16x8xf32>
-  %w2_1 = moe.weight_ref @w2_1 : tensor<8x16xf32>
-  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<2x8xf32>) -> tensor<?x2xf32>
-  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x2xf32>) -> tensor<?x2xf32>
-  %best = moe.onnx "ReduceMax"(%probs, %c1) version 18 {keepdims = 1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x1xf32>
-  %ids = moe.onnx "ArgMax"(%probs) version 13 {axis = -1 : i64, keepdims = 0 : i64} : (tensor<?x2xf32>) -> tensor<?xi64>
-  %shape = moe.onnx "Shape"(%x) version 13 {} : (tensor<?x8xf32>) -> tensor<2xi64>
-  %start = moe.onnx "ConstantOfShape"(%shape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x8xf32>
-  %is0 = moe.onnx "Equal"(%ids, %n0) version 13 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi1>
-  %found0 = moe.onnx "NonZero"(%is0) version 13 {} : (tensor<?xi1>) -> tensor<1x?xi64>
-  %at0 = moe.onnx "Transpose"(%found0) version 13 {perm = array<i64: 1, 0>} : (tensor<1x?xi64>) -> tensor<?x1xi64>
-  %t0 = moe.onnx "Squeeze"(%at0, %c1) version 13 {} : (tensor<?x1xi64>, tensor<1xi64>) -> tensor<?xi64>
-  %rows0 = moe.onnx "Gather"(%x, %t0) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
-  %g0 = moe.onnx "Gemm"(%rows0, %w1_0) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
-  %a0 = moe.onnx "Relu"(%g0) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
-  %y0 = moe.onnx "Gemm"(%a0, %w2_0) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
-  %sum0 = moe.onnx "ScatterND"(%start, %at0, %y0) version 18 {} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
-  %is1 = moe.onnx "Equal"(%ids, %n1) version 13 {} : (tensor<?xi64>, tensor<i64>) -> tensor<?xi1>
-  %found1 = moe.onnx "NonZero"(%is1) version 13 {} : (tensor<?xi1>) -> tensor<1x?xi64>
-  %at1 = moe.onnx "Transpose"(%found1) version 13 {perm = array<i64: 1, 0>} : (tensor<1x?xi64>) -> tensor<?x1xi64>
-  %t1 = moe.onnx "Squeeze"(%at1, %c1) version 13 {} : (tensor<?x1xi64>, tensor<1xi64>) -> tensor<?xi64>
-  %rows1 = moe.onnx "Gather"(%x, %t1) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
-  %g1 = moe.onnx "Gemm"(%rows1, %w1_1) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
-  %a1 = moe.onnx "Relu"(%g1) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
-  %y1 = moe.onnx "Gemm"(%a1, %w2_1) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
-  // expected-remark @+1 {{the rows of an expert are not weighted}}
-  %sum1 = moe.onnx "ScatterND"(%sum0, %at1, %y1) version 18 {} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
-  %out = moe.onnx "Relu"(%sum1) version 14 {} : (tensor<?x8xf32>) -> tensor<?x8xf32>
-  return %out : tensor<?x8xf32>
-}
