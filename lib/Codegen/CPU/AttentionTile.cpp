@@ -302,7 +302,7 @@ void AttentionEmitter::addValues(const Tile &tile, Value start, Value keys, Valu
   if (!ahead)
     return addAll(nullptr);
   // Many rows are bound by arithmetic, and the next tile's keys are these.
-  b.ifTrue(b.compare(arith::CmpIPredicate::eq, passes, b.i64(1)), [&] { addAll(ahead); }, [&] { addAll(nullptr); });
+  b.ifTrue(b.compare(arith::CmpIPredicate::sle, passes, b.i64(2)), [&] { addAll(ahead); }, [&] { addAll(nullptr); });
 }
 
 /// A score of each head that has no value: it joins the greatest and the total.
