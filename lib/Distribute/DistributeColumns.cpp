@@ -123,12 +123,8 @@ struct DistributeColumns : impl::DistributeColumnsBase<DistributeColumns> {
   LogicalResult distribute(linalg::MatmulOp op) {
     const auto plan = op->getAttrOfType<PlanAttr>(planAttrName);
     const ShardingAttr sharding = plan.getSharding();
-    auto mesh = getOperation().lookupSymbol<MeshOp>(sharding.getMesh().getAttr());
-    if (!mesh)
-      return op.emitError() << describeOp(op) << ": expected a moe.mesh named " << sharding.getMesh() << ", found none";
-    if (mesh.devices() != sharding.devices())
-      return op.emitError() << describeOp(op) << ": expected a sharding over the " << mesh.devices() << " devices of " << sharding.getMesh()
-                            << ", found one over " << sharding.devices();
+    if (!meshOf(op, sharding))
+      return failure();
     std::string why;
     if (!canShareColumns(op, sharding.devices(), why))
       return op.emitError() << describeOp(op) << " has a sharding but its columns cannot be shared out: " << why;

@@ -199,12 +199,8 @@ struct DistributeExperts : impl::DistributeExpertsBase<DistributeExperts> {
 
   LogicalResult distribute(ExpertsOp op) {
     const ShardingAttr sharding = op.getPlan()->getSharding();
-    auto mesh = SymbolTable::lookupNearestSymbolFrom<MeshOp>(op, sharding.getMesh());
-    if (!mesh)
-      return op.emitError() << describeOp(op) << ": expected a moe.mesh named " << sharding.getMesh() << ", found none";
-    if (mesh.devices() != sharding.devices())
-      return op.emitError() << describeOp(op) << ": expected a sharding over the " << mesh.devices() << " devices of " << sharding.getMesh()
-                            << ", found one over " << sharding.devices();
+    if (!meshOf(op, sharding))
+      return failure();
     std::string why;
     std::optional<RaggedLayer> layer = shardableLayer(op, why);
     if (!layer)

@@ -105,6 +105,19 @@ bool moe::canShareColumns(linalg::MatmulOp matmul, int64_t devices, std::string 
   return why.empty();
 }
 
+moe::MeshOp moe::meshOf(Operation *op, ShardingAttr sharding) {
+  auto mesh = SymbolTable::lookupNearestSymbolFrom<MeshOp>(op, sharding.getMesh());
+  if (!mesh) {
+    op->emitError() << describeOp(op) << ": expected a moe.mesh named " << sharding.getMesh() << ", found none";
+    return {};
+  }
+  if (mesh.devices() == sharding.devices())
+    return mesh;
+  op->emitError() << describeOp(op) << ": expected a sharding over the " << mesh.devices() << " devices of " << sharding.getMesh() << ", found one over "
+                  << sharding.devices();
+  return {};
+}
+
 /// The input whose first dim `size` is; null otherwise.
 static BlockArgument firstDimOf(Value size) {
   auto dim = size.getDefiningOp<tensor::DimOp>();

@@ -171,11 +171,15 @@ def set_denoted_dims(model: bytes, sizes: Mapping[str, int]) -> bytes:
 
 
 def link_files(files: Sequence[str], source: str, folder: str) -> None:
-    """Makes external data in `source` reachable from `folder`, where a changed model lies. Raises OSError, InvalidArgument for a path that leaves `source`."""
+    """Makes external data in `source` reachable from `folder`, where a changed model lies. Raises OSError, InvalidArgument for a path that leaves `source`, be it by
+    a symbolic link: the links that are made here are the only ones that the compiler may follow."""
     for name in files:
         parts = name.split("/")
         if os.path.isabs(name) or ".." in parts or not name:
             raise InvalidArgument("bad_argument", f"external data: expected a path below the model's folder, found {name!r}")
+        below = (os.path.join(source, *parts[:count]) for count in range(1, len(parts) + 1))
+        if any(os.path.islink(path) for path in below):
+            raise InvalidArgument("bad_argument", f"external data: expected a file in the model's folder, found a symbolic link in {name!r}")
         target = os.path.join(folder, name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if not os.path.lexists(target):

@@ -54,6 +54,9 @@ bool holdBfloat16(mlir::Value rows);
 /// or must equal it (moe.require_equal). Empty where there is none.
 llvm::SmallVector<mlir::BlockArgument> sequenceInputs(mlir::FunctionOpInterface function);
 
+/// The mesh that `sharding`, of `op`, speaks of; null after an error where the module has none of that name, or one with other devices.
+MeshOp meshOf(mlir::Operation *op, ShardingAttr sharding);
+
 /// The ops around the experts of a ragged layer, and how many experts a token has.
 struct RaggedLayer {
   DispatchOp dispatch;

@@ -2,7 +2,8 @@
 
 The model takes rows and logits, so that the inputs decide who computes what: loads at random, all tokens on one rank, fewer tokens than ranks, none. Flags are moe-compile's; --skewed makes a profile with two experts that
 most tokens choose, so that they get several slots. With --expert-split results may differ as sums of other orders do, unless --integers: then rows and weights are
-small integers, the activation is relu and a token's weight is 1 or 1/2, so that every sum is exact.
+small integers, the activation is relu and a token's weight is 1 or 1/2, so that every sum is exact. With --up-first the first half of the
+first product is up, not gate.
 """
 
 import json
@@ -60,9 +61,9 @@ def main():
     if isInteger:
         weights = random.integers(-2, 3, experts * 3 * HIDDEN * INTERMEDIATE)
     (folder / "weights.bin").write_bytes(weights.astype(np.float32).tobytes())
-    (folder / "model.mlir").write_text(model_text(experts, top_k, "activation = relu, gate = halves" if isInteger else "activation = silu, gate = halves"))
+    (folder / "model.mlir").write_text(model_text(experts, top_k, f"activation = {'relu' if isInteger else 'silu'}, gate = {'up_first' if '--up-first' in sys.argv else 'halves'}"))
     run(["moe-compile", folder / "model.mlir", "-o", folder / "whole", "--quiet"])
-    flags = [flag for flag in sys.argv[7:] if flag.startswith("--") and flag not in ("--skewed", "--integers")]
+    flags = [flag for flag in sys.argv[7:] if flag.startswith("--") and flag not in ("--skewed", "--integers", "--up-first")]
     if "--skewed" in sys.argv:
         loads = [12 if e < 2 else 5 + e % 3 for e in range(experts)]
         (folder / "load.json").write_text(json.dumps({"version": 1, "layers": [{"name": "layer", "experts": experts, "top_k": top_k, "windows": [loads]}]}))

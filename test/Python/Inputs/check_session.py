@@ -4,6 +4,7 @@ Each test makes the same calls with both packages, as a user who changes one imp
 is what moe-opt must compute.
 """
 
+import os
 import pathlib
 import pickle
 import sys
@@ -316,16 +317,22 @@ class Refusals(unittest.TestCase):
             self.assertEqual(moe_opt.InferenceSession(folder + "/model").get_inputs()[0].shape, ["n", 3])
 
     def test_external_data_stays_below_the_folder(self):
-        """A model of bytes whose data is elsewhere: the folder that the options name bounds it."""
-        tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3], data_location=TensorProto.EXTERNAL)
-        tensor.external_data.add(key="location", value="../outside.bin")
-        graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3])],
-                                  [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3])], [tensor])
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
-        options = moe_opt.SessionOptions()
-        with tempfile.TemporaryDirectory() as folder:
-            options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
-            self.assert_refused(lambda: moe_opt.InferenceSession(model, options), "bad_argument", "found '../outside.bin'")
+        """A model of bytes whose data is elsewhere: the folder that the options name bounds it, and no link leads out of it."""
+        with tempfile.TemporaryDirectory() as outer:
+            folder = os.path.join(outer, "model")
+            os.mkdir(folder)
+            X.tofile(os.path.join(outer, "outside.bin"))
+            os.symlink("../outside.bin", os.path.join(folder, "link.bin"))
+            os.symlink("..", os.path.join(folder, "up"))
+            for location in ("../outside.bin", "link.bin", "up/outside.bin"):
+                tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3], data_location=TensorProto.EXTERNAL)
+                tensor.external_data.add(key="location", value=location)
+                graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3])],
+                                          [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3])], [tensor])
+                model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
+                options = moe_opt.SessionOptions()
+                options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
+                self.assert_refused(lambda: moe_opt.InferenceSession(model, options), "bad_argument", location)
 
     def test_global_threads(self):
         moe_opt.set_global_thread_pool_sizes(1)
