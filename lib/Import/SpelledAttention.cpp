@@ -33,8 +33,8 @@ bool readPacked(Speller &s, PackedAttention &packed, unsigned weight) {
   int64_t total = 0;
   bool isDivided = packed.widths.size() == 3;
   for (int64_t width : packed.widths) {
-    total += width;
-    isDivided &= width > 0 && width % packed.heads == 0;
+    isDivided &= width > 0 && width <= columns && width % packed.heads == 0;
+    total += isDivided ? width : 0;
   }
   if (!isDivided || ShapedType::isDynamic(columns) || total != columns || packed.widths[0] != packed.widths[1])
     return s.error() << "expected weights whose columns are those of queries, keys (as many) and values, each divided by " << packed.heads << " heads, found "
@@ -96,8 +96,10 @@ Value readMask(Speller &s, const PackedAttention &packed) {
 /// Queries or keys turned by their places among all tokens: angle place · 10000^(−2i/D) for i below D/2, the first half of a head with the second.
 Value rotate(Speller &s, const PackedAttention &packed, Value x) {
   const int64_t size = packed.widths[0] / packed.heads, turned = s.integer("rotary_embedding_dim", 0) ? s.integer("rotary_embedding_dim", 0) : size;
-  if (turned > size || turned % 2 != 0)
-    return s.error() << "expected an even rotary_embedding_dim of at most " << size << ", the size of a head, found " << turned, Value();
+  if (turned < 2 || turned > size || turned % 2 != 0)
+    return s.error() << "expected an even rotary_embedding_dim from 2 to " << size << ", the size of a head, found " << turned, Value();
+  if (!s.requireMost("elements of a head that is turned", turned, Speller::mostElements))
+    return {};
   SmallVector<double> speeds;
   for (int64_t i = 0; i < turned / 2; ++i)
     speeds.push_back(std::pow(10000.0, -2.0 * i / turned));
@@ -118,7 +120,7 @@ Results attendPacked(Speller &s, const PackedAttention &packed, Value projected)
   SmallVector<Value> parts = s.emitAll("Split", {projected, s.list(packed.widths)}, {s.integerAttribute("axis", 2)}, 3);
   if (s.integer("do_rotary", 0))
     for (Value &part : MutableArrayRef(parts).take_front(2))
-      part = rotate(s, packed, part);
+      part = s.failed() ? Value() : rotate(s, packed, part);
   Value pastKey = s.absent(), pastValue = s.absent();
   if (s.has(packed.past)) {
     SmallVector<Value> halves = s.emitAll("Split", {s.input(packed.past)}, {s.integerAttribute("num_outputs", 2)}, 2);
@@ -192,6 +194,8 @@ Results spellSparseAttention(Speller &s) {
     return s.error() << "expected block_row_indices and block_col_indices of known sizes and as many layouts each, a divisor of " << heads << " heads, found " << rows
                      << " and " << columns,
            Results();
+  if (!s.requireMost("blocks of tokens, and entries of a layout", std::max(rows.getDimSize(1), columns.getDimSize(1)), int64_t(1) << 20))
+    return {};
   Value mask = blockMask(s, rows.getDimSize(0), rows.getDimSize(1) - 1, columns.getDimSize(1));
   Value lengths = s.input(8), last = s.emit("Sub", {lengths, s.number(1, s.type(8).getElementType())});
   return s.emitAll("SparseAttention",

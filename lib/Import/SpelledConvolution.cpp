@@ -17,26 +17,29 @@ struct SpreadDim {
 bool readSpread(Speller &s, SmallVectorImpl<SpreadDim> &spread) {
   const RankedTensorType x = s.type(0), w = s.type(1);
   const int64_t spatial = x.getRank() - 2;
-  const auto listOr = [&](StringRef name, int64_t standard, int64_t count) { return s.integers(name).value_or(SmallVector<int64_t>(count, standard)); };
-  const SmallVector<int64_t> strides = listOr("strides", 1, spatial), dilations = listOr("dilations", 1, spatial), pads = listOr("pads", 0, 2 * spatial),
-                             more = listOr("output_padding", 0, spatial);
+  constexpr int64_t least = -(int64_t(1) << 30); // Pads below 0 make the result larger.
+  const SmallVector<int64_t> strides = s.boundedIntegers("strides", 1, spatial, 1), dilations = s.boundedIntegers("dilations", 1, spatial, 1),
+                             pads = s.boundedIntegers("pads", 0, 2 * spatial, least), more = s.boundedIntegers("output_padding", 0, spatial, 0);
+  if (s.failed())
+    return false;
   const auto wanted = s.integers("output_shape");
   const StringRef automatic = s.string("auto_pad", "NOTSET");
   const bool isSame = automatic == "SAME_UPPER" || automatic == "SAME_LOWER";
   if (!isSame && automatic != "NOTSET" && automatic != "VALID")
     return s.error() << "expected an auto_pad NOTSET, VALID, SAME_UPPER or SAME_LOWER, found '" << automatic << "'", false;
-  const auto isBelow = [](int64_t least) { return [least](int64_t value) { return value < least; }; };
-  if (static_cast<int64_t>(strides.size()) != spatial || static_cast<int64_t>(dilations.size()) != spatial || static_cast<int64_t>(pads.size()) != 2 * spatial ||
-      static_cast<int64_t>(more.size()) != spatial || llvm::any_of(strides, isBelow(1)) || llvm::any_of(dilations, isBelow(1)))
-    return s.error() << "expected positive strides and dilations, pads and output_padding for " << spatial << " spatial dims", false;
   for (int64_t i = 0; i < spatial; ++i) {
-    const int64_t kernel = w.getDimSize(i + 2), reach = (kernel - 1) * dilations[i] + 1, size = x.getDimSize(i + 2);
+    const int64_t kernel = w.getDimSize(i + 2), size = x.getDimSize(i + 2);
+    if (!s.requireMost("elements of a kernel along an axis", kernel, int64_t(1) << 30) || !s.requireMost("elements along an axis", size, int64_t(1) << 31))
+      return false;
+    const int64_t reach = (kernel - 1) * dilations[i] + 1;
     int64_t begin = automatic == "VALID" ? 0 : pads[i], end = automatic == "VALID" ? 0 : pads[spatial + i];
     if (isSame || wanted) {
       if (ShapedType::isDynamic(size) || (wanted && static_cast<int64_t>(wanted->size()) < spatial))
         return s.error() << "expected known spatial dims with auto_pad " << automatic << " or an output_shape of " << spatial << " elements, found " << x, false;
       // An output_shape may have all dims; the last ones are the spatial ones.
       const int64_t target = wanted ? (*wanted)[wanted->size() - spatial + i] : size * strides[i];
+      if (target < 0 || !s.requireMost("elements of the result along an axis", target, int64_t(1) << 61))
+        return s.failed() ? false : (s.error() << "expected an output_shape of numbers that are not negative, found " << target, false);
       const int64_t total = strides[i] * (size - 1) + more[i] + reach - target;
       // What a larger output_shape has beyond the result stands behind it.
       const int64_t cut = std::max<int64_t>(total, 0);

@@ -15,8 +15,9 @@ bool readBlock(Speller &s, int64_t &block, bool &isRowFirst) {
   block = s.integer("blocksize", 0);
   const StringRef mode = s.string("mode", "DCR");
   isRowFirst = mode == "DCR";
-  if (block < 1 || (mode != "DCR" && mode != "CRD"))
-    return s.error() << "expected a positive blocksize and a mode DCR or CRD, found " << block << " and '" << mode << "'", false;
+  constexpr int64_t most = 1 << 15; // Its square is a number of channels.
+  if (block < 1 || block > most || (mode != "DCR" && mode != "CRD"))
+    return s.error() << "expected a blocksize from 1 to 2^15 and a mode DCR or CRD, found " << block << " and '" << mode << "'", false;
   return s.requireRank(0, 4, 4);
 }
 
@@ -127,15 +128,24 @@ Results spellCol2Im(Speller &s) {
   if (!image || !block || image->size() != block->size() || image->empty() || !s.requireRank(0, 3, 3))
     return s.failed() ? Results() : (s.error() << "expected an image_shape and a block_shape of as many elements, known when the model is compiled", Results());
   const int64_t spatial = image->size();
-  const auto listOr = [&](StringRef name, int64_t standard, int64_t count) { return s.integers(name).value_or(SmallVector<int64_t>(count, standard)); };
-  const SmallVector<int64_t> strides = listOr("strides", 1, spatial), dilations = listOr("dilations", 1, spatial), pads = listOr("pads", 0, 2 * spatial);
+  const SmallVector<int64_t> strides = s.boundedIntegers("strides", 1, spatial, 1), dilations = s.boundedIntegers("dilations", 1, spatial, 1),
+                             pads = s.boundedIntegers("pads", 0, 2 * spatial, 0);
+  const auto isSize = [](int64_t size) { return size > 0 && size <= Speller::mostElements; };
+  if (s.failed())
+    return {};
+  if (!llvm::all_of(*image, isSize) || !llvm::all_of(*block, isSize))
+    return s.error() << "expected an image_shape and a block_shape of numbers from 1 to " << Speller::mostElements << ", found [" << *image << "] and [" << *block << "]", Results();
   int64_t pixels = 1, places = 1, blocks = 1;
   SmallVector<int64_t> counts;
   for (int64_t i = 0; i < spatial; ++i) {
     const int64_t reach = ((*block)[i] - 1) * dilations[i] + 1, padded = (*image)[i] + pads[i] + pads[spatial + i];
     counts.push_back(padded < reach ? 0 : (padded - reach) / strides[i] + 1);
     pixels *= (*image)[i], places *= (*block)[i], blocks *= counts.back();
+    if (!s.requireMost("pixels, and elements of a column, and columns", std::max({pixels, places, blocks}), Speller::mostElements))
+      return {};
   }
+  if (!s.requireMost("elements of all columns of a channel", places * blocks, Speller::mostElements))
+    return {};
   const RankedTensorType type = s.type(0);
   if (type.isDynamicDim(1) || type.getDimSize(1) % places != 0 || type.getDimSize(2) != blocks)
     return s.error() << "expected " << blocks << " columns of channels times " << places << " elements, found " << type, Results();

@@ -146,6 +146,8 @@ Value narrowed(Speller &s, Value y) { return s.cast(y, s.type(0).getElementType(
 /// max(0, x) + min(0, α (exp(x / α) − 1))
 Results spellCelu(Speller &s) {
   Value x = wideOf(s);
+  if (!x)
+    return {};
   const Type wide = s.typeOf(x).getElementType();
   Value zero = s.number(0, wide), alpha = s.number(s.real("alpha", 1), wide);
   Value below = s.multiply(alpha, s.subtract(s.emit("Exp", {s.divide(x, alpha)}), s.number(1, wide)));
@@ -155,6 +157,8 @@ Results spellCelu(Speller &s) {
 /// γ x, or γ (α exp(x) − α) where x is not positive.
 Results spellSelu(Speller &s) {
   Value x = wideOf(s);
+  if (!x)
+    return {};
   const Type wide = s.typeOf(x).getElementType();
   Value alpha = s.number(s.real("alpha", 1.67326319217681884765625), wide), gamma = s.number(s.real("gamma", 1.05070102214813232421875), wide);
   Value below = s.subtract(s.multiply(alpha, s.emit("Exp", {x})), alpha), isAbove = s.emit("Greater", {x, s.number(0, wide)});

@@ -17,6 +17,8 @@ struct Window {
 
 /// Slices at each place of the windows along one axis, combined by `opType` (of two or more inputs).
 Value combine(Speller &s, StringRef opType, Value x, const Window &window) {
+  if (!s.requireMost("places of a window along an axis", window.kernel, Speller::mostNodes))
+    return {};
   SmallVector<Value> parts;
   for (int64_t i = 0; i < window.kernel; ++i) {
     const int64_t behind = window.reach() - 1 - i * window.dilation;
@@ -49,6 +51,8 @@ bool setPadding(Speller &s, Window &window, int64_t size, StringRef automatic, b
     return true;
   if (ShapedType::isDynamic(size))
     return s.error() << "expected known spatial dims with auto_pad " << automatic << " and ceil_mode " << isCeiled << ", found " << s.type(0), false;
+  if (!s.requireMost("elements along an axis", size, int64_t(1) << 40))
+    return false;
   if (isSame) {
     const int64_t total = std::max<int64_t>((llvm::divideCeil(size, window.stride) - 1) * window.stride + window.reach() - size, 0);
     window.begin = automatic == "SAME_UPPER" ? total / 2 : total - total / 2;
@@ -67,18 +71,15 @@ bool setPadding(Speller &s, Window &window, int64_t size, StringRef automatic, b
 /// The windows that the attributes give for x of [N, C, …]; empty after an error.
 SmallVector<Window> readWindows(Speller &s, RankedTensorType x) {
   const int64_t spatial = x.getRank() - 2;
-  const auto kernel = s.integers("kernel_shape");
-  const auto listOr = [&](StringRef name, int64_t standard, int64_t count) { return s.integers(name).value_or(SmallVector<int64_t>(count, standard)); };
-  const SmallVector<int64_t> strides = listOr("strides", 1, spatial), dilations = listOr("dilations", 1, spatial), pads = listOr("pads", 0, 2 * spatial);
-  const auto isBelow = [](int64_t least) { return [least](int64_t value) { return value < least; }; };
-  if (spatial < 1 || !kernel || static_cast<int64_t>(kernel->size()) != spatial || static_cast<int64_t>(strides.size()) != spatial ||
-      static_cast<int64_t>(dilations.size()) != spatial || static_cast<int64_t>(pads.size()) != 2 * spatial || llvm::any_of(*kernel, isBelow(1)) ||
-      llvm::any_of(strides, isBelow(1)) || llvm::any_of(dilations, isBelow(1)) || llvm::any_of(pads, isBelow(0)))
-    return s.error() << "expected a kernel_shape, strides and dilations of positive numbers for each spatial dim of " << x << " and pads of none below 0 for both sides",
-           SmallVector<Window>();
+  if (spatial < 1 || !s.attribute("kernel_shape"))
+    return s.error() << "expected a kernel_shape and an input of 3 dims or more, found " << x, SmallVector<Window>();
+  const SmallVector<int64_t> kernel = s.boundedIntegers("kernel_shape", 1, spatial, 1), strides = s.boundedIntegers("strides", 1, spatial, 1),
+                             dilations = s.boundedIntegers("dilations", 1, spatial, 1), pads = s.boundedIntegers("pads", 0, 2 * spatial, 0);
+  if (s.failed())
+    return {};
   SmallVector<Window> windows;
   for (int64_t i = 0; i < spatial; ++i) {
-    windows.push_back({i + 2, (*kernel)[i], strides[i], dilations[i], pads[i], pads[spatial + i]});
+    windows.push_back({i + 2, kernel[i], strides[i], dilations[i], pads[i], pads[spatial + i]});
     if (!setPadding(s, windows.back(), x.getDimSize(i + 2), s.string("auto_pad", "NOTSET"), s.integer("ceil_mode", 0)))
       return {};
   }
@@ -140,6 +141,10 @@ Value averagePool(Speller &s, Value x) {
     }
     if (type.isDynamicDim(window.axis))
       return s.error() << "expected known spatial dims where windows reach beyond the input, found " << type, Value();
+    const int64_t windows = type.getDimSize(window.axis) / window.stride;
+    if (!s.requireMost("windows along an axis where they reach beyond the input", windows, Speller::mostElements) ||
+        !s.requireMost("places of all windows along an axis where they reach beyond the input", windows * window.kernel, 16 * Speller::mostElements))
+      return {};
     const SmallVector<double> counts = countPlaces(window, type.getDimSize(window.axis), countsPadding);
     SmallVector<int64_t> dims(type.getRank() - window.axis, 1);
     dims[0] = counts.size();
@@ -209,8 +214,8 @@ Results spellQLinearGlobalAveragePool(Speller &s) {
 /// x / (bias + alpha / size · Σ x²)^beta, the sum over `size` channels around each.
 Results spellLrn(Speller &s) {
   const int64_t size = s.integer("size", 0);
-  if (size < 1)
-    return s.error() << "expected a positive attribute size, found " << size, Results();
+  if (size < 1 || size > Speller::mostNodes)
+    return s.error() << "expected an attribute size from 1 to " << Speller::mostNodes << ", found " << size, Results();
   if (!s.requireRank(0, 2, 8))
     return {};
   const Type element = s.type(0).getElementType();

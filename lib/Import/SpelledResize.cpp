@@ -125,7 +125,9 @@ Value fillOutside(Speller &s, Value y, const ResizeForm &form, const ResizedAxis
 
 /// Sets sizes and scales of `axes` from the input that gives them. False after an error.
 bool readSizes(Speller &s, const ResizeForm &form, unsigned scales, unsigned sizes, MutableArrayRef<ResizedAxis> axes) {
-  const auto isThere = [&](unsigned i) { return s.has(i) && s.type(i).getNumElements() != 0; };
+  const auto isThere = [&](unsigned i) { return s.has(i) && !(s.type(i).hasStaticShape() && s.type(i).getNumElements() == 0); };
+  // Behind this factor no size of a resized axis is one that is taken.
+  constexpr double mostScale = int64_t(1) << 31, leastScale = 1 / mostScale;
   if (isThere(sizes)) {
     if (s.type(sizes).getRank() != 1 || s.type(sizes).getDimSize(0) != static_cast<int64_t>(axes.size()))
       return s.error() << "expected " << axes.size() << " sizes, found " << s.type(sizes), false;
@@ -133,7 +135,7 @@ bool readSizes(Speller &s, const ResizeForm &form, unsigned scales, unsigned siz
     for (auto [i, a] : llvm::enumerate(axes)) {
       const bool isKept = s.isSizeOf(s.input(sizes), i, s.input(0), a.axis);
       const std::optional<int64_t> size = isKept ? a.from : s.knownElement(s.input(sizes), i);
-      if (!size || *size < 1 || (!isKept && s.type(0).isDynamicDim(a.axis)))
+      if (!size || *size < 1 || *size > mostScale || a.from < 1 || (!isKept && s.type(0).isDynamicDim(a.axis)))
         return s.error() << "expected sizes that are positive numbers for known dims, or the dims themselves, found none such for axis " << a.axis << " of " << s.type(0),
                false;
       wanted.push_back(*size);
@@ -155,11 +157,11 @@ bool readSizes(Speller &s, const ResizeForm &form, unsigned scales, unsigned siz
     return true;
   }
   const auto factors = isThere(scales) ? s.realConstants(s.input(scales)) : std::nullopt;
-  if (!factors || factors->size() != axes.size() || llvm::any_of(*factors, [](double factor) { return !(factor > 0); }))
-    return s.error() << "expected " << axes.size() << " positive scales, or sizes, known when the model is compiled", false;
+  if (!factors || factors->size() != axes.size() || llvm::any_of(*factors, [](double factor) { return !(factor >= leastScale && factor <= mostScale); }))
+    return s.error() << "expected " << axes.size() << " scales from 2^-31 to 2^31, or sizes, known when the model is compiled", false;
   for (auto [a, factor] : llvm::zip(axes, *factors)) {
     a.scale = factor;
-    a.to = static_cast<int64_t>(std::floor(a.from * factor));
+    a.to = static_cast<int64_t>(std::floor(std::min<double>(a.from, mostScale) * factor));
   }
   return true;
 }
@@ -215,9 +217,14 @@ Results spellResize(Speller &s) {
       a.start = (*roi)[i], a.end = (*roi)[axes.size() + i];
   }
   llvm::erase_if(axes, [&](const ResizedAxis &a) { return a.scale == 1 && a.to == a.from && !(crops && (a.start != 0 || a.end != 1)); });
-  for (const ResizedAxis &a : axes)
+  for (const ResizedAxis &a : axes) {
     if (type.isDynamicDim(a.axis) || a.from < 1 || a.to < 1)
       return s.error() << "expected dims that are resized to be known and not empty, before and after, found " << type, Results();
+    // An antialiased result is made of as many elements as its axis shrinks by, times four.
+    if (!s.requireMost("elements of a resized axis", std::max(a.from, a.to), Speller::mostElements) ||
+        (form.isAntialiased && !s.requireMost("elements for one of the result", static_cast<int64_t>(4 / std::min(a.scale, 1.0)), Speller::mostNodes)))
+      return {};
+  }
   const Type element = type.getElementType(), wide = element.isF64() || form.mode == "nearest" ? element : s.f32();
   Value y = s.cast(s.input(0), wide);
   for (const ResizedAxis &a : axes)

@@ -114,6 +114,8 @@ Results spellStft(Speller &s) {
   if (!isComplexOrReal(s) || !s.requireRank(0, 3, 3))
     return {};
   const auto step = s.constants(s.input(1)), given = s.has(3) ? s.constants(s.input(3)) : std::nullopt;
+  if (s.has(2) && !s.requireRank(2, 1, 1))
+    return {};
   const int64_t size = given && given->size() == 1 ? given->front() : s.has(2) && !s.has(3) ? s.type(2).getDimSize(0) : -1;
   if (!step || step->size() != 1 || step->front() < 1 || size < 1)
     return s.error() << "expected a positive frame_step and frame_length known when the model is compiled", Results();
@@ -137,8 +139,8 @@ Results spellMelWeights(Speller &s) {
   for (unsigned i = 0; i < 5; ++i) {
     const auto count = i < 3 ? s.constants(s.input(i)) : std::nullopt;
     const auto edge = i < 3 ? std::nullopt : s.realConstants(s.input(i));
-    if (i < 3 ? !count || count->size() != 1 || count->front() < 1 : !edge || edge->size() != 1 || !(edge->front() >= 0))
-      return s.error() << "expected input " << i << " to be one number, not negative, known when the model is compiled", Results();
+    if (i < 3 ? !count || count->size() != 1 || count->front() < 1 : !edge || edge->size() != 1 || !(edge->front() >= 0 && edge->front() < 1e9))
+      return s.error() << "expected input " << i << " to be one number, neither negative nor above 10^9, known when the model is compiled", Results();
     if (i < 3)
       counts.push_back(count->front());
     else

@@ -30,6 +30,16 @@ std::optional<SmallVector<int64_t>> Speller::integers(StringRef name) const {
   return llvm::to_vector(value.asArrayRef());
 }
 
+SmallVector<int64_t> Speller::boundedIntegers(StringRef name, int64_t standard, int64_t count, int64_t least) {
+  constexpr int64_t most = int64_t(1) << 30;
+  SmallVector<int64_t> values = integers(name).value_or(SmallVector<int64_t>(count, standard));
+  if (static_cast<int64_t>(values.size()) == count && llvm::all_of(values, [&](int64_t value) { return value >= least && value <= most; }))
+    return values;
+  if (!hasFailed) // One error a node.
+    error() << "expected '" << name << "' to have " << count << " integers from " << least << " to 2^30, found [" << values << "]";
+  return {};
+}
+
 SmallVector<NamedAttribute> Speller::kept(ArrayRef<StringRef> names) const {
   SmallVector<NamedAttribute> result;
   for (StringRef name : names)
@@ -149,6 +159,12 @@ std::optional<SmallVector<double>> Speller::realConstants(Value value) {
 void Speller::requireSameDims(unsigned i, unsigned j) {
   if (mlir::failed(verifyCompatibleShape(type(i), type(j))))
     error() << "expected inputs " << i << " and " << j << " of the same dims, found " << type(i) << " and " << type(j);
+}
+
+bool Speller::requireMost(StringRef what, int64_t found, int64_t most) {
+  if (found <= most)
+    return true;
+  return error() << "expected at most " << most << " " << what << ", found " << found, false;
 }
 
 bool Speller::requireRank(unsigned i, int64_t least, int64_t most) {

@@ -15,6 +15,9 @@ namespace moe {
 /// A node being spelled out. After an error every value is null, and a null operand gives a null result, so that formulas need no checks.
 class Speller {
 public:
+  /// The most nodes that one dim or attribute is spelled out as, and the most elements of a constant that is computed for a node.
+  static constexpr int64_t mostNodes = 4096, mostElements = int64_t(1) << 22;
+
   Speller(const FusedNodeView &node, mlir::OpBuilder &builder, OnnxInference &inference) : node(node), builder(builder), inference(inference) {}
 
   bool has(unsigned i) const { return i < node.operands.size() && mlir::isa<mlir::RankedTensorType>(node.operands[i].getType()); }
@@ -32,6 +35,9 @@ public:
   llvm::StringRef string(llvm::StringRef name, llvm::StringRef standard) const;
   /// A list of integers; nothing where the node does not have it.
   std::optional<llvm::SmallVector<int64_t>> integers(llvm::StringRef name) const;
+  /// The same of `count` integers, `standard` each where the node does not have it. Empty after an error: another number of them, or one that is not from
+  /// `least` to 2^30, so that nothing that is computed of a few of them overflows.
+  llvm::SmallVector<int64_t> boundedIntegers(llvm::StringRef name, int64_t standard, int64_t count, int64_t least);
   mlir::Attribute attribute(llvm::StringRef name) const { return node.attributes.get(name); }
   mlir::NamedAttribute integerAttribute(llvm::StringRef name, int64_t value) const { return builder.getNamedAttr(name, builder.getI64IntegerAttr(value)); }
   mlir::NamedAttribute realAttribute(llvm::StringRef name, double value) const { return builder.getNamedAttr(name, builder.getF32FloatAttr(value)); }
@@ -102,6 +108,8 @@ public:
   mlir::Type elementType(int64_t dataType) const { return onnxElementType(builder.getContext(), dataType); }
   mlir::Type boolean() const { return builder.getI1Type(); }
 
+  /// An error where `found` of something is more than `most`: what is spelled out grows with it.
+  bool requireMost(llvm::StringRef what, int64_t found, int64_t most);
   /// An error where dims of two inputs are known to differ.
   void requireSameDims(unsigned i, unsigned j);
   /// An error where input i has another number of dims.
