@@ -242,6 +242,19 @@ std::optional<Dims> OnnxNode::contentOrSymbols(unsigned i) {
   return symbols;
 }
 
+std::optional<SmallVector<int64_t>> ValueFacts::numbers() const {
+  if (!content)
+    return std::nullopt;
+  SmallVector<int64_t> result;
+  for (AffineExpr element : *content) {
+    auto number = dyn_cast<AffineConstantExpr>(element);
+    if (!number)
+      return std::nullopt;
+    result.push_back(number.getValue());
+  }
+  return result;
+}
+
 std::optional<SmallVector<int64_t>> OnnxNode::constants(unsigned i) {
   std::optional<Dims> elements = content(i);
   if (!elements)

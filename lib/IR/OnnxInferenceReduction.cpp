@@ -32,16 +32,18 @@ static AffineExpr reduceContent(OnnxNode &node, ArrayRef<AffineExpr> content) {
   return hasArithmetic ? value : nullptr;
 }
 
+/// What the node has the elements of in another shape, or bools as 0 and 1; null where it is no such node.
+static Value viewedBy(OnnxOp op) {
+  const StringRef name = op.getOpType();
+  auto from = !op.getDomain().empty() || op.getInputs().empty() ? RankedTensorType() : dyn_cast<RankedTensorType>(op.getInputs()[0].getType());
+  const bool isView = name == "Reshape" || name == "Squeeze" || name == "Unsqueeze" || name == "Flatten" || name == "Identity" || name == "Transpose";
+  return from && (isView || (name == "Cast" && from.getElementType().isInteger(1))) ? op.getInputs()[0] : Value();
+}
+
 /// The tensor of bools whose elements `value` has in the same number, perhaps as 0 and 1; null where it is none.
 static Value boolsOf(Value value) {
-  while (auto op = value.getDefiningOp<OnnxOp>()) {
-    const StringRef name = op.getOpType();
-    auto from = !op.getDomain().empty() || op.getInputs().empty() ? RankedTensorType() : dyn_cast<RankedTensorType>(op.getInputs()[0].getType());
-    const bool isView = name == "Reshape" || name == "Squeeze" || name == "Unsqueeze" || name == "Flatten" || name == "Identity" || name == "Transpose";
-    if (!from || !(isView || (name == "Cast" && from.getElementType().isInteger(1))))
-      break;
-    value = op.getInputs()[0];
-  }
+  for (auto op = value.getDefiningOp<OnnxOp>(); op && viewedBy(op); op = value.getDefiningOp<OnnxOp>())
+    value = viewedBy(op);
   auto type = dyn_cast<RankedTensorType>(value.getType());
   return type && type.getElementType().isInteger(1) ? value : Value();
 }
@@ -52,15 +54,20 @@ static AffineExpr countOfMask(OnnxNode &node) {
   Value mask = element.isInteger(64) || element.isInteger(32) ? boolsOf(node.op.getInputs()[0]) : Value();
   if (!mask)
     return nullptr;
+  constexpr unsigned most = 1024; // A mask has a handful of readers.
+  unsigned looked = 0;
   SmallVector<Value> open = {mask};
   while (!open.empty()) {
-    for (Operation *user : open.pop_back_val().getUsers()) {
+    Value view = open.pop_back_val();
+    for (Operation *user : view.getUsers()) {
+      if (++looked > most)
+        return nullptr;
       auto other = dyn_cast<OnnxOp>(user);
       if (!other || !other.getDomain().empty() || other->getBlock() != node.op->getBlock() || !other->isBeforeInBlock(node.op))
         continue;
       if (other.getOpType() == "NonZero")
         return node.inference.facts(other->getResult(0)).dims.back();
-      if (boolsOf(other->getResult(0)) == mask)
+      if (viewedBy(other) == view)
         open.push_back(other->getResult(0));
     }
   }

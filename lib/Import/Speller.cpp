@@ -115,19 +115,7 @@ Value Speller::number(double value, Type element) { return constant({}, {value},
 
 Value Speller::reshape(Value value, ArrayRef<int64_t> dims) { return emit("Reshape", {value, list(dims)}); }
 
-std::optional<SmallVector<int64_t>> Speller::constants(Value value) {
-  const std::optional<SmallVector<AffineExpr>> content = inference.facts(value).content;
-  if (!content)
-    return std::nullopt;
-  SmallVector<int64_t> result;
-  for (AffineExpr element : *content) {
-    auto constant = dyn_cast<AffineConstantExpr>(element);
-    if (!constant)
-      return std::nullopt;
-    result.push_back(constant.getValue());
-  }
-  return result;
-}
+std::optional<SmallVector<int64_t>> Speller::constants(Value value) { return inference.facts(value).numbers(); }
 
 bool Speller::isSizeOf(Value list, unsigned i, Value value, int64_t dim) {
   const std::optional<SmallVector<AffineExpr>> content = inference.facts(list).content;

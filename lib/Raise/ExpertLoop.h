@@ -24,7 +24,7 @@ struct ExpertStep {
   int64_t k = 1, experts = 0;
   /// `weights` are a map of all experts, read at the expert's column.
   bool weightsAreMap = false;
-  /// The expert's rows take the place of what `before` has there. Null `weights` are 1 for each row.
+  /// The expert's rows take the place of what `before` has there.
   bool replaces = false;
 };
 

@@ -169,19 +169,7 @@ std::optional<SmallVector<AffineExpr>> moe::NodeConverter::contents(Value value)
   return facts.content;
 }
 
-std::optional<SmallVector<int64_t>> moe::NodeConverter::constants(unsigned i) {
-  std::optional<SmallVector<AffineExpr>> known = contents(i);
-  if (!known)
-    return std::nullopt;
-  SmallVector<int64_t> result;
-  for (AffineExpr element : *known) {
-    auto constant = dyn_cast<AffineConstantExpr>(element);
-    if (!constant)
-      return std::nullopt;
-    result.push_back(constant.getValue());
-  }
-  return result;
-}
+std::optional<SmallVector<int64_t>> moe::NodeConverter::constants(unsigned i) { return ValueFacts{{}, contents(i)}.numbers(); }
 
 bool moe::NodeConverter::wants(unsigned i) {
   return i < op.getOutputs().size() && !isa<NoneType>(op.getOutputs()[i].getType()) && !op.getOutputs()[i].use_empty();

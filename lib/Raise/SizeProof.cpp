@@ -67,17 +67,7 @@ bool SizeProof::sameCount(Value a, Value b) const {
 std::optional<SmallVector<int64_t>> SizeProof::numbers(Value value) const {
   if (auto constant = constantInts(value))
     return constant;
-  const std::optional<SmallVector<AffineExpr>> content = inference.facts(value).content;
-  if (!content)
-    return std::nullopt;
-  SmallVector<int64_t> result;
-  for (AffineExpr element : *content) {
-    auto number = dyn_cast<AffineConstantExpr>(element);
-    if (!number)
-      return std::nullopt;
-    result.push_back(number.getValue());
-  }
-  return result;
+  return inference.facts(value).numbers();
 }
 
 bool SizeProof::assumesAt(Location loc) const {

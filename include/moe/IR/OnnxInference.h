@@ -31,6 +31,9 @@ struct ValueFacts {
   /// The elements in row-major order, for integer and bool tensors of at most 64 elements whose contents are functions of the input dims. Where only
   /// some are, the others are symbols that depend on data.
   std::optional<llvm::SmallVector<mlir::AffineExpr>> content;
+
+  /// The elements where all of them are the same in every run.
+  std::optional<llvm::SmallVector<int64_t>> numbers() const;
 };
 
 /// The element type of an ONNX data type number (as in TensorProto.data_type and Cast's `to`); null where MLIR has none (strings, numbers that are no

@@ -10,7 +10,7 @@ import numpy as np
 from node_cases import Cases
 
 cases = Cases()
-add, const, given, codes, floats, check = cases.add, cases.const, cases.given, cases.codes, cases.floats, cases.check
+add, const, given, codes, floats, check, refused = cases.add, cases.const, cases.given, cases.codes, cases.floats, cases.check, cases.refused
 
 
 def scales(dtype, scale=0.05):
@@ -99,11 +99,6 @@ def without_kernel():
         mean = ((x.astype(np.float32) - 120) * np.float32(0.05)).mean(-1, keepdims=bool(keep))
         cases.formulas[name] = np.clip(np.rint(mean / np.float32(0.02)) + 100, 0, 255).astype(np.uint8)
     check("QLinearReduceMean")
-
-
-def refused(title, part, *node, **attributes):
-    add(*node, **attributes)
-    cases.refused(title, part)
 
 
 binary()

@@ -10,7 +10,7 @@ import numpy as np
 from node_cases import Cases
 
 cases = Cases(seed=21)
-add, const, given, floats, codes = cases.add, cases.const, cases.given, cases.floats, cases.codes
+add, const, given, floats, codes, refused = cases.add, cases.const, cases.given, cases.floats, cases.codes, cases.refused
 IMAGE = ["n", 3, "h", "w"]
 
 
@@ -193,11 +193,6 @@ def decoder_attention():
         other.add("MultiHeadAttention", [q, k, v, b, m, e, pk, pv], 3, num_heads=heads, scale=0.3)
     cases.formulas = other.oracle(other.model())
     cases.check("DecoderMaskedMultiHeadAttention")
-
-
-def refused(title, part, *node, **attributes):
-    add(*node, **attributes)
-    cases.refused(title, part)
 
 
 pools()

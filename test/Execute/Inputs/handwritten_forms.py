@@ -189,12 +189,14 @@ def masks(w, x, ids, _):
     return w.node("Sum", *terms)
 
 
-def replaced(w, x, ids, _):
+def replaced(from_zeros=False):
     """Each expert's rows take the place of what is there."""
-    y = w.node("Mul", x, w.array(0.5))
-    for number in range(EXPERTS):
-        y = w.node("Where", unsqueezed(w, w.node("Equal", ids, w.array(number, np.int64)), -1), expert_pair(w, x, up_first), y)
-    return y
+    def layer(w, x, ids, _):
+        y = w.node("ConstantOfShape", w.node("Shape", x)) if from_zeros else w.node("Mul", x, w.array(0.5))
+        for number in range(EXPERTS):
+            y = w.node("Where", unsqueezed(w, w.node("Equal", ids, w.array(number, np.int64)), -1), expert_pair(w, x, up_first), y)
+        return y
+    return layer
 
 
 # ===-- Einsums of three --------------------------------------------------------------------------------------------------===
@@ -251,7 +253,8 @@ LAYERS = {
     "hashed": (matrix(unweighted, hashed()), ['"batched"', "down_bias"]),
     "hashed_masks": (matrix(masks, hashed()), [MASKED, UP_FIRST]),
     "hashed_masks_of_more": (matrix(masks, hashed(EXPERTS + 2)), [MASKED, UP_FIRST]),
-    "hashed_where": (matrix(replaced, hashed()), [MASKED, UP_FIRST]),
+    "hashed_where_of_some": (matrix(replaced(from_zeros=True), hashed(EXPERTS + 2)), [MASKED, UP_FIRST]),
+    "hashed_where": (matrix(replaced(), hashed()), [MASKED, UP_FIRST]),
     "einsum_of_three": (matrix(einsum_of_three("th,tkhf->tkf", "tkf,tkfh,tk->th")), [GATHERED, "moe.select"]),
     "einsum_of_three_batches": (batches(einsum_of_three("bsh,bskhf->bskf", "bsk,bskfh,bskf->bsh", (2, 1, 0))), [GATHERED]),
     "einsum_of_three_wrapped": (matrix(einsum_of_three("th,tkhf->tkf", "tkf,tkfh,tk->th", wrapped=True)), [GATHERED]),
@@ -264,7 +267,7 @@ REFUSED = {
     "weights_before_bias": (matrix(factored(before=True, bias=True)), "rows are weighted before a product with a bias"),
     "normed_rows": (matrix(factored(normed=True)), "depend on what it computes"),
     "three_products": (matrix(three_products), "an expert has more products than two"),
-    "where_of_some": (matrix(replaced, hashed(EXPERTS + 2)), "rows are put in the place of others by ids that may name none of the experts"),
+    "where_of_some": (matrix(replaced(), hashed(EXPERTS + 2)), "rows are put in the place of others by ids that may name none of the experts"),
     "ranges_from_behind": (matrix(in_ranges(reverse=1)), "the ends of the ranges are not a running sum"),
     "ranges_turned_round": (matrix(in_ranges(order_of=[1, 0, *range(2, EXPERTS)])), "range 1 of the sorted rows stands at place 0"),
     "weights_of_others": (matrix(in_ranges(weights_of_others=True)), "the running sum is not over a histogram of the ids that the rows are sorted by"),

@@ -100,8 +100,10 @@ class Cases:
         self.clear()
         return expected
 
-    def refused(self, title, part):
-        """The nodes added are refused, when the model is compiled or run, with `part` in the message."""
+    def refused(self, title, part, *node, **attributes):
+        """A node, besides those added, is refused, when the model is compiled or run, with `part` in the message."""
+        if node:
+            self.add(*node, **attributes)
         blob, feed = self.model(), self.feed
         self.clear()
         try:
