@@ -86,7 +86,7 @@ private:
 
   KernelModule &kernels;
   KernelBuilder b;
-  MathEmitter math;
+  ActivationMath<KernelBuilder> math;
   AttentionSpec spec;
   std::optional<AttentionKernel> kernel;
   std::optional<AttentionFrame> frame;

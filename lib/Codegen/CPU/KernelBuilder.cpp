@@ -16,6 +16,14 @@ Value KernelBuilder::splat(double value) {
 Value KernelBuilder::splatInt(int64_t value) {
   return arith::ConstantOp::create(*this, DenseElementsAttr::get(i32Vector(), static_cast<int32_t>(value)));
 }
+Value KernelBuilder::scale(Value x, Value n) {
+  // Operands of the intrinsic: value, exponent, value of masked lanes, mask, rounding (8: nearest, no exceptions).
+  Value allLanes = arith::ConstantOp::create(*this, getI16IntegerAttr(-1));
+  Value nearest = i32(8);
+  return LLVM::CallIntrinsicOp::create(*this, f32Vector(), getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+                                       ValueRange{x, n, x, allLanes, nearest})
+      .getResult(0);
+}
 Value KernelBuilder::broadcast(Value scalar) {
   return vector::BroadcastOp::create(*this, VectorType::get({lanes()}, scalar.getType()), scalar);
 }

@@ -62,6 +62,11 @@ public:
   /// max(x, low) and min(x, high); NaN stays NaN. One instruction on x86.
   Value atLeast(Value x, Value low);
   Value atMost(Value x, Value high);
+  /// Whether `scale` is an instruction; asked by ActivationMath.
+  static constexpr bool roundsAndScales = true;
+  bool hasScale() const { return isa.hasScale; }
+  /// x·2^n for whole n, f32.
+  Value scale(Value x, Value n);
 
   /// `base` plus `offset` elements of `element`; not "inbounds", so that prefetch addresses may lie outside.
   Value at(Value base, mlir::Type element, Value offset);

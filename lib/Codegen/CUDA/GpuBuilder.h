@@ -67,6 +67,12 @@ public:
   /// max(x, low) and min(x, high); NaN stays NaN.
   Value atLeast(Value x, Value low);
   Value atMost(Value x, Value high);
+  /// What ActivationMath asks for; a vector is one number here.
+  Value splat(double value) { return f32(value); }
+  Value splatInt(int64_t value) { return i32(value); }
+  Type f32Vector() { return getF32Type(); }
+  Type i32Vector() { return getI32Type(); }
+  static constexpr bool roundsAndScales = false;
   /// f16 or bf16 to f32, and back with one rounding; f32 as it is.
   Value widen(Value value);
   Value narrow(Value value, Type element);

@@ -4,9 +4,10 @@
 #ifndef MOE_CODEGEN_CUDA_PRODUCTKERNELS_H
 #define MOE_CODEGEN_CUDA_PRODUCTKERNELS_H
 
-#include "GpuMath.h"
+#include "GpuBuilder.h"
 #include "KernelTable.h"
 #include "ProductSpec.h"
+#include "moe/IR/ActivationMath.h"
 
 namespace moe {
 
@@ -95,7 +96,7 @@ private:
 
   KernelTable &table;
   GpuBuilder b;
-  GpuMath math;
+  ActivationMath<GpuBuilder> math;
   ProductSpec spec;
 };
 

@@ -3,8 +3,9 @@
 #ifndef MOE_CODEGEN_CUDA_ROUTEKERNELS_H
 #define MOE_CODEGEN_CUDA_ROUTEKERNELS_H
 
-#include "GpuMath.h"
+#include "GpuBuilder.h"
 #include "KernelTable.h"
+#include "moe/IR/ActivationMath.h"
 
 namespace moe {
 
@@ -42,7 +43,7 @@ private:
 
   KernelTable &table;
   GpuBuilder b;
-  GpuMath math;
+  ActivationMath<GpuBuilder> math;
   int64_t experts = 0, k = 0;
   /// Null: indices are given, with or without weights.
   RouterAttr router;
