@@ -20,7 +20,7 @@ int64_t ProductKernels::mmaSharedBytes(const MmaTile &shape) const {
 void ProductKernels::emitMma(Arguments &a, const MmaTile &shape) {
   Value memory = b.dynamicShared();
   withTile(a, shape.rows, [&](Tile &tile) {
-    MmaState s = {a, tile, shape, memory};
+    MmaState s(a, tile, shape, memory);
     s.firstColumn = b.mul(b.blockY(), spec.isGated() ? shape.columns / 2 : shape.columns);
     s.thread = b.threadX();
     s.lane = b.rem(s.thread, warpSize);

@@ -13,11 +13,13 @@ namespace moe {
 constexpr int64_t stageDepth = 64, stageRowBytes = 128, rowChunks = 8;
 
 struct ProductKernels::MmaState {
+  MmaState(Arguments &a, Tile &tile, const MmaTile &shape, Value memory) : a(a), tile(tile), shape(shape), memory(memory) {}
+
   Arguments &a;
   Tile &tile;
   const MmaTile &shape;
-  Value memory;                // dynamic shared memory
-  Value firstColumn = nullptr; // of the result
+  Value memory;      // dynamic shared memory
+  Value firstColumn; // of the result
   Value thread, lane, warpRow, warpColumn; // of the warp: its first row, its first row of weights
   Value chunk;       // that this thread copies, of each of its rows
   Value place;       // of that chunk in the rows' part of a stage
