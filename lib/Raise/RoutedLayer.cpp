@@ -53,6 +53,33 @@ std::optional<WeightedRows> matchWeightedRows(Value value, int64_t hidden, const
   return std::nullopt;
 }
 
+Value matchRepeatedTokens(Value rows, int64_t k, int64_t hidden, const SizeProof &proof) {
+  Value repeated = peel(rows, Views | FloatCasts);
+  auto op = repeated.getDefiningOp<OnnxOp>();
+  if (op && (isNode(op, "Expand") || isNode(op, "Tile"))) {
+    Value single = op.getInputs()[0];
+    const int64_t rank = tensorType(single) ? tensorType(single).getRank() : 0;
+    bool fits = rank >= 3 && tensorType(repeated) && tensorType(repeated).getRank() == rank && staticDim(single, -2) == 1 &&
+                staticDim(single, -1) == hidden && staticDim(repeated, -2) == k && staticDim(repeated, -1) == hidden;
+    for (int64_t dim = 0; fits && dim + 2 < rank; ++dim)
+      fits = proof.sameDim(single, dim, repeated, dim);
+    return fits ? nearestMatrix(single, hidden) : Value();
+  }
+  if (!op || !(isNode(op, "GatherND") || isNode(op, "Gather")))
+    return {};
+  // x[n / K] with the token number of each choice spelled out: 0 … T-1, each K times.
+  Value numbers = peel(op.getInputs()[1], Views | IntCasts);
+  OnnxOp expand = definedBy(numbers, "Expand");
+  Value single = expand ? expand.getInputs()[0] : Value();
+  OnnxOp range = single ? definedBy(peel(single, Views | IntCasts), "Range") : OnnxOp();
+  const bool wholeRows = isNode(op, "GatherND") ? intAttribute(op, "batch_dims", 0) == 0 && staticDim(op.getInputs()[1], -1) == 1
+                                                : intAttribute(op, "axis", 0) == 0;
+  const bool fits = range && wholeRows && tensorType(op.getInputs()[0]).getRank() == 2 && tensorType(single).getRank() == 2 &&
+                    staticDim(single, 1) == 1 && tensorType(numbers).getRank() == 2 && staticDim(numbers, 1) == k &&
+                    proof.sameDim(single, 0, numbers, 0) && splatNumber(range.getInputs()[0]) == 0.0 && splatNumber(range.getInputs()[2]) == 1.0;
+  return fits ? op.getInputs()[0] : Value();
+}
+
 bool idsInRange(Value ids, int64_t experts) {
   ids = peel(ids, Views | IntCasts);
   if (OnnxOp top = definedBy(ids, "TopK"))

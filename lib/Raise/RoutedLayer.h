@@ -28,6 +28,10 @@ struct WeightedRows {
 };
 std::optional<WeightedRows> matchWeightedRows(mlir::Value value, int64_t hidden, const SizeProof &proof);
 
+/// x of rows [T·K, H] that repeat each token K times in a row: by an Expand or Tile of a dim of size 1, or read at the number of each choice's token.
+/// Null where they are something else.
+mlir::Value matchRepeatedTokens(mlir::Value rows, int64_t k, int64_t hidden, const SizeProof &proof);
+
 /// All that a form found out about one layer.
 struct RoutedLayer {
   ChoiceSum choices;
