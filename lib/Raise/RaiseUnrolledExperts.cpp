@@ -361,7 +361,7 @@ Value UnrolledMatcher::matchColumnAt(Value value, const Coordinate &token, const
 bool UnrolledMatcher::readTokens(ExpertStep &step, const Coordinate &token, int64_t hidden) {
   step.x = matchRows(step.ffn.gate.rows, token, hidden);
   Value upX = step.x && step.ffn.up ? matchRows(step.ffn.up->rows, token, hidden) : step.x;
-  if (upX && flatRoot(upX) == flatRoot(step.x))
+  if (upX && sameElements(upX, step.x))
     return true;
   miss(step.op, "gate and up read different tokens");
   return false;
@@ -519,7 +519,8 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
                                     "an implementation without such a loop (transformers: experts_implementation=\"batched_mm\" or \"grouped_mm\")";
     std::string why;
     auto layer = layerOf(loop, "unrolled", why);
-    if (layer && loop.steps.front().replaces && count == 1 && !idsInRange(loop.steps.front().indices, 1)) {
+    // What keeps the experts of a layer apart leaves chains of one.
+    if (layer && count == 1 && !idsInRange(loop.steps.front().indices, 1)) {
       why = "one expert stands alone, but the ids that are compared with its number may name others";
       layer.reset();
     }

@@ -84,15 +84,17 @@ def at_first(of=lambda w, mask, token: w.node("Gather", mask, token, axis=0)):
     return read
 
 
-def for_tokens(weight, others=False):
+def for_tokens(weight, others=False, cast=False):
+    """With `cast`, each expert rounds the tokens by nodes of its own, as converters to float16 leave them."""
     def layer(w, x, ids, weights):
         y = zeros(w, x)
+        rounded = lambda: w.node("Cast", w.node("Cast", x, to=TensorProto.FLOAT16), to=TensorProto.FLOAT) if cast else x
         for number in range(EXPERTS):
             mask = equals(w, ids, number)
             token = w.node("Squeeze", found(w, any_choice(w, mask)), w.ints(1))
             read = equals(w, ids, (number + 1) % EXPERTS) if others else mask
             factors = w.node("Reshape", weight(w, weights, read, token), w.ints(-1, 1))
-            rows = w.node("Mul", expert(w, w.node("Gather", x, token, axis=0)), factors)
+            rows = w.node("Mul", expert(w, w.node("Gather", rounded(), token, axis=0)), factors)
             y = w.node("ScatterND", y, unsqueezed(w, token, -1), rows, reduction="add")
         return y
     return layer
@@ -125,6 +127,7 @@ LAYERS = {
     "all_choices_other_order": (matrix(for_all_choices(repeats=False)), [UNROLLED]),
     "weights_of_the_mask": (matrix(for_tokens(at_elements)), [UNROLLED, "moe.select"]),
     "weights_of_the_first": (matrix(for_tokens(at_first())), [UNROLLED, "moe.select"]),
+    "casts_of_its_own": (matrix(for_tokens(at_elements, cast=True)), [UNROLLED, "moe.select"]),
 }
 REFUSED = {
     "all_choices_of_some": (matrix(for_all_choices(start=0.25), hashed_twice), "rows are put in the place of others by ids that may name none"),
