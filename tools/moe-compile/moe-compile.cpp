@@ -43,6 +43,7 @@ cl::opt<bool> raiseExperts("raise-experts", cl::desc("Look for MoE layers; =fals
 cl::opt<std::string> emitKind("emit", cl::desc("Write this instead of an artifact: mlir (the module after the last stage), llvm (LLVM IR), asm, "
                                                "obj (an object file), ptx (kernels of --target=cuda)"), cl::value_desc("kind"), cl::cat(written));
 cl::opt<bool> allowLinks("allow-links", cl::desc("Read external data through symbolic links in the model's folder, wherever they lead"), cl::cat(model));
+cl::list<std::string> overridable("overridable", cl::desc("An initializer that is an input of the graph too becomes an input with a default (without it, a constant)"), cl::value_desc("name"), cl::cat(model));
 cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB (8192); 0: none"), cl::init(8192), cl::value_desc("MiB"), cl::cat(limitOptions()));
 cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds (600)"), cl::init(600), cl::value_desc("seconds"), cl::cat(limitOptions()));
 cl::opt<std::string> workerFault("inject-worker-fault", cl::Hidden, cl::cat(limitOptions()));
@@ -50,10 +51,10 @@ cl::opt<bool> emulateTiles("emulate-tiles", cl::desc("For tests: matrix tiles of
 cl::opt<bool> verbose("v", cl::desc("Name each stage and its time"), cl::cat(written));
 cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors and their notes"), cl::cat(written));
 
-// An option with a value that is given twice contradicts itself; only --dim may be.
+// An option with a value that is given twice contradicts itself; only --dim and --overridable may be.
 bool checkRepetitions() {
   for (const auto &[name, option] : cl::getRegisteredOptions())
-    if (!is_contained(option->Categories, &cl::getGeneralCategory()) && name != "dim" && option->getNumOccurrences() > 1 &&
+    if (!is_contained(option->Categories, &cl::getGeneralCategory()) && name != "dim" && name != "overridable" && option->getNumOccurrences() > 1 &&
         option->getValueExpectedFlag() != cl::ValueOptional)
       return fail((name.size() == 1 ? "-" : "--") + name + " is given twice");
   return true;
@@ -124,7 +125,7 @@ int main(int argc, char **argv) {
   options.raiseReport = raiseReport;
   options.requireRaised = requireRaised;
   options.stages.raise.experts = raiseExperts;
-  options.import.allowLinks = allowLinks;
+  options.import.allowLinks = allowLinks, options.import.overridable = overridable;
   readStageFlags(options.stages);
   options.workerMemoryMiB = workerMemory, options.workerSeconds = workerTimeout;
   options.workerFault = workerFault;
