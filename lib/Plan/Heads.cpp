@@ -83,6 +83,13 @@ void SharedWork::keepGains() {
   llvm::erase_if(products, [](const ColumnProduct &product) { return product.sharedUs >= product.wholeUs; });
 }
 
+double SharedWork::attentionUs() const {
+  double whole = 0;
+  for (const HeadAttention &attention : attentions)
+    whole += attention.wholeUs;
+  return whole;
+}
+
 double SharedWork::savedUs() const {
   double saved = 0;
   for (const ColumnProduct &product : products)

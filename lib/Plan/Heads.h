@@ -29,6 +29,8 @@ struct SharedWork {
   void keepGains();
   /// Takes the gather off products that feed only `attentions`.
   void freeFedProducts();
+  /// What the attention takes on one device, in all.
+  double attentionUs() const;
   /// What sharing out saves in all.
   double savedUs() const;
 };

@@ -385,11 +385,12 @@ LogicalResult PlanSharding::chooseBetween(std::vector<PlannedLayer> &free, std::
     return failure();
   const double wholeBetween = betweenTime;
   const SharedWork shared = function && !given ? workToShare(function) : SharedWork();
-  wholeUs -= shared.savedUs();
+  wholeUs += shared.attentionUs() - shared.savedUs();
   if (!canSplit || (betweenLayers != "batch" && !given && (betweenLayers != "auto" || planSequences == 1)))
     return shareOut(function, shared), success();
   if (failed(planBetween(free, pinned, true, splitUs)))
     return failure();
+  splitUs += shared.attentionUs() * tokensOfShare(1, planSequences, machines.devices());
   const bool isSplit = betweenLayers == "batch" || given || splitUs < wholeUs;
   InFlightDiagnostic remark = function.emitRemark("between the layers ") << (isSplit ? "each device computes its own of " : "every device computes all of ")
                                                                         << static_cast<int64_t>(planSequences) << (planSequences == 1 ? " sequence" : " sequences") << ": with the layers "

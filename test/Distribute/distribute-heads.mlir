@@ -12,7 +12,7 @@ moe.mesh @mesh axes([#moe.axis<name = "rank", size = 4, alpha_us = 2.0, gbps = 8
 // CHECK: %[[W:.*]] = moe.part_experts %{{.*}} {dim = 2 : i64, parts = 4 : i64} : tensor<64x128xf32> -> tensor<4x64x32xf32>
 // CHECK: moe.grouped_matmul %[[X]] {{.*}} weight(%[[W]] : tensor<4x64x32xf32>)
 // CHECK-NOT: moe.all_gather
-// CHECK: linalg.generic {{.*}} -> tensor<1x?x?x16xf32>
+// CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<1x?x?x16xf32>)
 // CHECK: %[[CACHE:.*]] = moe.concat axis 2 {{.*}} -> tensor<1x2x?x16xf32>
 // CHECK: %[[SINK:.*]] = tensor.extract_slice %{{.*}} : tensor<8xf32> to tensor<?xf32>
 // CHECK: %[[KEYS:.*]] = tensor.extract_slice %[[CACHE]][0, %{{.*}}, 0, 0] [1, %{{.*}}, %{{.*}}, 16] [1, 1, 1, 1] : tensor<1x2x?x16xf32> to tensor<1x?x?x16xf32>

@@ -22,7 +22,8 @@ for axis in mesh.split(","):
     devices *= int(axis.split("=")[1])
 shared = [way for way in ("columns", "heads") if f"--between-layers={way}" in sys.argv]
 flags = [argument for argument in sys.argv[5:] if argument.startswith("--")]
-run(["moe-compile", fixture / "model.onnx", "-o", folder / "whole", "--quiet"])
+same = [flag for flag in flags if flag.startswith("--activations=")]
+run(["moe-compile", fixture / "model.onnx", "-o", folder / "whole", "--quiet", *same])
 said = run(["moe-compile", fixture / "model.onnx", "-o", folder / "split", f"--mesh={mesh}", f"--expert-parallel={devices}", *([] if shared else ["--between-layers=batch"]), *flags])
 if (f"devices share the {shared[0]} of" if shared else "between the layers each device computes its own") not in said:
     sys.exit(f"expected a remark about what is shared out, found\n{said}")
