@@ -25,6 +25,7 @@ KernelProgram linkedKernels() { return {moe_kernels, moe_kernel_image}; }
 constexpr int computeMajor = 75, computeMinor = 76, mostSharedBytes = 8;
 /// Kernels are for sm_80 and newer.
 constexpr int leastMajor = 8;
+constexpr int noBinaryForGpu = 209, unsupportedPtxVersion = 222;
 constexpr unsigned streamNonBlocking = 1;
 
 /// The run that this thread is in, and its first launch that failed. moe_rt_launch has no other way to it.
@@ -124,8 +125,13 @@ moe_status CudaDevice::readTable(const char *table) {
 moe_status CudaDevice::loadKernels(const KernelProgram &program) {
   if (moe_status status = readTable(program.table))
     return status;
-  if (CudaDriver::Result code = driver.libraryLoadData(&library, program.image, nullptr, nullptr, 0, nullptr, nullptr, 0))
-    return failed(code, "loading the kernels on", deviceName);
+  CudaDriver::Result loaded = driver.libraryLoadData(&library, program.image, nullptr, nullptr, 0, nullptr, nullptr, 0);
+  if (loaded == noBinaryForGpu || loaded == unsupportedPtxVersion)
+    return fail(MOE_STATUS_UNSUPPORTED_GPU, "the model has no code for %s: %s", deviceName,
+                loaded == noBinaryForGpu ? "neither machine code nor PTX of it is for this GPU"
+                                         : "there is PTX for it, and the driver is too old to compile that (expected one of CUDA 12 or newer)");
+  if (loaded)
+    return failed(loaded, "loading the kernels on", deviceName);
   constexpr unsigned withoutAsking = 48 << 10;
   for (int64_t i = 0; i < numKernels; ++i) {
     if (CudaDriver::Result code = driver.libraryGetKernel(&kernels[i].handle, library, kernels[i].name))

@@ -33,6 +33,8 @@ cl::opt<std::string> compileTo("compile-to", cl::desc("Stop after this stage (im
 cl::opt<std::string> compileFrom("compile-from", cl::desc("The input is the IR left by this stage; go on after it"), cl::value_desc("stage"),
                                  cl::cat(written));
 cl::opt<bool> withSim("with-sim", cl::desc("With --target=cuda: add the kernels for the SIMT executor, which runs them without a GPU"), cl::cat(written));
+cl::opt<std::string> gpuCode("gpu-code", cl::desc("With --target=cuda: code of the kernels: fatbin (machine code of sm_80 and sm_90a, and PTX), ptx (the driver compiles it at load), "
+                                                  "auto (fatbin where ptxas and fatbinary are found: $MOE_PTXAS, $CUDA_HOME/bin, $PATH)"), cl::init("auto"), cl::value_desc("kind"), cl::cat(written));
 cl::opt<std::string> dumpStagesTo("dump-stages-to", cl::desc("Write the IR after each stage into this folder"), cl::value_desc("dir"),
                                   cl::cat(written));
 cl::opt<std::string> raiseReport("raise-report", cl::desc("Write which nodes became MoE layers, which did not and why, as JSON (- is standard output)"),
@@ -41,7 +43,7 @@ cl::opt<bool> requireRaised("require-raised", cl::desc("Fail where something tha
                             cl::cat(model));
 cl::opt<bool> raiseExperts("raise-experts", cl::desc("Look for MoE layers; =false compiles them as ordinary nodes"), cl::init(true), cl::cat(model));
 cl::opt<std::string> emitKind("emit", cl::desc("Write this instead of an artifact: mlir (the module after the last stage), llvm (LLVM IR), asm, "
-                                               "obj (an object file), ptx (kernels of --target=cuda)"), cl::value_desc("kind"), cl::cat(written));
+                                               "obj (an object file), ptx (kernels of --target=cuda), sass-report (what ptxas makes of them: registers, spills, occupancy, hot loops)"), cl::value_desc("kind"), cl::cat(written));
 cl::opt<bool> allowLinks("allow-links", cl::desc("Read external data through symbolic links in the model's folder, wherever they lead"), cl::cat(model));
 cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB (8192); 0: none"), cl::init(8192), cl::value_desc("MiB"), cl::cat(limitOptions()));
 cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds (600)"), cl::init(600), cl::value_desc("seconds"), cl::cat(limitOptions()));
@@ -74,10 +76,19 @@ bool parseEnumerations(moe::SessionOptions &options) {
                         .Case("asm", moe::Emit::Assembly)
                         .Case("obj", moe::Emit::Object)
                         .Case("ptx", moe::Emit::Ptx)
+                        .Case("sass-report", moe::Emit::SassReport)
                         .Default(std::nullopt);
   if (!kind && emitKind.getNumOccurrences())
-    return fail("--emit expects mlir, llvm, asm, obj or ptx, got '" + emitKind + "'");
+    return fail("--emit expects mlir, llvm, asm, obj, ptx or sass-report, got '" + emitKind + "'");
   options.emit = kind.value_or(moe::Emit::Artifact);
+  const auto code = StringSwitch<std::optional<moe::GpuCode>>(gpuCode)
+                        .Case("auto", moe::GpuCode::Auto)
+                        .Case("ptx", moe::GpuCode::Ptx)
+                        .Case("fatbin", moe::GpuCode::Fatbin)
+                        .Default(std::nullopt);
+  if (!code)
+    return fail("--gpu-code expects auto, ptx or fatbin, got '" + gpuCode + "'");
+  options.gpuCode = *code;
   return true;
 }
 

@@ -41,7 +41,7 @@ struct CudaDriver {
   Result (*getErrorString)(Result error, const char **text);
 };
 
-/// The kernels of this model.so, null where it is for CPUs: a line "name threads shared" for each, and the code that the driver loads.
+/// The kernels of this model.so, null where it is for CPUs: a line "name threads shared" for each, and the code that the driver loads (a fatbin or PTX).
 struct KernelProgram {
   const char *table;
   const char *image;
