@@ -25,10 +25,10 @@ struct CudaCode {
   std::vector<KernelInfo> table;
 };
 
-LogicalResult makeKernels(ModuleOp lowered, CudaCode &code) {
+LogicalResult makeKernels(ModuleOp lowered, CudaCode &code, const SessionOptions &options) {
   code.host = lowered.clone();
   PassManager manager(lowered.getContext());
-  buildCudaKernelPipeline(manager);
+  buildCudaKernelPipeline(manager, {options.cudaTile});
   return manager.run(*code.host);
 }
 
@@ -158,7 +158,7 @@ LogicalResult writeCudaCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &l
     return lowered.emitError(error);
   progress("codegen", 0, 0);
   CudaCode code;
-  if (failed(makeKernels(lowered, code)))
+  if (failed(makeKernels(lowered, code, options)))
     return failure();
   code.table = kernelTable(*code.host);
   code.kernels = takeKernels(*code.host);

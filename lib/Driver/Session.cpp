@@ -291,7 +291,7 @@ LogicalResult Session::run() {
   if (options.target == Target::Cuda && options.emit == Emit::Mlir && options.compileTo.empty()) {
     // The host's entry and, in a gpu.module, the kernels as they become PTX.
     PassManager manager(&context);
-    buildCudaKernelPipeline(manager);
+    buildCudaKernelPipeline(manager, {options.cudaTile});
     if (failed(manager.run(*module)))
       return failure();
   }

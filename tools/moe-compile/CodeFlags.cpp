@@ -19,6 +19,7 @@ cl::opt<std::string> gpuCode("gpu-code", cl::desc("With --target=cuda: code of t
                                                   "auto (fatbin where ptxas and fatbinary are found: $MOE_PTXAS, $CUDA_HOME/bin, $PATH)"), cl::init("auto"), cl::value_desc("kind"), cl::cat(written));
 cl::opt<std::string> emitKind("emit", cl::desc("Write this instead of an artifact: mlir (the module after the last stage), llvm (LLVM IR), asm, "
                                                "obj (an object file), ptx (kernels of --target=cuda), sass-report (what ptxas makes of them: registers, spills, occupancy, hot loops)"), cl::value_desc("kind"), cl::cat(written));
+cl::opt<std::string> cudaTile("cuda-tile", cl::desc("For tests: the tensor core tile of all products, as ROWSxCOLUMNS"), cl::Hidden, cl::cat(model));
 
 } // namespace
 
@@ -46,5 +47,6 @@ bool readCodeFlags(moe::SessionOptions &options) {
     return fail("--gpu-code expects auto, ptx or fatbin, got '" + gpuCode + "'");
   options.gpuCode = *code;
   options.withSim = withSim;
+  options.cudaTile = cudaTile;
   return true;
 }

@@ -66,6 +66,8 @@ struct SessionOptions {
   std::string workerFault;
   /// For tests: matrix tiles become loops, and versions with tiles run on CPUs without.
   bool emulateTiles = false;
+  /// For tests: the tensor core tile of all CUDA products, as ROWSxCOLUMNS.
+  std::string cudaTile;
   /// Path of moe-codegen-worker; empty: beside the running program.
   std::string workerPath;
 };
