@@ -34,8 +34,9 @@ struct CudaRun {
   CudaDriver::Result error;
   const char *kernel;
   void *faults;
+  CudaDevice::Scratch *scratch;
 };
-static thread_local CudaRun current = {nullptr, 0, "", nullptr};
+static thread_local CudaRun current = {nullptr, 0, "", nullptr, nullptr};
 
 moe_status CudaDevice::failed(CudaDriver::Result code, const char *what, const char *subject) {
   const char *name = nullptr, *text = nullptr;
@@ -192,15 +193,35 @@ CudaDevice::~CudaDevice() {
 moe_status CudaDevice::begin() {
   if (CudaDriver::Result code = driver.contextSetCurrent(context))
     return failed(code, "using", deviceName);
-  current = {this, 0, "", nullptr};
+  current = {this, 0, "", nullptr, nullptr};
   return MOE_STATUS_OK;
 }
 
 void CudaDevice::useFaultRecord(void *record) { current.faults = record; }
+void CudaDevice::useScratch(Scratch *scratch) { current.scratch = scratch; }
+
+void *CudaDevice::scratch(int64_t bytes) {
+  Scratch &kept = *current.scratch;
+  if (current.error)
+    return nullptr;
+  if (bytes <= kept.bytes)
+    return kept.address;
+  // The driver waits for kernels that still use the old one.
+  release(kept.address);
+  kept = {nullptr, 0};
+  CudaDriver::Address place = 0;
+  if (CudaDriver::Result code = driver.memAlloc(&place, size_t(bytes))) {
+    current.error = code;
+    current.kernel = "that needs scratch memory";
+    return nullptr;
+  }
+  kept = {reinterpret_cast<void *>(uintptr_t(place)), bytes};
+  return kept.address;
+}
 
 moe_status CudaDevice::finish() {
   const CudaRun run = current;
-  current = {nullptr, 0, "", nullptr};
+  current = {nullptr, 0, "", nullptr, nullptr};
   const CudaDriver::Result code = driver.streamSynchronize(stream);
   if (run.error)
     return failed(run.error, "launching the kernel", run.kernel);
@@ -244,5 +265,7 @@ void CudaDevice::launch(int64_t number, int64_t blocksX, int64_t blocksY, void *
 void moe_rt_launch(int64_t kernel, int64_t blocks_x, int64_t blocks_y, void **arguments) {
   moe::runtime::current.device->launch(kernel, blocks_x, blocks_y, arguments);
 }
+
+void *moe_rt_scratch(int64_t bytes) { return moe::runtime::current.device->scratch(bytes); }
 
 void *moe_rt_fault_record() { return moe::runtime::current.faults; }
