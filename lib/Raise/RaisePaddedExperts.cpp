@@ -72,11 +72,25 @@ std::optional<SlotLayer> PaddedMatcher::match(OnnxOp op) {
   return SlotLayer{op, parts, {}, form, rows, parts.gate.rowsPlace.dim};
 }
 
+/// Removes factors of 1, which the exporter of `baddbmm` writes between product and bias.
+static void removeUnitFactors(ModuleOp module) {
+  module.walk([](OnnxOp op) {
+    if (!isNode(op, "Mul"))
+      return;
+    auto scaled = matchScalar(op->getResult(0), "Mul");
+    if (!scaled || scaled->scalar != 1.0 || scaled->operand.getType() != op->getResult(0).getType())
+      return;
+    op->getResult(0).replaceAllUsesWith(scaled->operand);
+    op.erase();
+  });
+}
+
 namespace {
 struct RaisePaddedExperts : impl::RaisePaddedExpertsBase<RaisePaddedExperts> {
   using Base::Base;
 
   void runOnOperation() override {
+    removeUnitFactors(getOperation());
     LayerBuilder chain(getOperation());
     LogicalResult result = forEachOnnxFunction(getOperation(), [&](func::FuncOp function, const SizeProof &proof) {
       std::vector<SlotLayer> layers;

@@ -53,7 +53,7 @@ StringRef dispatchForm(Value slots) {
                         })
                ? "padded"
                : "";
-  if (!(isNode(op, "MatMul") || isNode(op, "Einsum")) || op.getInputs().size() != 2 || llvm::any_of(op.getInputs(), isStored))
+  if (!(isNode(op, "MatMul") || isNode(op, "Einsum") || isNode(op, "Gemm")) || op.getInputs().size() != 2 || llvm::any_of(op.getInputs(), isStored))
     return {};
   const bool isSoft = llvm::any_of(op.getInputs(), [](Value input) {
     OnnxOp dispatch = movedFrom(input);
