@@ -168,6 +168,17 @@ def RaiseRoundedExperts : Moe_MatchingPass<"moe-raise-rounded-experts"> {
   }];
 }
 
+def RaiseDenseMixtures : Moe_MatchingPass<"moe-raise-dense-mixtures"> {
+  let summary = "says which dense mixtures stay: a Softmax over all experts weighs what each makes";
+  let description = [{
+    MMoE weighs the results of one product per expert, mixtures of LoRA adapters those
+    of two without an activation, and no token chooses. This pass changes nothing: at
+    the first product of gates and rows it remarks, if asked, what they lack. Anchored
+    at the Softmax: all of it weighs rows that a stored tensor of one matrix per expert
+    made, or each of its columns the rows of a product.
+  }];
+}
+
 def RaiseRouter : Moe_MatchingPass<"moe-raise-router"> {
   let summary = "the ops that made ids and weights become moe.score, moe.select and moe.weigh";
   let description = [{
