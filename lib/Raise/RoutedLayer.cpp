@@ -274,10 +274,7 @@ static void requireEqualCounts(OpBuilder &builder, Location loc, StringRef name,
                          message);
 }
 
-/// The weights of all experts: stored as one tensor each, or made from the experts' own.
-static ExpertWeights expertWeights(const RoutedLayer &layer, OpBuilder &builder, LayerBuilder &chain, StringRef name) {
-  const RoutedFfn &ffn = layer.ffn;
-  const ExpertPieces &pieces = layer.pieces;
+ExpertWeights expertWeights(const RoutedFfn &ffn, const ExpertPieces &pieces, OpBuilder &builder, LayerBuilder &chain, StringRef name) {
   auto part = [&](const RoutedProduct &product, ArrayRef<Value> own, StringRef suffix) {
     const bool outIn = product.order == WeightOrder::OutIn;
     return own.empty() ? product.weight
@@ -381,7 +378,7 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
   RankedTensorType sumType = tensorType(sum->getResult(0));
   const bool ownShape = sumType.getRank() != 2 || layer.scalesInput;
   auto resultType = RankedTensorType::get({ownShape ? tensorType(x).getDimSize(0) : sumType.getDimSize(0), hidden}, sumType.getElementType());
-  Value result = chain.experts(builder, loc, x, list, vector, expertWeights(layer, builder, chain, name),
+  Value result = chain.experts(builder, loc, x, list, vector, expertWeights(ffn, layer.pieces, builder, chain, name),
                                OriginAttr::get(builder.getContext(), name, layer.form), resultType);
   if (layer.scalesInput && k > 1) {
     const int64_t rows = resultType.isDynamicDim(0) ? ShapedType::kDynamic : resultType.getDimSize(0) / k;

@@ -73,6 +73,9 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
 /// Are the ids surely numbers of experts, 0 to `experts` - 1?
 bool idsInRange(mlir::Value ids, int64_t experts);
 
+/// The weights of all experts of a layer called `name`: stored as one tensor each, or made from the experts' own in `pieces`.
+ExpertWeights expertWeights(const RoutedFfn &ffn, const ExpertPieces &pieces, mlir::OpBuilder &builder, LayerBuilder &chain, llvm::StringRef name);
+
 /// Replaces the sum of each layer by the chain and erases what nobody reads any more. `layers` is in program order.
 void replaceRoutedLayers(llvm::MutableArrayRef<RoutedLayer> layers, LayerBuilder &chain);
 

@@ -1,4 +1,4 @@
-"""Compiles each model of handwritten_models.py, handwritten_forms.py and handwritten_loops.py and compares it with onnxruntime: raised as it should be, or left with a reason in the report.
+"""Compiles each model of the files below and compares it with onnxruntime: raised as it should be, or left with a reason in the report.
 
     check_handwritten.py ROUTED_MODELS_FOLDER WORK_FOLDER [MODEL...]
 """
@@ -14,8 +14,10 @@ import check_routed_models as routed  # noqa: E402
 import handwritten_forms as forms  # noqa: E402
 import handwritten_loops as loops  # noqa: E402
 import handwritten_models as models  # noqa: E402
+import handwritten_slots as slots  # noqa: E402
 import onnx  # noqa: E402
 
+FILES = (models, forms, loops, slots)
 SHAPES = {2: [(23, models.HIDDEN), (1, models.HIDDEN)], 3: [(2, 9, models.HIDDEN), (1, 1, models.HIDDEN), (3, 1, models.HIDDEN)]}
 
 
@@ -41,14 +43,18 @@ def check_hint(folder):
         sys.exit(f"{folder.name}: no hint in {summary!r}")
 
 
+def all_of(kind):
+    return [entry for file in FILES for entry in getattr(file, kind).items()]
+
+
 def main():
     work = pathlib.Path(sys.argv[2])
     wanted = sys.argv[3:]
-    for name, ((model, rank), expected) in (models.LAYERS | forms.LAYERS | loops.LAYERS).items():
+    for name, ((model, rank), expected) in all_of("LAYERS"):
         if wanted and name not in wanted:
             continue
         routed.check(work / name, model, SHAPES[rank], ["moe.experts", *expected], [])
-    for name, ((model, rank), reason) in (models.REFUSED | forms.REFUSED | loops.REFUSED).items():
+    for name, ((model, rank), reason) in all_of("REFUSED"):
         if wanted and name not in wanted:
             continue
         check_refused(work / name, model, SHAPES[rank], reason)
