@@ -57,7 +57,7 @@ static bool sameTokens(const RoutedFfn &ffn) { return !ffn.up || flatRoot(ffn.up
 /// that come last: [T, E, H] by Expand.
 Value TiledMatcher::matchTiled(const RoutedProduct &product, int64_t experts, int64_t hidden) {
   Value rows = product.rows;
-  if (product.sharesRows && staticDim(rows, -1) == hidden)
+  if ((product.sharesRows || experts == 1) && staticDim(rows, -1) == hidden)
     return peel(rows, FloatCasts);
   Value root = peel(rows, Views | FloatCasts);
   auto op = root.getDefiningOp<OnnxOp>();

@@ -98,3 +98,58 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %sum1 = moe.onnx "Add"(%part0, %part1) version 14 {} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
   return %sum1 : tensor<?x8xf32>
 }
+
+// -----
+
+// A layer of one expert adds nothing up: what it computes, times all of a map of one column.
+
+// CHECK: %[[TOP:[^:]+]]:2 = moe.onnx "TopK"
+// CHECK: moe.assign %[[TOP]]#1 : tensor<?x1xi64>
+// CHECK: moe.experts {{.*}} gate(%{{.*}} : tensor<1x8x16xf32>) {{.*}}"masked"
+moe.weight @wr : tensor<8x1xf32> source(#moe.file<"model.onnx", offset = 0, length = 32>)
+moe.weight @w1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
+moe.weight @w2 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 640, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %one = arith.constant dense<1> : tensor<1xi64>
+  %wr = moe.weight_ref @wr : tensor<8x1xf32>
+  %w1 = moe.weight_ref @w1 : tensor<8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<16x8xf32>
+  %logits = moe.onnx "MatMul"(%x, %wr) version 13 {} : (tensor<?x8xf32>, tensor<8x1xf32>) -> tensor<?x1xf32>
+  %probs = moe.onnx "Sigmoid"(%logits) version 13 {} : (tensor<?x1xf32>) -> tensor<?x1xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %one) version 11 {axis = -1 : i64} : (tensor<?x1xf32>, tensor<1xi64>) -> (tensor<?x1xf32>, tensor<?x1xi64>)
+  %mapshape = moe.onnx "Shape"(%probs) version 13 {} : (tensor<?x1xf32>) -> tensor<2xi64>
+  %none = moe.onnx "ConstantOfShape"(%mapshape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x1xf32>
+  %map = moe.onnx "ScatterElements"(%none, %ids, %values) version 18 {axis = 1 : i64} : (tensor<?x1xf32>, tensor<?x1xi64>, tensor<?x1xf32>) -> tensor<?x1xf32>
+  %g = moe.onnx "MatMul"(%x, %w1) version 13 {} : (tensor<?x8xf32>, tensor<8x16xf32>) -> tensor<?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %out = moe.onnx "Mul"(%y, %map) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
+// The same where the weight is that of the choice which is the expert.
+
+// CHECK: moe.experts {{.*}} gate(%{{.*}} : tensor<1x8x16xf32>) {{.*}}"masked"
+moe.weight @wr : tensor<8x1xf32> source(#moe.file<"model.onnx", offset = 0, length = 32>)
+moe.weight @w1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
+moe.weight @w2 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 640, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %one = arith.constant dense<1> : tensor<1xi64>
+  %number = arith.constant dense<0> : tensor<i64>
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %wr = moe.weight_ref @wr : tensor<8x1xf32>
+  %w1 = moe.weight_ref @w1 : tensor<8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<16x8xf32>
+  %logits = moe.onnx "MatMul"(%x, %wr) version 13 {} : (tensor<?x8xf32>, tensor<8x1xf32>) -> tensor<?x1xf32>
+  %values, %ids = moe.onnx "TopK"(%logits, %one) version 11 {axis = -1 : i64} : (tensor<?x1xf32>, tensor<1xi64>) -> (tensor<?x1xf32>, tensor<?x1xi64>)
+  %is = moe.onnx "Equal"(%ids, %number) version 13 {} : (tensor<?x1xi64>, tensor<i64>) -> tensor<?x1xi1>
+  %own = moe.onnx "Where"(%is, %values, %zero) version 16 {} : (tensor<?x1xi1>, tensor<?x1xf32>, tensor<f32>) -> tensor<?x1xf32>
+  %weight = moe.onnx "ReduceSum"(%own, %one) version 13 {keepdims = 1 : i64} : (tensor<?x1xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %g = moe.onnx "MatMul"(%x, %w1) version 13 {} : (tensor<?x8xf32>, tensor<8x16xf32>) -> tensor<?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %out = moe.onnx "Mul"(%weight, %y) version 14 {} : (tensor<?x1xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}

@@ -114,3 +114,30 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %scores: tenso
   %out = moe.onnx "Einsum"(%map, %y) version 12 {equation = "te,teh->th"} : (tensor<?x3xf32>, tensor<?x3x8xf32>) -> tensor<?x8xf32>
   return %out : tensor<?x8xf32>
 }
+
+// -----
+
+// A layer of one expert, whose dim is of size 1 everywhere.
+
+// CHECK: %[[TOP:[^:]+]]:2 = moe.onnx "TopK"
+// CHECK: moe.assign %[[TOP]]#1 : tensor<?x1xi64>
+// CHECK: moe.experts {{.*}} down(%{{.*}} : tensor<1x16x8xf32>) {{.*}}"tiled"
+moe.weight @wr : tensor<8x1xf32> source(#moe.file<"model.onnx", offset = 0, length = 32>)
+moe.weight @w1 : tensor<1x8x16xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
+moe.weight @w2 : tensor<1x16x8xf32> source(#moe.file<"model.onnx", offset = 640, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %one = arith.constant dense<1> : tensor<1xi64>
+  %wr = moe.weight_ref @wr : tensor<8x1xf32>
+  %w1 = moe.weight_ref @w1 : tensor<1x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<1x16x8xf32>
+  %logits = moe.onnx "MatMul"(%x, %wr) version 13 {} : (tensor<?x8xf32>, tensor<8x1xf32>) -> tensor<?x1xf32>
+  %values, %ids = moe.onnx "TopK"(%logits, %one) version 11 {axis = -1 : i64} : (tensor<?x1xf32>, tensor<1xi64>) -> (tensor<?x1xf32>, tensor<?x1xi64>)
+  %mapshape = moe.onnx "Shape"(%logits) version 13 {} : (tensor<?x1xf32>) -> tensor<2xi64>
+  %none = moe.onnx "ConstantOfShape"(%mapshape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x1xf32>
+  %map = moe.onnx "ScatterElements"(%none, %ids, %values) version 18 {axis = 1 : i64} : (tensor<?x1xf32>, tensor<?x1xi64>, tensor<?x1xf32>) -> tensor<?x1xf32>
+  %g = moe.onnx "Einsum"(%x, %w1) version 12 {equation = "th,ehf->tef"} : (tensor<?x8xf32>, tensor<1x8x16xf32>) -> tensor<?x1x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<?x1x16xf32>) -> tensor<?x1x16xf32>
+  %y = moe.onnx "Einsum"(%a, %w2) version 12 {equation = "tef,efh->teh"} : (tensor<?x1x16xf32>, tensor<1x16x8xf32>) -> tensor<?x1x8xf32>
+  %out = moe.onnx "Einsum"(%map, %y) version 12 {equation = "te,teh->th"} : (tensor<?x1xf32>, tensor<?x1x8xf32>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
