@@ -78,6 +78,25 @@ std::optional<RoutedProduct> AllExpertsMatcher::matchProduct(Value value) {
 
 bool AllExpertsMatcher::isBias(Value addend) { return static_cast<bool>(storedTensor(peel(addend, Views | FloatCasts))); }
 
+/// The dim of the experts in `rows`, a view of the product; -1 where that is not known.
+static int64_t expertDim(Value rows, const RoutedProduct &product, const SizeProof &proof) {
+  const int64_t rank = tensorType(rows).getRank();
+  const int64_t dim = product.place.together == 0 ? 0 : product.place.together == 1 ? rank - 2 : proof.sameShape(rows, product.result) ? product.place.dim : -1;
+  return dim >= 0 && dim < rank - 1 && staticDim(rows, dim) == product.experts && staticDim(rows, -1) == product.out ? dim : -1;
+}
+
+Value AllExpertsMatcher::scalesBehind(Value factor) {
+  Value stored = storedTensor(peel(factor, Views));
+  return stored && !stored.getDefiningOp<DequantOp>() ? stored : Value();
+}
+
+bool AllExpertsMatcher::fitsScales(OnnxOp product, unsigned side, const RoutedProduct &down) {
+  Value rows = product.getInputs()[1 - side], factor = product.getInputs()[side];
+  const int64_t dim = expertDim(rows, down, proof), rank = tensorType(factor).getRank(), place = dim - (tensorType(rows).getRank() - rank);
+  return dim >= 0 && rank <= tensorType(rows).getRank() && place >= 0 && tensorType(factor).getNumElements() == down.experts &&
+         tensorType(factor).getDimSize(place) == down.experts;
+}
+
 bool AllExpertsMatcher::takeBias(OnnxOp add, unsigned side, RoutedProduct &product) {
   RankedTensorType type = tensorType(add.getInputs()[side]), rows = tensorType(add.getInputs()[1 - side]);
   Value stored = storedTensor(peel(add.getInputs()[side], Views));

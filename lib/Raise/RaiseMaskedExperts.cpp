@@ -43,7 +43,22 @@ static std::optional<ExpertColumn> matchOnlyColumn(Value weights, const SizeProo
   return map && map->experts == 1 && idsInRange(map->ids, 1) ? std::optional<ExpertColumn>({{}, {}, weights, 0, 0}) : std::nullopt;
 }
 
+/// Takes known numbers off `value`; gives their product.
+static double takeNumbers(Value &value, const SizeProof &proof) {
+  double scale = 1.0;
+  value = peel(value, FloatCasts);
+  while (auto scaled = matchScaled(value, proof)) {
+    scale *= scaled->scalar;
+    value = peel(scaled->operand, FloatCasts);
+  }
+  return scale;
+}
+
 std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
+  double scale = 1.0;
+  // A product that stands alone has been looked at without its factor.
+  if (!isNode(op, "Mul"))
+    scale = takeNumbers(value, proof);
   OnnxOp product = definedBy(peel(value, FloatCasts), "Mul");
   if (!product)
     return std::nullopt;
@@ -51,6 +66,7 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
     Value rows = product.getInputs()[side], weights = product.getInputs()[1 - side];
     if (staticDim(weights, -1) != 1 || staticDim(rows, -1) <= 1)
       continue;
+    const double ofWeights = takeNumbers(weights, proof);
     auto column = matchOnlyColumn(weights, proof);
     if (!column)
       column = matchExpertColumn(weights, proof);
@@ -73,6 +89,8 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
       step.experts = staticDim(column->map, -1);
       step.k = 0;
     }
+    if (scale * ofWeights != 1.0)
+      step.ffn.scaleBy(scale * ofWeights);
     return step;
   }
   return std::nullopt;
@@ -159,7 +177,10 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
     SmallVector<Value> others;
     std::optional<MaskedMatcher> missed;
     for (Value addend : inputs) {
-      addends.insert(peel(addend, FloatCasts).getDefiningOp());
+      Value term = addend;
+      addends.insert(peel(term, FloatCasts).getDefiningOp());
+      takeNumbers(term, proof);
+      addends.insert(term.getDefiningOp());
       MaskedMatcher matcher(proof);
       if (auto step = matcher.matchTerm(op, addend)) {
         steps.push_back(*step);
@@ -234,6 +255,8 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
         return remarkMiss(remarks, last, layer->weights.getDefiningOp(), reason);
       layer->indices = map->ids;
       layer->weights = map->weights;
+      if (!map->scales.empty())
+        layer->ffn.scaleBy(map->scales);
       layer->function = map->function;
       layer->choices.k = map->k;
     }

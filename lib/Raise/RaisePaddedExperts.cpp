@@ -1,9 +1,9 @@
-// Capacity and soft forms: each expert has C slots, and a product filled them from the tokens.
+// Capacity, choice and soft forms: each expert has C slots, and a product or a lookup filled them from the tokens.
 //
 // Switch, GShard and V-MoE write a one-hot dispatch (tokens to slots) and a weighted combine (slots to tokens); Soft MoE writes a Softmax over the
-// tokens and one over the slots. Both are products, which stay what they are; what lies between is E batched experts on E×C×H rows, and that is
-// moe.experts with padded rows. Raised only where a product of two computed tensors made the rows: a batched MLP of anything else (one per head, say)
-// is no MoE layer.
+// tokens and one over the slots; where experts choose tokens, a lookup by the indices of a TopK fills the slots. All of these stay what they are; what
+// lies between is E batched experts on E×C×H rows, and that is moe.experts with padded rows. Raised only where a product of two computed tensors or such
+// a lookup made the rows: a batched MLP of anything else (one per head, say) is no MoE layer.
 #include "AllExpertsMatcher.h"
 #include "RoutedLayer.h"
 #include "moe/Raise/Passes.h"
@@ -51,12 +51,26 @@ static OnnxOp movedFrom(Value value) {
   }
 }
 
-/// "soft" or "padded" where a product of two computed tensors filled the slots; else empty.
+/// Is `node` a lookup in computed rows by the indices of a TopK, as experts choose tokens? `index` may be repeated along the columns.
+static bool looksUpChosen(OnnxOp node) {
+  if (!node || !(isNode(node, "Gather") || isNode(node, "GatherND") || isNode(node, "GatherElements")) ||
+      storedTensor(peel(node.getInputs()[0], Views | FloatCasts | Transposes)))
+    return false;
+  constexpr unsigned anywhere = Views | IntCasts | Transposes;
+  Value index = peel(node.getInputs()[1], anywhere);
+  if (auto repeat = index.getDefiningOp<OnnxOp>(); repeat && (isNode(repeat, "Expand") || isNode(repeat, "Tile")))
+    index = peel(repeat.getInputs()[0], anywhere);
+  return definedBy(index, "TopK") && cast<OpResult>(index).getResultNumber() == 1;
+}
+
+/// "soft" or "padded" where a product of two computed tensors or the choice of tokens filled the slots; else empty.
 StringRef PaddedMatcher::formOf(Value rows) {
   OnnxOp product = movedFrom(rows);
+  if (looksUpChosen(product))
+    return "padded";
   if (!product || !(isNode(product, "MatMul") || isNode(product, "Einsum")) || product.getInputs().size() != 2 ||
       llvm::any_of(product.getInputs(), [](Value input) { return static_cast<bool>(storedTensor(peel(input, Views | FloatCasts))); })) {
-    miss(product, "the rows of the experts are no product of a dispatch with tokens");
+    miss(product, "the rows of the experts are neither a product of a dispatch with tokens nor tokens that a TopK chose");
     return {};
   }
   const bool isSoft = llvm::any_of(product.getInputs(), [](Value input) {
@@ -83,6 +97,8 @@ std::optional<PaddedLayer> PaddedMatcher::match(OnnxOp op) {
   sawFfn = ffn || (firstRows && !formOf(firstRows).empty());
   if (!ffn)
     return std::nullopt;
+  if (!ffn->scales.empty())
+    return miss(op, "the results of experts on slots are scaled");
   Value rows = ffn->gate.rows;
   const int64_t experts = ffn->gate.experts;
   if (ffn->up && (flatRoot(ffn->up->rows) != flatRoot(rows) || tensorType(ffn->up->rows) != tensorType(rows)))

@@ -1,4 +1,4 @@
-"""Compiles each model of handwritten_models.py, handwritten_forms.py and handwritten_single.py and compares it with onnxruntime: raised as it should be, or left with a reason in the report.
+"""Compiles each model of handwritten_models.py and its siblings and compares it with onnxruntime: raised as it should be, or left with a reason in the report.
 
     check_handwritten.py ROUTED_MODELS_FOLDER WORK_FOLDER [MODEL...]
 """
@@ -11,8 +11,10 @@ import sys
 
 sys.path.insert(0, sys.argv[1])
 import check_routed_models as routed  # noqa: E402
+import handwritten_choice as choice  # noqa: E402
 import handwritten_forms as forms  # noqa: E402
 import handwritten_models as models  # noqa: E402
+import handwritten_scales as scales  # noqa: E402
 import handwritten_single as single  # noqa: E402
 import onnx  # noqa: E402
 
@@ -44,11 +46,11 @@ def check_hint(folder):
 def main():
     work = pathlib.Path(sys.argv[2])
     wanted = sys.argv[3:]
-    for name, ((model, rank), expected) in (models.LAYERS | forms.LAYERS | single.LAYERS).items():
+    for name, ((model, rank), expected) in (models.LAYERS | forms.LAYERS | single.LAYERS | scales.LAYERS | choice.LAYERS).items():
         if wanted and name not in wanted:
             continue
         routed.check(work / name, model, SHAPES[rank], ["moe.experts", *expected], [])
-    for name, ((model, rank), reason) in (models.REFUSED | forms.REFUSED | single.REFUSED).items():
+    for name, ((model, rank), reason) in (models.REFUSED | forms.REFUSED | single.REFUSED | scales.REFUSED | choice.REFUSED).items():
         if wanted and name not in wanted:
             continue
         check_refused(work / name, model, SHAPES[rank], reason)
