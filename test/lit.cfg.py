@@ -47,6 +47,14 @@ for feature, modules in {"python-onnx": ["onnx", "ml_dtypes"], "python-onnxrunti
 if os.path.exists(os.path.join(config.moe_build_root, "test", "Unit", "bin", "moe-unit-plan")):
     config.available_features.add("unit-plan")
 
+# %ptxas, %nvdisasm: NVIDIA's assembler and disassembler ($MOE_PTXAS, $MOE_NVDISASM, $PATH). Tests give them to moe-compile by name, so that only those
+# wait for machine code that are about it. fatbinary lies beside ptxas.
+for tool in ["ptxas", "nvdisasm"]:
+    found = os.environ.get("MOE_" + tool.upper()) or shutil.which(tool)
+    if found:
+        config.available_features.add(tool)
+        config.substitutions.append(("%" + tool, found))
+
 # %mpiexec: a launcher of MPI that starts several processes on this machine: $MOE_MPIEXEC, one of $PATH, or one beside the Python that runs the tests
 # (the package mpich of PyPI). Tests that need it say `REQUIRES: mpi`.
 launchers = [os.environ.get("MOE_MPIEXEC"), shutil.which("mpiexec"), os.path.join(os.path.dirname(config.python or ""), "mpiexec")]

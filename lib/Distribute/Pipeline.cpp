@@ -5,6 +5,7 @@ void moe::buildDistributePipeline(mlir::OpPassManager &pm, const DistributeOptio
   pm.addPass(createDistributeLocalExchange());
   pm.addPass(createDistributeExperts());
   pm.addPass(createDistributeBatch());
+  pm.addPass(createDistributeHeads());
   pm.addPass(createDistributeColumns());
   pm.addPass(createVerifyDistributed());
 }

@@ -106,6 +106,8 @@ std::vector<std::pair<std::string, std::string>> recordedOptions(const SessionOp
     dims += (dims.empty() ? "" : ",") + name + "=" + std::to_string(size);
   if (!dims.empty())
     recorded.emplace_back("dim", dims);
+  for (const std::string &name : options.import.overridable)
+    recorded.emplace_back("overridable", name);
   return recorded;
 }
 

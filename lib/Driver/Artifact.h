@@ -14,7 +14,7 @@ namespace moe {
 mlir::LogicalResult writeCode(mlir::ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const std::vector<NotRaisedInfo> &notRaised,
                               const SessionOptions &options, const Progress &progress, SessionSummary &summary);
 
-/// The same for Target::Cuda (CudaArtifact.cpp): an entry for the host's CPU that launches kernels, which are in the artifact as PTX.
+/// The same for Target::Cuda (CudaArtifact.cpp): an entry for the host's CPU that launches kernels, which are in the artifact as machine code and PTX.
 mlir::LogicalResult writeCudaCode(mlir::ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const std::vector<NotRaisedInfo> &notRaised,
                                   const SessionOptions &options, const Progress &progress, SessionSummary &summary);
 

@@ -1,10 +1,11 @@
-// Codegen and package for a GPU: kernels as PTX, which the driver compiles for the GPU that it finds, and the entry around them for the host's CPU. The
-// runtime, its C ABI and the package are those of CPU artifacts.
+// Codegen and package for a GPU: kernels as PTX and, where NVIDIA's assembler is found, machine code; and the entry around them for the host's CPU. The runtime, its C ABI and the package are those of CPU artifacts.
 #include "Artifact.h"
 
 #include "moe/Codegen/CPU/Passes.h"
+#include "moe/Codegen/CUDA/Fatbin.h"
 #include "moe/Codegen/CUDA/Kernels.h"
 #include "moe/Codegen/CUDA/Passes.h"
+#include "moe/Codegen/CUDA/SassReport.h"
 #include "moe/Support/TemporaryFolder.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -24,10 +25,10 @@ struct CudaCode {
   std::vector<KernelInfo> table;
 };
 
-LogicalResult makeKernels(ModuleOp lowered, CudaCode &code) {
+LogicalResult makeKernels(ModuleOp lowered, CudaCode &code, const SessionOptions &options) {
   code.host = lowered.clone();
   PassManager manager(lowered.getContext());
-  buildCudaKernelPipeline(manager);
+  buildCudaKernelPipeline(manager, {options.cudaTile});
   return manager.run(*code.host);
 }
 
@@ -75,7 +76,51 @@ LogicalResult addSimulation(ModuleOp kernels, const TemporaryFolder &scratch, St
   return linkModel(kernels.getLoc(), link, path, worker);
 }
 
-LogicalResult writeCudaArtifact(ModuleOp lowered, CudaCode &code, const TemporaryFolder &scratch, ArtifactOptions artifact, const SessionOptions &options) {
+/// What the driver loads: the path of a fatbin or of PTX, and what it holds, for manifest and summary.
+struct KernelImage {
+  std::string path, contents;
+};
+
+FailureOr<KernelImage> makeImage(Location loc, const std::string &ptx, const TemporaryFolder &scratch, const SessionOptions &options) {
+  const KernelImage text = {ptx, "ptx80"};
+  if (options.gpuCode == GpuCode::Ptx)
+    return text;
+  FailureOr<CudaTools> tools = findCudaTools(loc);
+  if (failed(tools))
+    return failure();
+  const char *const where = "ptxas and fatbinary are not found ($MOE_PTXAS, $CUDA_HOME/bin, $PATH; CUDA Toolkit, or nvidia-cuda-nvcc of PyPI)";
+  if (!tools->canAssemble() && options.gpuCode == GpuCode::Fatbin)
+    return emitError(loc) << "--gpu-code=fatbin: " << where;
+  if (!tools->canAssemble()) {
+    emitWarning(loc) << "the artifact has its kernels as PTX alone, which the driver compiles at each first load: " << where;
+    return text;
+  }
+  const KernelImage image = {scratch.file("kernels.fatbin"), "sm_80 sm_90a ptx80"};
+  FailureOr<std::vector<Cubin>> cubins = assembleCubins(loc, ptx, scratch.path(), *tools, options.workerSeconds);
+  if (failed(cubins) || failed(writeFatbin(loc, *cubins, ptx, 80, image.path, *tools, options.workerSeconds)))
+    return failure();
+  return image;
+}
+
+LogicalResult writeSassReport(ModuleOp lowered, ArrayRef<KernelInfo> table, const std::string &ptx, const TemporaryFolder &scratch, const SessionOptions &options) {
+  const Location loc = lowered.getLoc();
+  FailureOr<CudaTools> tools = findCudaTools(loc);
+  if (failed(tools))
+    return failure();
+  if (tools->ptxas.empty())
+    return emitError(loc) << "--emit=sass-report: ptxas is not found ($MOE_PTXAS, $CUDA_HOME/bin, $PATH; CUDA Toolkit, or nvidia-cuda-nvcc of PyPI)";
+  FailureOr<std::vector<Cubin>> cubins = assembleCubins(loc, ptx, scratch.path(), *tools, options.workerSeconds);
+  if (failed(cubins))
+    return failure();
+  FailureOr<std::string> report = sassReport(loc, *cubins, table, *tools, options.workerSeconds);
+  if (failed(report))
+    return failure();
+  const std::string error = writeOutput(options.output, [&](llvm::raw_ostream &stream) { stream << *report; });
+  return error.empty() ? success() : lowered.emitError(error);
+}
+
+LogicalResult writeCudaArtifact(ModuleOp lowered, CudaCode &code, const TemporaryFolder &scratch, ArtifactOptions artifact, const SessionOptions &options,
+                                std::string &contents) {
   const WorkerOptions worker = workerOptions(options);
   const std::string ptx = scratch.file("kernels.ptx");
   LinkInputs link;
@@ -84,9 +129,14 @@ LogicalResult writeCudaArtifact(ModuleOp lowered, CudaCode &code, const Temporar
   link.archives = {runtimeArchive(worker, "libMoeMachine.a")};
   if (failed(emitObject(*code.kernels, ObjectKind::Ptx, ptx, worker)) || failed(compileHost(code, link.objects.front(), options)))
     return failure();
-  auto text = llvm::MemoryBuffer::getFile(ptx);
+  FailureOr<KernelImage> image = makeImage(lowered.getLoc(), ptx, scratch, options);
+  if (failed(image))
+    return failure();
+  auto text = llvm::MemoryBuffer::getFile(image->path);
   if (!text)
     return lowered.emitError("cannot read the kernels: ") << text.getError().message();
+  contents = image->contents;
+  artifact.compilerOptions.push_back({"gpu-code", contents});
   artifact.isaVersions.push_back({"cuda", {}});
   artifact.link = [&](ModuleOp tables, StringRef path) -> LogicalResult {
     addText(tables, "moe_kernels", tableText(code.table));
@@ -108,13 +158,15 @@ LogicalResult writeCudaCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &l
     return lowered.emitError(error);
   progress("codegen", 0, 0);
   CudaCode code;
-  if (failed(makeKernels(lowered, code)))
+  if (failed(makeKernels(lowered, code, options)))
     return failure();
   code.table = kernelTable(*code.host);
   code.kernels = takeKernels(*code.host);
-  if (options.emit == Emit::Ptx) {
+  if (options.emit != Emit::Artifact) {
     const std::string path = scratch.file("kernels.ptx");
-    return failed(emitObject(*code.kernels, ObjectKind::Ptx, path, workerOptions(options))) ? failure() : copyToOutput(lowered, path, options);
+    if (failed(emitObject(*code.kernels, ObjectKind::Ptx, path, workerOptions(options))))
+      return failure();
+    return options.emit == Emit::Ptx ? copyToOutput(lowered, path, options) : writeSassReport(lowered, code.table, path, scratch, options);
   }
   ArtifactOptions artifact;
   artifact.path = options.output;
@@ -122,9 +174,10 @@ LogicalResult writeCudaCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &l
   artifact.notRaised = notRaised;
   artifact.compilerOptions = recordedOptions(options);
   artifact.progress = [&](uint64_t done, uint64_t total) { progress("package", done, total); };
-  if (failed(writeCudaArtifact(lowered, code, scratch, artifact, options)))
+  std::string contents;
+  if (failed(writeCudaArtifact(lowered, code, scratch, artifact, options, contents)))
     return failure();
-  summary.isaVersions.push_back("cuda");
+  summary.isaVersions.push_back("cuda (" + contents + ")");
   summary.weightBytes = fileBytes(options.output, "model.weights");
   return success();
 }

@@ -37,7 +37,8 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
   Option<int64_t> planTokens{*this, "plan-tokens", llvm::cl::desc("Tokens of a step, of all devices together, that the plan is made for"),
                              llvm::cl::init(PlanOptions().planTokens)};
   Option<int64_t> planSequences{*this, "plan-sequences", llvm::cl::desc("Sequences that these are of"), llvm::cl::init(PlanOptions().planSequences)};
-  Option<std::string> betweenLayers{*this, "between-layers", llvm::cl::desc("Who computes what lies between the layers: auto, whole, batch or columns"),
+  Option<int64_t> planKeys{*this, "plan-keys", llvm::cl::desc("Keys that a query sees; 0: the tokens of a sequence"), llvm::cl::init(PlanOptions().planKeys)};
+  Option<std::string> betweenLayers{*this, "between-layers", llvm::cl::desc("Who computes what lies between the layers: auto, whole, batch, columns or heads"),
                                     llvm::cl::init(PlanOptions().betweenLayers)};
   Option<int64_t> expertSplit{*this, "expert-split", llvm::cl::desc("Devices that share each expert by cutting it; 0: the plan stage chooses"),
                               llvm::cl::init(PlanOptions().expertSplit)};
@@ -55,6 +56,7 @@ struct PlanStageOptions : mlir::PassPipelineOptions<PlanStageOptions> {
     options.plan.exchange = exchange;
     options.plan.planTokens = planTokens;
     options.plan.planSequences = planSequences;
+    options.plan.planKeys = planKeys;
     options.plan.betweenLayers = betweenLayers;
     options.plan.expertSplit = expertSplit;
     options.plan.pin = pin;

@@ -109,9 +109,11 @@ private:
 LogicalResult Session::checkTarget() {
   const bool isCuda = options.target == Target::Cuda;
   if (isCuda && (options.emit == Emit::Llvm || options.emit == Emit::Assembly || options.emit == Emit::Object))
-    return fail("--target=cuda has --emit=mlir and --emit=ptx, no other code");
-  if (!isCuda && options.emit == Emit::Ptx)
-    return fail("--emit=ptx needs --target=cuda");
+    return fail("--target=cuda has --emit=mlir, --emit=ptx and --emit=sass-report, no other code");
+  if (!isCuda && (options.emit == Emit::Ptx || options.emit == Emit::SassReport))
+    return fail(options.emit == Emit::Ptx ? "--emit=ptx needs --target=cuda" : "--emit=sass-report needs --target=cuda");
+  if (options.gpuCode != GpuCode::Auto && (!isCuda || options.emit != Emit::Artifact))
+    return fail("--gpu-code needs an artifact of --target=cuda");
   if (options.withSim && (!isCuda || options.emit != Emit::Artifact))
     return fail("--with-sim needs an artifact of --target=cuda");
   if (isCuda && !options.stages.plan.mesh.empty())
@@ -289,7 +291,7 @@ LogicalResult Session::run() {
   if (options.target == Target::Cuda && options.emit == Emit::Mlir && options.compileTo.empty()) {
     // The host's entry and, in a gpu.module, the kernels as they become PTX.
     PassManager manager(&context);
-    buildCudaKernelPipeline(manager);
+    buildCudaKernelPipeline(manager, {options.cudaTile});
     if (failed(manager.run(*module)))
       return failure();
   }

@@ -223,7 +223,7 @@ struct FuseExpandDequant : impl::FuseExpandDequantBase<FuseExpandDequant> {
     SymbolTable symbols(getOperation());
     SmallVector<DequantOp> ops;
     getOperation().walk([&](DequantOp op) {
-      if (!llvm::all_of(op->getUsers(), llvm::IsaPred<GroupedMatmulOp>))
+      if (!llvm::all_of(op->getUsers(), llvm::IsaPred<GroupedMatmulOp, PartExpertsOp>))
         ops.push_back(op);
     });
     for (DequantOp op : ops) {
@@ -231,7 +231,7 @@ struct FuseExpandDequant : impl::FuseExpandDequantBase<FuseExpandDequant> {
       FailureOr<Value> value = DequantExpander(op, symbols, builder).expand();
       if (failed(value))
         return signalPassFailure();
-      op.getResult().replaceUsesWithIf(*value, [](OpOperand &use) { return !isa<GroupedMatmulOp>(use.getOwner()); });
+      op.getResult().replaceUsesWithIf(*value, [](OpOperand &use) { return !isa<GroupedMatmulOp, PartExpertsOp>(use.getOwner()); });
       if (op->use_empty())
         op.erase();
     }

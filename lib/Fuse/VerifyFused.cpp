@@ -17,7 +17,7 @@ struct VerifyFused : impl::VerifyFusedBase<VerifyFused> {
     bool valid = true;
     getOperation().walk([&](Operation *op) {
       // What a kernel reads is dequantised by the kernel: packing takes it up.
-      if (isa<DequantOp>(op) && llvm::all_of(op->getUsers(), llvm::IsaPred<GroupedMatmulOp>))
+      if (isa<DequantOp>(op) && llvm::all_of(op->getUsers(), llvm::IsaPred<GroupedMatmulOp, PartExpertsOp>))
         return;
       if (!isa<ExpertsOp, DequantOp, LayerOp>(op))
         return;

@@ -346,8 +346,9 @@ LogicalResult AttentionOp::verify() {
     return failure();
   // attention-c3
   const int64_t heads = q.getDimSize(1), keyHeads = k.getDimSize(1);
-  if (heads < 1 || keyHeads < 1 || heads % keyHeads != 0)
-    return emitOpError("expected static heads, those of q a multiple of those of k, got ") << q << " and " << k;
+  const bool isStatic = !q.isDynamicDim(1) && !k.isDynamicDim(1);
+  if (heads == 0 || keyHeads == 0 || (isStatic && heads % keyHeads != 0))
+    return emitOpError("expected heads of q that are a multiple of those of k, got ") << q << " and " << k;
   if (failed(verifyExtras(*this)))
     return failure();
   // attention-c6

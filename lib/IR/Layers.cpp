@@ -96,12 +96,27 @@ Value moe::zeroFilledInit(linalg::MatmulOp matmul) {
 bool moe::canShareColumns(linalg::MatmulOp matmul, int64_t devices, std::string &why) {
   const Value weight = storedWeightOf(matmul);
   const int64_t columns = cast<ShapedType>(matmul.getResult(0).getType()).getDimSize(1);
-  if (!weight || !weight.getDefiningOp<WeightRefOp>())
-    why = "its weight is not stored as floats";
+  if (!weight)
+    why = "its weight is not stored";
   else if (!weightOrderOf(matmul) || !zeroFilledInit(matmul))
     why = "it is no plain product of rows with a weight";
   else if (ShapedType::isDynamic(columns) || columns % devices != 0)
     why = "its columns are not a multiple of the " + std::to_string(devices) + " devices";
+  return why.empty();
+}
+
+bool moe::canShareHeads(AttentionOp op, int64_t devices, std::string &why) {
+  const int64_t heads = cast<ShapedType>(op.getQ().getType()).getDimSize(1), keyHeads = cast<ShapedType>(op.getK().getType()).getDimSize(1);
+  if (ShapedType::isDynamic(heads) || ShapedType::isDynamic(keyHeads))
+    why = "its heads are not static";
+  else if (heads % devices != 0)
+    why = "its " + std::to_string(heads) + " query heads are not a multiple of the " + std::to_string(devices) + " devices";
+  else if (!isa<RankedTensorType>(op.getQ().getType()) || !op->getResult(1).use_empty())
+    why = "its scratch is read";
+  // Ranks, of which there is any divisor of the devices, have whole key heads or an equal part of one.
+  for (int64_t ranks = 1; why.empty() && ranks <= devices; ++ranks)
+    if (devices % ranks == 0 && keyHeads % ranks != 0 && ranks % keyHeads != 0)
+      why = "its " + std::to_string(keyHeads) + " key heads are neither a multiple nor a divisor of " + std::to_string(ranks) + " ranks";
   return why.empty();
 }
 

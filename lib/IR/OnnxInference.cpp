@@ -214,8 +214,9 @@ InFlightDiagnostic OnnxNode::error() {
   return emitError(op.getLoc()) << "node '" << name << "' (" << opName << ", version " << version() << "): ";
 }
 
-AffineExpr OnnxNode::fresh(StringRef what, bool isSize) {
+AffineExpr OnnxNode::fresh(StringRef what, bool isSize, AffineExpr most) {
   DimSymbol symbol;
+  symbol.most = most;
   symbol.kind = SymbolKind::Data;
   symbol.isSize = isSize;
   symbol.origin = op.getLoc();
@@ -395,6 +396,19 @@ LogicalResult OnnxNode::requireEqual(AffineExpr lhs, AffineExpr rhs, const Twine
   return success();
 }
 
+/// Is `size` surely 0 wherever `smallest`, a minimum with 1, is? So it is for a number of rows that were found among those of the same tensor.
+bool OnnxNode::isEmptyWith(AffineExpr size, AffineExpr smallest) {
+  const auto symbolOf = [&](AffineExpr expression) {
+    auto symbol = dyn_cast<AffineSymbolExpr>(expression);
+    return symbol ? &algebra.symbols()[symbol.getPosition()] : nullptr;
+  };
+  const DimSymbol *found = symbolOf(size), *minimum = symbolOf(smallest);
+  if (!found || !found->most || !minimum || minimum->kind != SymbolKind::Minimum)
+    return false;
+  AffineExpr other = minimum->lhs == number(1) ? minimum->rhs : minimum->rhs == number(1) ? minimum->lhs : AffineExpr();
+  return other && algebra.exactQuotient(algebra.normalise(found->most), algebra.normalise(other));
+}
+
 FailureOr<AffineExpr> OnnxNode::broadcastDim(AffineExpr lhs, AffineExpr rhs) {
   lhs = algebra.normalise(lhs);
   rhs = algebra.normalise(rhs);
@@ -407,6 +421,8 @@ FailureOr<AffineExpr> OnnxNode::broadcastDim(AffineExpr lhs, AffineExpr rhs) {
   if (isAtMostOne(lhs))
     std::swap(lhs, rhs);
   if (isAtMostOne(rhs)) {
+    if (isEmptyWith(lhs, rhs))
+      return lhs;
     if (failed(requireEqual(rhs, number(1), "broadcasting of a dim that must not be empty")))
       return failure();
     return algebra.normalise(lhs);

@@ -154,7 +154,7 @@ static LogicalResult inferCompress(OnnxNode &node) {
     return failure();
   if (!node.element(1).isInteger(1))
     return node.error() << "expected a condition of bool, found " << node.element(1);
-  AffineExpr size = node.freshSize("compress");
+  AffineExpr size = node.freshSize("compress", node.dims(1)[0]);
   if (!node.attribute("axis"))
     return node.set(0, node.element(0), {size});
   Dims dims = node.dims(0);
@@ -170,7 +170,7 @@ static LogicalResult inferNonZero(OnnxNode &node) {
   Type i64 = IntegerType::get(node.op.getContext(), 64);
   std::optional<SmallVector<int64_t>> known = node.constants(0);
   if (!known)
-    return node.set(0, i64, {node.number(rank), node.freshSize("nonzero")});
+    return node.set(0, i64, {node.number(rank), node.freshSize("nonzero", node.product(node.dims(0)))});
   // The places of a constant, row-major: one list of coordinates for each dim.
   SmallVector<int64_t> places;
   for (auto [place, element] : llvm::enumerate(*known))

@@ -58,7 +58,7 @@ public:
   //===-- Sizes ------------------------------------------------------------===//
   mlir::AffineExpr number(int64_t value) const { return algebra.constant(value); }
   /// A size that depends on data.
-  mlir::AffineExpr freshSize(llvm::StringRef what) { return fresh(what, true); }
+  mlir::AffineExpr freshSize(llvm::StringRef what, mlir::AffineExpr most = {}) { return fresh(what, true, most); }
   /// A number that depends on data and may be negative.
   mlir::AffineExpr freshNumber(llvm::StringRef what) { return fresh(what, false); }
   mlir::AffineExpr product(llvm::ArrayRef<mlir::AffineExpr> sizes);
@@ -103,7 +103,8 @@ public:
   DimAlgebra &algebra;
 
 private:
-  mlir::AffineExpr fresh(llvm::StringRef what, bool isSize);
+  mlir::AffineExpr fresh(llvm::StringRef what, bool isSize, mlir::AffineExpr most = {});
+  bool isEmptyWith(mlir::AffineExpr size, mlir::AffineExpr smallest);
 };
 
 /// Infers the results of one node whose number of inputs and version were checked.

@@ -124,8 +124,8 @@ LogicalResult WeightOp::verify() {
   const auto columnParts = static_cast<int64_t>(getColumnParts().value_or(1)), depthParts = static_cast<int64_t>(getDepthParts().value_or(1));
   if (columnParts < 1 || depthParts < 1)
     return emitOpError("expected column_parts and depth_parts >= 1, got ") << columnParts << " and " << depthParts;
-  if ((getColumnParts() || getDepthParts()) && (!panels || getQuant() || (getColumnParts() && getDepthParts())))
-    return emitOpError("expected column_parts or depth_parts only where it is packed in panels, not both and without dequant");
+  if ((getColumnParts() || getDepthParts()) && (!panels || (getQuant() && getDepthParts()) || (getColumnParts() && getDepthParts())))
+    return emitOpError("expected column_parts or depth_parts only where it is packed in panels, not both, and depth_parts without dequant");
   if (failed(getSource() ? verifySource(*this, *getSource(), type) : verifyPacked(*this, type)))
     return failure();
   // weight-c8

@@ -18,7 +18,8 @@ LogicalResult GraphImporter::run() {
   if (model.graph.hasSparseInitializer)
     return emitError(file) << "sparse initializers are not supported";
   graphScope.opsets = &opsets;
-  if (failed(declareOpsets()) || failed(declareInitializers(model.graph)) || failed(buildEntry()) || failed(checkInlined()) || failed(buildNodes(model.graph.nodes)))
+  if (failed(declareOpsets()) || failed(declareInitializers(model.graph)) || failed(buildEntry()) || failed(checkInlined()) || failed(buildNodes(model.graph.nodes)) ||
+      failed(checkDeclaredValues(model.graph)))
     return failure();
   return finish();
 }
@@ -135,7 +136,63 @@ LogicalResult GraphImporter::checkFixedDims() {
   return success();
 }
 
+/// What IR version 4 brought: before it every initializer had to be an input, and none could be given.
+static constexpr int64_t firstOverridable = 4;
+
+/// Of larger defaults the artifact keeps nothing: every run gives a value.
+static constexpr uint64_t largestDefault = 1 << 20;
+
+LogicalResult GraphImporter::checkOverridable() {
+  for (const std::string &name : options.overridable) {
+    if (model.irVersion.value_or(0) < firstOverridable)
+      return emitError(file) << "expected an IR version of at least " << firstOverridable << " to make the initializer '" << name << "' overridable, found "
+                             << model.irVersion.value_or(0);
+    const bool isInput = llvm::any_of(model.graph.inputs, [&](const wire::ValueInfo &input) { return input.name == name; });
+    if (!scope->initializers.contains(name) || !isInput)
+      return emitError(file) << "expected '" << name << "' to be an input of the graph with an initializer, found "
+                             << (isInput ? "an input without one" : scope->initializers.contains(name) ? "an initializer that is no input" : "neither");
+  }
+  return success();
+}
+
+/// What a run takes where it is given nothing; null where that is too large, or has elements of less than a byte.
+FailureOr<DenseElementsAttr> GraphImporter::readDefault(const wire::TensorProto &tensor) {
+  std::optional<int64_t> count = wire::elementCount(tensor.dims);
+  std::optional<uint64_t> bytes = count ? wire::payloadSize(tensor.dataType, *count) : std::nullopt;
+  if (!bytes || *bytes > largestDefault || wire::elementBits(tensor.dataType) < 8)
+    return DenseElementsAttr();
+  FailureOr<TensorSource> source = tensors.read(tensor, NameLoc::get(builder.getStringAttr(StringRef(tensor.name)), file), /*mustBeDense=*/true);
+  if (failed(source))
+    return failure();
+  return source->dense;
+}
+
+/// ONNX's number of no element type: nothing is declared.
+static constexpr wire::DataType undefined{0};
+
+/// An input's declaration holds for its initializer as well, whichever of both a run reads.
+LogicalResult GraphImporter::checkDefault(const wire::ValueInfo &input, const wire::TensorProto &tensor) {
+  const wire::Type &declared = input.type;
+  if (declared.kind != wire::Type::Kind::Tensor)
+    return success();
+  if (declared.element != undefined && declared.element != tensor.dataType)
+    return emitError(file) << "input '" << StringRef(input.name) << "': expected an initializer of " << wire::dataTypeName(declared.element)
+                           << ", which the input is declared as, found " << wire::dataTypeName(tensor.dataType);
+  if (!declared.hasShape)
+    return success();
+  if (declared.dims.size() != tensor.dims.size())
+    return emitError(file) << "input '" << StringRef(input.name) << "': expected an initializer of rank " << declared.dims.size()
+                           << ", which the input is declared as, found rank " << tensor.dims.size();
+  for (auto [position, dim] : llvm::enumerate(declared.dims))
+    if (dim.kind == wire::Dimension::Kind::Value && dim.value != tensor.dims[position])
+      return emitError(file) << "input '" << StringRef(input.name) << "': expected an initializer of " << dim.value << " in dim " << position
+                             << ", which the input is declared as, found " << tensor.dims[position];
+  return success();
+}
+
 LogicalResult GraphImporter::buildEntry() {
+  if (failed(checkOverridable()))
+    return failure();
   SmallVector<Type> types;
   SmallVector<StringRef> names;
   SmallVector<DictionaryAttr> attributes;
@@ -146,17 +203,30 @@ LogicalResult GraphImporter::buildEntry() {
       return emitError(file) << "expected inputs with names, found one without";
     if (!seen.insert(name).second)
       return emitError(file) << "expected one input called '" << name << "', found two";
-    // An input with an initializer has a default; it is not asked for at run time.
-    if (scope->initializers.contains(name))
-      continue;
+    auto initializer = scope->initializers.find(name);
+    if (initializer != scope->initializers.end()) {
+      if (failed(checkDefault(input, *initializer->second)))
+        return failure();
+      if (!llvm::is_contained(options.overridable, name))
+        continue;
+    }
     SmallVector<Attribute> dims;
     FailureOr<RankedTensorType> type = inputType(input, dims);
     if (failed(type))
       return failure();
     types.push_back(*type);
     names.push_back(name);
-    attributes.push_back(builder.getDictionaryAttr({builder.getNamedAttr("moe.name", builder.getStringAttr(name)),
-                                                    builder.getNamedAttr("moe.dims", builder.getArrayAttr(dims))}));
+    NamedAttrList argument;
+    argument.set("moe.name", builder.getStringAttr(name));
+    argument.set("moe.dims", builder.getArrayAttr(dims));
+    if (initializer != scope->initializers.end()) {
+      FailureOr<DenseElementsAttr> value = readDefault(*initializer->second);
+      if (failed(value))
+        return failure();
+      if (*value)
+        argument.set("moe.default", *value);
+    }
+    attributes.push_back(argument.getDictionary(context));
   }
   if (failed(checkFixedDims()))
     return failure();
@@ -246,18 +316,39 @@ ArrayAttr GraphImporter::resultDims(Value value, const wire::ValueInfo &declared
   return builder.getStrArrayAttr(names);
 }
 
-/// What the file says of an output is a hint. Where it contradicts inference, the user should know which one holds.
+/// An element type that the file declares for what a node makes is a promise: a model that breaks it is wrong somewhere.
+LogicalResult GraphImporter::checkDeclaredElement(const wire::ValueInfo &declared, Value value, StringRef what) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || declared.type.kind != wire::Type::Kind::Tensor || declared.type.element == undefined ||
+      onnxElementType(context, static_cast<int64_t>(declared.type.element)) == type.getElementType())
+    return success();
+  return emitError(file) << what << " '" << StringRef(declared.name) << "': expected elements of " << wire::dataTypeName(declared.type.element)
+                         << ", which the file declares, found " << type.getElementType() << " by inference";
+}
+
+LogicalResult GraphImporter::checkDeclaredValues(const wire::Graph &graph) {
+  llvm::StringSet<> given;
+  for (const wire::ValueInfo &input : graph.inputs)
+    given.insert(StringRef(input.name));
+  for (const wire::ValueInfo &declared : graph.values) {
+    const StringRef name(declared.name);
+    auto known = scope->values.find(name);
+    if (known == scope->values.end() || given.contains(name) || scope->initializers.contains(name))
+      continue;
+    if (failed(checkDeclaredElement(declared, known->second, "value")))
+      return failure();
+  }
+  return success();
+}
+
+/// What the file says of an output's shape is a hint. Where it contradicts inference, the user should know which one holds.
 void GraphImporter::compareWithDeclared(const wire::ValueInfo &output, Value value) {
-  if (output.type.kind != wire::Type::Kind::Tensor)
+  if (output.type.kind != wire::Type::Kind::Tensor || !output.type.hasShape)
     return;
   auto type = cast<RankedTensorType>(value.getType());
-  Type element = onnxElementType(context, static_cast<int64_t>(output.type.element));
-  bool differs = element && element != type.getElementType();
-  if (output.type.hasShape) {
-    differs |= static_cast<int64_t>(output.type.dims.size()) != type.getRank();
-    for (auto [dim, size] : llvm::zip(output.type.dims, type.getShape()))
-      differs |= dim.kind == wire::Dimension::Kind::Value && !ShapedType::isDynamic(size) && dim.value != size;
-  }
+  bool differs = static_cast<int64_t>(output.type.dims.size()) != type.getRank();
+  for (auto [dim, size] : llvm::zip(output.type.dims, type.getShape()))
+    differs |= dim.kind == wire::Dimension::Kind::Value && !ShapedType::isDynamic(size) && dim.value != size;
   if (differs)
     emitWarning(file) << "output '" << StringRef(output.name) << "' is " << type << " by inference, which differs from what the file declares";
 }
@@ -278,6 +369,8 @@ LogicalResult GraphImporter::finish() {
       return failure();
     if (!*value)
       return emitError(file) << "output '" << name << "' is no input, initializer or result of a node";
+    if (failed(checkDeclaredElement(output, *value, "output")))
+      return failure();
     compareWithDeclared(output, *value);
     results.push_back(*value);
     types.push_back(value->getType());

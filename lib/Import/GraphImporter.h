@@ -84,9 +84,15 @@ private:
   mlir::LogicalResult buildEntry();
   mlir::FailureOr<mlir::RankedTensorType> inputType(const wire::ValueInfo &input, llvm::SmallVectorImpl<mlir::Attribute> &dims);
   mlir::LogicalResult checkFixedDims();
+  mlir::LogicalResult checkOverridable();
+  mlir::FailureOr<mlir::DenseElementsAttr> readDefault(const wire::TensorProto &tensor);
+  mlir::LogicalResult checkDefault(const wire::ValueInfo &input, const wire::TensorProto &tensor);
   mlir::LogicalResult finish();
   bool isNamed(mlir::AffineExpr expression);
   mlir::ArrayAttr resultDims(mlir::Value value, const wire::ValueInfo &declared);
+  mlir::LogicalResult checkDeclaredElement(const wire::ValueInfo &declared, mlir::Value value, llvm::StringRef what);
+  /// The element types that value_info declares for results of the graph's nodes, which are in the current scope.
+  mlir::LogicalResult checkDeclaredValues(const wire::Graph &graph);
   void compareWithDeclared(const wire::ValueInfo &output, mlir::Value value);
 
   /// The value of a name; a constant or weight is created where it is first used. Null where nothing has the name; an error was reported then only

@@ -143,6 +143,10 @@ OwningOpRef<ModuleOp> readMlirModel(MLIRContext &context, StringRef path, const 
     module->emitError("--dim fixes dims of ONNX models; write the size in the .mlir file instead");
     return nullptr;
   }
+  if (!options.overridable.empty()) {
+    module->emitError("--overridable names initializers of ONNX models; make the value an argument of the entry function instead");
+    return nullptr;
+  }
   func::FuncOp entry = findEntry(*module);
   if (!entry) {
     module->emitError("expected an entry function: one with the attribute moe.entry, one named @main, or only one public function");

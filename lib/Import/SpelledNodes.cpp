@@ -17,6 +17,7 @@ static const SpelledForms &allForms() {
     addResizeForms(forms);
     addTransformForms(forms);
     addConvolutionForms(forms);
+    addSamplingForms(forms);
     return forms;
   }();
   return table;

@@ -103,11 +103,69 @@ Value maxPool(Speller &s, Value x) {
   return x;
 }
 
-Results spellMaxPool(Speller &s) {
-  if (s.wants(1))
-    return s.error() << "has the output Indices, which is not supported", Results();
-  return {maxPool(s, s.input(0))};
+/// Values and where they lie.
+struct Placed {
+  Value values, places;
+};
+
+/// As combine for the greatest value, which among equal ones is the one at the least place.
+Placed combinePlaced(Speller &s, Placed x, const Window &window) {
+  if (!s.requireMost("places of a window along an axis, all of them with their Indices,", window.kernel, Speller::mostNodes / 8))
+    return {};
+  Placed best;
+  for (int64_t i = 0; i < window.kernel; ++i) {
+    const int64_t behind = window.reach() - 1 - i * window.dilation;
+    const auto part = [&](Value value) {
+      return s.emit("Slice", {value, s.list({i * window.dilation}), s.list({behind ? -behind : std::numeric_limits<int64_t>::max()}), s.list({window.axis}),
+                              s.list({window.stride})});
+    };
+    const Placed own = {part(x.values), part(x.places)};
+    if (!best.values) {
+      best = own;
+      continue;
+    }
+    Value isFirst = s.emit("And", {s.emit("Equal", {own.values, best.values}), s.emit("Less", {own.places, best.places})});
+    Value isBetter = s.emit("Or", {s.emit("Greater", {own.values, best.values}), isFirst});
+    best = {s.emit("Where", {isBetter, own.values, best.values}), s.emit("Where", {isBetter, own.places, best.places})};
+  }
+  return best;
 }
+
+/// Places row by row as those column by column (storage_order 1): the first spatial dim runs fastest, maps stay in order.
+Value transposePlaces(Speller &s, Value places, Value x) {
+  const int64_t rank = s.typeOf(x).getRank();
+  Value rest = places, turned, stride;
+  SmallVector<Value> at(rank), counts(rank);
+  for (int64_t axis = rank - 1; axis >= 2; --axis) {
+    counts[axis] = s.count(x, axis);
+    Value above = s.divide(rest, counts[axis]);
+    at[axis] = s.subtract(rest, s.multiply(above, counts[axis]));
+    rest = above;
+  }
+  for (int64_t axis = 2; axis < rank; ++axis) {
+    turned = turned ? s.add(turned, s.multiply(at[axis], stride)) : at[axis];
+    stride = stride ? s.multiply(stride, counts[axis]) : counts[axis];
+  }
+  return s.add(turned, s.multiply(rest, stride));
+}
+
+/// The pool, and for each result the place of its element among all of the input's. Padding lies behind every element, so that it is never the place where
+/// an element is as small.
+Results maxPoolPlaced(Speller &s, Value input) {
+  const int64_t order = s.integer("storage_order", 0);
+  if (order != 0 && order != 1)
+    return s.error() << "expected a storage_order of 0 or 1, found " << order, Results();
+  const SmallVector<Window> windows = readWindows(s, s.typeOf(input));
+  if (windows.empty())
+    return {};
+  Value places = s.emit("Reshape", {s.upTo(s.emit("Size", {input})), s.emit("Shape", {input})});
+  Placed x = {pad(s, input, windows, leastOf(s, s.typeOf(input).getElementType())), pad(s, places, windows, s.number(std::ldexp(1.0, 60), s.i64()))};
+  for (const Window &window : windows)
+    x = combinePlaced(s, x, window);
+  return {x.values, order ? transposePlaces(s, x.places, input) : x.places};
+}
+
+Results spellMaxPool(Speller &s) { return s.wants(1) ? maxPoolPlaced(s, s.input(0)) : Results{maxPool(s, s.input(0))}; }
 
 /// How many places of each window count: those inside, and padding where it is counted; never those behind the padding.
 SmallVector<double> countPlaces(const Window &window, int64_t size, bool countsPadding) {

@@ -144,6 +144,7 @@ void addMovementForms(SpelledForms &forms);
 void addResizeForms(SpelledForms &forms);
 void addTransformForms(SpelledForms &forms);
 void addConvolutionForms(SpelledForms &forms);
+void addSamplingForms(SpelledForms &forms);
 
 } // namespace moe
 

@@ -127,7 +127,7 @@ FailureOr<SmallVector<Value>> GraphImporter::buildSubgraph(const wire::Graph &gr
 
   scope = &inner;
   ++depth;
-  LogicalResult built = success(succeeded(declareInitializers(graph)) && succeeded(buildNodes(graph.nodes)));
+  LogicalResult built = success(succeeded(declareInitializers(graph)) && succeeded(buildNodes(graph.nodes)) && succeeded(checkDeclaredValues(graph)));
   SmallVector<Value> results;
   for (const wire::ValueInfo &output : graph.outputs) {
     if (failed(built))

@@ -56,6 +56,12 @@ struct StoredWeight {
   WeightRefOp codebook() const { return parts[3]; }
 };
 
+/// What `weight` is cut from, itself where it is whole.
+Value wholeOf(Value weight) {
+  auto cut = weight.getDefiningOp<PartExpertsOp>();
+  return cut ? cut.getWeight() : weight;
+}
+
 /// The matrices of one product, read from a grouped_matmul.
 struct PackedShape {
   int64_t experts, columns, panels, depth;
@@ -178,8 +184,10 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
         return reference.emitOpError("names no moe.weight of the outermost module: ") << reference.getWeightAttr();
       from.push_back(reference.getWeightAttr());
     }
-    if (weight.cut && (weight.quant || weight.cut.getHalves() != isInHalves(gate)))
-      return op.emitError() << describeOp(op) << ": expected experts that are cut to be of floats, and in halves where gate and up are, found " << weight.cut.getWeight().getType();
+    const bool cutsColumns = weight.cut && (weight.cut.getDim() == 1) == (op.getOrder() == WeightOrder::OutIn);
+    if (weight.cut && ((weight.quant && !cutsColumns) || weight.cut.getHalves() != isInHalves(gate)))
+      return op.emitError() << describeOp(op) << ": expected experts that are cut to be of floats or cut by columns, and in halves where gate and up are, found "
+                            << weight.cut.getWeight().getType();
     const FailureOr<PackedShape> shape = shapeOf(op, plan, gate);
     if (failed(shape))
       return failure();
@@ -189,11 +197,10 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     if (blocks && blocks.isTernary())
       blocks = keepDictionary(blocks, shape->experts * shape->panels, op.getUp() ? ArrayRef({weight, up}) : ArrayRef(weight));
     const auto parts = weight.cut ? static_cast<int64_t>(weight.cut.getParts()) : 1;
-    const bool cutsColumns = weight.cut && (weight.cut.getDim() == 1) == (op.getOrder() == WeightOrder::OutIn);
     const PackedKey key(builder.getArrayAttr(from), op.getOrder(), gate, plan, weight.quant, blocks, cutsColumns ? parts : 1, cutsColumns ? 1 : parts);
     WeightOp &entry = packed[key];
     if (!entry)
-      entry = createPacked(key, *shape, op.getWeight(), symbols);
+      entry = createPacked(key, *shape, wholeOf(op.getWeight()), symbols);
     // Two layers with one weight have one plan here: it is part of the key.
     if (plan.getSharding())
       entry->setAttr(shardingAttrName, plan.getSharding());
@@ -217,7 +224,7 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
   /// The blocks that the weight of `op` is packed in; null where it is packed as floats. With `integers` rows of int8 are wanted: a weight that
   /// these cannot be multiplied with gets a remark.
   BlocksAttr chooseBlocks(GroupedMatmulOp op, bool integers) {
-    auto dequant = op.getWeight().getDefiningOp<DequantOp>();
+    auto dequant = wholeOf(op.getWeight()).getDefiningOp<DequantOp>();
     const bool isInteger = dequant && isIntegerFormat(dequant.getFormat().getFormat());
     BlocksAttr blocks = dequant ? blocksOf(dequant, op.getOrder(), integers && isInteger) : BlocksAttr();
     if (integers && (!blocks || !blocks.getQuads()))
@@ -260,7 +267,7 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
     const Type rows = cast<ShapedType>(op.getX().getType()).getElementType();
     if (isPaired(plan) ? !rows.isBF16() : !rows.isF32())
       return error() << "rows of type " << rows << " are not supported yet; expected " << plan.getActivations();
-    if (isPaired(plan) && op.getWeight().getDefiningOp<DequantOp>())
+    if (isPaired(plan) && wholeOf(op.getWeight()).getDefiningOp<DequantOp>())
       return error() << "quantised weights are not supported yet with rows of bf16";
     if ((packing == PackingFamily::GateUp16) != (gate != GateLayout::None))
       return error() << "packing " << stringifyPackingFamily(packing) << " does not fit the gate layout " << stringifyGateLayout(gate);
@@ -328,15 +335,15 @@ struct LowerPackWeights : impl::LowerPackWeightsBase<LowerPackWeights> {
   /// that are read.
   llvm::DenseSet<StringAttr> eraseUnread() {
     llvm::DenseSet<StringAttr> read;
-    getOperation().walk([&](DequantOp op) {
-      if (op->use_empty())
-        op.erase();
-    });
     SmallVector<PartExpertsOp> cuts;
     getOperation().walk([&](PartExpertsOp op) { cuts.push_back(op); });
     for (PartExpertsOp op : cuts)
       if (op->use_empty())
         op.erase();
+    getOperation().walk([&](DequantOp op) {
+      if (op->use_empty())
+        op.erase();
+    });
     SmallVector<WeightRefOp> unused;
     getOperation().walk([&](WeightRefOp op) {
       if (op->use_empty())

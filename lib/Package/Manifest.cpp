@@ -1,6 +1,7 @@
 // manifest.json: what people and tools read about an artifact. The runtime does not; it has moe_model_info.
 #include "moe/Package/Package.h"
 
+#include "llvm/Support/Base64.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -29,6 +30,14 @@ void writeTensors(json::OStream &json, StringRef name, const std::vector<TensorD
               json.value(dim.symbol.empty() ? "?" : valid(dim.symbol));
           }
         });
+        if (tensor.defaultBytes)
+          json.attributeObject("default", [&] {
+            json.attributeArray("shape", [&] {
+              for (int64_t size : tensor.defaultShape)
+                json.value(size);
+            });
+            json.attribute("base64", encodeBase64(*tensor.defaultBytes));
+          });
       });
   });
 }

@@ -26,6 +26,20 @@ static uint32_t narrowFloatType(Type type) {
       .Default(0u);
 }
 
+/// The elements one after the other, a bool in a byte.
+static std::string bytesOf(DenseElementsAttr value) {
+  std::string bytes;
+  if (value.getElementType().isInteger(1)) {
+    for (bool element : value.getValues<bool>())
+      bytes += element ? '\1' : '\0';
+    return bytes;
+  }
+  const ArrayRef<char> raw = value.getRawData();
+  for (int64_t i = 0, count = value.isSplat() ? value.getNumElements() : 1; i < count; ++i)
+    bytes.append(raw.begin(), raw.end());
+  return bytes;
+}
+
 uint32_t onnxDataType(Type type) {
   if (isa<Float32Type>(type))
     return OnnxFloat;
@@ -156,6 +170,10 @@ LogicalResult describeTensor(func::FuncOp entry, unsigned argument, StringRef ki
     else if (text && text.getValue() != "?" && !llvm::all_of(text.getValue(), llvm::isDigit))
       dim.symbol = text.getValue().str();
     tensor.dims.push_back(dim);
+  }
+  if (auto value = entry.getArgAttrOfType<DenseElementsAttr>(argument, "moe.default")) {
+    tensor.defaultShape.assign(value.getType().getShape().begin(), value.getType().getShape().end());
+    tensor.defaultBytes = bytesOf(value);
   }
   return success();
 }

@@ -61,8 +61,8 @@ FailureOr<PanelPlan> planPanels(WeightOp op, ArrayRef<RankedTensorType> sources)
   plan.columnParts = static_cast<int64_t>(op.getColumnParts().value_or(1));
   plan.depthParts = static_cast<int64_t>(op.getDepthParts().value_or(1));
   if (plan.columnParts < 1 || plan.depthParts < 1 || plan.columns % plan.columnParts != 0 || plan.depth % plan.depthParts != 0 ||
-      (op.getQuant() && plan.columnParts * plan.depthParts != 1))
-    return packingError(op) << "expected parts that divide " << plan.columns << " columns and " << plan.depth << " values of k of floats, found "
+      (op.getQuant() && plan.depthParts != 1))
+    return packingError(op) << "expected parts that divide " << plan.columns << " columns and " << plan.depth << " values of k, those of quantised weights whole, found "
                             << plan.columnParts << " and " << plan.depthParts,
            failure();
   plan.experts *= plan.columnParts * plan.depthParts;

@@ -25,8 +25,10 @@ struct PanelPlan {
   std::pair<unsigned, int64_t> sourceColumn(int64_t e, int64_t p, int64_t c) const;
   /// Place in a source of value 0 of column `column` of expert (or part) `e`, in elements.
   int64_t sourcePlace(int64_t e, int64_t column) const {
-    return e / (columnParts * depthParts) * expertSize + column * columnStride + e % depthParts * depth * depthStride;
+    return sourceExpert(e) * expertSize + column * columnStride + e % depthParts * depth * depthStride;
   }
+  /// The expert of a source that expert (or part) `e` is, or is cut from.
+  int64_t sourceExpert(int64_t e) const { return e / (columnParts * depthParts); }
   /// Values of a panel for `count` values of k, with those that fill up the last lane.
   int64_t panelValues(int64_t count) const { return (count + perLane - 1) / perLane * perLane * panelWidth; }
   /// Place of (k, c) among the values of a panel.

@@ -72,7 +72,7 @@ void PanelWriter::fillFloats(int64_t e, int64_t p, uint8_t *panel) {
     const auto [number, column] = plan.sourceColumn(e, p, c);
     for (int64_t k = 0; column >= 0 && k < plan.depth; ++k) {
       const auto [row, inRow] = rowColumn(column, k);
-      const float value = sources[number].value(e, row, inRow);
+      const float value = sources[number].value(plan.sourceExpert(e), row, inRow);
       uint32_t bits;
       std::memcpy(&bits, &value, sizeof(bits));
       if (narrow) // exact: the values are bf16
@@ -87,7 +87,7 @@ void PanelWriter::fillBlocks(int64_t e, int64_t p, uint8_t *panel) {
     const int64_t count = std::min(blocks.getGroup(), plan.depth - k0);
     for (int64_t c = 0; c < panelWidth; ++c)
       if (const auto [number, column] = plan.sourceColumn(e, p, c); column >= 0)
-        fillColumn(sources[number], e, column, c, k0, count, panel);
+        fillColumn(sources[number], plan.sourceExpert(e), column, c, k0, count, panel);
   }
 }
 
@@ -98,7 +98,7 @@ bool PanelWriter::writeDictionary() {
     for (int64_t place = 0; place < columns; ++place) {
       const int64_t panel = place / panelWidth;
       const auto [number, row] = plan.sourceColumn(panel / plan.panels, panel % plan.panels, place % panelWidth);
-      visit(place, row >= 0 ? &sources[number] : nullptr, panel / plan.panels, row);
+      visit(place, row >= 0 ? &sources[number] : nullptr, plan.sourceExpert(panel / plan.panels), row);
     }
   };
   buffer.assign(blocks.dictionaryCodes(panels), 0);

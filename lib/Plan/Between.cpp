@@ -8,13 +8,24 @@ using namespace mlir;
 
 namespace moe::plan {
 
+double bytesOfWeight(Value weight) {
+  auto dequant = weight.getDefiningOp<DequantOp>();
+  const auto type = cast<ShapedType>(weight.getType());
+  if (!dequant)
+    return type.getElementTypeBitWidth() / 8.0;
+  auto payload = cast<ShapedType>(dequant.getPayload().getType());
+  if (!payload.hasStaticShape() || !type.hasStaticShape() || type.getNumElements() == 0)
+    return 1;
+  return std::max(0.125, double(payload.getNumElements()) * payload.getElementTypeBitWidth() / 8.0 / double(type.getNumElements()));
+}
+
 BetweenProduct betweenProductOf(linalg::MatmulOp op, const Device &device) {
   const auto weight = cast<RankedTensorType>(op.getInputs()[1].getType());
   auto plan = op->getAttrOfType<PlanAttr>(planAttrName);
   const std::string type = plan ? plan.getActivations().str() : "f32";
   const auto result = cast<ShapedType>(op.getResult(0).getType());
   const double elements = double(weight.getNumElements()), columns = double(std::max<int64_t>(1, result.getShape().back()));
-  return {elements / columns, columns, elements * weight.getElementTypeBitWidth() / 8.0, device.tflops.count(type) ? type : "f32"};
+  return {elements / columns, columns, elements * bytesOfWeight(op.getInputs()[1]), device.tflops.count(type) ? type : "f32"};
 }
 
 Between betweenOf(func::FuncOp function, const Device &device) {

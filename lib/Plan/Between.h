@@ -22,6 +22,9 @@ struct Between {
   double resultBytes = 0;
 };
 
+/// Bytes of a stored element of a weight, with the scales of a quantised one left out; at least an eighth.
+double bytesOfWeight(mlir::Value weight);
+
 /// A product with a weight of rank 2 and static sizes.
 BetweenProduct betweenProductOf(mlir::linalg::MatmulOp op, const Device &device);
 

@@ -13,13 +13,16 @@ namespace moe::plan {
 struct ColumnProduct {
   mlir::linalg::MatmulOp op;
   double wholeUs = 0, sharedUs = 0;
+  /// As sharedUs where nobody needs the columns of others.
+  double ownUs = 0;
+  int64_t devices = 1;
 };
 
 /// Those of `function` for `tokens` tokens. Routers' products are among them: all ranks get all logits. Products inside of other ops are not.
 std::vector<ColumnProduct> columnProducts(mlir::func::FuncOp function, const Mesh &machines, double tokens);
 
-/// What sharing out saves in all.
-double savedUs(llvm::ArrayRef<ColumnProduct> products);
+/// The d-th of equal ranges on device d of `mesh`, which is `machines`.
+ShardingAttr evenSharding(MeshOp mesh, const Mesh &machines);
 
 /// Gives the plan of `product` its sharding: range d of the columns on device d of `mesh`, which is `machines`.
 void shareColumns(const ColumnProduct &product, MeshOp mesh, const Mesh &machines);

@@ -18,6 +18,7 @@ void moe::buildPlanPipeline(mlir::OpPassManager &pm, const PlanOptions &options)
   sharding.exchange = options.exchange;
   sharding.planTokens = options.planTokens;
   sharding.planSequences = options.planSequences;
+  sharding.planKeys = options.planKeys;
   sharding.betweenLayers = options.betweenLayers;
   sharding.explain = options.explainPlan;
   pm.addPass(createPlanSharding(sharding));

@@ -1,12 +1,11 @@
 // Writes the sharding of each layer whose rows may travel. The arithmetic is lib/Plan/Sharding's; this pass reads what it needs off the IR and says
 // what came out. Before: plans with a packing (moe-plan-single-machine).
 #include "Between.h"
-#include "Columns.h"
+#include "Heads.h"
 #include "KeepOld.h"
 #include "MeshText.h"
 #include "PlanReport.h"
 #include "moe/IR/Layers.h"
-#include "moe/IR/Quantization.h"
 #include "moe/Plan/Input.h"
 #include "moe/Plan/Passes.h"
 #include "moe/Plan/Sharding/Search.h"
@@ -42,18 +41,6 @@ struct PlannedLayer {
 std::string microseconds(double value) { return llvm::formatv("{0:F1}", value).str(); }
 std::string bytesText(double value) {
   return value < 1 << 20 ? llvm::formatv("{0:F1} KiB", value / 1024).str() : llvm::formatv("{0:F1} MiB", value / (1 << 20)).str();
-}
-
-/// Bytes of a stored element of a weight.
-double bytesOfWeight(Value weight) {
-  auto dequant = weight.getDefiningOp<DequantOp>();
-  const auto type = cast<ShapedType>(weight.getType());
-  if (!dequant)
-    return type.getElementTypeBitWidth() / 8.0;
-  auto payload = cast<ShapedType>(dequant.getPayload().getType());
-  if (!payload.hasStaticShape() || !type.hasStaticShape() || type.getNumElements() == 0)
-    return 1;
-  return std::max(0.125, double(payload.getNumElements()) * payload.getElementTypeBitWidth() / 8.0 / double(type.getNumElements()));
 }
 
 /// Why the experts of `op` cannot be cut into parts; empty where they can.
@@ -92,9 +79,12 @@ private:
   LogicalResult chooseBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned);
   /// Plans the layers; what lies between them is shared out by sequences or not. `us` gets the time of all together.
   LogicalResult planBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned, bool isSplit, double &us);
-  /// Products whose columns the devices share, as between-layers says: all that can be, or those that gain.
-  std::vector<ColumnProduct> columnsToShare(func::FuncOp function) const;
-  void shareOut(func::FuncOp function, ArrayRef<ColumnProduct> products);
+  /// Products and attention that the devices share, as between-layers says: all that can be, or those that gain.
+  SharedWork workToShare(func::FuncOp function) const;
+  void shareOut(func::FuncOp function, const SharedWork &work);
+  void sayColumns(func::FuncOp function, ArrayRef<ColumnProduct> products);
+  void sayHeads(func::FuncOp function, ArrayRef<HeadAttention> attentions);
+  StepSize stepSize() const { return {double(planTokens), double(planSequences), planKeys > 0 ? double(planKeys) : double(planTokens) / double(planSequences)}; }
   /// The function of the layers and its inputs that count sequences.
   func::FuncOp functionOf(ArrayRef<PlannedLayer> free, ArrayRef<PlannedLayer> pinned) const;
   /// With --replan-from: what the old plan may keep, within the memory that the new one leaves.
@@ -308,29 +298,68 @@ LogicalResult PlanSharding::planBetween(std::vector<PlannedLayer> &free, std::ve
   return success();
 }
 
-std::vector<ColumnProduct> PlanSharding::columnsToShare(func::FuncOp function) const {
-  if (betweenLayers != "auto" && betweenLayers != "columns")
-    return {};
-  std::vector<ColumnProduct> products = columnProducts(function, machines, double(planTokens));
+SharedWork PlanSharding::workToShare(func::FuncOp function) const {
+  SharedWork work;
+  std::string why;
+  if (betweenLayers != "auto" && betweenLayers != "columns" && betweenLayers != "heads")
+    return work;
+  work.products = columnProducts(function, machines, double(planTokens));
+  if (betweenLayers != "columns")
+    work.attentions = headAttentions(function, machines, stepSize(), why);
   if (betweenLayers == "auto")
-    llvm::erase_if(products, [](const ColumnProduct &product) { return product.sharedUs >= product.wholeUs; });
-  return products;
+    work.keepGains();
+  else
+    work.freeFedProducts();
+  return work;
 }
 
-void PlanSharding::shareOut(func::FuncOp function, ArrayRef<ColumnProduct> products) {
-  if (products.empty()) {
-    if (betweenLayers == "columns" && function)
-      function.emitRemark("between the layers no product has columns that ") << machines.devices() << " devices could share";
+void PlanSharding::shareOut(func::FuncOp function, const SharedWork &work) {
+  for (const HeadAttention &attention : work.attentions)
+    shareHeads(attention, meshOp, machines);
+  for (const ColumnProduct &product : work.products)
+    shareColumns(product, meshOp, machines);
+  if (!function)
+    return;
+  if (!work.attentions.empty() || betweenLayers == "heads")
+    sayHeads(function, work.attentions);
+  if (!work.products.empty())
+    sayColumns(function, work.products);
+  else if (betweenLayers == "columns")
+    function.emitRemark("between the layers no product has columns that ") << machines.devices() << " devices could share";
+}
+
+/// "; 12.0 us expected, 30.0 us if every device computed all; bitwise" of what is shared out.
+template <typename Shared>
+static std::string expectedTimes(ArrayRef<Shared> all) {
+  double whole = 0, shared = 0;
+  for (const Shared &one : all) {
+    whole += one.wholeUs;
+    shared += one.sharedUs;
+  }
+  return microseconds(shared) + " us expected, " + microseconds(whole) + " us if every device computed all; bitwise";
+}
+
+void PlanSharding::sayHeads(func::FuncOp function, ArrayRef<HeadAttention> attentions) {
+  std::string why;
+  headAttentions(function, machines, stepSize(), why);
+  if (attentions.empty()) {
+    function.emitRemark("between the layers no attention has heads that ") << machines.devices() << " devices could share" << (why.empty() ? "" : ": " + why);
     return;
   }
-  double whole = 0;
-  for (const ColumnProduct &product : products) {
-    shareColumns(product, meshOp, machines);
-    whole += product.wholeUs;
-  }
+  InFlightDiagnostic remark = function.emitRemark("between the layers ") << machines.devices() << " devices share the heads of " << attentions.size()
+                                                                        << (attentions.size() == 1 ? " attention: " : " attentions: ") << expectedTimes(attentions);
+  if (!explain)
+    return;
+  for (HeadAttention attention : attentions)
+    remark.attachNote(attention.op->getLoc()) << "of " << attention.op.getQ().getType() << " and keys " << attention.op.getK().getType() << ": " << microseconds(attention.sharedUs)
+                                              << " us, " << microseconds(attention.wholeUs) << " us whole, for " << llvm::formatv("{0:F0}", stepSize().keys).str() << " keys";
+  if (!why.empty())
+    remark.attachNote(function.getLoc()) << "other attention stays whole: " << why;
+}
+
+void PlanSharding::sayColumns(func::FuncOp function, ArrayRef<ColumnProduct> products) {
   InFlightDiagnostic remark = function.emitRemark("between the layers ") << machines.devices() << " devices share the columns of " << products.size()
-                                                                        << (products.size() == 1 ? " product: " : " products: ") << microseconds(whole - savedUs(products))
-                                                                        << " us expected, " << microseconds(whole) << " us if every device computed all; bitwise";
+                                                                        << (products.size() == 1 ? " product: " : " products: ") << expectedTimes(products);
   if (explain)
     for (ColumnProduct product : products)
       remark.attachNote(product.op->getLoc()) << "of " << product.op.getInputs()[1].getType() << ": " << microseconds(product.sharedUs) << " us, "
@@ -338,10 +367,12 @@ void PlanSharding::shareOut(func::FuncOp function, ArrayRef<ColumnProduct> produ
 }
 
 LogicalResult PlanSharding::chooseBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned) {
-  if (!llvm::is_contained({"auto", "whole", "batch", "columns"}, betweenLayers))
-    return fail("between-layers: expected auto, whole, batch or columns, found " + betweenLayers);
+  if (!llvm::is_contained({"auto", "whole", "batch", "columns", "heads"}, betweenLayers))
+    return fail("between-layers: expected auto, whole, batch, columns or heads, found " + betweenLayers);
   if (planSequences < 1 || planSequences > planTokens)
     return fail("plan-sequences: expected 1 to " + Twine(planTokens) + " (plan-tokens), found " + Twine(planSequences));
+  if (planKeys < 0)
+    return fail("plan-keys: expected at least 1, or 0 for the tokens of a sequence, found " + Twine(planKeys));
   func::FuncOp function = functionOf(free, pinned);
   const BatchSplitAttr given = function ? function->getAttrOfType<BatchSplitAttr>(batchSplitAttrName) : BatchSplitAttr();
   const bool canSplit = function && machines.devices() > 1 && !sequenceInputs(function).empty();
@@ -353,12 +384,13 @@ LogicalResult PlanSharding::chooseBetween(std::vector<PlannedLayer> &free, std::
   if (failed(planBetween(free, pinned, false, wholeUs)))
     return failure();
   const double wholeBetween = betweenTime;
-  const std::vector<ColumnProduct> columns = function && !given ? columnsToShare(function) : std::vector<ColumnProduct>();
-  wholeUs -= savedUs(columns);
+  const SharedWork shared = function && !given ? workToShare(function) : SharedWork();
+  wholeUs += shared.attentionUs() - shared.savedUs();
   if (!canSplit || (betweenLayers != "batch" && !given && (betweenLayers != "auto" || planSequences == 1)))
-    return shareOut(function, columns), success();
+    return shareOut(function, shared), success();
   if (failed(planBetween(free, pinned, true, splitUs)))
     return failure();
+  splitUs += shared.attentionUs() * tokensOfShare(1, planSequences, machines.devices());
   const bool isSplit = betweenLayers == "batch" || given || splitUs < wholeUs;
   InFlightDiagnostic remark = function.emitRemark("between the layers ") << (isSplit ? "each device computes its own of " : "every device computes all of ")
                                                                         << static_cast<int64_t>(planSequences) << (planSequences == 1 ? " sequence" : " sequences") << ": with the layers "
@@ -370,7 +402,7 @@ LogicalResult PlanSharding::chooseBetween(std::vector<PlannedLayer> &free, std::
                                          << " us whole; attention's own products and caches are not counted";
   if (!isSplit) {
     remark.report();
-    shareOut(function, columns);
+    shareOut(function, shared);
     return planBetween(free, pinned, false, wholeUs);
   }
   Builder builder(&getContext());

@@ -8,7 +8,7 @@ namespace moe::raise {
 /// Do two steps belong to one layer?
 static bool sameLayer(const ExpertStep &a, const ExpertStep &b) {
   auto weightsOf = [](const ExpertStep &step) { return step.weights ? peel(step.weights, Views | FloatCasts) : Value(); };
-  return flatRoot(a.x) == flatRoot(b.x) && peel(a.indices, Views | IntCasts) == peel(b.indices, Views | IntCasts) && a.mask == b.mask &&
+  return sameElements(a.x, b.x) && peel(a.indices, Views | IntCasts) == peel(b.indices, Views | IntCasts) && a.mask == b.mask &&
          weightsOf(a) == weightsOf(b) && a.replaces == b.replaces && a.k == b.k && a.experts == b.experts &&
          a.weightsAreMap == b.weightsAreMap;
 }

@@ -130,6 +130,19 @@ Value peel(Value value, unsigned what) {
   return value;
 }
 
+bool sameElements(Value a, Value b) {
+  a = flatRoot(a);
+  b = flatRoot(b);
+  while (a != b) {
+    OnnxOp one = definedBy(a, "Cast"), other = definedBy(b, "Cast");
+    if (!one || !other || !tensorType(a) || !tensorType(b) || tensorType(a).getElementType() != tensorType(b).getElementType())
+      return false;
+    a = flatRoot(one.getInputs()[0]);
+    b = flatRoot(other.getInputs()[0]);
+  }
+  return true;
+}
+
 Value farthest(Value value, unsigned what, llvm::function_ref<bool(Value)> wanted) {
   Value found;
   for (; value; value = peelOnce(value, what))

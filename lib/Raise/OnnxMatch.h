@@ -59,6 +59,9 @@ mlir::Value peelOnce(mlir::Value value, unsigned what);
 /// The value that holds the same elements in row-major order, as far up as possible.
 inline mlir::Value flatRoot(mlir::Value value) { return peel(value, Views); }
 
+/// Do the two values have the same flat root, behind as many casts to the same types? Converters give each reader of a value a Cast of its own.
+bool sameElements(mlir::Value a, mlir::Value b);
+
 /// The elements of a value that is known at compile time, views skipped; null otherwise. Reads `arith.constant` and weights written in
 /// the IR; of stored weights those of at most 1 MiB (a large constant of a static export).
 mlir::DenseElementsAttr constantElements(mlir::Value value);

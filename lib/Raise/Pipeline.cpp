@@ -23,6 +23,7 @@ void moe::buildRaisePipeline(mlir::OpPassManager &pm, const RaiseOptions &option
     pm.addPass(createRaiseTiledExperts({options.remarks}));
     pm.addPass(createRaisePaddedExperts({options.remarks}));
     pm.addPass(createRaiseRoundedExperts({options.remarks}));
+    pm.addPass(createRaiseDenseMixtures({options.remarks}));
   }
   pm.addPass(createRaiseRouter({options.remarks}));
   pm.addPass(createRaiseAttention());

@@ -162,42 +162,18 @@ Value BatchedMatcher::matchTokens(const RoutedProduct &product, const ChoiceSum 
   Value rows = product.rows;
   if (product.sharesRows)
     return nearestMatrix(peel(rows, FloatCasts), hidden);
-  Value repeated = peel(rows, Views | FloatCasts);
-  auto op = repeated.getDefiningOp<OnnxOp>();
-  if (op && (isNode(op, "Expand") || isNode(op, "Tile"))) {
-    Value single = op.getInputs()[0];
-    const int64_t rank = tensorType(single) ? tensorType(single).getRank() : 0;
-    bool fits = rank >= 3 && tensorType(repeated) && tensorType(repeated).getRank() == rank && staticDim(single, -2) == 1 &&
-                staticDim(single, -1) == hidden && staticDim(repeated, -2) == k && staticDim(repeated, -1) == hidden;
-    for (int64_t dim = 0; fits && dim + 2 < rank; ++dim)
-      fits = proof.sameDim(single, dim, repeated, dim);
-    if (fits)
-      return nearestMatrix(single, hidden);
-    if (k == 1)
-      return nearestMatrix(peel(rows, FloatCasts), hidden);
-    miss(op, "the tokens are not repeated K times each");
-    return {};
-  }
-  // x[n / K] with the token number of each choice spelled out: 0 … T-1, each K times.
-  if (op && (isNode(op, "GatherND") || isNode(op, "Gather"))) {
-    Value numbers = peel(op.getInputs()[1], Views | IntCasts);
-    OnnxOp expand = definedBy(numbers, "Expand");
-    Value single = expand ? expand.getInputs()[0] : Value();
-    OnnxOp range = single ? definedBy(peel(single, Views | IntCasts), "Range") : OnnxOp();
-    const bool wholeRows = isNode(op, "GatherND") ? intAttribute(op, "batch_dims", 0) == 0 && staticDim(op.getInputs()[1], -1) == 1
-                                                  : intAttribute(op, "axis", 0) == 0;
-    if (range && wholeRows && tensorType(op.getInputs()[0]).getRank() == 2 && tensorType(single).getRank() == 2 && staticDim(single, 1) == 1 &&
-        tensorType(numbers).getRank() == 2 && staticDim(numbers, 1) == k && proof.sameDim(single, 0, numbers, 0) &&
-        splatNumber(range.getInputs()[0]) == 0.0 && splatNumber(range.getInputs()[2]) == 1.0)
-      return op.getInputs()[0];
-    if (k == 1)
-      return nearestMatrix(peel(rows, FloatCasts), hidden);
-    miss(op, "the tokens are not gathered K times each");
-    return {};
-  }
+  if (Value tokens = matchRepeatedTokens(rows, k, hidden, proof))
+    return tokens;
   if (k == 1)
     return nearestMatrix(peel(rows, FloatCasts), hidden);
-  miss(rows.getDefiningOp(), meetsLookup(rows, false) ? "an expert has more products than two" : "the rows of the first product are not tokens repeated K times");
+  Operation *op = peel(rows, Views | FloatCasts).getDefiningOp();
+  const auto node = dyn_cast_or_null<OnnxOp>(op);
+  if (node && (isNode(node, "Expand") || isNode(node, "Tile")))
+    miss(op, "the tokens are not repeated K times each");
+  else if (node && (isNode(node, "GatherND") || isNode(node, "Gather")))
+    miss(op, "the tokens are not gathered K times each");
+  else
+    miss(rows.getDefiningOp(), meetsLookup(rows, false) ? "an expert has more products than two" : "the rows of the first product are not tokens repeated K times");
   return {};
 }
 

@@ -120,6 +120,11 @@ LogicalResult RaiseOnnx::convertNode(OnnxOp op, ConvertedValues &values) {
   values.sizes.setPlace(op);
   if (failed(checkNode(op, conversion, values)))
     return failure();
+  for (Value result : op.getOutputs()) {
+    const ValueFacts facts = values.inference.facts(result);
+    for (AffineExpr dim : facts.dims)
+      values.sizes.emitConditionsOn(dim);
+  }
   if (!values.sizes.emitDataConditions(op.getLoc()))
     return op.emitError() << "node '" << nodeName(op.getLoc()) << "' (" << op.getOpType() << "): needs sizes that depend on data to be equal";
   NodeConverter node(op, values);

@@ -59,6 +59,7 @@ private:
   Value matchRows(Value rows, const Coordinate &token, int64_t hidden);
   Value matchWeights(Value value, const Coordinate &token, std::optional<Coordinate> choice, int64_t k);
   Value matchColumnAt(Value value, const Coordinate &token, const ExpertMask &mask, bool &isMap);
+  Value matchWeightAtChoice(Value value, const Coordinate &token, const ExpertMask &mask);
   Value rowsAt(Value value, const Coordinate &token);
   bool matchReadBack(ScatterSum &sum);
   bool readTokens(ExpertStep &step, const Coordinate &token, int64_t hidden);
@@ -114,8 +115,8 @@ static std::optional<ScatterSum> matchScatter(OnnxOp op) {
   return result;
 }
 
-/// `before[mask] += rows` where a mask has an element per row of `before`: the rows are read at the mask, added to, and put back element by element,
-/// as PyTorch's exporters write an assignment through a boolean mask.
+/// `before[mask] = rows` where a mask has an element per row of `before`, put in place element by element as PyTorch's exporters write an assignment
+/// through a boolean mask; or `before[mask] += rows`, where the rows are first read at the mask and added to.
 std::optional<ScatterSum> UnrolledMatcher::matchMaskedSum(OnnxOp op) {
   if (!isNode(op, "ScatterND") || op.getInputs().size() != 3 || stringAttribute(op, "reduction", "none") != "none" || !tensorType(op.getInputs()[0]))
     return std::nullopt;
@@ -124,7 +125,7 @@ std::optional<ScatterSum> UnrolledMatcher::matchMaskedSum(OnnxOp op) {
   OnnxOp expand = places ? definedBy(peel(places.getInputs()[0], AllCasts), "Expand") : OnnxOp();
   const int64_t rank = tensorType(before).getRank();
   if (!expand || staticDim(op.getInputs()[1], -1) != rank || !tensorType(expand->getResult(0)) || tensorType(expand->getResult(0)).getRank() != rank ||
-      staticDim(expand.getInputs()[0], -1) != 1 || peel(shapeOf(expand.getInputs()[1]), 0) != peel(before, 0))
+      staticDim(expand.getInputs()[0], -1) != 1 || !proof.sameShape(expand->getResult(0), before))
     return std::nullopt;
   // As many values as there are places: all of them.
   if (OnnxOp slice = definedBy(values, "Slice"); slice && slice.getInputs().size() >= 3) {
@@ -147,7 +148,10 @@ std::optional<ScatterSum> UnrolledMatcher::matchMaskedSum(OnnxOp op) {
     if (at ? peel(at.getInputs()[0], Views | AllCasts) == mask : token == numbersIn(mask))
       return ScatterSum{before, {}, sum.getInputs()[1 - side], mask};
   }
-  return std::nullopt;
+  Value rows = peelExpand(values, Views, proof);
+  if (rank != 2 || !tensorType(rows) || tensorType(rows).getRank() != 2 || staticDim(rows, -1) != staticDim(before, -1))
+    return std::nullopt;
+  return ScatterSum{before, {}, rows, mask, /*overwrites=*/true, /*assigns=*/true};
 }
 
 /// `before[places] = before[places] + rows`, as an assignment by index is written: makes `rows` what is added.
@@ -308,8 +312,40 @@ Value UnrolledMatcher::rowsAt(Value value, const Coordinate &token) {
   return reads && matchCoordinate(op.getInputs()[1]) == token ? op.getInputs()[0] : Value();
 }
 
+/// The [T, K] weights of which `value` has, for each token of an expert, that of the choice which names it: read at the elements of the mask over
+/// tokens and choices, or in the token's row at the first choice that the mask has.
+Value UnrolledMatcher::matchWeightAtChoice(Value value, const Coordinate &token, const ExpertMask &mask) {
+  // A second choice of the expert would be a row more in the first form, and lost in the second.
+  if (mask.hot.mask || !idsDistinct(mask.hot.ids, mask.k))
+    return {};
+  const auto areChoices = [&](Value choices) {
+    auto all = choices ? matchExpertMask(choices, proof) : std::nullopt;
+    return all && !all->anyChoice && !all->hot.mask && all->expert == mask.expert && all->tokenDim == 0 && all->choiceDim == 1 &&
+           peel(all->hot.ids, Views | IntCasts) == peel(mask.hot.ids, Views | IntCasts);
+  };
+  OnnxOp gather = peel(value, Views | FloatCasts).getDefiningOp<OnnxOp>();
+  if (gather && isNode(gather, "GatherND")) {
+    Value weights = gather.getInputs()[0];
+    OnnxOp nonZero = transposedNonZero(gather.getInputs()[1]);
+    const bool fits = nonZero && intAttribute(gather, "batch_dims", 0) == 0 && tensorType(weights).getRank() == 2 &&
+                      staticDim(weights, 1) == mask.k && areChoices(nonZero.getInputs()[0]);
+    return fits ? weights : Value();
+  }
+  if (!gather || !isNode(gather, "GatherElements") || staticDim(gather->getResult(0), -1) != 1)
+    return {};
+  Value weights = rowsAt(gather.getInputs()[0], token);
+  OnnxOp first = definedBy(peel(gather.getInputs()[1], IntCasts), "ArgMax");
+  const auto isLast = [](OnnxOp op, Value of) { return fromFront(intAttribute(op, "axis", 0), tensorType(of).getRank()) == tensorType(of).getRank() - 1; };
+  if (!weights || !first || tensorType(weights).getRank() != 2 || staticDim(weights, 1) != mask.k || !isLast(gather, gather.getInputs()[0]) ||
+      !isLast(first, first.getInputs()[0]) || intAttribute(first, "keepdims", 1) == 0)
+    return {};
+  return areChoices(rowsAt(peel(first.getInputs()[0], AllCasts), token)) ? weights : Value();
+}
+
 /// The weights of an expert's tokens, whichever of their choices it is: [T, K], or a map.
 Value UnrolledMatcher::matchColumnAt(Value value, const Coordinate &token, const ExpertMask &mask, bool &isMap) {
+  if (Value weights = matchWeightAtChoice(value, token, mask))
+    return weights;
   Value weights = rowsAt(value, token);
   auto column = weights ? matchExpertColumn(weights, proof) : std::nullopt;
   if (!column || (column->ids && !column->weights) || column->expert != mask.expert ||
@@ -325,7 +361,7 @@ Value UnrolledMatcher::matchColumnAt(Value value, const Coordinate &token, const
 bool UnrolledMatcher::readTokens(ExpertStep &step, const Coordinate &token, int64_t hidden) {
   step.x = matchRows(step.ffn.gate.rows, token, hidden);
   Value upX = step.x && step.ffn.up ? matchRows(step.ffn.up->rows, token, hidden) : step.x;
-  if (upX && flatRoot(upX) == flatRoot(step.x))
+  if (upX && sameElements(upX, step.x))
     return true;
   miss(step.op, "gate and up read different tokens");
   return false;
@@ -442,6 +478,33 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
     return true;
   }
 
+  /// The rows of all experts, put in place as they are for each choice of each token, are weighted and summed over the choices, and the rows that
+  /// the experts read are the tokens, repeated for the choices: takes the sum for the layer's end.
+  static void sumChoices(RoutedLayer &layer, const SizeProof &proof) {
+    Value rows = layer.choices.sum->getResult(0);
+    OnnxOp sum;
+    for (Value at = rows; !sum;) {
+      auto user = at.hasOneUse() ? dyn_cast<OnnxOp>(*at.user_begin()) : OnnxOp();
+      if (!user || user->getNumResults() != 1)
+        return;
+      at = user->getResult(0);
+      if (isNode(user, "ReduceSum"))
+        sum = user;
+      else if (!isNode(user, "Mul") && !isNode(user, "Cast") && !peelOnce(at, Views))
+        return;
+    }
+    auto choices = matchChoiceSum(sum);
+    auto weighted = choices ? matchWeightedRows(peel(choices->rows, FloatCasts), choices->hidden, proof) : std::nullopt;
+    if (!weighted || peel(weighted->rows, Views | FloatCasts) != rows || choices->hidden != layer.choices.hidden || layer.choices.k != 1)
+      return;
+    Value x = matchRepeatedTokens(layer.x, choices->k, choices->hidden, proof);
+    if (!x || !proof.sameRowsTimes(x, choices->k, layer.indices) || !proof.sameRowsTimes(x, choices->k, weighted->weights))
+      return;
+    layer.x = x;
+    layer.weights = weighted->weights;
+    layer.choices = *choices;
+  }
+
   /// The rows of all experts, put in place as they are, are weighted by one number per token: takes the product for the layer's end.
   static void weighWhole(RoutedLayer &layer, const SizeProof &proof) {
     Value rows = layer.choices.sum->getResult(0);
@@ -466,10 +529,13 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
                                     "an implementation without such a loop (transformers: experts_implementation=\"batched_mm\" or \"grouped_mm\")";
     std::string why;
     auto layer = layerOf(loop, "unrolled", why);
-    if (layer && loop.steps.front().replaces && count == 1 && !idsInRange(loop.steps.front().indices, 1)) {
+    // What keeps the experts of a layer apart leaves chains of one.
+    if (layer && count == 1 && !idsInRange(loop.steps.front().indices, 1)) {
       why = "one expert stands alone, but the ids that are compared with its number may name others";
       layer.reset();
     }
+    if (layer && !layer->weights)
+      sumChoices(*layer, proof);
     if (layer && !layer->weights)
       weighWhole(*layer, proof);
     if (layer && loop.steps.back().weightsAreMap && !readMap(*layer, proof, why))

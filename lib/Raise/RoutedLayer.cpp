@@ -56,6 +56,33 @@ std::optional<WeightedRows> matchWeightedRows(Value value, int64_t hidden, const
   return std::nullopt;
 }
 
+Value matchRepeatedTokens(Value rows, int64_t k, int64_t hidden, const SizeProof &proof) {
+  Value repeated = peel(rows, Views | FloatCasts);
+  auto op = repeated.getDefiningOp<OnnxOp>();
+  if (op && (isNode(op, "Expand") || isNode(op, "Tile"))) {
+    Value single = op.getInputs()[0];
+    const int64_t rank = tensorType(single) ? tensorType(single).getRank() : 0;
+    bool fits = rank >= 3 && tensorType(repeated) && tensorType(repeated).getRank() == rank && staticDim(single, -2) == 1 &&
+                staticDim(single, -1) == hidden && staticDim(repeated, -2) == k && staticDim(repeated, -1) == hidden;
+    for (int64_t dim = 0; fits && dim + 2 < rank; ++dim)
+      fits = proof.sameDim(single, dim, repeated, dim);
+    return fits ? nearestMatrix(single, hidden) : Value();
+  }
+  if (!op || !(isNode(op, "GatherND") || isNode(op, "Gather")))
+    return {};
+  // x[n / K] with the token number of each choice spelled out: 0 … T-1, each K times.
+  Value numbers = peel(op.getInputs()[1], Views | IntCasts);
+  OnnxOp expand = definedBy(numbers, "Expand");
+  Value single = expand ? expand.getInputs()[0] : Value();
+  OnnxOp range = single ? definedBy(peel(single, Views | IntCasts), "Range") : OnnxOp();
+  const bool wholeRows = isNode(op, "GatherND") ? intAttribute(op, "batch_dims", 0) == 0 && staticDim(op.getInputs()[1], -1) == 1
+                                                : intAttribute(op, "axis", 0) == 0;
+  const bool fits = range && wholeRows && tensorType(op.getInputs()[0]).getRank() == 2 && tensorType(single).getRank() == 2 &&
+                    staticDim(single, 1) == 1 && tensorType(numbers).getRank() == 2 && staticDim(numbers, 1) == k &&
+                    proof.sameDim(single, 0, numbers, 0) && splatNumber(range.getInputs()[0]) == 0.0 && splatNumber(range.getInputs()[2]) == 1.0;
+  return fits ? op.getInputs()[0] : Value();
+}
+
 bool idsInRange(Value ids, int64_t experts) {
   ids = peel(ids, Views | IntCasts);
   if (OnnxOp top = definedBy(ids, "TopK"))
@@ -254,10 +281,7 @@ static void requireEqualCounts(OpBuilder &builder, Location loc, StringRef name,
                          message);
 }
 
-/// The weights of all experts: stored as one tensor each, or made from the experts' own.
-static ExpertWeights expertWeights(const RoutedLayer &layer, OpBuilder &builder, LayerBuilder &chain, StringRef name) {
-  const RoutedFfn &ffn = layer.ffn;
-  const ExpertPieces &pieces = layer.pieces;
+ExpertWeights expertWeights(const RoutedFfn &ffn, const ExpertPieces &pieces, OpBuilder &builder, LayerBuilder &chain, StringRef name) {
   auto part = [&](const RoutedProduct &product, ArrayRef<Value> own, StringRef suffix) {
     const bool outIn = product.order == WeightOrder::OutIn;
     return own.empty() ? product.weight
@@ -376,7 +400,7 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
   RankedTensorType sumType = tensorType(sum->getResult(0));
   const bool ownShape = sumType.getRank() != 2 || layer.scalesInput;
   auto resultType = RankedTensorType::get({ownShape ? tensorType(x).getDimSize(0) : sumType.getDimSize(0), hidden}, sumType.getElementType());
-  Value result = chain.experts(builder, loc, x, list, vector, expertWeights(layer, builder, chain, name),
+  Value result = chain.experts(builder, loc, x, list, vector, expertWeights(ffn, layer.pieces, builder, chain, name),
                                OriginAttr::get(builder.getContext(), name, layer.form), resultType);
   if (layer.scalesInput && k > 1) {
     const int64_t rows = resultType.isDynamicDim(0) ? ShapedType::kDynamic : resultType.getDimSize(0) / k;

@@ -28,6 +28,10 @@ struct WeightedRows {
 };
 std::optional<WeightedRows> matchWeightedRows(mlir::Value value, int64_t hidden, const SizeProof &proof);
 
+/// x of rows [T·K, H] that repeat each token K times in a row: by an Expand or Tile of a dim of size 1, or read at the number of each choice's token.
+/// Null where they are something else.
+mlir::Value matchRepeatedTokens(mlir::Value rows, int64_t k, int64_t hidden, const SizeProof &proof);
+
 /// All that a form found out about one layer.
 struct RoutedLayer {
   ChoiceSum choices;
@@ -68,6 +72,9 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
 
 /// Are the ids surely numbers of experts, 0 to `experts` - 1?
 bool idsInRange(mlir::Value ids, int64_t experts);
+
+/// The weights of all experts of a layer called `name`: stored as one tensor each, or made from the experts' own in `pieces`.
+ExpertWeights expertWeights(const RoutedFfn &ffn, const ExpertPieces &pieces, mlir::OpBuilder &builder, LayerBuilder &chain, llvm::StringRef name);
 
 /// Replaces the sum of each layer by the chain and erases what nobody reads any more. `layers` is in program order.
 void replaceRoutedLayers(llvm::MutableArrayRef<RoutedLayer> layers, LayerBuilder &chain);

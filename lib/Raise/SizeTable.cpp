@@ -46,6 +46,7 @@ void moe::SizeTable::define(AffineExpr size, Value value, Value bound) {
     value = arith::MinSIOp::create(builder, value.getLoc(), arith::MaxSIOp::create(builder, value.getLoc(), value, zero), bound);
   }
   values[size] = value;
+  emitConditionsOn(size);
 }
 
 bool moe::SizeTable::isKnown(AffineExpr size) {
@@ -291,7 +292,16 @@ void moe::SizeTable::findDataConditions() {
   for (const DimCondition &condition : inference.conditions()) {
     if (!dependsOnData(condition.lhs) && !dependsOnData(condition.rhs))
       continue;
-    dataConditions[condition.loc].push_back(condition);
+    if (condition.lhs == condition.rhs)
+      continue;
+    conditionsOfNode[condition.loc].push_back(dataConditions.size());
+    for (AffineExpr side : {condition.lhs, condition.rhs})
+      side.walk([&](AffineExpr part) {
+        if (isa<AffineSymbolExpr>(part))
+          conditionsOfSymbol[part].push_back(dataConditions.size());
+      });
+    dataConditions.push_back(condition);
+    isEmitted.push_back(false);
     // known + p - q = 0, where all of p depend on data (as do all of q): the other side bounds each of them, where one side has none.
     SmallVector<std::pair<AffineExpr, int64_t>> terms;
     takeTerms(condition.lhs, 1, terms);
@@ -336,14 +346,32 @@ static std::string describeCondition(moe::SizeTable &sizes, moe::OnnxInference &
   return sizes.describe(condition.lhs) + " = " + sizes.describe(condition.rhs);
 }
 
+void moe::SizeTable::emitDataCondition(size_t number) {
+  if (std::exchange(isEmitted[number], true))
+    return;
+  const DimCondition condition = dataConditions[number];
+  const std::string text = "node '" + nodeName(condition.loc) + "' needs " + describeCondition(*this, inference, condition);
+  stopUnlessEqual(get(condition.lhs), get(condition.rhs), condition.loc, text + "; the size");
+}
+
+void moe::SizeTable::emitConditionsOn(AffineExpr size) {
+  size.walk([&](AffineExpr part) {
+    auto found = conditionsOfSymbol.find(part);
+    if (found == conditionsOfSymbol.end())
+      return;
+    llvm::erase_if(found->second, [&](size_t number) {
+      if (!isEmitted[number] && isKnown(dataConditions[number].lhs) && isKnown(dataConditions[number].rhs))
+        emitDataCondition(number);
+      return isEmitted[number];
+    });
+  });
+}
+
 bool moe::SizeTable::emitDataConditions(Location loc) {
-  for (const DimCondition &condition : dataConditions.lookup(loc)) {
-    if (condition.lhs == condition.rhs)
-      continue;
-    if (!isKnown(condition.lhs) || !isKnown(condition.rhs))
+  for (size_t number : conditionsOfNode.lookup(loc)) {
+    if (!isKnown(dataConditions[number].lhs) || !isKnown(dataConditions[number].rhs))
       return false;
-    const std::string text = "node '" + nodeName(loc) + "' needs " + describeCondition(*this, inference, condition);
-    stopUnlessEqual(get(condition.lhs), get(condition.rhs), loc, text + "; the size");
+    emitDataCondition(number);
   }
   return true;
 }

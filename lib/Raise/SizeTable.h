@@ -65,9 +65,11 @@ public:
   /// Emits a condition that `size` is not 0 where `count` indices into it are read: no index can be kept inside an empty dim.
   void requireIndexable(mlir::AffineExpr size, mlir::AffineExpr count, mlir::Location loc);
 
-  /// Emits that the run stops here where a condition of the node at `loc` on sizes that depend on data does not hold. False where such a size is not
-  /// known here.
+  /// Emits that the run stops here where a condition of the node at `loc` on sizes that depend on data does not hold, unless it stopped before: as soon
+  /// as the sizes are known, since what inference took as equal is taken so by all nodes. False where such a size is not known here.
   bool emitDataConditions(mlir::Location loc);
+  /// The same for the conditions on symbols of `size` that are known here: a node is about to make a tensor of that size.
+  void emitConditionsOn(mlir::AffineExpr size);
   /// Emits the conditions that low <= number < high, but those that always hold. None of the three depends on data.
   void requireWithin(mlir::AffineExpr number, mlir::AffineExpr low, mlir::AffineExpr high, mlir::Location loc, llvm::StringRef what);
 
@@ -82,6 +84,7 @@ private:
   void require(mlir::AffineExpr lhs, mlir::AffineExpr rhs, mlir::Location loc, const llvm::Twine &message);
   void requireInputDims();
   void findDataConditions();
+  void emitDataCondition(size_t number);
   void stopUnlessEqual(mlir::Value lhs, mlir::Value rhs, mlir::Location loc, const llvm::Twine &message);
 
   mlir::func::FuncOp entry;
@@ -91,7 +94,11 @@ private:
 
   mlir::Operation *last = nullptr, *place = nullptr;
   llvm::DenseMap<mlir::AffineExpr, mlir::Value> values;
-  llvm::DenseMap<mlir::Location, llvm::SmallVector<DimCondition, 1>> dataConditions;
+  /// Conditions on sizes that depend on data, by number: those of a node, those with a symbol, and which are not emitted yet.
+  llvm::SmallVector<DimCondition> dataConditions;
+  llvm::DenseMap<mlir::Location, llvm::SmallVector<size_t, 1>> conditionsOfNode;
+  llvm::DenseMap<mlir::AffineExpr, llvm::SmallVector<size_t, 1>> conditionsOfSymbol;
+  llvm::SmallVector<bool> isEmitted;
   llvm::DenseMap<mlir::AffineExpr, mlir::AffineExpr> partsOf; ///< A size that depends on data to one that it is a part of.
   llvm::DenseMap<mlir::Value, SizedTensor> origins;
 };

@@ -10,6 +10,8 @@ void moe_context::releaseMirrors() {
   for (uint32_t i = 0; mirrors && model.onGpu && i < count; ++i)
     model.gpu.release(mirrors[i].address);
   free(mirrors);
+  if (model.onGpu)
+    model.gpu.release(scratch.address);
 }
 
 /// Makes room for the tensors of this run and the arena, and copies what the run reads. A cache whose two tensors are one buffer has one mirror.
@@ -55,6 +57,7 @@ moe_status moe_context::launchAll(const moe_tensor *inputs, const moe_tensor *ou
   if (moe_status status = model.gpu.copyIn(faults, &record, sizeof(record)))
     return status;
   model.gpu.useFaultRecord(faults);
+  model.gpu.useScratch(&scratch);
   const MoeThread place = {0, 1, nullptr, model.gpu.sections(), &none, model.ranks.rank(), model.ranks.count(), &model.ranks};
   model.program.entries[model.version](descriptors, &place);
   for (uint32_t i = first; i < tensors; ++i)

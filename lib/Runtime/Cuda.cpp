@@ -25,6 +25,7 @@ KernelProgram linkedKernels() { return {moe_kernels, moe_kernel_image}; }
 constexpr int computeMajor = 75, computeMinor = 76, mostSharedBytes = 8;
 /// Kernels are for sm_80 and newer.
 constexpr int leastMajor = 8;
+constexpr int noBinaryForGpu = 209, unsupportedPtxVersion = 222;
 constexpr unsigned streamNonBlocking = 1;
 
 /// The run that this thread is in, and its first launch that failed. moe_rt_launch has no other way to it.
@@ -33,8 +34,9 @@ struct CudaRun {
   CudaDriver::Result error;
   const char *kernel;
   void *faults;
+  CudaDevice::Scratch *scratch;
 };
-static thread_local CudaRun current = {nullptr, 0, "", nullptr};
+static thread_local CudaRun current = {nullptr, 0, "", nullptr, nullptr};
 
 moe_status CudaDevice::failed(CudaDriver::Result code, const char *what, const char *subject) {
   const char *name = nullptr, *text = nullptr;
@@ -124,8 +126,13 @@ moe_status CudaDevice::readTable(const char *table) {
 moe_status CudaDevice::loadKernels(const KernelProgram &program) {
   if (moe_status status = readTable(program.table))
     return status;
-  if (CudaDriver::Result code = driver.libraryLoadData(&library, program.image, nullptr, nullptr, 0, nullptr, nullptr, 0))
-    return failed(code, "loading the kernels on", deviceName);
+  CudaDriver::Result loaded = driver.libraryLoadData(&library, program.image, nullptr, nullptr, 0, nullptr, nullptr, 0);
+  if (loaded == noBinaryForGpu || loaded == unsupportedPtxVersion)
+    return fail(MOE_STATUS_UNSUPPORTED_GPU, "the model has no code for %s: %s", deviceName,
+                loaded == noBinaryForGpu ? "neither machine code nor PTX of it is for this GPU"
+                                         : "there is PTX for it, and the driver is too old to compile that (expected one of CUDA 12 or newer)");
+  if (loaded)
+    return failed(loaded, "loading the kernels on", deviceName);
   constexpr unsigned withoutAsking = 48 << 10;
   for (int64_t i = 0; i < numKernels; ++i) {
     if (CudaDriver::Result code = driver.libraryGetKernel(&kernels[i].handle, library, kernels[i].name))
@@ -186,15 +193,35 @@ CudaDevice::~CudaDevice() {
 moe_status CudaDevice::begin() {
   if (CudaDriver::Result code = driver.contextSetCurrent(context))
     return failed(code, "using", deviceName);
-  current = {this, 0, "", nullptr};
+  current = {this, 0, "", nullptr, nullptr};
   return MOE_STATUS_OK;
 }
 
 void CudaDevice::useFaultRecord(void *record) { current.faults = record; }
+void CudaDevice::useScratch(Scratch *scratch) { current.scratch = scratch; }
+
+void *CudaDevice::scratch(int64_t bytes) {
+  Scratch &kept = *current.scratch;
+  if (current.error)
+    return nullptr;
+  if (bytes <= kept.bytes)
+    return kept.address;
+  // The driver waits for kernels that still use the old one.
+  release(kept.address);
+  kept = {nullptr, 0};
+  CudaDriver::Address place = 0;
+  if (CudaDriver::Result code = driver.memAlloc(&place, size_t(bytes))) {
+    current.error = code;
+    current.kernel = "that needs scratch memory";
+    return nullptr;
+  }
+  kept = {reinterpret_cast<void *>(uintptr_t(place)), bytes};
+  return kept.address;
+}
 
 moe_status CudaDevice::finish() {
   const CudaRun run = current;
-  current = {nullptr, 0, "", nullptr};
+  current = {nullptr, 0, "", nullptr, nullptr};
   const CudaDriver::Result code = driver.streamSynchronize(stream);
   if (run.error)
     return failed(run.error, "launching the kernel", run.kernel);
@@ -238,5 +265,7 @@ void CudaDevice::launch(int64_t number, int64_t blocksX, int64_t blocksY, void *
 void moe_rt_launch(int64_t kernel, int64_t blocks_x, int64_t blocks_y, void **arguments) {
   moe::runtime::current.device->launch(kernel, blocks_x, blocks_y, arguments);
 }
+
+void *moe_rt_scratch(int64_t bytes) { return moe::runtime::current.device->scratch(bytes); }
 
 void *moe_rt_fault_record() { return moe::runtime::current.faults; }

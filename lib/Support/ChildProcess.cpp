@@ -34,14 +34,17 @@ ChildResult notStarted(llvm::StringRef what, int error) {
   return result;
 }
 
-/// Starts the child with standard output and error on `output`. Zero, or errno.
-int spawn(const std::string &program, std::vector<char *> &arguments, int output, pid_t &child) {
+/// Starts the child with standard error on `output`, and standard output there or in the file `path`. Zero, or errno.
+int spawn(const std::string &program, std::vector<char *> &arguments, int output, const std::string &path, pid_t &child) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
   posix_spawnattr_init(&attributes);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, output, 1);
+  if (path.empty())
+    posix_spawn_file_actions_adddup2(&actions, output, 1);
+  else
+    posix_spawn_file_actions_addopen(&actions, 1, path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   posix_spawn_file_actions_adddup2(&actions, output, 2);
   // The caller may block or ignore signals; the child starts afresh.
   sigset_t none, defaults;
@@ -110,7 +113,7 @@ void waitForEnd(pid_t child, Clock::time_point deadline, unsigned timeoutSeconds
 
 } // namespace
 
-ChildResult runChild(llvm::StringRef program, llvm::ArrayRef<std::string> arguments, unsigned timeoutSeconds) {
+ChildResult runChild(llvm::StringRef program, llvm::ArrayRef<std::string> arguments, unsigned timeoutSeconds, llvm::StringRef standardOutput) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     return notStarted("cannot make a pipe", errno);
@@ -122,7 +125,7 @@ ChildResult runChild(llvm::StringRef program, llvm::ArrayRef<std::string> argume
   pointers.push_back(nullptr);
 
   pid_t child = 0;
-  int error = spawn(texts.front(), pointers, ends[1], child);
+  int error = spawn(texts.front(), pointers, ends[1], standardOutput.str(), child);
   close(ends[1]);
   if (error) {
     close(ends[0]);

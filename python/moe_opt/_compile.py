@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from typing import Any, List, Mapping, Optional, Union
+from typing import Any, List, Mapping, Optional, Sequence, Union
 
 from ._errors import Error, compile_error, parse_diagnostics
 from ._model import Model, load
@@ -67,7 +67,7 @@ def _start_compiler(command: List[str]) -> str:
 
 def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.PathLike, None] = None, *, target: str = "cpu",
             cpu_features: str = "host", activations: str = "auto", dims: Optional[Mapping[str, int]] = None, allow_links: bool = False,
-            require_raised: bool = False, threads: int = 0) -> Model:
+            require_raised: bool = False, threads: int = 0, overridable: Sequence[str] = ()) -> Model:
     """Compiles a model and loads the artifact. Takes seconds to minutes, in a process of its own; other threads go on.
 
     model: path of an `.onnx` or `.mlir` file, an `onnx.ModelProto`, or the bytes of one. External data of a model that is not a file cannot be
@@ -80,6 +80,7 @@ def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.Pa
     allow_links: external data may be symbolic links, as in the cache of the Hugging Face hub.
     require_raised: what looks like an MoE layer and was not raised, and a model without one, are errors.
     threads: as in `load`.
+    overridable: initializers that become inputs with a default, by name; they must be inputs of the graph too. See `Model.defaults`.
     Raises Error with the compiler's diagnostics, TypeError for a model of another type.
     """
     scratch = tempfile.mkdtemp(prefix="moe-opt-")
@@ -89,6 +90,7 @@ def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.Pa
                    f"--activations={activations}", "--quiet"]
         command += ["--allow-links"] * allow_links + ["--require-raised"] * require_raised
         command += [f"--dim={name}={size}" for name, size in (dims or {}).items()]
+        command += [f"--overridable={name}" for name in overridable]
         _start_compiler(command)
         loaded = load(folder, threads=threads)
     except BaseException:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import math
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -107,6 +109,15 @@ class Model:
         """The MoE layers that were found, in the order of the graph: name, export form, number of experts and so on."""
         return self.report["moe_layers"]
 
+    @functools.cached_property
+    def defaults(self) -> Dict[str, np.ndarray]:
+        """What a run takes for an input that it is not given, by name: of initializers that were compiled as overridable (see `compile`)."""
+        if not os.path.exists(os.path.join(self.path, "manifest.json")):
+            return {}
+        known = {entry["name"]: entry["default"] for entry in self.report["inputs"] if "default" in entry}
+        return {info.name: np.frombuffer(base64.b64decode(known[info.name]["base64"]), info.dtype).reshape(known[info.name]["shape"])
+                for info in self.inputs if info.name in known}
+
     def save(self, folder: Union[str, os.PathLike]) -> None:
         """Copies the artifact to a folder that does not exist yet; `load` opens it there. Raises FileExistsError, OSError."""
         shutil.copytree(self.path, folder)
@@ -131,7 +142,7 @@ class Model:
     def run(self, inputs: Mapping[str, Any], outputs: Optional[Mapping[str, np.ndarray]] = None) -> Dict[str, np.ndarray]:
         """Runs the model on arrays by name; gives arrays by name, in the order of `outputs`.
 
-        inputs: an array for each of the model's inputs, of its element type and with sizes that fit its dims: numpy's, or any with `__dlpack__`
+        inputs: an array for each of the model's inputs (those with `defaults` may be left out), of its element type and with sizes that fit its dims: numpy's, or any with `__dlpack__`
             in the CPU's memory (torch, JAX). Dense row-major ones are read where they are; others are copied first.
         outputs: arrays that receive outputs, by name: writable, dense, and of the shapes that the inputs' sizes give. They must not share memory
             with an input. Outputs that are not named are new arrays. Where only the run finds out a size (how many elements are not zero), the array
@@ -195,6 +206,9 @@ class Model:
         names = [info.name for info in self.inputs]
         unknown = sorted(set(inputs) - set(names))
         missing = [name for name in names if name not in inputs]
+        if missing and not unknown:
+            inputs = {**{name: self.defaults[name] for name in missing if name in self.defaults}, **inputs}
+            missing = [name for name in missing if name not in inputs]
         if unknown or missing:
             parts = [f"unknown input {name!r}" for name in unknown] + [f"missing input {name!r}" for name in missing]
             raise Error("bad_argument", f"{', '.join(parts)}; the model's inputs are {', '.join(names)}")

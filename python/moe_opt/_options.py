@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import operator
 import os
-from typing import Any, Callable, Dict, Generic, List, Mapping, Tuple, Type, TypeVar
+from typing import Any, Callable, Dict, Generic, List, Mapping, Sequence, Tuple, Type, TypeVar
 
 from ._errors import Error
 
@@ -167,9 +167,10 @@ class RunOptions(_Options):
 
 
 class SessionOptions(_Options):
-    """Options of a session. Those that ONNX Runtime has not are `cpu_features`, `activations` and `free_dimension_overrides`."""
+    """Options of a session. Those that ONNX Runtime has not are `cpu_features`, `activations`, `free_dimension_overrides` and
+    `overridable_initializers`."""
 
-    __slots__ = ("_overrides", "_denoted", "_initializers", "_providers")
+    __slots__ = ("_overrides", "_denoted", "_initializers", "_providers", "_overridable")
 
     intra_op_num_threads = _int(0, "Threads that run the model; 0 takes $MOE_NUM_THREADS, else the CPUs this process may use.")
     cpu_features = _str("host", "For which CPUs, as moe-compile's --cpu-features.")
@@ -197,6 +198,7 @@ class SessionOptions(_Options):
         #: Name, tensor, and whether the model must have such an initializer.
         self._initializers: List[Tuple[str, Any, bool]] = []
         self._providers: List[str] = []
+        self.overridable_initializers = options.pop("overridable_initializers", [])
         self.free_dimension_overrides = options.pop("free_dimension_overrides", {})
         super().__init__(**options)
 
@@ -210,6 +212,18 @@ class SessionOptions(_Options):
         self._overrides = {}
         for name, size in sizes.items():
             self.add_free_dimension_override_by_name(name, size)
+
+    @property
+    def overridable_initializers(self) -> List[str]:
+        """Initializers that a run may be given other values for, by name, as moe-compile's --overridable. All others are constants, also those that are
+        inputs of the graph too."""
+        return self._overridable
+
+    @overridable_initializers.setter
+    def overridable_initializers(self, names: Sequence[str]) -> None:
+        if isinstance(names, str):
+            raise TypeError(f"expected a list of names of initializers, found the str {names!r}")
+        self._overridable = [as_str(name, "the name of an initializer") for name in names]
 
     def add_free_dimension_override_by_name(self, name: str, size: int) -> None:
         """Fixes the size of a symbolic dim; a name that the model does not have changes nothing. Raises TypeError."""

@@ -149,14 +149,14 @@ class InferenceSession:
     def _open(model: Any, options: SessionOptions) -> Model:
         threads = options.intra_op_num_threads if options.use_per_session_threads else default_threads()
         if isinstance(model, (str, os.PathLike)) and os.path.isdir(model):
-            if options._initializers or options._denoted or options.free_dimension_overrides:
+            if options._initializers or options._denoted or options.free_dimension_overrides or options.overridable_initializers:
                 raise Error("unsupported", f"{os.fspath(model)}: expected options for an artifact, found initializers or sizes of dims, which only compiling takes")
             return load(model, threads=threads)
         scratch = tempfile.mkdtemp(prefix="moe-opt-")
         try:
             changed = _changed(model, options, scratch)
             return compile(changed, cpu_features=options.cpu_features, activations=options.activations, dims=options.free_dimension_overrides,
-                           allow_links=changed is not model, threads=threads)
+                           allow_links=changed is not model, threads=threads, overridable=options.overridable_initializers)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -170,15 +170,16 @@ class InferenceSession:
 
     def get_inputs(self) -> List[NodeArg]:
         """The inputs, in the order of the model."""
-        return [_node_arg(info) for info in self._model.inputs]
+        return [_node_arg(info) for info in self._model.inputs if info.name not in self._model.defaults]
 
     def get_outputs(self) -> List[NodeArg]:
         """The outputs, in the order of the model."""
         return [_node_arg(info) for info in self._model.outputs]
 
     def get_overridable_initializers(self) -> List[NodeArg]:
-        """Initializers that a run may be given other values for: none, they are compiled in (see SessionOptions.add_initializer). Feeding one is an Error."""
-        return []
+        """Initializers that a run may be given other values for: those that SessionOptions.overridable_initializers names, none without it. All others are
+        compiled in (see SessionOptions.add_initializer), and feeding one is an Error."""
+        return [_node_arg(info) for info in self._model.inputs if info.name in self._model.defaults]
 
     def get_modelmeta(self) -> ModelMetadata:
         """What the source model says of itself, as the artifact keeps it. A model that was no ONNX file says nothing."""
@@ -245,6 +246,7 @@ class InferenceSession:
     def _check_call(self, output_names: Optional[Sequence[str]], input_feed: Mapping[str, Any]) -> None:
         """What is told before a run starts, of any kind."""
         missing = [info.name for info in self._model.inputs if info.name not in input_feed.keys()]
+        missing = [name for name in missing if name not in self._model.defaults]
         if missing:
             raise InvalidValue("bad_argument", f"missing input {missing[0]!r}; found {', '.join(map(repr, input_feed)) or 'none'}")
         if isinstance(output_names, str):

@@ -499,7 +499,7 @@ func.func @attention_c2_depth(%q: tensor<1x4x?x16xf32>, %k: tensor<1x2x?x8xf32>,
 // -----
 
 func.func @attention_c3(%q: tensor<1x4x?x16xf32>, %k: tensor<1x3x?x16xf32>, %v: tensor<1x3x?x16xf32>, %o: tensor<1x4x?x16xf32>, %e: tensor<1x2x?x864xf32>) {
-  // expected-error @below {{expected static heads, those of q a multiple of those of k}}
+  // expected-error @below {{expected heads of q that are a multiple of those of k}}
   %r:2 = moe.attention q(%q : tensor<1x4x?x16xf32>) k(%k : tensor<1x3x?x16xf32>) v(%v : tensor<1x3x?x16xf32>) outs(%o, %e : tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>) {scale = 1.0 : f64} -> tensor<1x4x?x16xf32>, tensor<1x2x?x864xf32>
   return
 }

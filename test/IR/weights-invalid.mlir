@@ -297,7 +297,7 @@ func.func @require_range_of_floats(%x: tensor<2xf32>, %n: index) {
 
 moe.weight @w : tensor<8x64x96xf32> source(#moe.file<"m.onnx", offset = 0, length = 196608>)
 // weight-c12
-// expected-error @below {{expected column_parts or depth_parts only where it is packed in panels, not both and without dequant}}
+// expected-error @below {{expected column_parts or depth_parts only where it is packed in panels, not both, and depth_parts without dequant}}
 moe.weight @w.panels : tensor<32x1x48x32xf32> packed(panel32) from([@w]) order(out_in) gate(none) column_parts 2 depth_parts 2
 
 // -----

@@ -121,6 +121,27 @@ func.func @first_row(%x: tensor<?x4xf32> {moe.dims = ["n", "4"]}, %y: tensor<?x4
 
 // -----
 
+// Rows found among those of x are none where x[:1] is: nothing to check.
+func.func @found_beside_first(%x: tensor<?x4xf32> {moe.dims = ["n", "4"]}, %mask: tensor<?x2xi1> {moe.dims = ["n", "2"]}) -> tensor<f32> {
+  %zero = arith.constant dense<0> : tensor<1xi64>
+  %one = arith.constant dense<1> : tensor<1xi64>
+  // expected-remark @+1 {{dims [min(1, n), 4]}}
+  %first = moe.onnx "Slice"(%x, %zero, %one, %zero) version 13 {} : (tensor<?x4xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [2, nonzero#}}
+  %found = moe.onnx "NonZero"(%mask) version 13 {} : (tensor<?x2xi1>) -> tensor<f32>
+  // expected-remark @+1 {{dims [1, nonzero#}}
+  %places = moe.onnx "Gather"(%found, %zero) version 13 {axis = 0 : i64} : (tensor<f32>, tensor<1xi64>) -> tensor<f32>
+  // expected-remark @+1 {{dims [nonzero#}}
+  %column = moe.onnx "Transpose"(%places) version 13 {} : (tensor<f32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [nonzero#}}
+  %rows = moe.onnx "Cast"(%column) version 13 {to = 1 : i64} : (tensor<f32>) -> tensor<f32>
+  // expected-remark @+1 {{dims [nonzero#}}
+  %sum = moe.onnx "Add"(%first, %rows) version 14 {} : (tensor<f32>, tensor<f32>) -> tensor<f32>
+  return %sum : tensor<f32>
+}
+
+// -----
+
 // The first of seq columns put before all of them, then all but the last: seq again, for an empty sequence too. Nothing to check at run time.
 func.func @shifted(%x: tensor<?x?xf32> {moe.dims = ["batch", "seq"]}) -> tensor<f32> {
   %zero = arith.constant dense<0> : tensor<1xi64>

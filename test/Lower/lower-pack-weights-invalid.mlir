@@ -112,3 +112,19 @@ func.func @quantised_pairs(%x: tensor<?x96xbf16>, %y: tensor<?x64xf32>) -> tenso
     {plan = #moe.plan<packing = panel32, activations = "bf16">} : tensor<?x96xbf16> -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }
+
+// -----
+
+// Depth cannot be cut where groups lie along it.
+moe.weight @q : tensor<64x32xui8> source(#moe.file<"m.onnx", offset = 0, length = 2048>)
+moe.weight @s : tensor<64x2xf32> source(#moe.file<"m.onnx", offset = 2048, length = 512>)
+func.func @cut_depth(%x: tensor<?x32xf32>, %y: tensor<?x64xf32>, %rows: tensor<?xi32>, %offsets: tensor<3xi32>) -> tensor<?x64xf32> {
+  %q = moe.weight_ref @q : tensor<64x32xui8>
+  %s = moe.weight_ref @s : tensor<64x2xf32>
+  %w = moe.dequant %q scales(%s : tensor<64x2xf32>) <format = int4_group, group_size = 32> : tensor<64x32xui8> -> tensor<64x64xf32>
+  %p = moe.part_experts %w {dim = 2 : i64, parts = 2 : i64} : tensor<64x64xf32> -> tensor<2x64x32xf32>
+  // expected-error @below {{expected experts that are cut to be of floats or cut by columns, and in halves where gate and up are, found 'tensor<64x64xf32>'}}
+  %0 = moe.grouped_matmul %x rows(%rows : tensor<?xi32>) offsets(%offsets : tensor<3xi32>) weight(%p : tensor<2x64x32xf32>) outs(%y : tensor<?x64xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x32xf32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

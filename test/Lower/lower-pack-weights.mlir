@@ -250,3 +250,21 @@ func.func @dictionary(%x: tensor<?x512xf32>, %y: tensor<?x80xf32>) -> (tensor<?x
     : tensor<?x512xf32> -> tensor<?x80xf32>
   return %0, %1 : tensor<?x80xf32>, tensor<?x80xf32>
 }
+
+// -----
+
+// A quantised matrix whose columns four devices share: each has a part of them, with the scales of these.
+// CHECK: moe.weight @q.panels : tensor<4x1x1280xi8> packed(panel32) from([@q, @s]) order(out_in) gate(none) dequant(<format = int4_group, group_size = 32>, tensor<64x64xf32>) blocks(<code = int4, group = 32, scale = f32>) column_parts 4 section 1 at 0
+// CHECK-NOT: moe.dequant
+// CHECK: moe.grouped_matmul {{.*}} weight(%{{.*}} : tensor<4x1x1280xi8>)
+moe.weight @q : tensor<64x32xui8> source(#moe.file<"m.onnx", offset = 0, length = 2048>)
+moe.weight @s : tensor<64x2xf32> source(#moe.file<"m.onnx", offset = 2048, length = 512>)
+func.func @cut_columns(%x: tensor<?x64xf32>, %y: tensor<?x16xf32>, %rows: tensor<?xi32>, %offsets: tensor<5xi32>) -> tensor<?x16xf32> {
+  %q = moe.weight_ref @q : tensor<64x32xui8>
+  %s = moe.weight_ref @s : tensor<64x2xf32>
+  %w = moe.dequant %q scales(%s : tensor<64x2xf32>) <format = int4_group, group_size = 32> : tensor<64x32xui8> -> tensor<64x64xf32>
+  %p = moe.part_experts %w {dim = 1 : i64, parts = 4 : i64} : tensor<64x64xf32> -> tensor<4x16x64xf32>
+  %0 = moe.grouped_matmul %x rows(%rows : tensor<?xi32>) offsets(%offsets : tensor<5xi32>) weight(%p : tensor<4x16x64xf32>) outs(%y : tensor<?x16xf32>)
+    {plan = #moe.plan<packing = panel32, activations = "f32">} : tensor<?x64xf32> -> tensor<?x16xf32>
+  return %0 : tensor<?x16xf32>
+}

@@ -22,7 +22,9 @@
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=node=3,rank=4 expert-split=3" 2>&1 | FileCheck %s --check-prefix=SPLIT
 // SPLIT: error: expert-split: expected a divisor of the 4 devices of a node, or 0 to choose, found 3
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 between-layers=some" 2>&1 | FileCheck %s --check-prefix=BETWEEN
-// BETWEEN: error: between-layers: expected auto, whole, batch or columns, found some
+// BETWEEN: error: between-layers: expected auto, whole, batch, columns or heads, found some
+// RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 plan-keys=-1" 2>&1 | FileCheck %s --check-prefix=KEYS
+// KEYS: error: plan-keys: expected at least 1, or 0 for the tokens of a sequence, found -1
 // RUN: not moe-opt %t/layer.mlir --moe-plan-sharding="mesh=rank=4 plan-sequences=2000" 2>&1 | FileCheck %s --check-prefix=SEQUENCES
 // SEQUENCES: error: plan-sequences: expected 1 to 1024 (plan-tokens), found 2000
 // RUN: sed 's/tensor<?x64/tensor<4x64/g;s/tensor<?x8/tensor<4x8/g;s/tensor<?x2/tensor<4x2/g;s/tensor<?x/tensor<8x/g' %t/layer.mlir > %t/static.mlir

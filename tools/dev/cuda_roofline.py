@@ -18,7 +18,11 @@ SMS, SHARED, FLOPS, BANDWIDTH = 132, 233472, 989e12, 4.8e12
 MMA_PART, MEMORY_PART, LATENCY = 0.62, 0.875, 700e-9
 # Qwen3-30B-A3B: hidden, inner, experts, experts of a token.
 HIDDEN, INNER, EXPERTS, CHOSEN = 2048, 768, 128, 8
-TILES = {16: "moe_product_mma_16x128", 64: "moe_product_mma_64x128", 128: "moe_product_mma_128x128"}
+# Rows, rows of weights and stages of each tile, its warps, and the rows of both kinds that a warp reads from shared memory.
+TILES = {"moe_product_swapped_8x32": (8, 32, 6, 2, 24), "moe_product_swapped_8x64": (8, 64, 5, 2, 40), "moe_product_mma_16x128": (16, 128, 4, 4, 48),
+         "moe_product_mma_64x128": (64, 128, 4, 8, 64), "moe_product_mma_128x128": (128, 128, 4, 8, 96)}
+# Bytes in a second that a multiprocessor gets from the second level of cache and from its shared memory: 64 and 128 a cycle.
+CACHE, SHARED_SPEED = 64 * 1.755e9, 128 * 1.755e9
 
 TEXT = """
 ## Registers, spills, shared memory
@@ -33,10 +37,10 @@ PRODUCTS = """
 ## Expected share of the roofline
 
 By calculation, for one layer of Qwen3-30B-A3B in bf16 (hidden 2048, inner 768, 128 experts, 8 of a token) on one H200 (4.8 TB/s, 989 TFLOP/s dense bf16).
-Tokens choose experts evenly at random. *Roof* is the greater of bytes over bandwidth and flops over peak. *Expected* divides it by the greater of two times:
-bytes over what the loads in flight can draw (three stages of each resident block, 700 ns each, 4.2 TB/s at most), and the flops of whole tiles over 62 % of the
+Tokens choose experts evenly at random. *Roof* is the greater of bytes over bandwidth and flops over peak. *Expected* divides it by the greatest of four times:
+bytes over what the loads in flight can draw (all stages but one of each resident block, 700 ns each, 4.2 TB/s at most), and the flops of whole tiles over 62 % of the
 peak, which is what `mma.sync` is said to reach there, with the last wave as long as the others; twice 700 ns go before the first stage is there and after the last. Launches,
-routing and the sort are not in it.
+routing and the sort are not in it. The other two are what a multiprocessor copies at 64 bytes a cycle from the second level of cache, and what goes in and out of its shared memory at 128. The kernel is the best by this calculation; the compiler's own choice is by a finer one (`lib/Codegen/CUDA/ProductCost.cpp`).
 
 | tokens | product | kernel | bytes | flops | roof | expected share |
 |---|---|---|---|---|---|---|
@@ -89,24 +93,31 @@ def all_kernels(root, fixtures):
     return sorted(seen, key=lambda row: (row["kernel"], row["from"], row["registers"]))
 
 
-def expected(tokens, stored, depth, out_bytes, gathers, blocks_of):
+def expected(*arguments):
+    """That of the best tile; a layer has no kernel for those that the compiler would not take for it."""
+    return max((expected_of(tile, *arguments) for tile in TILES if tile in arguments[-1]), key=lambda row: row[-1])
+
+
+def expected_of(tile, tokens, stored, depth, out_bytes, gathers, blocks_of):
     """(kernel, bytes, flops, roof in seconds, share) of a product of `stored` rows of weights of `depth`."""
     slots = tokens * CHOSEN
     active = EXPERTS * (1 - (1 - CHOSEN / EXPERTS) ** tokens)
-    height = next((rows for rows in TILES if slots <= rows * EXPERTS), max(TILES))
+    height, width, stages, warps, warp_rows = TILES[tile]
     traffic = active * stored * depth * 2 + (tokens if gathers else slots) * depth * 2 + out_bytes
     flops = 2 * slots * stored * depth
-    blocks = active * math.ceil(slots / active / height) * math.ceil(stored / 128)
-    resident = blocks_of[TILES[height]]
-    loading = min(blocks, SMS * resident) * 3 * (height + 128) * 128
+    blocks = active * math.ceil(slots / active / height) * math.ceil(stored / width)
+    resident = blocks_of[tile]
+    loading = min(blocks, SMS * resident) * (stages - 1) * (min(height, slots / active) + width) * 128
     memory = traffic / min(BANDWIDTH * MEMORY_PART, loading / LATENCY)
     waves = math.ceil(blocks / (SMS * resident))
-    compute = waves * SMS * resident * 2 * height * 128 * depth / (FLOPS * MMA_PART)
+    compute = waves * SMS * resident * 2 * height * width * depth / (FLOPS * MMA_PART)
     # One wave that does not fill the GPU takes as long as one of its blocks on a multiprocessor of its own.
     if waves == 1:
-        compute = math.ceil(blocks / SMS) * SMS * 2 * height * 128 * depth / (FLOPS * MMA_PART)
+        compute = math.ceil(blocks / SMS) * SMS * 2 * height * width * depth / (FLOPS * MMA_PART)
+    copied, rounds = (min(height, slots / active) + width) * 128, math.ceil(blocks / SMS) * math.ceil(depth / 64)
+    feeding = rounds * max(copied / CACHE, (copied + warps * warp_rows * 128) / SHARED_SPEED)
     roof = max(traffic / BANDWIDTH, flops / FLOPS)
-    return TILES[height], traffic, flops, roof, roof / (max(memory, compute) + 2 * LATENCY)
+    return tile, traffic, flops, roof, roof / (max(memory, compute, feeding) + 2 * LATENCY)
 
 
 def sheet(root, fixtures):

@@ -44,7 +44,9 @@ cl::opt<int64_t> planTokens("plan-tokens", cl::desc("Tokens of a step, of all de
                             cl::value_desc("number"), cl::init(defaults.planTokens), cl::cat(category));
 cl::opt<int64_t> planSequences("plan-sequences", cl::desc("Sequences that these tokens are of (1)"),
                                cl::value_desc("number"), cl::init(defaults.planSequences), cl::cat(category));
-cl::opt<std::string> betweenLayers("between-layers", cl::desc("Attention and all else between the layers is computed by every device for all tokens (whole), by each for its own sequences (batch), products by each for its own columns (columns), or as is expected to be faster (auto, the default)"),
+cl::opt<int64_t> planKeys("plan-keys", cl::desc("Keys that a query sees, with those of caches (the tokens of a sequence)"),
+                          cl::value_desc("number"), cl::init(defaults.planKeys), cl::cat(category));
+cl::opt<std::string> betweenLayers("between-layers", cl::desc("Attention and all else between the layers is computed by every device for all tokens (whole), by each for its own sequences (batch), products by each for its own columns (columns), these and attention by each for its own heads (heads), or as is expected to be faster (auto, the default)"),
                                    cl::init(defaults.betweenLayers), cl::value_desc("way"), cl::cat(category));
 cl::opt<int64_t> expertSplit("expert-split", cl::desc("This many devices share each expert, which is cut into parts; 0: as is expected to be fastest (default: 1, which gives the bits of one device)"),
                              cl::value_desc("number"), cl::init(defaults.expertSplit), cl::cat(category));
@@ -85,6 +87,7 @@ void readStageFlags(moe::StageOptions &stages) {
   options.exchange = exchange;
   options.planTokens = planTokens;
   options.planSequences = planSequences;
+  options.planKeys = planKeys;
   options.betweenLayers = betweenLayers;
   options.memoryNodes = memoryNodes;
   options.explainPlan = explainPlan;

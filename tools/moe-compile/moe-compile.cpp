@@ -1,4 +1,5 @@
 // moe-compile: compiles a model ahead of time. Reads the command line and prints; the work is in lib/Driver.
+#include "CodeFlags.h"
 #include "CommandLine.h"
 #include "Console.h"
 #include "PlanFlags.h"
@@ -8,12 +9,9 @@
 #include "mlir/IR/AsmState.h"
 
 #include "llvm/ADT/StringSet.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/raw_ostream.h"
-
-#include <optional>
 
 using namespace llvm;
 
@@ -24,7 +22,6 @@ cl::OptionCategory &model = modelOptions(), &written = outputOptions();
 cl::opt<std::string> input(cl::Positional, cl::desc("<model.onnx or model.mlir>"), cl::Required, cl::cat(model));
 cl::opt<std::string> output("o", cl::desc("Folder of the artifact, or file with --emit and --compile-to (- is standard output)"),
                             cl::value_desc("path"), cl::cat(written));
-cl::opt<std::string> target("target", cl::desc("Processor to compile for: cpu (x86-64), cuda (NVIDIA GPU of compute capability 8.0 or newer)"), cl::init("cpu"), cl::value_desc("name"), cl::cat(model));
 cl::opt<std::string> cpuFeatures("cpu-features", cl::desc("ISA versions in the artifact (default: host, the best that this CPU runs): host, x86-64, avx2, avx512, avx512bf16, amx, or +feature lists; ',' joins features of one "
                              "version, ';' separates versions"),
     cl::init("host"), cl::value_desc("names"), cl::cat(model));
@@ -32,7 +29,6 @@ cl::list<std::string> dims("dim", cl::desc("Fix a symbolic dim, for example --di
 cl::opt<std::string> compileTo("compile-to", cl::desc("Stop after this stage (import, raise, plan, distribute, fuse, lower, codegen) and write its IR"), cl::value_desc("stage"), cl::cat(written));
 cl::opt<std::string> compileFrom("compile-from", cl::desc("The input is the IR left by this stage; go on after it"), cl::value_desc("stage"),
                                  cl::cat(written));
-cl::opt<bool> withSim("with-sim", cl::desc("With --target=cuda: add the kernels for the SIMT executor, which runs them without a GPU"), cl::cat(written));
 cl::opt<std::string> dumpStagesTo("dump-stages-to", cl::desc("Write the IR after each stage into this folder"), cl::value_desc("dir"),
                                   cl::cat(written));
 cl::opt<std::string> raiseReport("raise-report", cl::desc("Write which nodes became MoE layers, which did not and why, as JSON (- is standard output)"),
@@ -40,9 +36,8 @@ cl::opt<std::string> raiseReport("raise-report", cl::desc("Write which nodes bec
 cl::opt<bool> requireRaised("require-raised", cl::desc("Fail where something that looks like an MoE layer is left as ordinary ops, or none is found"),
                             cl::cat(model));
 cl::opt<bool> raiseExperts("raise-experts", cl::desc("Look for MoE layers; =false compiles them as ordinary nodes"), cl::init(true), cl::cat(model));
-cl::opt<std::string> emitKind("emit", cl::desc("Write this instead of an artifact: mlir (the module after the last stage), llvm (LLVM IR), asm, "
-                                               "obj (an object file), ptx (kernels of --target=cuda)"), cl::value_desc("kind"), cl::cat(written));
 cl::opt<bool> allowLinks("allow-links", cl::desc("Read external data through symbolic links in the model's folder, wherever they lead"), cl::cat(model));
+cl::list<std::string> overridable("overridable", cl::desc("An initializer that is an input of the graph too becomes an input with a default (without it, a constant)"), cl::value_desc("name"), cl::cat(model));
 cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB (8192); 0: none"), cl::init(8192), cl::value_desc("MiB"), cl::cat(limitOptions()));
 cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds (600)"), cl::init(600), cl::value_desc("seconds"), cl::cat(limitOptions()));
 cl::opt<std::string> workerFault("inject-worker-fault", cl::Hidden, cl::cat(limitOptions()));
@@ -50,10 +45,10 @@ cl::opt<bool> emulateTiles("emulate-tiles", cl::desc("For tests: matrix tiles of
 cl::opt<bool> verbose("v", cl::desc("Name each stage and its time"), cl::cat(written));
 cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors and their notes"), cl::cat(written));
 
-// An option with a value that is given twice contradicts itself; only --dim may be.
+// An option with a value that is given twice contradicts itself; only --dim and --overridable may be.
 bool checkRepetitions() {
   for (const auto &[name, option] : cl::getRegisteredOptions())
-    if (!is_contained(option->Categories, &cl::getGeneralCategory()) && name != "dim" && option->getNumOccurrences() > 1 &&
+    if (!is_contained(option->Categories, &cl::getGeneralCategory()) && name != "dim" && name != "overridable" && option->getNumOccurrences() > 1 &&
         option->getValueExpectedFlag() != cl::ValueOptional)
       return fail((name.size() == 1 ? "-" : "--") + name + " is given twice");
   return true;
@@ -61,23 +56,12 @@ bool checkRepetitions() {
 
 // The enumerations are texts to LLVM, whose own message would not list the values.
 bool parseEnumerations(moe::SessionOptions &options) {
-  if (target != "cpu" && target != "cuda")
-    return fail("--target expects cpu or cuda, got '" + target + "'");
+  if (!readCodeFlags(options))
+    return false;
   if (const StringRef name = findOptionWithoutMesh(); !name.empty())
     return fail("--" + name + ": expected together with --mesh");
   if (workerTimeout == 0)
     return fail("--worker-timeout: expected at least 1 second, found 0");
-  options.target = target == "cpu" ? moe::Target::Cpu : moe::Target::Cuda;
-  const auto kind = StringSwitch<std::optional<moe::Emit>>(emitKind)
-                        .Case("mlir", moe::Emit::Mlir)
-                        .Case("llvm", moe::Emit::Llvm)
-                        .Case("asm", moe::Emit::Assembly)
-                        .Case("obj", moe::Emit::Object)
-                        .Case("ptx", moe::Emit::Ptx)
-                        .Default(std::nullopt);
-  if (!kind && emitKind.getNumOccurrences())
-    return fail("--emit expects mlir, llvm, asm, obj or ptx, got '" + emitKind + "'");
-  options.emit = kind.value_or(moe::Emit::Artifact);
   return true;
 }
 
@@ -124,11 +108,11 @@ int main(int argc, char **argv) {
   options.raiseReport = raiseReport;
   options.requireRaised = requireRaised;
   options.stages.raise.experts = raiseExperts;
-  options.import.allowLinks = allowLinks;
+  options.import.allowLinks = allowLinks, options.import.overridable = overridable;
   readStageFlags(options.stages);
   options.workerMemoryMiB = workerMemory, options.workerSeconds = workerTimeout;
   options.workerFault = workerFault;
-  options.withSim = withSim, options.emulateTiles = emulateTiles;
+  options.emulateTiles = emulateTiles;
   if (!checkRepetitions() || !parseEnumerations(options) || !parseDims(options.import))
     return 2;
 

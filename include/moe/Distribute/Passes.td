@@ -47,6 +47,23 @@ def DistributeBatch : Pass<"moe-distribute-batch", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def DistributeHeads : Pass<"moe-distribute-heads", "::mlir::ModuleOp"> {
+  let summary = "each rank computes its own heads of attention whose heads are shared out";
+  let description = [{
+    Of a `moe.attention` with a `moe.sharding` device d of D has the query heads
+    d·Hq/D …, a rank those of its devices, and the key heads that these read: Hkv/D of
+    a device, or where devices are more than key heads each its own copy of one. What
+    makes queries, keys and values is written again for these heads as far back as
+    nobody else reads it: loops, reshapes, rotations, norms of each head, and the
+    columns of products whose plan has a sharding over the same devices (they need no
+    gather then). Of the rest (caches, which are inputs and outputs of every rank,
+    biases, sinks) the rank reads its heads where they lie. `moe.all_gather` gives every
+    rank the results of all heads, so that every value is the same as without: bitwise.
+    An error where the devices do not divide the heads.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def DistributeColumns : Pass<"moe-distribute-columns", "::mlir::ModuleOp"> {
   let summary = "each rank computes its own columns of products whose plan has a sharding";
   let description = [{

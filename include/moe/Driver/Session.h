@@ -26,9 +26,17 @@ enum class Emit {
   Assembly, ///< Its assembly.
   Object,   ///< Its object file.
   Ptx,      ///< PTX of the kernels, as text; for Target::Cuda.
+  SassReport, ///< What NVIDIA's assembler makes of each kernel, as text; for Target::Cuda.
 };
 
 enum class Target { Cpu, Cuda };
+
+/// The code of kernels in an artifact.
+enum class GpuCode {
+  Auto,   ///< Fatbin where NVIDIA's assembler is found, else Ptx, and a warning says so.
+  Ptx,    ///< PTX alone, which the driver compiles for the GPU at hand when the model is loaded.
+  Fatbin, ///< Machine code for the architectures of moe/Machine/Gpu.h, with PTX for others. An error without the assembler.
+};
 
 struct SessionOptions {
   /// Path of the `.onnx` or `.mlir` file.
@@ -39,6 +47,7 @@ struct SessionOptions {
   Target target = Target::Cpu;
   /// With Target::Cuda: kernels.sim.so beside model.so, the kernels for the SIMT executor.
   bool withSim = false;
+  GpuCode gpuCode = GpuCode::Auto;
   /// ISA versions, as in --cpu-features: names or +feature lists, ';' between versions.
   std::string cpuFeatures = "host";
   /// First and last stage to run (names of the table); empty means from the start, to the end.
@@ -57,6 +66,8 @@ struct SessionOptions {
   std::string workerFault;
   /// For tests: matrix tiles become loops, and versions with tiles run on CPUs without.
   bool emulateTiles = false;
+  /// For tests: the tensor core tile of all CUDA products, as ROWSxCOLUMNS.
+  std::string cudaTile;
   /// Path of moe-codegen-worker; empty: beside the running program.
   std::string workerPath;
 };

@@ -240,7 +240,8 @@ def Moe_AttentionOp : Moe_KernelOp<"attention"> {
     - attention-c1: `q`, `k`, `v` and two `outs` have rank 4, the scratch f32 and
       the others f32, f16 or bf16.
     - attention-c2: B, T, S, D and V agree, D and V are static and 1 to 512.
-    - attention-c3: Hq and Hkv are static, Hkv divides Hq.
+    - attention-c3: Hq and Hkv are static and Hkv divides Hq, or either is dynamic
+      (heads of one rank of several) and so at run time.
     - attention-c4: the mask is of i1 or floats, rank 4, its dims 1 or those of
       the scores, the last at most S.
     - attention-c5: `counts` is i64[B] and excludes `before`; `sink` has one float per query head.

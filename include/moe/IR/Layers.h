@@ -15,7 +15,7 @@ namespace moe {
 /// The name of the discardable attribute that holds the #moe.plan of an op of another dialect.
 inline constexpr llvm::StringLiteral planAttrName = "moe.plan";
 
-/// The name of the discardable attribute of a packed moe.weight whose experts are spread over devices: its #moe.sharding.
+/// The name of the discardable attribute of a packed moe.weight whose experts are spread over devices, or of a moe.attention whose heads are: its #moe.sharding.
 inline constexpr llvm::StringLiteral shardingAttrName = "moe.sharding";
 
 /// The name of the discardable attribute of a function whose sequences are shared out: its #moe.batch_split.
@@ -43,6 +43,9 @@ mlir::Value zeroFilledInit(mlir::linalg::MatmulOp matmul);
 
 /// May each of `devices` devices compute an equal range of the columns of `matmul`? Otherwise `why` gets the reason, a clause.
 bool canShareColumns(mlir::linalg::MatmulOp matmul, int64_t devices, std::string &why);
+
+/// May each of `devices` devices compute an equal range of the query heads of `op`, whatever number of ranks plays them? Otherwise `why` gets the reason, a clause.
+bool canShareHeads(AttentionOp op, int64_t devices, std::string &why);
 
 /// The rows of bf16 behind `rows`, where those are bf16 or hold the same numbers as f32 (a loop that only widens); null otherwise.
 mlir::Value bfloat16Behind(mlir::Value rows);

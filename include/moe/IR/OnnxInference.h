@@ -65,6 +65,8 @@ struct DimSymbol {
   mlir::LocationAttr origin;
   /// Never negative: a size, or a minimum or maximum that cannot be.
   bool isSize = true;
+  /// A size of the kind Data is never greater; null where nothing is known.
+  mlir::AffineExpr most = {};
 };
 
 /// Two sizes that inference had to take as equal (broadcasting, Concat, MatMul), and the node that needs it. Where one of the expressions has a

@@ -41,7 +41,7 @@ def Moe_WeightOp : Moe_Op<"weight",
       the parts fit each other and the type of the values (dequant-c4 to dequant-c7 of
       `moe.dequant`), which weight-c9 speaks of then.
     - weight-c11: `blocks` is given only with `dequant`.
-    - weight-c12: `column_parts` and `depth_parts` are at least 1 and given only where it is packed in panels, not both and without `dequant`.
+    - weight-c12: `column_parts` and `depth_parts` are at least 1 and given only where it is packed in panels, not both, and `depth_parts` without `dequant`.
 
     Lifespan: created by import (sources), fuse (plain, what is read as numbers
     though it is stored as strings of a dictionary) and lower (packed), read by

@@ -19,6 +19,9 @@ struct ImportOptions {
   std::vector<std::pair<std::string, int64_t>> fixedDims;
   /// External data files may be symbolic links, as in the cache of the Hugging Face hub. What a link names is then read wherever it is.
   bool allowLinks = false;
+  /// Initializers that are inputs of the graph as well and that a run may give other values for (`--overridable w`): they become inputs with a default.
+  /// All others are constants. A name that is no such initializer is an error.
+  std::vector<std::string> overridable;
 };
 
 /// Reads the ONNX model at `path` into a module with the entry function @main, types inferred. The weights stay in their files, which must not change

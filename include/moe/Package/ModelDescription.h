@@ -59,6 +59,9 @@ struct TensorDescription {
   std::string name;
   uint32_t dataType = 0; ///< OnnxDataType.
   std::vector<DimDescription> dims;
+  /// Of an input with a default (an overridable initializer): its shape, and its elements as a caller gives them.
+  std::vector<int64_t> defaultShape;
+  std::optional<std::string> defaultBytes;
 };
 
 /// The output `output` is the input `input` extended along `axis`.

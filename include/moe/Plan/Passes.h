@@ -41,7 +41,10 @@ struct PlanOptions {
   int64_t planTokens = 1024;
   /// Sequences that these tokens are of: whole ones may be shared out among the devices between the layers.
   int64_t planSequences = 1;
-  /// What lies between the layers is computed by every device for all tokens (whole), by each for its own sequences (batch), or as is expected to be faster (auto).
+  /// Keys that a query sees, caches with them; 0: the tokens of a sequence.
+  int64_t planKeys = 0;
+  /// What lies between the layers is computed by every device for all tokens (whole), by each for its own sequences (batch), products by each for its own columns
+  /// (columns) and attention for its own heads, too (heads), or as is expected to be faster (auto).
   std::string betweenLayers = "auto";
   /// Remarks say why a plan was chosen and what the others would have cost.
   bool explainPlan = false;

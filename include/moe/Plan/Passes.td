@@ -50,8 +50,9 @@ def PlanSharding : Pass<"moe-plan-sharding", "::mlir::ModuleOp"> {
     cannot travel stay whole on every rank, with a remark. What lies between the layers
     is computed by every device for all tokens (`between-layers=whole`), or by each for its own of `plan-sequences`
     sequences (`batch`: then the function gets `moe.batch_split`), or products with stored weights are computed
-    by each for its own columns, which all gather (`columns`: then the plan of each gets a sharding); auto takes what is
-    expected to be faster, whole or columns for a single sequence. Without a mesh nothing is done.
+    by each for its own columns, which all gather (`columns`: then the plan of each gets a sharding), or those and attention
+    by each for its own heads (`heads`: then each moe.attention gets `moe.sharding`); auto takes what is
+    expected to be faster, whole, columns or heads for a single sequence. A query is taken to see `plan-keys` keys. Without a mesh nothing is done.
   }];
   let options = [Option<"mesh", "mesh", "std::string", "", "axes and sizes (node=2,rank=4) or a JSON file">,
                  Option<"profile", "profile", "std::string", "", "JSON file of expert loads, or several with commas between them">,
@@ -64,7 +65,8 @@ def PlanSharding : Pass<"moe-plan-sharding", "::mlir::ModuleOp"> {
                  Option<"exchange", "exchange", "std::string", "\"auto\"", "how rows travel: auto, direct, two_level or two_level_dedup">,
                  Option<"planTokens", "plan-tokens", "int64_t", "1024", "tokens of a step, of all devices together">,
                  Option<"planSequences", "plan-sequences", "int64_t", "1", "sequences that these are of">,
-                 Option<"betweenLayers", "between-layers", "std::string", "\"auto\"", "who computes what lies between the layers: auto, whole, batch or columns">,
+                 Option<"planKeys", "plan-keys", "int64_t", "0", "keys that a query sees; 0: the tokens of a sequence">,
+                 Option<"betweenLayers", "between-layers", "std::string", "\"auto\"", "who computes what lies between the layers: auto, whole, batch, columns or heads">,
                  Option<"explain", "explain", "bool", "false", "say what else was weighed">];
 }
 

@@ -148,15 +148,16 @@ def RaiseTiledExperts : Moe_MatchingPass<"moe-raise-tiled-experts"> {
 }
 
 def RaisePaddedExperts : Moe_MatchingPass<"moe-raise-padded-experts"> {
-  let summary = "batched experts on slots that a dispatch filled become moe.experts with padded rows";
+  let summary = "experts on slots that a dispatch filled become moe.experts with padded rows";
   let description = [{
-    Capacity forms (Switch, GShard, V-MoE: a one-hot dispatch times the tokens) and
-    Soft MoE (form `soft`: a Softmax times the tokens): two batched products (MatMul
-    or Einsum) with one matrix per expert on rows E×C×H, or with dims for groups of
-    tokens that claim slots apart (E×G×C×H, G×E×C×H). C may depend on the sizes
-    of the input. Dispatch and combine are products and stay so; where experts choose
-    tokens, they are lookups by the indices of a TopK and additions, and stay those.
-    Other rows are left: a batched MLP is not yet an MoE layer.
+    Capacity forms (Switch, GShard, V-MoE: a one-hot dispatch times the tokens; FastMoE
+    and Tutel: tokens gathered or scattered by computed numbers of slots) and Soft MoE
+    (form `soft`: a Softmax times the tokens): two batched products (MatMul or Einsum)
+    with one matrix per expert on rows E×C×H, or with dims for groups of tokens that
+    claim slots apart (E×G×C×H, G×E×C×H). C may depend on the sizes of the input. Or a
+    list of experts, where expert e reads part e of the slots (Gather, Split, Slice) and
+    one Concat joins all results in that order. Dispatch and combine stay what they are.
+    Rows that no dispatch made are left: a batched MLP is not yet an MoE layer.
   }];
 }
 
@@ -169,6 +170,17 @@ def RaiseRoundedExperts : Moe_MatchingPass<"moe-raise-rounded-experts"> {
     tensor, that hides them from every other recogniser. This pass changes nothing: at
     the sum behind such products it remarks, if asked, that they are a layer. Loops
     over experts are remarked by their own recognisers.
+  }];
+}
+
+def RaiseDenseMixtures : Moe_MatchingPass<"moe-raise-dense-mixtures"> {
+  let summary = "says which dense mixtures stay: a Softmax over all experts weighs what each makes";
+  let description = [{
+    MMoE weighs the results of one product per expert, mixtures of LoRA adapters those
+    of two without an activation, and no token chooses. This pass changes nothing: at
+    the first product of gates and rows it remarks, if asked, what they lack. Anchored
+    at the Softmax: all of it weighs rows that a stored tensor of one matrix per expert
+    made, or each of its columns the rows of a product.
   }];
 }
 

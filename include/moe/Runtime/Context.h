@@ -81,6 +81,7 @@ private:
     void *address;
     int64_t bytes;
   };
+  moe::runtime::CudaDevice::Scratch scratch;
   Mirror *mirrors = nullptr;
   int64_t arenaBytes = 0; ///< That the inputs of this run need.
   /// What moe_rt_fault_record points to, copied before a run and after it.

@@ -41,7 +41,7 @@ struct CudaDriver {
   Result (*getErrorString)(Result error, const char **text);
 };
 
-/// The kernels of this model.so, null where it is for CPUs: a line "name threads shared" for each, and the code that the driver loads.
+/// The kernels of this model.so, null where it is for CPUs: a line "name threads shared" for each, and the code that the driver loads (a fatbin or PTX).
 struct KernelProgram {
   const char *table;
   const char *image;
@@ -68,6 +68,13 @@ public:
   moe_status begin();
   /// For moe_rt_fault_record in this run.
   void useFaultRecord(void *record);
+  /// Memory that grows when it is asked for more, and stays until the owner gives it back.
+  struct Scratch {
+    void *address = nullptr;
+    int64_t bytes = 0;
+  };
+  /// For moe_rt_scratch in this run.
+  void useScratch(Scratch *scratch);
   /// Waits for all that was started. The first failure since begin(), with the kernel's name.
   moe_status finish();
 
@@ -77,6 +84,8 @@ public:
   moe_status copyIn(void *to, const void *from, size_t bytes);
   moe_status copyOut(void *to, const void *from, size_t bytes);
 
+  /// What moe_rt_scratch does.
+  void *scratch(int64_t bytes);
   /// What moe_rt_launch does.
   void launch(int64_t kernel, int64_t blocksX, int64_t blocksY, void **arguments);
 

@@ -58,6 +58,10 @@ void moe_rt_launch(int64_t kernel, int64_t blocks_x, int64_t blocks_y, void **ar
 /// On the GPU, the record of faults of the run that this thread is in: a word of 8 bytes whose low half is a lock, then a MoeFault.
 void *moe_rt_fault_record(void);
 
+/// Memory on the GPU of at least `bytes` bytes, for kernels of this run that follow each other without a barrier of the entry between them. The next call may give the same memory.
+/// Null where there is none; the run reports it, and what is launched after it does nothing.
+void *moe_rt_scratch(int64_t bytes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -28,8 +28,9 @@ struct ChildResult {
 };
 
 /// Runs `program` (a path, not searched for) with `arguments` (without the program's name) and waits at most `timeoutSeconds`. The
-/// child reads an empty standard input. No handler of the calling process is touched; safe in a process with many threads.
-ChildResult runChild(llvm::StringRef program, llvm::ArrayRef<std::string> arguments, unsigned timeoutSeconds);
+/// child reads an empty standard input. No handler of the calling process is touched; safe in a process with many threads. With `standardOutput` the
+/// child's standard output goes into that new file, for programs that print more than `output` keeps.
+ChildResult runChild(llvm::StringRef program, llvm::ArrayRef<std::string> arguments, unsigned timeoutSeconds, llvm::StringRef standardOutput = "");
 
 } // namespace moe
 

@@ -12,7 +12,7 @@ SmallVector<Value> AttentionArguments::list() const {
   SmallVector<Value> values = {q, k, v, mask, counts, sink, out, scratch};
   for (const TokenStrides &strides : {qStrides, kStrides, vStrides, maskStrides, outStrides})
     values.append({strides.sequence, strides.head, strides.token});
-  values.append({maskKey, maskKeys, sequences, queries, keys, before, thread, threads});
+  values.append({maskKey, maskKeys, sequences, queries, keys, before, thread, threads, keyHeads, group});
   return values;
 }
 
@@ -24,7 +24,7 @@ AttentionArguments AttentionArguments::fromList(ValueRange values) {
   for (TokenStrides *strides : {&a.qStrides, &a.kStrides, &a.vStrides, &a.maskStrides, &a.outStrides})
     for (Value *value : {&strides->sequence, &strides->head, &strides->token})
       *value = values[next++];
-  for (Value *value : {&a.maskKey, &a.maskKeys, &a.sequences, &a.queries, &a.keys, &a.before, &a.thread, &a.threads})
+  for (Value *value : {&a.maskKey, &a.maskKeys, &a.sequences, &a.queries, &a.keys, &a.before, &a.thread, &a.threads, &a.keyHeads, &a.group})
     *value = values[next++];
   return a;
 }
@@ -60,6 +60,9 @@ AttentionArguments AttentionEmitter::callArguments(AttentionOp op) {
   a.before = op.getBefore() ? b.toI64(op.getBefore()) : zero;
   a.thread = b.toI64(ThreadIdOp::create(b));
   a.threads = b.toI64(NumThreadsOp::create(b));
+  a.keyHeads = b.memrefSize(op.getK(), 1);
+  // A rank may have no head of either.
+  a.group = b.div(b.memrefSize(op.getQ(), 1), b.max(a.keyHeads, one));
   return a;
 }
 
@@ -78,7 +81,7 @@ LogicalResult AttentionEmitter::replace(AttentionOp op) {
   const AttentionArguments call = callArguments(op);
   arguments = call;
   // All threads see the same sizes. Chunks are shared out where a head's rows are one tile and heads alone would leave threads idle.
-  Value rows = b.mul(call.queries, b.i64(spec.group));
+  Value rows = b.mul(call.queries, group());
   const auto isLess = [&](Value x, Value y) { return b.compare(arith::CmpIPredicate::slt, x, y); };
   Value isSplit = arith::AndIOp::create(b, isLess(rows, b.i64(AttentionFrame::rows + 1)), isLess(b.i64(1), call.threads));
   isSplit = arith::AndIOp::create(b, isSplit, isLess(b.i64(1), chunkCount()));
@@ -110,7 +113,7 @@ func::FuncOp AttentionEmitter::function(StringRef name, llvm::function_ref<void(
   });
 }
 
-Value AttentionEmitter::headCount() { return b.mul(arguments.sequences, b.i64(spec.keyHeads)); }
+Value AttentionEmitter::headCount() { return b.mul(arguments.sequences, keyHeads()); }
 Value AttentionEmitter::chunkCount() { return b.ceilDiv(arguments.keys, b.i64(AttentionOp::chunkKeys)); }
 
 /// This thread's units of 0 … count. Threads take turns, every second round from behind: causal tiles grow with their number.
@@ -125,13 +128,13 @@ void AttentionEmitter::forUnits(Value count, llvm::function_ref<void(Value, Valu
 }
 
 AttentionEmitter::Tile AttentionEmitter::tileOf(Value headNumber, Value firstRow) {
-  Value rows = b.mul(arguments.queries, b.i64(spec.group)), keyHeads = b.i64(spec.keyHeads);
-  return {b.div(headNumber, keyHeads), arith::RemUIOp::create(b, headNumber, keyHeads), firstRow,
+  Value rows = b.mul(arguments.queries, group()), heads = keyHeads();
+  return {b.div(headNumber, heads), arith::RemUIOp::create(b, headNumber, heads), firstRow,
           b.min(b.i64(AttentionFrame::rows), b.sub(rows, firstRow))};
 }
 
 void AttentionEmitter::emitTiles() {
-  Value rows = b.mul(arguments.queries, b.i64(spec.group)), tileRows = b.i64(AttentionFrame::rows), tiles = b.ceilDiv(rows, tileRows);
+  Value rows = b.mul(arguments.queries, group()), tileRows = b.i64(AttentionFrame::rows), tiles = b.ceilDiv(rows, tileRows);
   forUnits(b.mul(headCount(), tiles), [&](Value unit, Value nextUnit) {
     const Tile tile = tileOf(b.div(unit, tiles), b.mul(arith::RemUIOp::create(b, unit, tiles), tileRows));
     begin(tile);
@@ -140,9 +143,9 @@ void AttentionEmitter::emitTiles() {
     Value chunkKeys = b.i64(AttentionOp::chunkKeys);
     b.forLoop(b.div(first, chunkKeys), b.ceilDiv(end, chunkKeys), [&](Value chunk) {
       Value start = b.mul(chunk, chunkKeys), stop = b.min(b.add(start, chunkKeys), end);
-      Value nextHead = b.div(nextUnit, tiles), keyHeads = b.i64(spec.keyHeads);
+      Value nextHead = b.div(nextUnit, tiles), heads = keyHeads();
       Value isLast = b.compare(arith::CmpIPredicate::eq, stop, end);
-      Value next = b.select(isLast, keyAt(b.div(nextHead, keyHeads), arith::RemUIOp::create(b, nextHead, keyHeads), first),
+      Value next = b.select(isLast, keyAt(b.div(nextHead, heads), arith::RemUIOp::create(b, nextHead, heads), first),
                             keyAt(tile.sequence, tile.head, stop));
       addChunk(tile, b.max(start, first), stop, next);
     });

@@ -20,10 +20,10 @@ struct AttentionArguments {
   TokenStrides qStrides, kStrides, vStrides, maskStrides, outStrides;
   /// From one key's element of the mask to the next, and how many keys have one.
   mlir::Value maskKey, maskKeys;
-  /// B, T and S; the place of the first query; this thread and all.
-  mlir::Value sequences, queries, keys, before, thread, threads;
+  /// B, T and S; the place of the first query; this thread and all; key heads and query heads of each.
+  mlir::Value sequences, queries, keys, before, thread, threads, keyHeads, group;
 
-  static constexpr int pointers = 8, integers = 23;
+  static constexpr int pointers = 8, integers = 25;
   llvm::SmallVector<mlir::Value> list() const;
   static AttentionArguments fromList(mlir::ValueRange values);
 };
@@ -53,6 +53,9 @@ private:
   void emitMerge();
   Value partialOf(Value headNumber, Value chunk);
   Value headCount();
+  /// Key heads, and query heads of each: constants where the spec says them.
+  Value keyHeads() { return mlir::ShapedType::isDynamic(spec.keyHeads) ? arguments.keyHeads : b.i64(spec.keyHeads); }
+  Value group() { return mlir::ShapedType::isDynamic(spec.group) ? arguments.group : b.i64(spec.group); }
   Value chunkCount();
 
   // One tile (AttentionTile.cpp). All work on `frameMemory`.
@@ -86,7 +89,7 @@ private:
 
   KernelModule &kernels;
   KernelBuilder b;
-  MathEmitter math;
+  ActivationMath<KernelBuilder> math;
   AttentionSpec spec;
   std::optional<AttentionKernel> kernel;
   std::optional<AttentionFrame> frame;

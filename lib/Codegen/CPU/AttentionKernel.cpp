@@ -51,22 +51,11 @@ int64_t AttentionKernel::columnVectors(int64_t rows) const {
   return std::min<int64_t>(2 * b.isa.tilesFor(static_cast<int>(rows)), llvm::divideCeil(spec.columns, b.lanes()));
 }
 
-// |x| < 0.625: an odd polynomial; above, 1 − 2 / (e^2x + 1), which does not cancel there.
-Value AttentionKernel::tanh(Value x) {
-  Value square = b.mulf(x, x), sum = b.splat(-5.70498872745e-3);
-  for (double coefficient : {2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1})
-    sum = b.fma(sum, square, b.splat(coefficient));
-  Value small = b.fma(b.mulf(sum, square), x, x);
-  Value large = b.subf(b.splat(1.0), b.divf(b.splat(2.0), b.addf(math.exp(b.addf(x, x)), b.splat(1.0))));
-  Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, math::AbsFOp::create(b, x), b.splat(0.625));
-  return b.select(isSmall, small, large);
-}
-
 /// Scaled, capped, and what lies at `place` added where there is a mask.
 Value AttentionKernel::cappedScore(Value sum, Value place) {
   Value score = b.mulf(sum, b.splat(spec.scale));
   if (spec.softcap > 0)
-    score = b.mulf(tanh(b.divf(score, b.splat(spec.softcap))), b.splat(spec.softcap));
+    score = b.mulf(math.tanh(b.divf(score, b.splat(spec.softcap))), b.splat(spec.softcap));
   if (spec.mask)
     score = b.addf(score, b.load(b.f32Vector(), place));
   return score;

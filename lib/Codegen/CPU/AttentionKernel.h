@@ -5,8 +5,9 @@
 #define MOE_CODEGEN_CPU_ATTENTIONKERNEL_H
 
 #include "AttentionSpec.h"
+#include "KernelBuilder.h"
 #include "KernelModule.h"
-#include "MathEmitter.h"
+#include "moe/IR/ActivationMath.h"
 
 namespace moe {
 
@@ -99,11 +100,10 @@ private:
   mlir::Value finishFewScore(mlir::Value sum, mlir::Value place, mlir::Value bound, mlir::Value keys);
   mlir::Value cappedScore(mlir::Value sum, mlir::Value place);
   mlir::Value finishScore(mlir::Value sum, mlir::Value place, mlir::Value bounds, int64_t vector, mlir::Value key);
-  mlir::Value tanh(mlir::Value x);
 
   KernelModule &kernels;
   KernelBuilder &b;
-  MathEmitter math;
+  ActivationMath<KernelBuilder> math;
   const AttentionSpec &spec;
   const AttentionFrame frame;
 };

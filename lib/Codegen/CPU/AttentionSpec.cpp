@@ -26,8 +26,9 @@ FailureOr<AttentionSpec> AttentionSpec::read(AttentionOp op) {
 
   AttentionSpec spec;
   const auto q = cast<MemRefType>(op.getQ().getType()), v = cast<MemRefType>(op.getV().getType());
-  spec.keyHeads = v.getDimSize(1);
-  spec.group = q.getDimSize(1) / spec.keyHeads;
+  const bool isStatic = !q.isDynamicDim(1) && !v.isDynamicDim(1);
+  spec.keyHeads = isStatic ? v.getDimSize(1) : ShapedType::kDynamic;
+  spec.group = isStatic ? q.getDimSize(1) / spec.keyHeads : ShapedType::kDynamic;
   spec.depth = q.getDimSize(3);
   spec.columns = v.getDimSize(3);
   spec.query = element(op.getQ());

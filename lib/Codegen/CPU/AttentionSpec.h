@@ -10,9 +10,8 @@
 namespace moe {
 
 struct AttentionSpec {
-  int64_t keyHeads = 1;
-  /// Query heads per key head.
-  int64_t group = 1;
+  /// Key heads, and query heads of each. Dynamic: the run says how many (both are arguments then).
+  int64_t keyHeads = 1, group = 1;
   /// Columns of q and k, and of v.
   int64_t depth = 1, columns = 1;
   mlir::Type query, key, value, out;

@@ -21,8 +21,8 @@ Value AttentionEmitter::loadScalar(Type element, Value place) {
 }
 
 std::pair<Value, Value> AttentionEmitter::tokenAndHead(const Tile &tile, Value row) {
-  Value number = b.add(tile.firstRow, row), group = b.i64(spec.group);
-  return {b.div(number, group), arith::RemUIOp::create(b, number, group)};
+  Value number = b.add(tile.firstRow, row), heads = group();
+  return {b.div(number, heads), arith::RemUIOp::create(b, number, heads)};
 }
 
 /// Queries to [D][row], the keys that each row sees, nothing summed yet.
@@ -72,7 +72,7 @@ void AttentionEmitter::begin(const Tile &tile) {
 void AttentionEmitter::packRow(const Tile &tile, Value row) {
   auto [token, inGroup] = tokenAndHead(tile, row);
   const TokenStrides &strides = arguments.qStrides;
-  Value head = b.add(b.mul(tile.head, b.i64(spec.group)), inGroup);
+  Value head = b.add(b.mul(tile.head, group()), inGroup);
   Value offset = b.add(b.mul(tile.sequence, strides.sequence), b.add(b.mul(head, strides.head), b.mul(token, strides.token)));
   Value query = b.at(arguments.q, spec.query, offset), target = place(frame->queries, row);
   b.forLoop(b.i64(0), b.i64(spec.depth), [&](Value d) {
@@ -132,7 +132,7 @@ void AttentionEmitter::readMask(const Tile &tile, Value start, Value keys) {
       return SmallVector<Value>();
     });
   };
-  if (spec.group == 1 || AttentionFrame::rows % spec.group != 0)
+  if (ShapedType::isDynamic(spec.group) || spec.group == 1 || AttentionFrame::rows % spec.group != 0)
     return readRows(1);
   Value isShared = b.compare(arith::CmpIPredicate::eq, arguments.maskStrides.head, b.i64(0));
   b.ifTrue(isShared, [&] { readRows(spec.group); }, [&] { readRows(1); });
@@ -143,7 +143,7 @@ void AttentionEmitter::readMaskRow(const Tile &tile, Value row, int64_t copies, 
   const TokenStrides &strides = arguments.maskStrides;
   const Type element = spec.mask.isInteger(1) ? Type(b.getI8Type()) : spec.mask;
   auto [token, inGroup] = tokenAndHead(tile, row);
-  Value head = b.mul(b.add(b.mul(tile.head, b.i64(spec.group)), inGroup), strides.head);
+  Value head = b.mul(b.add(b.mul(tile.head, group()), inGroup), strides.head);
   Value sequence = b.mul(tile.sequence, strides.sequence), firstKey = b.mul(start, arguments.maskKey);
   Value line = b.at(arguments.mask, element, b.add(b.add(sequence, head), b.add(b.mul(token, strides.token), firstKey)));
   Value target = isFew ? place(frame->scores, b.mul(row, b.i64(AttentionFrame::fewRowsStride))) : place(frame->scores, row);
@@ -308,7 +308,7 @@ void AttentionEmitter::addValues(const Tile &tile, Value start, Value keys, Valu
 /// A score of each head that has no value: it joins the greatest and the total.
 void AttentionEmitter::addSink(const Tile &tile) {
   b.forLoop(b.i64(0), tile.rows, [&](Value row) {
-    Value head = b.add(b.mul(tile.head, b.i64(spec.group)), tokenAndHead(tile, row).second);
+    Value head = b.add(b.mul(tile.head, group()), tokenAndHead(tile, row).second);
     b.store(loadScalar(spec.sink, b.at(arguments.sink, spec.sink, head)), place(frame->chunkMost, row));
   });
   forVectors(tile, [&](Value offset) {
@@ -330,7 +330,7 @@ void AttentionEmitter::finish(const Tile &tile) {
   const int64_t whole = spec.columns / b.lanes() * b.lanes();
   b.forLoop(b.i64(0), tile.rows, [&](Value row) {
     auto [token, inGroup] = tokenAndHead(tile, row);
-    Value head = b.add(b.mul(tile.head, b.i64(spec.group)), inGroup);
+    Value head = b.add(b.mul(tile.head, group()), inGroup);
     Value offset = b.add(b.mul(tile.sequence, strides.sequence), b.add(b.mul(head, strides.head), b.mul(token, strides.token)));
     Value target = b.at(arguments.out, spec.out, offset), sums = place(frame->sums, b.mul(row, b.i64(spec.paddedColumns())));
     Value factor = b.load(b.getF32Type(), place(frame->take, row)), factors = b.broadcast(factor);

@@ -2,8 +2,6 @@
 // interleave the rows, run out of registers and spill far more than the sums.
 #include "Epilogue.h"
 
-#include <cmath>
-
 using namespace mlir;
 namespace moe {
 
@@ -99,14 +97,7 @@ Value Epilogue::finish(Value sum, Value bias) {
 Value Epilogue::finishGated(Pair sums, Pair bias) {
   Value gate = bias.first ? b.addf(sums.first, bias.first) : sums.first;
   Value up = bias.second ? b.addf(sums.second, bias.second) : sums.second;
-  const double limit = spec.ffn.limitValue(), offset = spec.ffn.upOffsetValue();
-  if (std::isfinite(limit)) {
-    gate = b.atMost(gate, b.splat(limit));
-    up = b.atMost(b.atLeast(up, b.splat(-limit)), b.splat(limit));
-  }
-  if (offset != 0.0)
-    up = b.addf(up, b.splat(offset));
-  return b.mulf(math.activation(spec.ffn.getActivation(), spec.ffn.alphaValue(), gate), up);
+  return math.gated(spec.ffn, gate, up);
 }
 
 void Epilogue::write(Value value, Value outRow, Value weight, const Columns &columns) {

@@ -2,8 +2,9 @@
 #ifndef MOE_CODEGEN_CPU_EPILOGUE_H
 #define MOE_CODEGEN_CPU_EPILOGUE_H
 
-#include "MathEmitter.h"
+#include "KernelBuilder.h"
 #include "MatmulKernel.h"
+#include "moe/IR/ActivationMath.h"
 
 namespace moe {
 
@@ -41,7 +42,7 @@ private:
   void write(mlir::Value value, mlir::Value outRow, mlir::Value weight, const Columns &columns);
 
   KernelBuilder &b;
-  MathEmitter math;
+  ActivationMath<KernelBuilder> math;
   const MatmulSpec &spec;
   const TileGeometry &geometry;
   const KernelArguments &arguments;

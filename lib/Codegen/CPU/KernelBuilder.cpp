@@ -6,40 +6,28 @@
 using namespace mlir;
 namespace moe {
 
-Value KernelBuilder::i64(int64_t value) { return arith::ConstantOp::create(*this, getI64IntegerAttr(value)); }
-Value KernelBuilder::i32(int64_t value) { return arith::ConstantOp::create(*this, getI32IntegerAttr(static_cast<int32_t>(value))); }
-Value KernelBuilder::f32(double value) { return arith::ConstantOp::create(*this, getF32FloatAttr(static_cast<float>(value))); }
-
 Value KernelBuilder::splat(double value) {
   return arith::ConstantOp::create(*this, DenseElementsAttr::get(f32Vector(), static_cast<float>(value)));
 }
 Value KernelBuilder::splatInt(int64_t value) {
   return arith::ConstantOp::create(*this, DenseElementsAttr::get(i32Vector(), static_cast<int32_t>(value)));
 }
+Value KernelBuilder::scale(Value x, Value n) {
+  // Operands of the intrinsic: value, exponent, value of masked lanes, mask, rounding (8: nearest, no exceptions).
+  Value allLanes = arith::ConstantOp::create(*this, getI16IntegerAttr(-1));
+  Value nearest = i32(8);
+  return LLVM::CallIntrinsicOp::create(*this, f32Vector(), getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+                                       ValueRange{x, n, x, allLanes, nearest})
+      .getResult(0);
+}
 Value KernelBuilder::broadcast(Value scalar) {
   return vector::BroadcastOp::create(*this, VectorType::get({lanes()}, scalar.getType()), scalar);
-}
-
-Value KernelBuilder::toI64(Value value) {
-  if (value.getType().isInteger(64))
-    return value;
-  if (value.getType().isIndex())
-    return arith::IndexCastOp::create(*this, getI64Type(), value);
-  return arith::ExtSIOp::create(*this, getI64Type(), value);
 }
 
 Value KernelBuilder::fma(Value a, Value b, Value c) {
   if (!isa.hasFma)
     return addf(mulf(a, b), c);
   return vector::FMAOp::create(*this, a, b, c);
-}
-
-// x86's max and min give the second operand where one is NaN, which is what these selects say: x.
-Value KernelBuilder::atLeast(Value x, Value low) {
-  return select(arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, low, x), low, x);
-}
-Value KernelBuilder::atMost(Value x, Value high) {
-  return select(arith::CmpFOp::create(*this, arith::CmpFPredicate::OLT, high, x), high, x);
 }
 
 Value KernelBuilder::at(Value base, Type element, Value offset) {
@@ -86,39 +74,6 @@ Value KernelBuilder::hidden(int64_t number) {
   Value place = stack(getI64Type(), 1, 8);
   store(i64(number), place);
   return LLVM::LoadOp::create(*this, getI64Type(), place, /*alignment=*/8, /*isVolatile=*/true);
-}
-
-SmallVector<Value> KernelBuilder::forLoop(Value from, Value to, Value step, ValueRange carried,
-                                          llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(*this, from, to, step, carried);
-  OpBuilder::InsertionGuard guard(*this);
-  // Without carried values the builder has already put the terminator.
-  if (carried.empty())
-    setInsertionPoint(loop.getBody()->getTerminator());
-  else
-    setInsertionPointToStart(loop.getBody());
-  SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
-  if (!carried.empty())
-    scf::YieldOp::create(*this, next);
-  return loop.getResults();
-}
-
-void KernelBuilder::forLoop(Value from, Value to, llvm::function_ref<void(Value)> body) {
-  forLoop(from, to, i64(1), {}, [&](Value counter, ValueRange) {
-    body(counter);
-    return SmallVector<Value>();
-  });
-}
-
-void KernelBuilder::ifTrue(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise) {
-  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/static_cast<bool>(otherwise));
-  OpBuilder::InsertionGuard guard(*this);
-  setInsertionPoint(branch.thenBlock()->getTerminator());
-  then();
-  if (!otherwise)
-    return;
-  setInsertionPoint(branch.elseBlock()->getTerminator());
-  otherwise();
 }
 
 void KernelBuilder::switchUpTo(Value value, int64_t last, llvm::function_ref<void(int64_t)> body) {

@@ -3,8 +3,9 @@
 #ifndef MOE_CODEGEN_CPU_ROUTEEMITTER_H
 #define MOE_CODEGEN_CPU_ROUTEEMITTER_H
 
+#include "KernelBuilder.h"
 #include "KernelModule.h"
-#include "MathEmitter.h"
+#include "moe/IR/ActivationMath.h"
 
 namespace moe {
 
@@ -60,7 +61,7 @@ private:
 
   KernelModule &kernels;
   KernelBuilder b;
-  MathEmitter math;
+  ActivationMath<KernelBuilder> math;
   RouteSpec spec;
 };
 

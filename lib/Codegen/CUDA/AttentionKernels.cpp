@@ -134,7 +134,9 @@ void AttentionKernels::emitQuery(AttentionOp op, const Operands &o, Value number
   query.token = b.rem(number, tokens);
   query.head = b.rem(b.div(number, tokens), heads);
   query.batch = b.div(number, b.mul(tokens, heads));
-  query.keyHead = b.div(query.head, cast<MemRefType>(o.q.getType()).getDimSize(1) / cast<MemRefType>(o.v.getType()).getDimSize(1));
+  const auto q4 = cast<MemRefType>(o.q.getType()), v4 = cast<MemRefType>(o.v.getType());
+  const bool isStatic = !q4.isDynamicDim(1) && !v4.isDynamicDim(1);
+  query.keyHead = isStatic ? b.div(query.head, q4.getDimSize(1) / v4.getDimSize(1)) : b.div(query.head, b.div(heads, sizeOf(b, b.getLoc(), o.v, 1)));
   findKeys(op, o, query);
   const SmallVector<Value> q = loadRow(o.q, query.batch, query.head, query.token, lane);
   // The greatest score so far, the sum of powers, and the sums of values.

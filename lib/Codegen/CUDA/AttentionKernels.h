@@ -2,8 +2,9 @@
 #ifndef MOE_CODEGEN_CUDA_ATTENTIONKERNELS_H
 #define MOE_CODEGEN_CUDA_ATTENTIONKERNELS_H
 
-#include "GpuMath.h"
+#include "GpuBuilder.h"
 #include "KernelTable.h"
+#include "moe/IR/ActivationMath.h"
 
 namespace moe {
 
@@ -34,7 +35,7 @@ private:
 
   KernelTable &table;
   GpuBuilder b;
-  GpuMath math;
+  ActivationMath<GpuBuilder> math;
 };
 
 } // namespace moe

@@ -37,6 +37,7 @@ struct CudaEmitKernels : impl::CudaEmitKernelsBase<CudaEmitKernels> {
     }
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
     KernelTable table(module, ModuleOp::create(builder, module.getLoc(), kernelModule));
+    table.tile = tile;
     if (failed(emitAll(table, entry.getBody().front())))
       return signalPassFailure();
     table.finish();

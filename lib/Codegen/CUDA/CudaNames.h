@@ -14,6 +14,7 @@ constexpr llvm::StringLiteral kernelsAttrName = "moe.kernels";
 constexpr llvm::StringLiteral launchFunction = "moe_rt_launch";
 /// That gives the record of faults on the GPU, and the function of the kernels' module that writes it.
 constexpr llvm::StringLiteral faultRecordFunction = "moe_rt_fault_record";
+constexpr llvm::StringLiteral scratchFunction = "moe_rt_scratch";
 constexpr llvm::StringLiteral noteFaultFunction = "moe_note_fault";
 
 } // namespace moe

@@ -8,14 +8,6 @@ namespace moe {
 
 Value GpuBuilder::popCount(Value value) { return math::CtPopOp::create(*this, value); }
 
-Value GpuBuilder::toI64(Value value) {
-  if (value.getType().isInteger(64))
-    return value;
-  if (value.getType().isIndex())
-    return arith::IndexCastOp::create(*this, getI64Type(), value);
-  return arith::ExtSIOp::create(*this, getI64Type(), value);
-}
-
 Value GpuBuilder::toI32(Value value) {
   if (value.getType().isInteger(32))
     return value;
@@ -29,12 +21,6 @@ Value GpuBuilder::extend(Value byte, bool isSigned) {
 }
 
 Value GpuBuilder::fma(Value a, Value b, Value c) { return math::FmaOp::create(*this, a, b, c); }
-Value GpuBuilder::atLeast(Value x, Value low) {
-  return select(arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, low, x), low, x);
-}
-Value GpuBuilder::atMost(Value x, Value high) {
-  return select(arith::CmpFOp::create(*this, arith::CmpFPredicate::OLT, high, x), high, x);
-}
 Value GpuBuilder::widen(Value value) {
   return value.getType().isF32() ? value : Value(arith::ExtFOp::create(*this, getF32Type(), value));
 }
@@ -82,35 +68,6 @@ Value GpuBuilder::scanWarp(Value value, Value lane) {
     value = select(less(lane, i32(distance)), value, add(value, below));
   }
   return value;
-}
-
-SmallVector<Value> GpuBuilder::forLoop(Value from, Value to, Value step, ValueRange carried,
-                                       llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(*this, from, to, step, carried);
-  OpBuilder::InsertionGuard guard(*this);
-  // Without carried values the builder has already put the terminator.
-  if (carried.empty())
-    setInsertionPoint(loop.getBody()->getTerminator());
-  else
-    setInsertionPointToStart(loop.getBody());
-  SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
-  if (!carried.empty())
-    scf::YieldOp::create(*this, next);
-  return loop.getResults();
-}
-
-void GpuBuilder::forLoop(Value from, Value to, Value step, llvm::function_ref<void(Value)> body) {
-  forLoop(from, to, step, {}, [&](Value counter, ValueRange) {
-    body(counter);
-    return SmallVector<Value>();
-  });
-}
-
-void GpuBuilder::ifTrue(Value condition, llvm::function_ref<void()> then) {
-  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(*this);
-  setInsertionPoint(branch.thenBlock()->getTerminator());
-  then();
 }
 
 SmallVector<Value> GpuBuilder::ifElse(Value condition, TypeRange types, llvm::function_ref<SmallVector<Value>()> then,

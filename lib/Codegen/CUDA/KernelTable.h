@@ -22,6 +22,8 @@ public:
   KernelTable(mlir::ModuleOp host, mlir::ModuleOp device) : host(host), device(device) {}
 
   mlir::ModuleOp host, device;
+  /// The tensor core tile that tests ask for, as ROWSxCOLUMNS; empty: by the number of slots.
+  std::string tile;
 
   /// The kernel of `key`; `make` emits it into `device` under a free name that starts with `prefix` where there is none yet.
   KernelEntry get(llvm::StringRef key, llvm::StringRef prefix, int64_t threads, int64_t sharedBytes,

@@ -2,16 +2,19 @@
 #include "LoopOutliner.h"
 
 #include "CudaNames.h"
+#include "WarpRows.h"
 #include "moe/IR/MoeDialect.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 namespace moe {
 
 // Blocks and threads of every such kernel: enough to fill a large GPU once. Their number may be anything, as the number of CPU threads may.
-static constexpr int64_t loopBlocks = 128, loopThreads = 64;
+// Where warps take the parts of threads there are more blocks.
+static constexpr int64_t loopBlocks = 128, warpLoopBlocks = 256, loopThreads = 64;
 
 LoopOutliner::LoopOutliner(KernelTable &table, Block &entry) : table(table), b(entry.getParentOp()->getLoc(), table.host.getContext()) {
   for (Operation &op : entry) {
@@ -55,6 +58,8 @@ LogicalResult LoopOutliner::outline(ArrayRef<Operation *> ops, Operation *end) {
     return failure();
   mapping.clear();
   captured.clear();
+  threadNumbers.clear();
+  bool isByWarps = false;
   const Location loc = work.front()->getLoc();
   const std::string key = llvm::formatv("loops {0}", static_cast<const void *>(work.front()));
   const KernelEntry entry = table.get(key, "moe_loops", loopThreads, 0, [&](StringRef name) {
@@ -63,6 +68,7 @@ LogicalResult LoopOutliner::outline(ArrayRef<Operation *> ops, Operation *end) {
     function = b.beginKernel(table.device, name, hasFaults ? TypeRange{b.pointer()} : TypeRange{});
     for (Operation *op : work)
       clone(op);
+    isByWarps = !hasFaults && shareRowsIfPossible();
     noteFaults();
     func::ReturnOp::create(b);
     function.setFunctionType(b.getFunctionType(function.front().getArgumentTypes(), {}));
@@ -74,7 +80,7 @@ LogicalResult LoopOutliner::outline(ArrayRef<Operation *> ops, Operation *end) {
   for (Value value : captured)
     appendArgument(host, loc, value, arguments);
   auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(host, loc, value); };
-  table.launch(host, loc, entry, index(loopBlocks), index(1), arguments);
+  table.launch(host, loc, entry, index(isByWarps ? warpLoopBlocks : loopBlocks), index(1), arguments);
   // Users stand behind what they use.
   SmallVector<Operation *> ordered = gone.takeVector();
   llvm::sort(ordered, [](Operation *a, Operation *b) { return b->isBeforeInBlock(a); });
@@ -181,7 +187,36 @@ Value LoopOutliner::threadNumber(bool isCount) {
     number = b.mul(size, Value(NVVM::GridDimXOp::create(b, i32)));
   else
     number = b.add(b.mul(b.blockX(), size), b.threadX());
-  return arith::IndexCastUIOp::create(b, b.getIndexType(), number);
+  threadNumbers.push_back(arith::IndexCastUIOp::create(b, b.getIndexType(), number));
+  return threadNumbers.back();
+}
+
+/// The buffer behind a memref of the kernel, as the host knows it: an argument of the entry, or the place of a buffer in the arena.
+Value LoopOutliner::rootOf(Value memref) {
+  for (;;) {
+    if (auto argument = dyn_cast<BlockArgument>(memref); argument && argument.getOwner() == &function.front())
+      memref = captured[argument.getArgNumber()];
+    else if (auto view = memref.getDefiningOp<memref::ViewOp>())
+      return view.getByteShift();
+    else if (auto view = memref.getDefiningOp<ViewLikeOpInterface>())
+      memref = view.getViewSource();
+    else
+      return memref;
+  }
+}
+
+bool LoopOutliner::shareRowsIfPossible() {
+  auto root = [&](Value memref) { return rootOf(memref); };
+  if (!canShareRows(function.front(), root))
+    return false;
+  OpBuilder::InsertionGuard guard(b);
+  for (Value number : threadNumbers) {
+    b.setInsertionPointAfter(number.getDefiningOp());
+    Value warp = arith::DivUIOp::create(b, number, Value(arith::ConstantIndexOp::create(b, warpSize)));
+    number.replaceAllUsesExcept(warp, warp.getDefiningOp());
+  }
+  shareRows(b, function.front(), root);
+  return true;
 }
 
 void LoopOutliner::copyGlobal(memref::GetGlobalOp op) {

@@ -26,6 +26,9 @@ private:
   void clone(mlir::Operation *op);
   void prepare(mlir::Value operand);
   mlir::Value threadNumber(bool isCount);
+  mlir::Value rootOf(mlir::Value memref);
+  /// Lets warps take the parts of threads where the kernel allows it.
+  bool shareRowsIfPossible();
   mlir::Value faultRecord(mlir::OpBuilder &host, mlir::Location loc);
   void noteFaults();
   mlir::func::FuncOp emitNoteFault(mlir::ModuleOp device, mlir::TypeRange types);
@@ -38,7 +41,7 @@ private:
   llvm::DenseSet<mlir::Operation *> onDevice;
   /// While a kernel is emitted: what stands for values of the entry, and the values passed in.
   mlir::IRMapping mapping;
-  llvm::SmallVector<mlir::Value> captured;
+  llvm::SmallVector<mlir::Value> captured, threadNumbers;
   GpuBuilder b;
   mlir::func::FuncOp function;
   /// The kernel notes faults; its first argument is where.

@@ -4,14 +4,14 @@
 using namespace mlir;
 namespace moe {
 
-/// Bytes from one staged row to the next: 16 more than it has, so that the eight rows of a fragment start in different banks.
-static int64_t stagedPitch(const ProductSpec &spec, int64_t results) { return results * spec.out.getIntOrFloatBitWidth() / 8 + 16; }
-
 void ProductKernels::storeMma(MmaState &s, ValueRange sums) {
   // Copies that were started past the end must not land on what is written now.
   NVVM::CpAsyncWaitGroupOp::create(b, 0);
   b.sync();
-  stageSums(s, sums);
+  if (s.shape.isSwapped)
+    stageSwappedSums(s, sums);
+  else
+    stageSums(s, sums);
   b.sync();
   copyStaged(s);
 }
@@ -31,7 +31,6 @@ void ProductKernels::stageSums(MmaState &s, ValueRange sums) {
 }
 
 void ProductKernels::stagePair(MmaState &s, Value row, int64_t fragment, Value column, ValueRange pair, ValueRange up) {
-  const int64_t results = spec.isGated() ? s.shape.columns / 2 : s.shape.columns;
   const auto type = VectorType::get({2}, spec.out);
   column = b.add(column, fragment * 8);
   Value both = LLVM::UndefOp::create(b, type);
@@ -43,19 +42,19 @@ void ProductKernels::stagePair(MmaState &s, Value row, int64_t fragment, Value c
     both = LLVM::InsertElementOp::create(b, both, value, b.i32(i));
   }
   const int64_t bytes = spec.out.getIntOrFloatBitWidth() / 8;
-  Value place = b.at(s.memory, b.getI8Type(), b.add(b.mul(row, stagedPitch(spec, results)), b.mul(column, bytes)));
+  Value place = b.at(s.memory, b.getI8Type(), b.add(b.mul(row, s.stagedPitch(spec)), b.mul(column, bytes)));
   b.store(both, place, 2 * bytes);
 }
 
 void ProductKernels::copyStaged(MmaState &s) {
-  const int64_t results = spec.isGated() ? s.shape.columns / 2 : s.shape.columns, bytes = spec.out.getIntOrFloatBitWidth() / 8;
+  const int64_t results = s.results(spec), bytes = spec.out.getIntOrFloatBitWidth() / 8;
   const int64_t perChunk = 16 / bytes, chunks = results / perChunk;
   const auto type = VectorType::get({4}, b.getI32Type());
   b.forLoop(s.thread, b.i32(s.shape.rows * chunks), b.i32(s.shape.threads()), [&](Value number) {
     Value row = b.div(number, chunks), local = b.mul(b.rem(number, chunks), perChunk);
     Value slot = b.add(s.tile.first, row), column = b.add(s.firstColumn, local);
     b.ifTrue(b.bitAnd(b.less(slot, s.tile.end), b.less(column, b.i32(spec.columns))), [&] {
-      Value place = b.at(s.memory, b.getI8Type(), b.add(b.mul(row, stagedPitch(spec, results)), b.mul(local, bytes)));
+      Value place = b.at(s.memory, b.getI8Type(), b.add(b.mul(row, s.stagedPitch(spec)), b.mul(local, bytes)));
       Value value = b.load(type, place, 16);
       Value target = b.add(b.mul(b.toI64(slot), spec.columns), b.toI64(column));
       b.store(value, b.at(s.a.out, spec.out, target), 16);

@@ -7,7 +7,7 @@ using namespace mlir;
 namespace moe {
 
 KernelEntry ProductKernels::mmaKernel(const MmaTile &shape) {
-  const std::string kind = llvm::formatv("mma_{0}x{1}", shape.rows, shape.columns);
+  const std::string kind = llvm::formatv("{0}_{1}x{2}", shape.isSwapped ? "swapped" : "mma", shape.rows, shape.columns);
   return kernel(kind, shape.threads(), mmaSharedBytes(shape), [&](Arguments &a) { emitMma(a, shape); });
 }
 
@@ -20,7 +20,7 @@ int64_t ProductKernels::mmaSharedBytes(const MmaTile &shape) const {
 void ProductKernels::emitMma(Arguments &a, const MmaTile &shape) {
   Value memory = b.dynamicShared();
   withTile(a, shape.rows, [&](Tile &tile) {
-    MmaState s = {a, tile, shape, memory};
+    MmaState s(a, tile, shape, memory);
     s.firstColumn = b.mul(b.blockY(), spec.isGated() ? shape.columns / 2 : shape.columns);
     s.thread = b.threadX();
     s.lane = b.rem(s.thread, warpSize);
@@ -35,12 +35,13 @@ void ProductKernels::emitMma(Arguments &a, const MmaTile &shape) {
     const int64_t rounds = llvm::divideCeil(spec.depth, stageDepth), ahead = shape.stages - 1;
     for (int64_t stage = 0; stage < ahead; ++stage)
       loadStage(s, b.i32(stage * stageDepth), b.i32(stage));
-    SmallVector<Value> sums(s.down() * s.across() * 4, b.f32(0.0));
+    SmallVector<Value> sums(s.sums(), b.f32(0.0));
     sums = b.forLoop(b.i32(0), b.i32(rounds), b.i32(1), sums, [&](Value round, ValueRange now) -> SmallVector<Value> {
       NVVM::CpAsyncWaitGroupOp::create(b, ahead - 1);
       b.sync(); // The stage of this round is there, that of the round before has been read.
       loadStage(s, b.mul(b.add(round, ahead), stageDepth), b.rem(b.add(round, ahead), shape.stages));
-      return multiplyStage(s, b.rem(round, shape.stages), now);
+      Value stage = b.rem(round, shape.stages);
+      return shape.isSwapped ? multiplySwappedStage(s, stage, now) : multiplyStage(s, stage, now);
     });
     storeMma(s, sums);
   });

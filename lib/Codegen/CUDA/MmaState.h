@@ -13,6 +13,8 @@ namespace moe {
 constexpr int64_t stageDepth = 64, stageRowBytes = 128, rowChunks = 8;
 
 struct ProductKernels::MmaState {
+  MmaState(Arguments &a, Tile &tile, const MmaTile &shape, Value memory) : a(a), tile(tile), shape(shape), memory(memory) {}
+
   Arguments &a;
   Tile &tile;
   const MmaTile &shape;
@@ -26,11 +28,18 @@ struct ProductKernels::MmaState {
   llvm::SmallVector<Value> rows, weights, hasRow, hasWeight;
 
   int64_t stageBytes() const { return (shape.rows + shape.columns) * stageRowBytes; }
+  /// Columns of results, and bytes from one row of them to the next in shared memory at the end: 16 more than it has, so that the eight rows of a
+  /// fragment start in different banks.
+  int64_t results(const ProductSpec &spec) const { return spec.isGated() ? shape.columns / 2 : shape.columns; }
+  int64_t stagedPitch(const ProductSpec &spec) const { return results(spec) * spec.out.getIntOrFloatBitWidth() / 8 + 16; }
   int64_t rowsPerCopy() const { return shape.threads() / rowChunks; }
   /// Of in-out weights: chunks of one k, bytes of it, and how many of k all threads copy at once.
   int64_t lineChunks() const { return shape.columns / 8; }
   int64_t lineBytes() const { return shape.columns * 2; }
   int64_t linesPerCopy() const { return shape.threads() / lineChunks(); }
+  /// Of a swapped tile: fragments of 16 rows of weights in a warp's tile.
+  int64_t weightFragments() const { return shape.warpColumns() / 16; }
+  int64_t sums() const { return 4 * (shape.isSwapped ? weightFragments() : down() * across()); }
   /// Fragments of 16 rows and of 8 columns in a warp's tile.
   int64_t down() const { return shape.warpRows() / 16; }
   int64_t across() const { return shape.warpColumns() / 8; }

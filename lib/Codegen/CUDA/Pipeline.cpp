@@ -12,8 +12,10 @@
 
 using namespace mlir;
 
-void moe::buildCudaKernelPipeline(OpPassManager &pm) {
-  pm.addPass(createCudaEmitKernels());
+void moe::buildCudaKernelPipeline(OpPassManager &pm, const CudaKernelOptions &options) {
+  CudaEmitKernelsOptions emit;
+  emit.tile = options.tile;
+  pm.addPass(createCudaEmitKernels(emit));
   OpPassManager &device = pm.nest<ModuleOp>();
   device.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(VectorTransferToSCFOptions().enableFullUnroll()));
   device.addPass(memref::createExpandStridedMetadataPass());

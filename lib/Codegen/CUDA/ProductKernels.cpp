@@ -1,7 +1,9 @@
 // moe.grouped_matmul on a GPU: which kernel, its grid, and what both families share.
-#include "ProductKernels.h"
+#include "ProductCost.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+
+#include <limits>
 
 using namespace mlir;
 namespace moe {
@@ -9,10 +11,13 @@ namespace moe {
 /// Result columns of a block of `columns` rows of weights.
 static int64_t resultColumns(const ProductSpec &spec, int64_t columns) { return spec.isGated() ? columns / 2 : columns; }
 
-// Rows of the float kernel's tile, and of the tensor core tiles: a tile of few rows reads as many weights as a large one, but has nothing to hide
-// behind, so the height follows the rows per expert that there are on average. All of it is known from the number of slots.
+// Rows of the float kernel's tile, and the tensor core tiles, of which chooseTiles takes some by the number of slots. A swapped tile copies rows of x with all its
+// threads at once, eight threads a row.
 static constexpr int64_t floatRows = 64, floatColumns = 64, panelTileColumns = 128;
-static constexpr MmaTile mmaTiles[] = {{16, 128, 1, 4, 4}, {64, 128, 2, 4, 4}, {128, 128, 2, 4, 4}};
+static constexpr MmaTile mmaTiles[] = {{8, 32, 1, 2, 6, true}, {8, 64, 1, 2, 5, true}, {16, 128, 1, 4, 4}, {64, 128, 2, 4, 4}, {128, 128, 2, 4, 4}};
+
+// The GPU that costs are calculated for.
+static constexpr const GpuDescription &costGpu = gpuDescriptions[1];
 
 LogicalResult ProductKernels::replace(GroupedMatmulOp op) {
   FailureOr<ProductSpec> read = ProductSpec::read(op);
@@ -27,9 +32,8 @@ LogicalResult ProductKernels::replace(GroupedMatmulOp op) {
   const SmallVector<Value> arguments = {pointer(op.getX()),      pointer(op.getRows()),   pointer(op.getOffsets()),
                                         pointer(op.getWeight()), pointer(op.getUp()),     pointer(op.getBias()),
                                         pointer(op.getUpBias()), pointer(op.getOuts()[0]), arith::IndexCastOp::create(host, loc, host.getI32Type(), slots)};
-  // The lowest tile that holds the average rows of an expert.
-  auto launchWhereFits = [&](const KernelEntry &entry, int64_t rows, int64_t columns) {
-    Value most = arith::ConstantIndexOp::create(host, loc, rows * spec.experts);
+  auto launchUpTo = [&](int64_t mostSlots, const KernelEntry &entry, int64_t rows, int64_t columns) {
+    Value most = arith::ConstantIndexOp::create(host, loc, mostSlots);
     Value fits = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::ule, slots, most);
     auto branch = scf::IfOp::create(host, loc, fits, /*withElseRegion=*/true);
     OpBuilder inside = branch.getThenBodyBuilder();
@@ -38,17 +42,37 @@ LogicalResult ProductKernels::replace(GroupedMatmulOp op) {
   };
   if (!spec.fitsTensorCores()) {
     if (spec.isPacked())
-      launchWhereFits(panelKernel(), panelTileRows, panelTileColumns);
+      // The lower tile holds the average rows of an expert.
+      launchUpTo(panelTileRows * spec.experts, panelKernel(), panelTileRows, panelTileColumns);
     launchTiles(host, loc, floatKernel(), floatRows, floatColumns, slots, arguments);
     op.erase();
     return success();
   }
-  for (const MmaTile &tile : ArrayRef(mmaTiles).drop_back())
-    launchWhereFits(mmaKernel(tile), tile.rows, tile.columns);
-  const MmaTile &tallest = *std::prev(std::end(mmaTiles));
-  launchTiles(host, loc, mmaKernel(tallest), tallest.rows, tallest.columns, slots, arguments);
+  const FailureOr<SmallVector<TileRange>> ranges = tilesOf(op);
+  if (failed(ranges))
+    return failure();
+  for (const TileRange &range : ArrayRef(*ranges).drop_back())
+    launchUpTo(range.mostSlots, mmaKernel(*range.tile), range.tile->rows, range.tile->columns);
+  const MmaTile &last = *ranges->back().tile;
+  launchTiles(host, loc, mmaKernel(last), last.rows, last.columns, slots, arguments);
   op.erase();
   return success();
+}
+
+/// The tensor core tiles of this product by the number of slots.
+FailureOr<SmallVector<TileRange>> ProductKernels::tilesOf(GroupedMatmulOp op) {
+  // Of in-out weights a line of 32 columns has too few chunks for its swizzle.
+  const ArrayRef<MmaTile> tiles = spec.isInOut() ? ArrayRef(mmaTiles).drop_front() : ArrayRef(mmaTiles);
+  if (table.tile.empty())
+    return chooseTiles(costGpu, spec, tiles, [&](const MmaTile &tile) { return mmaSharedBytes(tile); });
+  std::string names;
+  for (const MmaTile &tile : tiles) {
+    const std::string name = llvm::formatv("{0}x{1}", tile.rows, tile.columns);
+    if (name == table.tile)
+      return SmallVector<TileRange>{{&tile, std::numeric_limits<int64_t>::max()}};
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  return op.emitOpError() << "has no tensor core tile '" << table.tile << "'; expected one of " << names;
 }
 
 /// Each expert may have one tile that is not full; there are no more tiles than slots.

@@ -4,19 +4,28 @@
 #ifndef MOE_CODEGEN_CUDA_PRODUCTKERNELS_H
 #define MOE_CODEGEN_CUDA_PRODUCTKERNELS_H
 
-#include "GpuMath.h"
+#include "GpuBuilder.h"
 #include "KernelTable.h"
 #include "ProductSpec.h"
+#include "moe/IR/ActivationMath.h"
 
 namespace moe {
 
-/// Tile of the tensor core kernel; `columns` counts rows of weights, half of them gates where there are any.
+/// Tile of the tensor core kernel; `columns` counts rows of weights, half of them gates where there are any. Where it is swapped, weights are the 16 rows
+/// of a matrix product and rows of x its 8 columns.
 struct MmaTile {
   int64_t rows, columns, warpsDown, warpsAcross, stages;
+  bool isSwapped = false;
 
   int64_t threads() const { return warpsDown * warpsAcross * warpSize; }
   int64_t warpRows() const { return rows / warpsDown; }
   int64_t warpColumns() const { return columns / warpsAcross; }
+};
+
+/// A tile, and the greatest number of slots that it is for.
+struct TileRange {
+  const MmaTile *tile;
+  int64_t mostSlots;
 };
 
 class ProductKernels {
@@ -44,6 +53,7 @@ private:
     Value expert, first, end;
   };
 
+  llvm::FailureOr<llvm::SmallVector<TileRange>> tilesOf(GroupedMatmulOp op);
   KernelEntry kernel(llvm::StringRef kind, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(Arguments &)> body);
   void launchTiles(mlir::OpBuilder &host, mlir::Location loc, const KernelEntry &kernel, int64_t rows, int64_t columns, Value slots,
                    ValueRange arguments);
@@ -93,9 +103,14 @@ private:
   void stagePair(MmaState &s, Value row, int64_t fragment, Value column, ValueRange pair, ValueRange up);
   void copyStaged(MmaState &s);
 
+  // Swapped operands, few rows (SwappedProduct.cpp).
+  llvm::SmallVector<Value> multiplySwappedStage(MmaState &s, Value stage, ValueRange sums);
+  llvm::SmallVector<Value> loadSwappedWeights(MmaState &s, Value stageBase, int64_t step, int64_t fragment);
+  void stageSwappedSums(MmaState &s, ValueRange sums);
+
   KernelTable &table;
   GpuBuilder b;
-  GpuMath math;
+  ActivationMath<GpuBuilder> math;
   ProductSpec spec;
 };
 

@@ -69,8 +69,8 @@ LogicalResult RouteKernels::replace(RoutePermuteOp op) {
     choices = sizeOf(host, loc, op.getIndices(), 1);
   }
   Value slots = arith::MulIOp::create(host, loc, tokens, choices);
-  table.launch(host, loc, sortKernel(), one, one,
-               {ids, weights, pointer(outs[0]), pointer(outs[1]), pointer(outs[2]), hasPlaces ? pointer(outs.back()) : none, number(slots), number(choices)});
+  launchSort(host, slots,
+             {ids, weights, pointer(outs[0]), pointer(outs[1]), pointer(outs[2]), hasPlaces ? pointer(outs.back()) : none, number(slots), number(choices)});
   op.erase();
   return success();
 }

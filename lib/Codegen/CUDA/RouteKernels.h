@@ -3,8 +3,9 @@
 #ifndef MOE_CODEGEN_CUDA_ROUTEKERNELS_H
 #define MOE_CODEGEN_CUDA_ROUTEKERNELS_H
 
-#include "GpuMath.h"
+#include "GpuBuilder.h"
 #include "KernelTable.h"
+#include "moe/IR/ActivationMath.h"
 
 namespace moe {
 
@@ -17,6 +18,7 @@ public:
 
 private:
   using Value = mlir::Value;
+  using ValueRange = mlir::ValueRange;
   llvm::LogicalResult check(RoutePermuteOp op);
 
   // Route: expert e of a token belongs to lane e % 32, as number e / 32 of its values.
@@ -34,15 +36,30 @@ private:
   KernelEntry sortKernel();
   void emitSort(llvm::StringRef name);
   struct SortState;
+  void beginSort(SortState &s, ValueRange arguments);
+  void setPart(SortState &s, Value from, Value to);
+  void clearCounts(SortState &s);
   void emitCounts(SortState &s);
+  void emitTotals(SortState &s, llvm::function_ref<void(Value expert, Value total)> take);
   void emitStarts(SortState &s);
+  void emitUnused(SortState &s, Value first, Value step);
   void emitPlacement(SortState &s);
   void emitPlace(SortState &s, Value slot, Value expert, Value target);
   Value loadExpert(SortState &s, Value slot, Value inside);
 
+  // Sort of many slots, by three kernels (ChunkSort.cpp): each block has a chunk of the slots.
+  void launchSort(mlir::OpBuilder &host, Value slots, ValueRange arguments);
+  void launchChunks(mlir::OpBuilder &host, Value slots, ValueRange arguments);
+  KernelEntry chunkKernel(llvm::StringRef step, llvm::function_ref<void(llvm::StringRef name)> emit);
+  void emitChunkCount(llvm::StringRef name);
+  void emitChunkScan(llvm::StringRef name);
+  void emitChunkPlace(llvm::StringRef name);
+  void setChunk(SortState &s);
+  Value chunkCount(SortState &s);
+
   KernelTable &table;
   GpuBuilder b;
-  GpuMath math;
+  ActivationMath<GpuBuilder> math;
   int64_t experts = 0, k = 0;
   /// Null: indices are given, with or without weights.
   RouterAttr router;

@@ -1,21 +1,12 @@
 // The sort by expert: one block, stable, without atomics. Each warp counts the slots of its own part, 32 at a time: lanes with the same expert find
 // each other (match.any), the lowest of them adds. Counts by warp and expert become first slots, and each warp places its part in the same order.
-#include "RouteKernels.h"
+#include "SortState.h"
 
 using namespace mlir;
 namespace moe {
 
 // Static shared memory of a block.
 static constexpr int64_t sharedBytes = 48 << 10;
-
-struct RouteKernels::SortState {
-  Value ids, weights, rows, slotWeights, offsets, places, slots, k;
-  Value thread, threads, lane, warp;
-  Value counts;     // shared i32[warps][E]: of a warp; then its next slot less the expert's first
-  Value ownCounts;  // those of this warp
-  Value starts;     // shared i32[E + 1]
-  Value from, to;   // this warp's part of the slots
-};
 
 int64_t RouteKernels::sortWarps() const {
   int64_t warps = 32;
@@ -34,33 +25,50 @@ void RouteKernels::emitSort(StringRef name) {
   SmallVector<Type> types(6, b.pointer());
   types.append(2, b.getI32Type());
   func::FuncOp function = b.beginKernel(table.device, name, types);
-  const ValueRange a = function.getArguments();
-  const Type i32 = b.getI32Type();
-  const int64_t warps = sortWarps();
   SortState s;
-  s.ids = a[0], s.weights = a[1], s.rows = a[2], s.slotWeights = a[3], s.offsets = a[4], s.places = a[5], s.slots = a[6], s.k = a[7];
-  s.thread = b.threadX(), s.threads = b.i32(warps * warpSize);
-  s.lane = b.rem(s.thread, warpSize), s.warp = b.div(s.thread, warpSize);
-  s.counts = b.shared(i32, warps * experts, 4), s.starts = b.shared(i32, experts + 1, 4);
-  s.ownCounts = b.at(s.counts, i32, b.mul(s.warp, experts));
-  // Parts are whole warps of slots.
-  Value groups = b.div(b.add(s.slots, warpSize - 1), warpSize);
-  Value part = b.mul(b.div(b.add(groups, warps - 1), warps), warpSize);
-  s.from = b.min(b.mul(s.warp, part), s.slots), s.to = b.min(b.add(s.from, part), s.slots);
-
-  b.forLoop(s.thread, b.i32(warps * experts), s.threads, [&](Value place) { b.store(b.i32(0), b.at(s.counts, i32, place)); });
+  beginSort(s, function.getArguments());
+  setPart(s, b.i32(0), s.slots);
+  clearCounts(s);
   b.sync();
   emitCounts(s);
   b.sync();
   emitStarts(s);
   b.sync();
+  emitUnused(s, s.thread, s.threads);
+  emitPlacement(s);
+  func::ReturnOp::create(b);
+}
+
+void RouteKernels::beginSort(SortState &s, ValueRange a) {
+  const Type i32 = b.getI32Type();
+  const int64_t warps = sortWarps();
+  s.ids = a[0], s.weights = a[1], s.rows = a[2], s.slotWeights = a[3], s.offsets = a[4], s.places = a[5], s.slots = a[6], s.k = a[7];
+  s.thread = b.threadX(), s.threads = b.i32(warps * warpSize);
+  s.lane = b.rem(s.thread, warpSize), s.warp = b.div(s.thread, warpSize);
+  s.counts = b.shared(i32, warps * experts, 4), s.starts = b.shared(i32, experts + 1, 4);
+  s.ownCounts = b.at(s.counts, i32, b.mul(s.warp, experts));
+}
+
+/// Gives each warp its part of [from, to): whole warps of slots.
+void RouteKernels::setPart(SortState &s, Value from, Value to) {
+  const int64_t warps = sortWarps();
+  Value groups = b.div(b.add(b.sub(to, from), warpSize - 1), warpSize);
+  Value part = b.mul(b.div(b.add(groups, warps - 1), warps), warpSize);
+  s.from = b.min(b.add(from, b.mul(s.warp, part)), to), s.to = b.min(b.add(s.from, part), to);
+}
+
+void RouteKernels::clearCounts(SortState &s) {
+  b.forLoop(s.thread, b.i32(sortWarps() * experts), s.threads, [&](Value place) { b.store(b.i32(0), b.at(s.counts, b.getI32Type(), place)); });
+}
+
+/// Slots behind the last expert's.
+void RouteKernels::emitUnused(SortState &s, Value first, Value step) {
+  const Type i32 = b.getI32Type();
   Value total = b.load(i32, b.at(s.starts, i32, experts));
-  b.forLoop(b.add(total, s.thread), s.slots, s.threads, [&](Value slot) {
+  b.forLoop(b.add(total, first), s.slots, step, [&](Value slot) {
     b.store(b.i32(0), b.at(s.rows, i32, slot));
     b.store(b.f32(0.0), b.at(s.slotWeights, b.getF32Type(), slot));
   });
-  emitPlacement(s);
-  func::ReturnOp::create(b);
 }
 
 /// The expert of a choice; `experts` where it names none or is not inside.
@@ -88,7 +96,8 @@ void RouteKernels::emitCounts(SortState &s) {
   });
 }
 
-void RouteKernels::emitStarts(SortState &s) {
+/// Each warp's count of an expert becomes what the warps before it have; `take` gets what all have.
+void RouteKernels::emitTotals(SortState &s, llvm::function_ref<void(Value, Value)> take) {
   const Type i32 = b.getI32Type();
   const int64_t warps = sortWarps();
   b.forLoop(s.thread, b.i32(experts), s.threads, [&](Value expert) {
@@ -98,8 +107,13 @@ void RouteKernels::emitStarts(SortState &s) {
       b.store(sum[0], place);
       return {b.add(sum[0], count)};
     })[0];
-    b.store(total, b.at(s.starts, i32, expert));
+    take(expert, total);
   });
+}
+
+void RouteKernels::emitStarts(SortState &s) {
+  const Type i32 = b.getI32Type();
+  emitTotals(s, [&](Value expert, Value total) { b.store(total, b.at(s.starts, i32, expert)); });
   b.sync();
   b.ifTrue(b.equal(s.warp, b.i32(0)), [&] {
     Value end = b.forLoop(b.i32(0), b.i32(experts), b.i32(warpSize), {b.i32(0)}, [&](Value first, ValueRange sum) -> SmallVector<Value> {

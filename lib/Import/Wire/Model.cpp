@@ -215,6 +215,7 @@ static bool readGraph(MessageReader &reader, Graph &graph) {
     case F::Initializer: ok = readElement(reader, field, "initializer", graph.initializers, readTensorProto); break;
     case F::Input: ok = readElement(reader, field, "input", graph.inputs, readValueInfo); break;
     case F::Output: ok = readElement(reader, field, "output", graph.outputs, readValueInfo); break;
+    case F::ValueInfo: ok = readElement(reader, field, "value_info", graph.values, readValueInfo); break;
     case F::SparseInitializer: graph.hasSparseInitializer = true; break;
     default: break;
     }

@@ -29,32 +29,36 @@ module {
 
 // -----
 
-// Rows and weights of bf16: tensor cores, by the rows that an expert has on average one of three tiles. f32: one kernel, used twice.
-// CHECK: {name = "moe_product_mma_16x128", shared = 73728 : i64, threads = 128 : i64}
+// Rows and weights of bf16: tensor cores, by the number of slots one of five tiles. f32: one kernel, used twice.
+// CHECK: {name = "moe_product_swapped_8x32", shared = 30720 : i64, threads = 64 : i64}
+// CHECK-SAME: {name = "moe_product_swapped_8x64", shared = 46080 : i64, threads = 64 : i64}
+// CHECK-SAME: {name = "moe_product_mma_16x128", shared = 73728 : i64, threads = 128 : i64}
 // CHECK-SAME: {name = "moe_product_mma_64x128", shared = 98304 : i64, threads = 256 : i64}
 // CHECK-SAME: {name = "moe_product_mma_128x128", shared = 131072 : i64, threads = 256 : i64}
 // CHECK-SAME: {name = "moe_product_float", shared = 0 : i64, threads = 256 : i64}]
 module {
   // CHECK: func.func @moe_entry
   // CHECK-NOT: moe.barrier
-  // CHECK: scf.if
+  // CHECK: arith.cmpi ule, %[[SLOTS:.*]], %c193 : index
+  // CHECK-NEXT: scf.if
   // CHECK: llvm.call @moe_rt_launch
   // CHECK: else
-  // CHECK: scf.if
-  // CHECK: %[[FLOAT:.*]] = llvm.mlir.constant(3 : i64)
+  // CHECK: arith.cmpi ule, %[[SLOTS]], %c259 : index
+  // CHECK-NEXT: scf.if
+  // CHECK: %[[FLOAT:.*]] = llvm.mlir.constant(5 : i64)
   // CHECK: llvm.call @moe_rt_launch(%[[FLOAT]],
-  // CHECK: %[[AGAIN:.*]] = llvm.mlir.constant(3 : i64)
+  // CHECK: %[[AGAIN:.*]] = llvm.mlir.constant(5 : i64)
   // CHECK: llvm.call @moe_rt_launch(%[[AGAIN]],
   // CHECK: module @moe_kernels
   // CHECK: func.func @moe_product_mma_16x128
   // CHECK: nvvm.cp.async.shared.global
   // CHECK: nvvm.ldmatrix
   // CHECK: nvvm.mma.sync {{.*}}multiplicandAPtxType = #nvvm.mma_type<bf16>
-  func.func @moe_entry(%x: memref<?x64xbf16> {moe.input = 0 : i64}, %f: memref<?x64xf32> {moe.input = 1 : i64}, %rows: memref<?xi32> {moe.input = 2 : i64},
-                       %off: memref<9xi32> {moe.input = 3 : i64}, %w: memref<8x32x64xbf16> {moe.input = 4 : i64},
-                       %wf: memref<8x32x64xf32> {moe.input = 5 : i64}, %y: memref<?x32xbf16> {moe.output = 0 : i64},
+  func.func @moe_entry(%x: memref<?x1024xbf16> {moe.input = 0 : i64}, %f: memref<?x64xf32> {moe.input = 1 : i64}, %rows: memref<?xi32> {moe.input = 2 : i64},
+                       %off: memref<9xi32> {moe.input = 3 : i64}, %w: memref<8x512x1024xbf16> {moe.input = 4 : i64},
+                       %wf: memref<8x32x64xf32> {moe.input = 5 : i64}, %y: memref<?x512xbf16> {moe.output = 0 : i64},
                        %z: memref<?x32xf32> {moe.output = 1 : i64}, %arena: memref<?xi8> {moe.arena}) attributes {moe.entry} {
-    moe.grouped_matmul %x rows(%rows : memref<?xi32>) offsets(%off : memref<9xi32>) weight(%w : memref<8x32x64xbf16>) outs(%y : memref<?x32xbf16>) : memref<?x64xbf16>
+    moe.grouped_matmul %x rows(%rows : memref<?xi32>) offsets(%off : memref<9xi32>) weight(%w : memref<8x512x1024xbf16>) outs(%y : memref<?x512xbf16>) : memref<?x1024xbf16>
     moe.barrier
     moe.grouped_matmul %f rows(%rows : memref<?xi32>) offsets(%off : memref<9xi32>) weight(%wf : memref<8x32x64xf32>) outs(%z : memref<?x32xf32>) : memref<?x64xf32>
     moe.barrier

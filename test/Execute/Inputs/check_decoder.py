@@ -1,4 +1,4 @@
-"""A model whose sequences are shared out between its layers (with --between-layers=columns its products are), and the same on one machine: every output must agree in every bit. usage: check_decoder.py MPIEXEC FOLDER
+"""A model whose sequences are shared out between its layers (with --between-layers=columns its products are, with heads its attention, too), and the same on one machine: every output must agree in every bit. usage: check_decoder.py MPIEXEC FOLDER
 FIXTURE MESH RANKS... [--FLAG...]. The experts are over all devices. Flags are moe-compile's."""
 
 import filecmp
@@ -20,11 +20,12 @@ folder.mkdir(parents=True, exist_ok=True)
 devices = 1
 for axis in mesh.split(","):
     devices *= int(axis.split("=")[1])
-columns = "--between-layers=columns" in sys.argv
+shared = [way for way in ("columns", "heads") if f"--between-layers={way}" in sys.argv]
 flags = [argument for argument in sys.argv[5:] if argument.startswith("--")]
-run(["moe-compile", fixture / "model.onnx", "-o", folder / "whole", "--quiet"])
-said = run(["moe-compile", fixture / "model.onnx", "-o", folder / "split", f"--mesh={mesh}", f"--expert-parallel={devices}", *([] if columns else ["--between-layers=batch"]), *flags])
-if ("devices share the columns of" if columns else "between the layers each device computes its own") not in said:
+same = [flag for flag in flags if flag.startswith("--activations=")]
+run(["moe-compile", fixture / "model.onnx", "-o", folder / "whole", "--quiet", *same])
+said = run(["moe-compile", fixture / "model.onnx", "-o", folder / "split", f"--mesh={mesh}", f"--expert-parallel={devices}", *([] if shared else ["--between-layers=batch"]), *flags])
+if (f"devices share the {shared[0]} of" if shared else "between the layers each device computes its own") not in said:
     sys.exit(f"expected a remark about what is shared out, found\n{said}")
 checked = 0
 for data in sorted(fixture.glob("test_data_set_*")):

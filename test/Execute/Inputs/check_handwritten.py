@@ -1,4 +1,4 @@
-"""Compiles each model of handwritten_models.py and its siblings and compares it with onnxruntime: raised as it should be, or left with a reason in the report.
+"""Compiles each model of the files below and compares it with onnxruntime: raised as it should be, or left with a reason in the report.
 
     check_handwritten.py ROUTED_MODELS_FOLDER WORK_FOLDER [MODEL...]
 """
@@ -13,11 +13,14 @@ sys.path.insert(0, sys.argv[1])
 import check_routed_models as routed  # noqa: E402
 import handwritten_choice as choice  # noqa: E402
 import handwritten_forms as forms  # noqa: E402
+import handwritten_loops as loops  # noqa: E402
 import handwritten_models as models  # noqa: E402
 import handwritten_scales as scales  # noqa: E402
 import handwritten_single as single  # noqa: E402
+import handwritten_slots as slots  # noqa: E402
 import onnx  # noqa: E402
 
+FILES = (models, forms, loops, slots, single, scales, choice)
 SHAPES = {2: [(23, models.HIDDEN), (1, models.HIDDEN)], 3: [(2, 9, models.HIDDEN), (1, 1, models.HIDDEN), (3, 1, models.HIDDEN)]}
 
 
@@ -43,14 +46,18 @@ def check_hint(folder):
         sys.exit(f"{folder.name}: no hint in {summary!r}")
 
 
+def all_of(kind):
+    return [entry for file in FILES for entry in getattr(file, kind).items()]
+
+
 def main():
     work = pathlib.Path(sys.argv[2])
     wanted = sys.argv[3:]
-    for name, ((model, rank), expected) in (models.LAYERS | forms.LAYERS | single.LAYERS | scales.LAYERS | choice.LAYERS).items():
+    for name, ((model, rank), expected) in all_of("LAYERS"):
         if wanted and name not in wanted:
             continue
         routed.check(work / name, model, SHAPES[rank], ["moe.experts", *expected], [])
-    for name, ((model, rank), reason) in (models.REFUSED | forms.REFUSED | single.REFUSED | scales.REFUSED | choice.REFUSED).items():
+    for name, ((model, rank), reason) in all_of("REFUSED"):
         if wanted and name not in wanted:
             continue
         check_refused(work / name, model, SHAPES[rank], reason)

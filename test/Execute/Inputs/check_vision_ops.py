@@ -106,6 +106,35 @@ def resize():
     cases.check("Resize", 2e-5)
 
 
+def indices():
+    """Where the greatest elements lie, in both orders."""
+    x, fixed = given(floats(2, 3, 9, 11), IMAGE), given(floats(2, 3, 9, 11))
+    for kernel, strides, order in itertools.product(([3, 2], [2, 3]), ([1, 1], [2, 3]), (0, 1)):
+        add("MaxPool", [x], 2, domain="", kernel_shape=kernel, strides=strides, storage_order=order)
+        add("MaxPool", [fixed], 2, domain="", kernel_shape=kernel, strides=strides, storage_order=order, pads=[1, 1, 0, 1])
+    # Equal elements: the first is taken. Elements as small as padding: they are, not the padding.
+    equal = given(np.round(floats(2, 3, 9, 11)), IMAGE)
+    add("MaxPool", [equal], 2, domain="", kernel_shape=[3, 3], strides=[2, 1], dilations=[2, 1], pads=[1, 1, 1, 1])
+    add("MaxPool", [given(np.zeros((1, 2, 5, 6), np.uint8))], 2, domain="", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    add("MaxPool", [given(floats(2, 3, 20), ["n", "c", "l"])], 2, domain="", kernel_shape=[4], strides=[3], pads=[1, 2])
+    for order in (0, 1):
+        add("MaxPool", [given(floats(1, 2, 4, 5, 6))], 2, domain="", kernel_shape=[2, 3, 2], strides=[1, 2, 2], storage_order=order)
+    cases.check("pools with indices")
+
+
+def sampling():
+    """Places inside, at the edges and far outside."""
+    image, grid = given(floats(2, 3, 5, 6), ["n", 3, "h", "w"]), given((1.4 * floats(2, 4, 7, 2)).astype(np.float32), ["n", "e", "f", 2])
+    volume, places = given(floats(2, 3, 4, 5, 3)), given((1.4 * floats(2, 3, 4, 2, 3)).astype(np.float32))
+    for mode, padding, aligned in itertools.product(("nearest", "linear", "cubic"), ("zeros", "border", "reflection"), (0, 1)):
+        add("GridSample", [image, grid], domain="", mode=mode, padding_mode=padding, align_corners=aligned)
+        if mode != "cubic":
+            add("GridSample", [volume, places], domain="", mode=mode, padding_mode=padding, align_corners=aligned)
+    corners = given(np.float32([[[[-1, -1], [1, 1], [-1, 1], [0, 0], [1, -3]]]]))
+    add("GridSample", [given(floats(1, 2, 4, 4)), corners], domain="")
+    cases.check("sampling", 2e-5)
+
+
 def normalisations():
     x = given(floats(2, 6, 4, 5), ["n", 6, "h", "w"])
     add("BatchNormalization", [x, const(floats(6)), const(floats(6)), const(floats(6)), const(np.abs(floats(6)))], domain="", epsilon=1e-3)
@@ -202,8 +231,12 @@ normalisations()
 transforms()
 fused()
 decoder_attention()
+indices()
+sampling()
 image = floats(1, 2, 4, 4)
-refused("a pool's indices", "output Indices", "MaxPool", [given(image)], 2, domain="", kernel_shape=[2, 2])
+refused("a pool of another order", "storage_order of 0 or 1", "MaxPool", [given(image)], 2, domain="", kernel_shape=[2, 2], storage_order=2)
+refused("a grid of too few places", "a grid of 4 dims whose last is 2", "GridSample", [given(image), given(image)], domain="")
+refused("a mode that is none", "expected a mode", "GridSample", [given(image), given(floats(1, 2, 2, 2))], domain="", mode="spline")
 refused("a pool of too few places", "expected 'kernel_shape' to have 2 integers from 1 to 2^30, found [2]", "AveragePool", [given(image)], domain="", kernel_shape=[2])
 refused("channels that groups do not divide", "expected a known number of channels that 3 groups divide", "GroupNormalization",
         [given(image), const(floats(2)), const(floats(2))], domain="", num_groups=3)

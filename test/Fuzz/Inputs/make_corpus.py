@@ -3,7 +3,8 @@
 The seeds are small, so that a change of a few bytes hits structure: one model for each op of the `onnx` package's node tests, those that call a
 model-local function or hold graphs, and models of our own with what the node tests lack: external data, typed and raw initialisers of every
 type, nested graphs, functions that call functions, outer values. Models that must be refused are seeds too. Of a folder of exported models, each
-is a seed without its weights: a weight becomes an input, so that the nodes of the exporter remain and little else.
+is a seed without its weights: a weight becomes an input, so that the nodes of the exporter remain and little else. A whole model is some hundred
+nodes and as many milliseconds; so its neighbouring nodes are small seeds as well, a few at a time, with inputs for what they read.
 """
 
 import pathlib
@@ -16,6 +17,7 @@ from onnx.backend.test.loader import load_model_tests
 
 LARGEST = 1500  # Bytes of a seed.
 LARGEST_EXPORTED = 60000  # Bytes of a seed from an exporter.
+NEIGHBOURS = 6  # Nodes of a seed that is a part of an exported model.
 OPSET = 20
 
 
@@ -133,11 +135,41 @@ def without_weights(proto):
     return proto
 
 
+def neighbours(proto):
+    """Each run of a few nodes of the graph as a model: what it reads is an input where its type is known, what nobody in it reads an output."""
+    graph = proto.graph
+    types = {entry.name: entry for entry in [*graph.input, *graph.value_info, *graph.output]}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for start in range(0, len(graph.node), NEIGHBOURS):
+        nodes = graph.node[start : start + NEIGHBOURS]
+        made = {name for node in nodes for name in node.output if name}
+        reads = {name for node in nodes for name in node.input if name} - made
+        results = made - {name for node in nodes for name in node.input}
+        if not all(name in types or name in constants for name in reads) or not all(name in types for name in results):
+            continue
+        part = onnx.ModelProto(ir_version=proto.ir_version, opset_import=proto.opset_import, functions=proto.functions)
+        part.graph.name = "part"
+        part.graph.node.extend(nodes)
+        part.graph.input.extend(types[name] for name in sorted(reads - constants.keys()))
+        part.graph.initializer.extend(constants[name] for name in sorted(reads & constants.keys()))
+        part.graph.output.extend(types[name] for name in sorted(results))
+        yield start, part
+
+
 def exported(folder):
+    seen = set()
     for path in sorted(folder.rglob("*.onnx")):
-        data = without_weights(onnx.load(path, load_external_data=False)).SerializeToString()
+        name = "exported-" + "-".join(path.relative_to(folder).with_suffix("").parts)
+        proto = without_weights(onnx.load(path, load_external_data=False))
+        data = proto.SerializeToString()
         if len(data) <= LARGEST_EXPORTED:
-            yield "exported-" + "-".join(path.relative_to(folder).with_suffix("").parts), data
+            yield name, data
+        for start, part in neighbours(onnx.shape_inference.infer_shapes(proto)):
+            data = part.SerializeToString()
+            ops = tuple(node.op_type for node in part.graph.node)
+            if len(data) <= LARGEST and ops not in seen:
+                seen.add(ops)
+                yield f"{name}-{start}", data
 
 
 def main():

@@ -21,6 +21,11 @@ CASES = [
     ("MaxPool", [[1, 4]], [], {"kernel_shape": [1]}, ""),
     ("AveragePool", [[1, 1, HUGE]], [], {"kernel_shape": [3], "pads": [1, 1]}, ""),
     ("AveragePool", [[1, 1, 2**40]], [], {"kernel_shape": [3], "auto_pad": "SAME_UPPER"}, ""),
+    ("MaxPool", [IMAGE], [], {"kernel_shape": [10**3, 3]}, "", 2),
+    ("MaxPool", [IMAGE], [], {"kernel_shape": [3, 3], "storage_order": HUGE}, "", 2),
+    ("GridSample", [IMAGE, [1, 8, 8, 3]], [], {}, ""),
+    ("GridSample", [[1, 4, *[2] * 40], [1, *[2] * 40, 40]], [], {}, ""),
+    ("GridSample", [[1, 4, 8, 8, 8], [1, 2, 2, 2, 3]], [], {"mode": "cubic"}, ""),
     ("LRN", [IMAGE], [], {"size": 10**12}, ""),
     ("DepthToSpace", [IMAGE], [], {"blocksize": 2**32}, ""),
     ("SpaceToDepth", [IMAGE], [], {"blocksize": HUGE}, ""),
@@ -41,11 +46,11 @@ CASES = [
 ]
 
 
-def model_of(op, dims, constants, attributes, domain):
+def model_of(op, dims, constants, attributes, domain, outputs=1):
     inputs = [helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, shape) for i, shape in enumerate(dims)]
     stored = [(f"c{i}", value) for i, value in enumerate(constants)]
     names = [info.name for info in inputs] + ["" if value is None else name for name, value in stored]
-    node = helper.make_node(op, names, ["y"], name="hostile", domain=domain, **attributes)
+    node = helper.make_node(op, names, ["y", "z"][:outputs], name="hostile", domain=domain, **attributes)
     graph = helper.make_graph([node], "g", inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
                               [numpy_helper.from_array(value, name) for name, value in stored if value is not None])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)], ir_version=10)

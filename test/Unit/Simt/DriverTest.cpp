@@ -49,7 +49,18 @@ Result cuGetErrorString(Result, const char **);
 namespace {
 
 constexpr int maxDynamicShared = 8;
-constexpr unsigned char fatbin[16] = {0x50, 0xED, 0x55, 0xBA};
+/// A fatbin as fatbinary writes it: a header, then kind (1 is PTX, 2 machine code), size and architecture of each code.
+std::vector<char> makeFatbin(std::vector<std::pair<unsigned short, unsigned>> codes) {
+  constexpr size_t headerBytes = 16, entryBytes = 64, codeBytes = 32;
+  std::vector<char> file(headerBytes + codes.size() * (entryBytes + codeBytes));
+  auto put = [&](size_t at, auto value) { std::memcpy(file.data() + at, &value, sizeof(value)); };
+  put(0, 0xBA55ED50u), put(4, uint16_t(1)), put(6, uint16_t(headerBytes)), put(8, uint64_t(file.size() - headerBytes));
+  for (size_t i = 0, at = headerBytes; i < codes.size(); ++i, at += entryBytes + codeBytes)
+    put(at, codes[i].first), put(at + 4, unsigned(entryBytes)), put(at + 8, uint64_t(codeBytes)), put(at + 28, codes[i].second);
+  return file;
+}
+constexpr unsigned short ptxCode = 1, machineCode = 2;
+const std::vector<char> fatbin = makeFatbin({{machineCode, 80}, {ptxCode, 80}});
 
 SimtShared dynamicShared = {"dynamic", 0, 128, 0};
 SimtShared *const sharedOfScale[] = {&dynamicShared};
@@ -78,7 +89,7 @@ struct SimtDriver : testing::Test {
 
   void SetUp() override {
     ASSERT_EQ(cuInit(0), 0);
-    ASSERT_EQ(cuLibraryLoadData(&library, fatbin, nullptr, nullptr, 0, nullptr, nullptr, 0), 0);
+    ASSERT_EQ(cuLibraryLoadData(&library, fatbin.data(), nullptr, nullptr, 0, nullptr, nullptr, 0), 0);
     ASSERT_EQ(cuLibraryGetKernel(&kernel, library, "scale"), 0);
     ASSERT_EQ(cuMemAlloc_v2(&memory, count * sizeof(float)), 0);
     std::vector<float> values(count);
@@ -125,6 +136,19 @@ TEST_F(SimtDriver, SaysWhatItIs) {
   EXPECT_EQ(optIn, 232448);
   EXPECT_EQ(cuFuncGetAttribute(&most, 0, kernel), 0);
   EXPECT_EQ(most, 128);
+}
+
+TEST_F(SimtDriver, TakesTheFatbinsThatHaveCodeForTheDevice) {
+  void *other = nullptr;
+  auto load = [&](const std::vector<char> &file) { return cuLibraryLoadData(&other, file.data(), nullptr, nullptr, 0, nullptr, nullptr, 0); };
+  // The device is of 9.0: machine code of 8.0 does not run there, PTX of 8.0 does, PTX of 10.0 does not.
+  EXPECT_EQ(load(makeFatbin({{machineCode, 90}})), 0);
+  EXPECT_EQ(load(makeFatbin({{machineCode, 80}})), 209);
+  EXPECT_EQ(load(makeFatbin({{machineCode, 80}, {ptxCode, 100}})), 209);
+  EXPECT_EQ(load(makeFatbin({{machineCode, 80}, {machineCode, 90}})), 0);
+  std::vector<char> cut = makeFatbin({{machineCode, 80}, {ptxCode, 80}});
+  cut[16 + 8] = char(200); // The first code reaches past the end.
+  EXPECT_EQ(load(cut), 200);
 }
 
 TEST_F(SimtDriver, RefusesWhatTheDriverRefuses) {

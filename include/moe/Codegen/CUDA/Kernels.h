@@ -15,8 +15,14 @@
 
 namespace moe {
 
+/// For tests.
+struct CudaKernelOptions {
+  /// The tensor core tile of every product it can serve, as ROWSxCOLUMNS; empty: chosen by the number of slots.
+  std::string tile;
+};
+
 /// Appends the passes from a lowered module (of moe-cuda-split-products and lower) to one whose entry launches the kernels of a gpu.module.
-void buildCudaKernelPipeline(mlir::OpPassManager &pm);
+void buildCudaKernelPipeline(mlir::OpPassManager &pm, const CudaKernelOptions &options = {});
 
 /// Registers it for moe-opt as `moe-cuda-kernel-pipeline`.
 void registerCudaKernelPipeline();

@@ -48,6 +48,7 @@ def CudaEmitKernels : Pass<"moe-cuda-emit-kernels", "::mlir::ModuleOp"> {
     What a kernel computes on data may not decide what the host launches: such a
     value is an error that names the op.
   }];
+  let options = [Option<"tile", "tile", "std::string", /*default=*/"\"\"", "for tests: the tensor core tile of all products, as ROWSxCOLUMNS">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
                            "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }

@@ -1,5 +1,5 @@
 //===- Model.h - an ONNX model as it lies in the file -----------*- C++ -*-===//
-// The messages of an ONNX model as plain structs of views into the file: nothing is copied, nothing is interpreted. value_info, doc strings,
+// The messages of an ONNX model as plain structs of views into the file: nothing is copied, nothing is interpreted. Doc strings,
 // metadata and device configurations are skipped: they are hints. No LLVM here.
 #ifndef MOE_IMPORT_WIRE_MODEL_H
 #define MOE_IMPORT_WIRE_MODEL_H
@@ -59,6 +59,8 @@ struct Graph {
   std::vector<Node> nodes;
   std::vector<TensorProto> initializers;
   std::vector<ValueInfo> inputs, outputs;
+  /// value_info: what the file says of results of nodes.
+  std::vector<ValueInfo> values;
   bool hasSparseInitializer = false;
 };
 

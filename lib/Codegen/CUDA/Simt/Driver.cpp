@@ -196,6 +196,8 @@ const char *Driver::describe(CUresult error) const {
     return "invalid device ordinal";
   case cudaErrorInvalidImage:
     return "device kernel image is invalid";
+  case cudaErrorNoBinaryForGpu:
+    return "no kernel image is available for execution on the device";
   case cudaErrorNotFound:
     return "named symbol not found";
   case cudaErrorNotReady:
@@ -225,6 +227,8 @@ const char *nameOfError(CUresult error) {
     return "CUDA_ERROR_INVALID_DEVICE";
   case cudaErrorInvalidImage:
     return "CUDA_ERROR_INVALID_IMAGE";
+  case cudaErrorNoBinaryForGpu:
+    return "CUDA_ERROR_NO_BINARY_FOR_GPU";
   case cudaErrorNotFound:
     return "CUDA_ERROR_NOT_FOUND";
   case cudaErrorNotReady:

@@ -23,6 +23,7 @@ enum : CUresult {
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
   cudaErrorInvalidImage = 200,
+  cudaErrorNoBinaryForGpu = 209,
   cudaErrorNotFound = 500,
   cudaErrorNotReady = 600,
   cudaErrorLaunchFailed = 719,

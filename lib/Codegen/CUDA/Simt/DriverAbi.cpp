@@ -62,13 +62,47 @@ CUresult getAttribute(int *value, int attribute, const Kernel *kernel) {
   return cudaSuccess;
 }
 
-bool isImage(const void *image) {
-  const auto *bytes = static_cast<const unsigned char *>(image);
-  const unsigned char fatbin[] = {0x50, 0xED, 0x55, 0xBA}, elf[] = {0x7F, 'E', 'L', 'F'};
-  if (std::memcmp(bytes, fatbin, 4) == 0 || std::memcmp(bytes, elf, 4) == 0)
-    return true;
+/// Of a file that fatbinary writes: what comes first, and what is before each code in it. Sizes and places are as cuobjdump reads them.
+struct FatbinHeader {
+  unsigned magic;
+  unsigned short version, headerBytes;
+  uint64_t bytes; ///< Behind the header.
+};
+struct FatbinEntry {
+  unsigned short kind, version; ///< 1: PTX, 2: ELF.
+  unsigned headerBytes;
+  uint64_t bytes; ///< Behind this header, filled up to the next one.
+  unsigned unused[3], arch;
+};
+constexpr unsigned fatbinMagic = 0xBA55ED50;
+constexpr unsigned short ptxKind = 1, elfKind = 2;
+
+/// Whether the driver would find code for `arch` (90 is 9.0): machine code of the same major number that is not newer, or PTX that is not newer.
+CUresult checkFatbin(const char *image, unsigned arch) {
+  FatbinHeader header;
+  std::memcpy(&header, image, sizeof(header));
+  if (header.headerBytes < sizeof(header))
+    return cudaErrorInvalidImage;
+  const char *at = image + header.headerBytes, *end = at + header.bytes;
+  for (FatbinEntry entry; at + sizeof(entry) <= end; at += entry.headerBytes + entry.bytes) {
+    std::memcpy(&entry, at, sizeof(entry));
+    if (entry.headerBytes < sizeof(entry) || entry.bytes > static_cast<uint64_t>(end - at))
+      return cudaErrorInvalidImage;
+    if (entry.arch <= arch && (entry.kind == ptxKind || (entry.kind == elfKind && entry.arch / 10 == arch / 10)))
+      return cudaSuccess;
+  }
+  return cudaErrorNoBinaryForGpu;
+}
+
+CUresult checkImage(const void *image, unsigned arch) {
+  const auto *bytes = static_cast<const char *>(image);
+  unsigned magic;
+  std::memcpy(&magic, bytes, sizeof(magic));
+  if (magic == fatbinMagic)
+    return checkFatbin(bytes, arch);
   // PTX is text that begins with comments and `.version`.
-  return std::memcmp(bytes, "//", 2) == 0 || std::memcmp(bytes, ".ver", 4) == 0 || bytes[0] == '\n';
+  const bool isText = std::memcmp(bytes, "//", 2) == 0 || std::memcmp(bytes, ".ver", 4) == 0 || bytes[0] == '\n';
+  return isText || std::memcmp(bytes, "\x7F" "ELF", 4) == 0 ? cudaSuccess : cudaErrorInvalidImage;
 }
 
 /// What waits or allocates may not be done during a capture.
@@ -179,8 +213,8 @@ MOE_CUDA_API cuLibraryLoadData(Library **library, const void *image, int *, void
   MOE_ENTER();
   if (!library || !image)
     return cudaErrorInvalidValue;
-  if (!isImage(image))
-    return cudaErrorInvalidImage;
+  if (CUresult refused = checkImage(image, static_cast<unsigned>(driver().arch)))
+    return refused;
   *library = new Library();
   return cudaSuccess;
 }

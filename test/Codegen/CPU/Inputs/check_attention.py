@@ -41,17 +41,18 @@ KINDS = {"f32": "f", "f16": "H", "bf16": "H", "i1": "b"}
 
 
 class Case:
-    """`mask`: dims of which None are those of the scores, or (element, dims, keys that it has fewer)."""
+    """`mask`: dims of which None are those of the scores, or (element, dims, keys that it has fewer). `dynamic`: the code does not know how many heads there are."""
 
     def __init__(self, name, heads, key_heads, depth, columns, element="f32", mask=None, mask_element="f32", short=0, counts=False, before=False,
-                 sink=False, causal=False, left=-1, right=-1, softcap=0.0, scale=0.3):
+                 sink=False, causal=False, left=-1, right=-1, softcap=0.0, scale=0.3, dynamic=False):
         self.__dict__.update(locals())
 
     def operands(self):
         d, v = self.depth, self.columns
-        yield "q", memref(None, self.heads, None, d, self.element, strided=True)
-        yield "k", memref(None, self.key_heads, None, d, self.element, strided=True)
-        yield "v", memref(None, self.key_heads, None, v, self.element, strided=True)
+        heads, key_heads = (None, None) if self.dynamic else (self.heads, self.key_heads)
+        yield "q", memref(None, heads, None, d, self.element, strided=True)
+        yield "k", memref(None, key_heads, None, d, self.element, strided=True)
+        yield "v", memref(None, key_heads, None, v, self.element, strided=True)
         if self.mask:
             yield "mask", memref(*[None if size is None else 1 for size in self.mask], self.mask_element)
         if self.counts:
@@ -59,9 +60,9 @@ class Case:
         if self.before:
             yield "before", memref(1, "i64")
         if self.sink:
-            yield "sink", memref(self.heads, "f32")
-        yield "out", memref(None, self.heads, None, v, self.element, strided=True)
-        yield "scratch", memref(None, self.key_heads, None, TILE_ROWS * ((v + 15) // 16 * 16 + 2), "f32")
+            yield "sink", memref(heads, "f32")
+        yield "out", memref(None, heads, None, v, self.element, strided=True)
+        yield "scratch", memref(None, key_heads, None, TILE_ROWS * ((v + 15) // 16 * 16 + 2), "f32")
 
     def text(self):
         types = dict(self.operands())
@@ -91,6 +92,9 @@ CASES = [
     Case("added", 4, 2, 16, 16, mask=(None, None, None, None), short=3),
     Case("padded", 2, 1, 16, 16, mask=(None, 1, 1, None), mask_element="i1", causal=True, before=True),
     Case("one", 2, 2, 16, 16, mask=(1, None, None, 1), mask_element="f32"),
+    Case("rank", 6, 2, 16, 16, causal=True, before=True, sink=True, dynamic=True),
+    Case("rank_masked", 4, 2, 16, 24, mask=(None, 1, None, None), short=2, dynamic=True),
+    Case("rank_alone", 2, 1, 8, 16, mask=(None, None, None, None), mask_element="i1", counts=True, causal=True, dynamic=True),
     Case("bf16", 4, 1, 24, 32, element="bf16", causal=True, before=True),
     Case("f16", 4, 2, 17, 20, element="f16", mask=(1, 1, None, None), mask_element="f16", sink=True),
 ]
