@@ -76,5 +76,5 @@ LAYERS = {
     "choice_turned": (matrix(turned, chosen(False)), [PADDED]),
 }
 REFUSED = {
-    "choice_of_none": (matrix(by_table, chosen()), "nor tokens that a TopK chose"),
+    "choice_of_none": (matrix(by_table, chosen()), "no computed indices put them there"),
 }
