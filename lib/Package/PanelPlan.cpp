@@ -23,6 +23,8 @@ std::pair<unsigned, int64_t> PanelPlan::sourceColumn(int64_t e, int64_t p, int64
     return {static_cast<unsigned>(isUp), pair};
   case GateLayout::Interleaved:
     return {0, 2 * pair + isUp};
+  case GateLayout::UpFirstPairs:
+    return {0, 2 * pair + 1 - isUp};
   case GateLayout::UpFirst:
     return {0, (1 - isUp) * pairs + pair};
   default:

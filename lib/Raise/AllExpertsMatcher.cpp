@@ -49,8 +49,8 @@ std::optional<RoutedProduct> AllExpertsMatcher::matchProduct(Value value) {
     if (!weight || !tensorType(rows))
       continue;
     expertsSeen = staticDim(weight, 0);
-    // [E, in, out], perhaps with dims of size 1 between.
-    const Labels matrix = product->withoutUnits(product->labels[side], product->labels[1 - side]);
+    // [E, in, out], perhaps with dims of size 1 between. A single expert's dim may be one of these.
+    const Labels &stored = product->labels[side], matrix = stored.size() == 3 ? stored : product->withoutUnits(stored, product->labels[1 - side]);
     if (matrix.size() != 3 || matrix[0] != product->labels[side][0])
       return miss(at, "the stored tensor is not one matrix per expert");
     const unsigned expert = matrix[0], in = product->inResult(matrix[1]) ? matrix[2] : matrix[1], out = in == matrix[1] ? matrix[2] : matrix[1];
@@ -61,7 +61,7 @@ std::optional<RoutedProduct> AllExpertsMatcher::matchProduct(Value value) {
     Labels rowLabels = product->withoutUnits(product->labels[1 - side], matrix), resultLabels = product->withoutUnits(product->result, matrix);
     result.sharesRows = !llvm::is_contained(rowLabels, expert);
     auto rowsPlace = placeOf(expert, product->labels[1 - side], rowLabels, *product), place = placeOf(expert, product->result, resultLabels, *product);
-    bool fits = product->sameSizes(proof) && result.experts > 1 && !product->inResult(in) && !rowLabels.empty() && rowLabels.back() == in &&
+    bool fits = product->sameSizes(proof) && result.experts >= 1 && !product->inResult(in) && !rowLabels.empty() && rowLabels.back() == in &&
                 !llvm::is_contained(rowLabels, out) && resultLabels.back() == out && place && (result.sharesRows || rowsPlace);
     // The tokens stay in their order.
     auto isToken = [&](unsigned label) { return label != expert && label != in && label != out; };
@@ -77,6 +77,25 @@ std::optional<RoutedProduct> AllExpertsMatcher::matchProduct(Value value) {
 }
 
 bool AllExpertsMatcher::isBias(Value addend) { return static_cast<bool>(storedTensor(peel(addend, Views | FloatCasts))); }
+
+/// The dim of the experts in `rows`, a view of the product; -1 where that is not known.
+static int64_t expertDim(Value rows, const RoutedProduct &product, const SizeProof &proof) {
+  const int64_t rank = tensorType(rows).getRank();
+  const int64_t dim = product.place.together == 0 ? 0 : product.place.together == 1 ? rank - 2 : proof.sameShape(rows, product.result) ? product.place.dim : -1;
+  return dim >= 0 && dim < rank - 1 && staticDim(rows, dim) == product.experts && staticDim(rows, -1) == product.out ? dim : -1;
+}
+
+Value AllExpertsMatcher::scalesBehind(Value factor) {
+  Value stored = storedTensor(peel(factor, Views));
+  return stored && !stored.getDefiningOp<DequantOp>() ? stored : Value();
+}
+
+bool AllExpertsMatcher::fitsScales(OnnxOp product, unsigned side, const RoutedProduct &down) {
+  Value rows = product.getInputs()[1 - side], factor = product.getInputs()[side];
+  const int64_t dim = expertDim(rows, down, proof), rank = tensorType(factor).getRank(), place = dim - (tensorType(rows).getRank() - rank);
+  return dim >= 0 && rank <= tensorType(rows).getRank() && place >= 0 && tensorType(factor).getNumElements() == down.experts &&
+         tensorType(factor).getDimSize(place) == down.experts;
+}
 
 bool AllExpertsMatcher::takeBias(OnnxOp add, unsigned side, RoutedProduct &product) {
   RankedTensorType type = tensorType(add.getInputs()[side]), rows = tensorType(add.getInputs()[1 - side]);

@@ -19,6 +19,10 @@ public:
   bool isBias(mlir::Value addend) override;
 
 protected:
+  /// A stored tensor of one number per expert, in the experts' dim.
+  mlir::Value scalesBehind(mlir::Value factor) override;
+  bool fitsScales(OnnxOp product, unsigned side, const RoutedProduct &down) override;
+
   /// How many matrices the last such tensor has.
   int64_t expertsSeen = 0;
 

@@ -345,7 +345,30 @@ static std::optional<WeightMap> matchOneHotMap(Value map, const SizeProof &proof
   return std::nullopt;
 }
 
+static std::optional<WeightMap> matchUnscaledMap(Value map, const SizeProof &proof, StringRef &why);
+
 std::optional<WeightMap> matchWeightMap(Value map, const SizeProof &proof, StringRef &why) {
+  const int64_t experts = staticDim(map, -1);
+  OnnxOp product = definedBy(peel(map, Views | FloatCasts), "Mul");
+  for (unsigned side : {0u, 1u}) {
+    Value factor = product ? product.getInputs()[side] : Value(), inner = product ? product.getInputs()[1 - side] : Value();
+    // One number per column, or one for all.
+    RankedTensorType type = tensorType(factor);
+    if (!type || !type.hasStaticShape() || (type.getNumElements() != 1 && (type.getNumElements() != experts || type.getShape().back() != experts)) ||
+        !tensorType(inner) || staticDim(inner, -1) != experts || staticDim(product->getResult(0), -1) != experts ||
+        type.getRank() > tensorType(inner).getRank())
+      continue;
+    auto numbers = finiteFloats(factor);
+    auto found = numbers ? matchUnscaledMap(inner, proof, why) : std::nullopt;
+    if (!found)
+      continue;
+    found->scales = *numbers;
+    return found;
+  }
+  return matchUnscaledMap(map, proof, why);
+}
+
+static std::optional<WeightMap> matchUnscaledMap(Value map, const SizeProof &proof, StringRef &why) {
   auto miss = [&](StringRef text) {
     why = text;
     return std::nullopt;

@@ -44,6 +44,8 @@ struct WeightMap {
   mlir::Value ids, weights;
   MapFunction function = MapFunction::None;
   int64_t k = 0, experts = 0;
+  /// What the column of each expert is multiplied by, behind the function; empty for nothing.
+  llvm::SmallVector<double> scales = {};
 };
 /// Reads a map; says in `why` what it is not.
 std::optional<WeightMap> matchWeightMap(mlir::Value map, const SizeProof &proof, llvm::StringRef &why);

@@ -1,6 +1,8 @@
 // One expert of a layer that is written expert by expert: products with a matrix of its own or with a slice of a stored tensor.
 #include "ExpertMatcher.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace moe::raise {
@@ -51,6 +53,25 @@ SinglePart matchSinglePart(Value value, int64_t axis, const SizeProof &proof) {
   if (isNode(op, "Slice"))
     return partOfSlice(op, axis, rank, proof);
   return {};
+}
+
+std::optional<ScalarUse> matchScaled(Value value, const SizeProof &proof) {
+  if (auto scaled = matchScalar(value, "Mul"))
+    return std::isfinite(scaled->scalar) ? scaled : std::nullopt;
+  if (auto divided = matchScalar(value, "Div"))
+    return std::isfinite(1.0 / divided->scalar) ? std::optional<ScalarUse>({divided->operand, 1.0 / divided->scalar}) : std::nullopt;
+  OnnxOp product = definedBy(value, "Mul");
+  for (unsigned side : {0u, 1u}) {
+    Value factor = product ? product.getInputs()[side] : Value(), rows = product ? product.getInputs()[1 - side] : Value();
+    RankedTensorType type = tensorType(factor), rowsType = tensorType(rows);
+    if (!type || !rowsType || !type.hasStaticShape() || type.getNumElements() != 1 || type.getRank() > rowsType.getRank())
+      continue;
+    SinglePart part = matchSinglePart(factor, 0, proof);
+    auto numbers = part.source && storedTensor(part.source) && tensorType(part.source).getRank() == 1 ? finiteFloats(part.source) : std::nullopt;
+    if (numbers && part.index >= 0 && part.index < static_cast<int64_t>(numbers->size()))
+      return ScalarUse{rows, (*numbers)[part.index]};
+  }
+  return std::nullopt;
 }
 
 StoredSlice matchStoredMatrix(Value value, bool &transposed, const SizeProof &proof) {
@@ -182,6 +203,10 @@ static bool sameForm(const RoutedProduct &a, const RoutedProduct &b) { return a.
 
 std::optional<RoutedFfn> mergeExperts(ArrayRef<RoutedFfn> experts, ExpertPieces &pieces, std::string &why) {
   RoutedFfn result = experts.front();
+  result.scales.clear();
+  if (llvm::any_of(experts, [](const RoutedFfn &expert) { return !expert.scales.empty(); }))
+    for (const RoutedFfn &expert : experts)
+      result.scales.push_back(expert.scales.empty() ? 1.0 : expert.scales.front());
   for (const RoutedFfn &expert : experts)
     if (expert.ffn != result.ffn || !sameForm(expert.gate, result.gate) || !sameForm(expert.down, result.down) ||
         expert.up.has_value() != result.up.has_value() || (expert.up && !sameForm(*expert.up, *result.up))) {

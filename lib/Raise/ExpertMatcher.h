@@ -35,6 +35,9 @@ struct SinglePart {
 };
 SinglePart matchSinglePart(mlir::Value value, int64_t axis, const SizeProof &proof);
 
+/// `value` as rows times a finite number that is known: one that stands alone, or one of a stored vector. Not a division by 0.
+std::optional<ScalarUse> matchScaled(mlir::Value value, const SizeProof &proof);
+
 /// A stored matrix, or a matrix of a stored [E, a, b], seen through Transposes of its two dims; `transposed` is flipped by them. Null where `value` is
 /// something else.
 StoredSlice matchStoredMatrix(mlir::Value value, bool &transposed, const SizeProof &proof);

@@ -9,7 +9,8 @@ using namespace mlir;
 namespace moe::raise {
 
 Value mapBehind(Value value, int64_t experts, bool expertsFirst) {
-  if (!expertsFirst)
+  // One column is the same as one row.
+  if (!expertsFirst || experts == 1)
     return farthest(value, Views | FloatCasts, [&](Value view) { return staticDim(view, -1) == experts; });
   OnnxOp transpose = definedBy(peel(value, Views | FloatCasts), "Transpose");
   auto permutation = transpose ? intsAttribute(transpose, "perm") : std::nullopt;
@@ -46,7 +47,7 @@ std::optional<SummedExperts> matchSummedExperts(OnnxOp sum) {
   if (!axes || !type || axes->size() != 1 || type.getRank() < 3)
     return std::nullopt;
   const int64_t axis = fromFront((*axes)[0], type.getRank()), experts = staticDim(summed, axis);
-  if ((axis != 0 && axis != type.getRank() - 2) || experts <= 1)
+  if ((axis != 0 && axis != type.getRank() - 2) || experts < 1)
     return std::nullopt;
   return SummedExperts{summed, axis == 0, experts};
 }
@@ -98,7 +99,7 @@ SmallVector<ExpertSum> matchExpertSums(OnnxOp op, const SizeProof &proof) {
   }
   auto product = matchLabelledProduct(op->getResult(0));
   for (unsigned side : {0u, 1u})
-    if (auto combined = product ? matchCombination(*product, side, proof) : std::nullopt; combined && combined->summed > 1) {
+    if (auto combined = product ? matchCombination(*product, side, proof) : std::nullopt; combined && combined->summed >= 1) {
       if (!combined->rowsFirst && !combined->weightsFirst)
         addChosen(combined->rows, combined->weights, combined->summed);
       add(combined->rows, combined->weights, combined->rowsFirst, combined->weightsFirst, combined->summed);

@@ -194,6 +194,21 @@ std::optional<SmallVector<int64_t>> constantInts(Value value) {
   return result;
 }
 
+std::optional<SmallVector<double>> finiteFloats(Value value) {
+  DenseElementsAttr elements = value ? constantElements(value) : DenseElementsAttr();
+  if (!elements || !isa<FloatType>(elements.getElementType()))
+    return std::nullopt;
+  SmallVector<double> result;
+  for (APFloat element : elements.getValues<APFloat>()) {
+    if (!element.isFinite())
+      return std::nullopt;
+    bool loses;
+    element.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &loses);
+    result.push_back(element.convertToDouble());
+  }
+  return result;
+}
+
 /// One element of a constant as a double; none for element types that are neither float nor signless integer.
 static std::optional<double> elementNumber(DenseElementsAttr elements) {
   if (isa<FloatType>(elements.getElementType())) {

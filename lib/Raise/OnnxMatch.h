@@ -67,6 +67,8 @@ bool sameElements(mlir::Value a, mlir::Value b);
 mlir::DenseElementsAttr constantElements(mlir::Value value);
 /// The elements of a constant integer tensor, row-major.
 std::optional<llvm::SmallVector<int64_t>> constantInts(mlir::Value value);
+/// The elements of a constant tensor of floats, row-major; none where one is not finite. Casts, which may round, are not looked through.
+std::optional<llvm::SmallVector<double>> finiteFloats(mlir::Value value);
 /// The number that all elements of `value` have: constants, ConstantOfShape, Expand or Cast of them, and what foldScalar knows.
 std::optional<double> splatNumber(mlir::Value value);
 /// A constant of exactly one element that broadcasts to `to` without growing it.

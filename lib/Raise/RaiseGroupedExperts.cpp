@@ -36,6 +36,9 @@ public:
 protected:
   std::optional<RoutedProduct> matchProduct(Value value) override;
   bool areExpertIds(Value indices) override;
+  /// A lookup by the sorted ids.
+  Value scalesBehind(Value factor) override;
+  bool fitsScales(OnnxOp product, unsigned side, const RoutedProduct &down) override;
 
 private:
   std::optional<RoutedLayer> finish(const ChoiceSum &choices, Value sorted);
@@ -74,8 +77,6 @@ private:
 /// Is `value` result `number` of the layer's sort, behind views and integer casts?
 static bool isSortResult(OnnxOp sort, Value value, unsigned number) { return peel(value, Views | IntCasts) == Value(sort->getResult(number)); }
 
-bool GroupedMatcher::areExpertIds(Value indices) { return isSortResult(sort, indices, 0); }
-
 /// Reads whole rows: GatherND of one index per row, or Gather on dim 0. Null if `value` is something else.
 static OnnxOp rowGather(Value value) {
   if (OnnxOp gather = definedBy(value, "GatherND"))
@@ -84,6 +85,24 @@ static OnnxOp rowGather(Value value) {
     return intAttribute(gather, "axis", 0) == 0 && tensorType(gather.getInputs()[1]) && tensorType(gather.getInputs()[1]).getRank() == 1 ? gather
                                                                                                                                       : OnnxOp();
   return {};
+}
+
+/// The sorted ids, or the ids in the order of the sort.
+bool GroupedMatcher::areExpertIds(Value indices) {
+  OnnxOp moved = rowGather(peel(indices, Views | IntCasts));
+  return isSortResult(sort, indices, 0) || (moved && isSortResult(sort, moved.getInputs()[1], 1) && tensorType(moved.getInputs()[0]).getRank() == 1 &&
+                                            peel(moved.getInputs()[0], Views | IntCasts) == peel(sort.getInputs()[0], Views | IntCasts));
+}
+
+Value GroupedMatcher::scalesBehind(Value factor) {
+  Value stored = storedTensor(matchLookup(peel(factor, Views)));
+  return stored && tensorType(stored).getRank() == 1 ? stored : Value();
+}
+
+bool GroupedMatcher::fitsScales(OnnxOp product, unsigned side, const RoutedProduct &down) {
+  Value rows = product.getInputs()[1 - side], factor = product.getInputs()[side];
+  return tensorType(rows).getRank() == 2 && staticDim(rows, 1) == down.out && tensorType(factor).getRank() == 2 && staticDim(factor, 1) == 1 &&
+         proof.sameDim(factor, 0, sort->getResult(0), 0);
 }
 
 /// The sort: TopK ascending over all of a vector of ids. Its second result is the permutation.

@@ -36,7 +36,29 @@ private:
 
 //===-- One expert -------------------------------------------------------===//
 
+/// All of a map that has only one column, whose ids can name no other expert.
+static std::optional<ExpertColumn> matchOnlyColumn(Value weights, const SizeProof &proof) {
+  StringRef why;
+  auto map = matchWeightMap(weights, proof, why);
+  return map && map->experts == 1 && idsInRange(map->ids, 1) ? std::optional<ExpertColumn>({{}, {}, weights, 0, 0}) : std::nullopt;
+}
+
+/// Takes known numbers off `value`; gives their product.
+static double takeNumbers(Value &value, const SizeProof &proof) {
+  double scale = 1.0;
+  value = peel(value, FloatCasts);
+  while (auto scaled = matchScaled(value, proof)) {
+    scale *= scaled->scalar;
+    value = peel(scaled->operand, FloatCasts);
+  }
+  return scale;
+}
+
 std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
+  double scale = 1.0;
+  // A product that stands alone has been looked at without its factor.
+  if (!isNode(op, "Mul"))
+    scale = takeNumbers(value, proof);
   OnnxOp product = definedBy(peel(value, FloatCasts), "Mul");
   if (!product)
     return std::nullopt;
@@ -44,7 +66,10 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
     Value rows = product.getInputs()[side], weights = product.getInputs()[1 - side];
     if (staticDim(weights, -1) != 1 || staticDim(rows, -1) <= 1)
       continue;
-    auto column = matchExpertColumn(weights, proof);
+    const double ofWeights = takeNumbers(weights, proof);
+    auto column = matchOnlyColumn(weights, proof);
+    if (!column)
+      column = matchExpertColumn(weights, proof);
     if (!column)
       continue;
     auto ffn = matchFfn(rows);
@@ -64,6 +89,8 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
       step.experts = staticDim(column->map, -1);
       step.k = 0;
     }
+    if (scale * ofWeights != 1.0)
+      step.ffn.scaleBy(scale * ofWeights);
     return step;
   }
   return std::nullopt;
@@ -127,6 +154,11 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
         else if (isNode(op, "ReduceSum") || isNode(op, "MatMul") || isNode(op, "Einsum"))
           addStack(op, proof, loops);
       });
+      function.walk([&](OnnxOp op) {
+        if (isNode(op, "Mul") && !addends.contains(op))
+          addAlone(op, proof, loops);
+      });
+      addends.clear();
       std::vector<RoutedLayer> layers;
       for (const ExpertChain &loop : loops.chains())
         addLayer(loop, proof, layers);
@@ -138,13 +170,17 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
 
   /// A sum of experts starts a chain, one of a chain and experts goes on.
   void addSteps(OnnxOp op, const SizeProof &proof, ExpertLoops &loops) {
-    ValueRange addends = op.getInputs();
-    if (addends.size() < 2 || !llvm::all_of(addends, [&](Value addend) { return proof.sameShape(addend, addends.front()); }))
+    ValueRange inputs = op.getInputs();
+    if (inputs.size() < 2 || !llvm::all_of(inputs, [&](Value addend) { return proof.sameShape(addend, inputs.front()); }))
       return;
     std::vector<ExpertStep> steps;
     SmallVector<Value> others;
     std::optional<MaskedMatcher> missed;
-    for (Value addend : addends) {
+    for (Value addend : inputs) {
+      Value term = addend;
+      addends.insert(peel(term, FloatCasts).getDefiningOp());
+      takeNumbers(term, proof);
+      addends.insert(term.getDefiningOp());
       MaskedMatcher matcher(proof);
       if (auto step = matcher.matchTerm(op, addend)) {
         steps.push_back(*step);
@@ -160,6 +196,15 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
       remarkMiss(remarks, op, others[1].getDefiningOp(), "more than one addend of a sum of experts is no weighted expert");
     else if (!steps.empty())
       loops.addAll(steps, others.empty() ? Value() : others.front());
+  }
+
+  /// The weighted rows of an expert that are added to nothing.
+  void addAlone(OnnxOp op, const SizeProof &proof, ExpertLoops &loops) {
+    MaskedMatcher matcher(proof);
+    if (auto step = matcher.matchTerm(op, op->getResult(0)))
+      loops.add(*step);
+    else if (matcher.isCandidate())
+      remarkMiss(remarks, op, matcher.missedAt(), matcher.missed());
   }
 
   void addReplacing(OnnxOp op, const SizeProof &proof, ExpertLoops &loops) {
@@ -187,6 +232,9 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
     }
   }
 
+  /// What is added up, each looked at there.
+  DenseSet<Operation *> addends;
+
   void addLayer(const ExpertChain &loop, const SizeProof &proof, std::vector<RoutedLayer> &layers) {
     Operation *last = loop.steps.back().op;
     std::string why;
@@ -196,16 +244,19 @@ struct RaiseMaskedExperts : impl::RaiseMaskedExpertsBase<RaiseMaskedExperts> {
     const bool isAlone = loop.steps.size() == 1;
     if (isAlone && first.k > 0 && !idsInRange(first.indices, 1))
       return remarkMiss(remarks, last, last, "one expert stands alone, but the ids that are compared with its number may name others");
-    auto layer = !isAlone || first.k > 0 ? layerOf(loop, "masked", why) : std::nullopt;
+    StringRef reason;
+    const bool isMapOfOne = first.experts == 1 && matchOnlyColumn(first.weights, proof);
+    auto layer = !isAlone || first.k > 0 || isMapOfOne ? layerOf(loop, "masked", why) : std::nullopt;
     if (!layer)
       return remarkMiss(remarks, last, last, why);
     if (layer->choices.k == 0) {
-      StringRef reason;
       auto map = matchWeightMap(layer->weights, proof, reason);
       if (!map)
         return remarkMiss(remarks, last, layer->weights.getDefiningOp(), reason);
       layer->indices = map->ids;
       layer->weights = map->weights;
+      if (!map->scales.empty())
+        layer->ffn.scaleBy(map->scales);
       layer->function = map->function;
       layer->choices.k = map->k;
     }

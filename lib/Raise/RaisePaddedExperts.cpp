@@ -1,4 +1,4 @@
-// Capacity and soft forms: each expert has C slots, and a product filled them from the tokens.
+// Capacity, choice and soft forms: each expert has C slots, and a product or a lookup filled them from the tokens.
 //
 // Switch, GShard and V-MoE write a one-hot dispatch (tokens to slots) and a weighted combine (slots to tokens); Soft MoE writes a Softmax over the
 // tokens and one over the slots; FastMoE and Tutel gather or scatter by computed numbers of slots. All of these stay what they are; what lies between is
@@ -48,6 +48,8 @@ std::optional<SlotLayer> PaddedMatcher::match(OnnxOp op) {
   sawFfn = ffn || (firstRows && !dispatchForm(firstRows).empty());
   if (!ffn)
     return std::nullopt;
+  if (!ffn->scales.empty())
+    return miss(op, "the results of experts on slots are scaled");
   Value rows = ffn->gate.rows;
   const int64_t experts = ffn->gate.experts;
   if (ffn->up && (flatRoot(ffn->up->rows) != flatRoot(rows) || tensorType(ffn->up->rows) != tensorType(rows)))

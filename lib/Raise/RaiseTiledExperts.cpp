@@ -57,7 +57,7 @@ static bool sameTokens(const RoutedFfn &ffn) { return !ffn.up || flatRoot(ffn.up
 /// that come last: [T, E, H] by Expand.
 Value TiledMatcher::matchTiled(const RoutedProduct &product, int64_t experts, int64_t hidden) {
   Value rows = product.rows;
-  if (product.sharesRows && staticDim(rows, -1) == hidden)
+  if ((product.sharesRows || experts == 1) && staticDim(rows, -1) == hidden)
     return peel(rows, FloatCasts);
   Value root = peel(rows, Views | FloatCasts);
   auto op = root.getDefiningOp<OnnxOp>();
@@ -96,6 +96,10 @@ std::optional<RoutedLayer> TiledMatcher::finish(OnnxOp sum, RoutedFfn ffn, Value
     return miss(map.getDefiningOp(), why);
   if (scalesInput && !idsDistinct(weights->ids, weights->k))
     return miss(sum, "a token may choose an expert twice, whose row is scaled once");
+  if (scalesInput && !weights->scales.empty())
+    return miss(sum, "the rows of each expert are scaled by a number of its own on the way in");
+  if (!weights->scales.empty())
+    ffn.scaleBy(weights->scales);
   ffn.gate.rows = rows;
   return finishWith(sum, ffn, *weights, scalesInput);
 }
@@ -128,7 +132,8 @@ std::optional<RoutedLayer> TiledMatcher::match(OnnxOp sum) {
       return finishWith(sum, *ffn, {found.ids, found.weights, MapFunction::None, found.k, found.experts}, false);
     return finish(sum, *ffn, ffn->gate.rows, found.map, false);
   }
-  return isProduct ? std::nullopt : matchScaledInput(sum);
+  // Results that are weighted are not weighted on the way in as well.
+  return isProduct || sawExperts ? std::nullopt : matchScaledInput(sum);
 }
 
 /// No weights behind the experts: they may be before them.

@@ -400,7 +400,13 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
     return miss(op, "a token may choose an expert twice, and only one of the two would count");
   if (sum.assigns && mask->k != 1)
     return miss(op, "a token's rows replace those of the expert that it chose before");
-  OnnxOp product = definedBy(peel(sum.rows, Views | FloatCasts), "Mul");
+  Value scaledRows = peel(sum.rows, Views | FloatCasts);
+  double scale = 1.0;
+  while (auto scaled = matchScaled(scaledRows, proof)) {
+    scale *= scaled->scalar;
+    scaledRows = peel(scaled->operand, Views | FloatCasts);
+  }
+  OnnxOp product = definedBy(scaledRows, "Mul");
   if (!product && sum.assigns)
     return matchAssigned(op, sum, *token, *mask);
   if (!product)
@@ -414,6 +420,8 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
       return std::nullopt;
     ExpertStep step{op, sum.before, mask->expert, *ffn, {}, mask->hot.ids, mask->hot.mask, {}, mask->k, mask->hot.experts};
     step.replaces = sum.assigns;
+    if (scale != 1.0)
+      step.ffn.scaleBy(scale);
     if (!readTokens(step, *token, hidden))
       return std::nullopt;
     step.weights = mask->anyChoice ? matchColumnAt(weights, *token, *mask, step.weightsAreMap) : matchWeights(weights, *token, choice, mask->k);
@@ -464,6 +472,8 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
       return false;
     }
     layer.weights = map->weights;
+    if (!map->scales.empty())
+      layer.ffn.scaleBy(map->scales);
     layer.function = map->function;
     return true;
   }

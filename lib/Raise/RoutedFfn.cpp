@@ -443,6 +443,8 @@ static std::optional<GateLayout> layoutOf(Columns gate, Columns up) {
     return GateLayout::UpFirst;
   if (gate == Columns::Even && up == Columns::Odd)
     return GateLayout::Interleaved;
+  if (gate == Columns::Odd && up == Columns::Even)
+    return GateLayout::UpFirstPairs;
   return std::nullopt;
 }
 
@@ -483,7 +485,7 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
     auto upPart = matchPart(up, proof);
     auto found = upPart ? layoutOf(gatePart->columns, upPart->columns) : std::nullopt;
     if (!found)
-      return miss(at, "gate and up are not halves, alternate columns (the gate first) or separate products");
+      return miss(at, "gate and up are not halves, alternate columns or separate products");
     layout = *found;
     if (layout == GateLayout::Separate) {
       result.up = matchBiasedProduct(upPart->source);
@@ -525,15 +527,67 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
   return result;
 }
 
+//===-- Scales ------------------------------------------------------------===//
+
+void RoutedFfn::scaleBy(ArrayRef<double> factors) {
+  if (scales.empty())
+    scales.assign(down.experts, 1.0);
+  for (auto [expert, scale] : llvm::enumerate(scales))
+    scale *= factors[factors.size() == 1 ? 0 : expert];
+}
+
+/// What multiplies the results of experts: one number for all, and nodes whose input `side` has one for each.
+struct RoutedMatcher::Scales {
+  double common = 1.0;
+  SmallVector<std::pair<OnnxOp, unsigned>> nodes;
+};
+
+/// `value` without the factors of its rows and experts.
+Value RoutedMatcher::takeScales(Value value, Scales &scales) {
+  while (tensorType(value)) {
+    Value product = seen(value);
+    if (auto weighted = takesFactors() ? matchWeightedRows(product, columnsOf(product), proof) : std::nullopt) {
+      rowFactors.push_back(weighted->weights);
+      value = weighted->rows;
+      continue;
+    }
+    if (auto scaled = matchScaled(product, proof)) {
+      scales.common *= scaled->scalar;
+      value = scaled->operand;
+      continue;
+    }
+    OnnxOp op = definedBy(product, "Mul");
+    const unsigned side = op && scalesBehind(op.getInputs()[0]) ? 0 : 1;
+    if (!op || !scalesBehind(op.getInputs()[side]))
+      break;
+    scales.nodes.push_back({op, side});
+    value = op.getInputs()[1 - side];
+  }
+  return value;
+}
+
+bool RoutedMatcher::applyScales(const Scales &scales, RoutedFfn &ffn) {
+  if (scales.common != 1.0)
+    ffn.scaleBy(scales.common);
+  for (auto [op, side] : scales.nodes) {
+    Value stored = scalesBehind(op.getInputs()[side]);
+    auto numbers = tensorType(stored).getNumElements() == ffn.down.experts ? finiteFloats(stored) : std::nullopt;
+    if (!numbers || !fitsScales(op, side, ffn.down)) {
+      miss(op, "the results of the experts are not scaled by one known number each");
+      return false;
+    }
+    ffn.scaleBy(*numbers);
+  }
+  return true;
+}
+
 std::optional<RoutedFfn> RoutedMatcher::matchFfn(Value value) {
   missedOp = nullptr;
   missedText.clear();
   firstRows = {};
   rowFactors.clear();
-  while (auto weighted = takesFactors() && tensorType(value) ? matchWeightedRows(seen(value), columnsOf(seen(value)), proof) : std::nullopt) {
-    rowFactors.push_back(weighted->weights);
-    value = weighted->rows;
-  }
+  Scales scales;
+  value = takeScales(value, scales);
   auto down = matchBiasedProduct(value);
   if (!down)
     return std::nullopt;
@@ -553,6 +607,8 @@ std::optional<RoutedFfn> RoutedMatcher::matchFfn(Value value) {
     missedOp = nullptr;
     return miss(at, "no known activation lies between the two products");
   }
+  if (resolved && !applyScales(scales, *resolved))
+    return std::nullopt;
   return resolved;
 }
 

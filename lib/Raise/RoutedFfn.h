@@ -41,6 +41,11 @@ struct RoutedFfn {
   RoutedProduct gate, down;
   std::optional<RoutedProduct> up;
   FfnAttr ffn;
+  /// What the results of each expert are multiplied by; empty for nothing.
+  llvm::SmallVector<double> scales = {};
+
+  /// Multiplies `scales` by other numbers, one per expert or one for all.
+  void scaleBy(llvm::ArrayRef<double> factors);
 };
 
 /// Reads expert computations upwards from a routed result. A form derives from it and says what its products look like.
@@ -71,6 +76,11 @@ protected:
   /// Remembers the first reason why a match failed; returns nullopt.
   std::nullopt_t miss(mlir::Operation *at, const llvm::Twine &text);
 
+  /// The stored numbers, one per expert, of which each row is multiplied by its expert's if `factor` is a factor of rows; null where it is none.
+  virtual mlir::Value scalesBehind(mlir::Value factor) { return {}; }
+  /// Does input `side` of `product` give each row its own expert's number? `down` is the product whose rows they are.
+  virtual bool fitsScales(OnnxOp product, unsigned side, const RoutedProduct &down) { return false; }
+
   /// May rows have factors, one each, behind the second product or (where that has no bias) before it? They are collected in `rowFactors`; a form that
   /// says so multiplies its weights by them.
   virtual bool takesFactors() const { return false; }
@@ -83,6 +93,9 @@ protected:
 
 private:
   struct Activated;
+  struct Scales;
+  mlir::Value takeScales(mlir::Value value, Scales &scales);
+  bool applyScales(const Scales &scales, RoutedFfn &ffn);
   std::optional<RoutedProduct> matchBiasedProduct(mlir::Value value);
   bool collectFactors(mlir::Value value, llvm::SmallVectorImpl<mlir::Value> &factors, double &constant, bool isLinear, unsigned depth);
   std::optional<Activated> matchActivation(llvm::ArrayRef<mlir::Value> factors, double constant);

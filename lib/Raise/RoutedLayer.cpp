@@ -3,6 +3,9 @@
 
 #include "llvm/Support/Debug.h"
 
+#include <cmath>
+#include <limits>
+
 #define DEBUG_TYPE "moe-raise"
 
 using namespace mlir;
@@ -164,6 +167,10 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
   if (!sameType(ffn.gate.weight) || !sameType(ffn.gate.bias) || !sameType(ffn.down.weight) || !sameType(ffn.down.bias) ||
       (ffn.up && (!sameType(ffn.up->weight) || !sameType(ffn.up->bias))))
     return fail("rows and weights have different element types");
+  // Numbers of float32, which factors of one after another may leave.
+  auto isFloat = [](double scale) { return scale == 0.0 || (std::abs(scale) <= std::numeric_limits<float>::max() && std::abs(scale) >= std::numeric_limits<float>::min()); };
+  if (!llvm::all_of(ffn.scales, isFloat))
+    return fail("the numbers that the experts' results are scaled by are too large or too small together");
   layer.requireEqual = assumesInside(layer, proof);
   return true;
 }
@@ -344,6 +351,20 @@ static Value combineWeights(const RoutedLayer &layer, OpBuilder &builder, Locati
   return vector;
 }
 
+/// `weights` of choices times the number of each choice's expert.
+static Value scaleWeights(const RoutedFfn &ffn, OpBuilder &builder, Location loc, LayerBuilder &chain, Value weights, Value ids) {
+  if (ffn.scales.empty())
+    return weights;
+  RankedTensorType type = tensorType(ids);
+  SmallVector<float> numbers(ffn.scales.begin(), ffn.scales.end());
+  auto table = RankedTensorType::get({static_cast<int64_t>(numbers.size())}, builder.getF32Type());
+  Value stored = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(table, ArrayRef<float>(numbers)));
+  // Who is no expert has number -1, the last of the table, and no row.
+  Value scales = makeNode(builder, loc, "Gather", 13, {stored, ids}, type.clone(builder.getF32Type()), builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)));
+  Value vector = chain.asF32Vector(builder, loc, scales);
+  return makeNode(builder, loc, "Mul", 14, {weights, vector}, tensorType(weights).hasStaticShape() ? tensorType(weights) : tensorType(vector));
+}
+
 /// Replaces the sum by the chain; returns what now takes the sum's place.
 static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
   OnnxOp sum = layer.choices.sum;
@@ -374,6 +395,7 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
     ids = chain.asMatrix(builder, loc, ids, 1);
     vector = chain.asF32Vector(builder, loc, onesFor(builder, loc, ids));
   }
+  vector = scaleWeights(ffn, builder, loc, chain, vector, ids);
   Assignments list = LayerBuilder::assign(builder, loc, ids);
   RankedTensorType sumType = tensorType(sum->getResult(0));
   const bool ownShape = sumType.getRank() != 2 || layer.scalesInput;

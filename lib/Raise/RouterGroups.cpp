@@ -6,9 +6,9 @@ using namespace mlir;
 namespace moe::raise {
 namespace {
 
-/// A value [T, E] that has one number at the experts of groups that `scatter` names and another elsewhere.
+/// A value [T, E] that has one number at the experts of groups that `groups` names and another elsewhere.
 struct GroupMap {
-  OnnxOp scatter;
+  Value groups;
   int64_t count = 0;
   double kept = 0.0, dropped = 0.0;
 };
@@ -27,15 +27,48 @@ static bool repeatsEach(OnnxOp op, Value from, Value to) {
   return repeats && !repeats->empty() && llvm::all_of(ArrayRef<int64_t>(*repeats).drop_back(), [](int64_t count) { return count == 1; });
 }
 
-/// The number that casts and Not make of `number`, applied from the last of `ops` to the first.
+/// c of `value > c`.
+static std::optional<double> boundOf(OnnxOp op) { return isNode(op, "Greater") ? scalarFor(op.getInputs()[1], op.getInputs()[0]) : std::nullopt; }
+
+/// What casts, Not and a comparison with a number make of `number`, applied from the last of `ops` to the first.
 static double applyAll(ArrayRef<OnnxOp> ops, double number) {
   for (OnnxOp op : llvm::reverse(ops)) {
     if (isNode(op, "Not"))
       number = number == 0.0 ? 1.0 : 0.0;
+    else if (auto bound = boundOf(op))
+      number = number > *bound ? 1.0 : 0.0;
     else if (tensorType(op->getResult(0)).getElementType().isInteger(1))
       number = number != 0.0 ? 1.0 : 0.0;
   }
   return number;
+}
+
+/// `op` makes [.., G] from the groups that it names: a ScatterElements into a constant, or the one-hot rows of the groups, summed or the greatest of each.
+static bool readNamed(OnnxOp op, GroupMap &map) {
+  RankedTensorType type = tensorType(op->getResult(0));
+  const int64_t rank = type ? type.getRank() : 0;
+  if (isNode(op, "ScatterElements")) {
+    auto start = splatNumber(op.getInputs()[0]), set = splatNumber(op.getInputs()[2]);
+    if (stringAttribute(op, "reduction", "none") != "none" || fromFront(intAttribute(op, "axis", 0), rank) != rank - 1 || !start || !set)
+      return false;
+    map.groups = op.getInputs()[1];
+    map.kept = *set;
+    map.dropped = *start;
+    return true;
+  }
+  const bool isSum = isNode(op, "ReduceSum");
+  OnnxOp hot = isSum || isNode(op, "ReduceMax") ? definedBy(peel(op.getInputs()[0], FloatCasts), "OneHot") : OnnxOp();
+  auto axes = hot ? axesOf(op) : std::nullopt;
+  RankedTensorType all = hot ? tensorType(hot->getResult(0)) : RankedTensorType();
+  auto values = hot ? finiteFloats(hot.getInputs()[2]) : std::nullopt;
+  if (!all || !axes || axes->size() != 1 || fromFront((*axes)[0], all.getRank()) != all.getRank() - 2 || !values || values->size() != 2 ||
+      fromFront(intAttribute(hot, "axis", -1), all.getRank()) != all.getRank() - 1)
+    return false;
+  map.groups = hot.getInputs()[0];
+  map.dropped = (*values)[0];
+  map.kept = (*values)[1];
+  // A group is named once at most: that the groups are those of a TopK is checked where they are read.
+  return isSum ? map.dropped == 0.0 : map.dropped < map.kept;
 }
 
 static std::optional<GroupMap> matchGroupMap(Value value, int64_t experts) {
@@ -48,7 +81,7 @@ static std::optional<GroupMap> matchGroupMap(Value value, int64_t experts) {
     auto op = value.getDefiningOp<OnnxOp>();
     if (!op)
       return std::nullopt;
-    if (isNode(op, "Cast") || isNode(op, "Not")) {
+    if (isNode(op, "Cast") || isNode(op, "Not") || boundOf(op)) {
       changes.push_back(op);
     } else if (isNode(op, "Expand") || isNode(op, "Tile")) {
       if (map.count || !repeatsEach(op, op.getInputs()[0], value))
@@ -56,20 +89,15 @@ static std::optional<GroupMap> matchGroupMap(Value value, int64_t experts) {
       map.count = staticDim(value, -2);
       if (map.count * staticDim(value, -1) != experts)
         return std::nullopt;
+    } else if (!map.count || staticDim(value, -1) != map.count || !readNamed(op, map)) {
+      return std::nullopt;
     } else {
-      map.scatter = op;
       break;
     }
     value = op.getInputs()[0];
   }
-  if (!isNode(map.scatter, "ScatterElements") || stringAttribute(map.scatter, "reduction", "none") != "none")
-    return std::nullopt;
-  const int64_t rank = tensorType(value).getRank();
-  auto start = splatNumber(map.scatter.getInputs()[0]), set = splatNumber(map.scatter.getInputs()[2]);
-  if (!map.count || staticDim(value, -1) != map.count || fromFront(intAttribute(map.scatter, "axis", 0), rank) != rank - 1 || !start || !set)
-    return std::nullopt;
-  map.kept = applyAll(changes, *set);
-  map.dropped = applyAll(changes, *start);
+  map.kept = applyAll(changes, map.kept);
+  map.dropped = applyAll(changes, map.dropped);
   return map;
 }
 
@@ -101,7 +129,7 @@ static int64_t matchGroupScores(Value scores, Value choice, int64_t count, int64
 
 /// The groups that `map` keeps are the best of `choice`.
 static bool fillGroups(GroupLimit &limit, GroupMap map, int64_t experts, StringRef &why) {
-  Value named = peel(map.scatter.getInputs()[1], IntCasts);
+  Value named = peel(map.groups, IntCasts);
   OnnxOp best = definedBy(named, "TopK");
   if (!best || cast<OpResult>(named).getResultNumber() != 1 || !isLastTopK(best)) {
     why = "the groups that are kept are not those of a TopK";

@@ -23,7 +23,8 @@ static bool isGreatestOf(Value value, Value pool) {
   return isNode(op, "ReduceMax") && reducesLast(op) && intAttribute(op, "keepdims", 1) == 1;
 }
 
-/// (m - z) / max(|z|, m) > 2·jitter, with the greatest m of `pool` and the logits z of all experts.
+/// (m - z) / max(|z|, m) > 2·jitter, with the greatest m of `pool` and the logits z of all experts, or those of `pool`: they differ in the pick of the
+/// round before, which is -inf in `pool` and whatever is far of it so.
 static bool matchFar(Value far, Value logits, Value pool, double &doubleJitter) {
   auto [ratio, limit] = operandsOf(far, "Greater");
   auto number = ratio ? scalarFor(limit, ratio) : std::nullopt;
@@ -32,17 +33,19 @@ static bool matchFar(Value far, Value logits, Value pool, double &doubleJitter) 
   auto [distance, factor] = operandsOf(ratio, "Div");
   auto [greatest, from] = operandsOf(distance, "Sub");
   auto [left, right] = operandsOf(factor, "Max");
-  if (!distance || !greatest || !left || !isGreatestOf(greatest, pool) || peel(from, 0) != logits)
+  auto isLogits = [&](Value value) { return peel(value, 0) == logits || peel(value, 0) == pool; };
+  if (!distance || !greatest || !left || !isGreatestOf(greatest, pool) || !isLogits(from))
     return false;
   doubleJitter = *number;
   for (auto [size, least] : {std::pair(left, right), std::pair(right, left)})
     if (OnnxOp abs = definedBy(peel(size, 0), "Abs"))
-      return peel(abs.getInputs()[0], 0) == logits && isGreatestOf(least, pool);
+      return isLogits(abs.getInputs()[0]) && isGreatestOf(least, pool);
   return false;
 }
 
-/// Softmax of `pool` without what is far from its greatest, read at `ids`.
-static bool matchRoundWeight(Value weight, Value ids, Value logits, Value pool, double &doubleJitter) {
+/// Softmax of `pool` without what is far from its greatest, read at `ids`, which are picked from `from`: the pool, or what the Softmax is of. The greatest is
+/// never far, so both give the same.
+static bool matchRoundWeight(Value weight, Value ids, Value from, Value logits, Value pool, double &doubleJitter) {
   OnnxOp gather = definedBy(peel(weight, FloatCasts), "GatherElements");
   if (!gather || peel(gather.getInputs()[1], IntCasts) != peel(ids, IntCasts))
     return false;
@@ -52,8 +55,14 @@ static bool matchRoundWeight(Value weight, Value ids, Value logits, Value pool, 
       fromFront(intAttribute(softmax, "axis", softmax.getVersion() >= 13 ? -1 : 1), rank) != rank - 1)
     return false;
   OnnxOp where = definedBy(peel(softmax.getInputs()[0], 0), "Where");
-  return where && splatNumber(where.getInputs()[1]) == -HUGE_VAL && peel(where.getInputs()[2], 0) == pool &&
+  return where && (from == pool || from == where->getResult(0)) && splatNumber(where.getInputs()[1]) == -HUGE_VAL && peel(where.getInputs()[2], 0) == pool &&
          matchFar(where.getInputs()[0], logits, pool, doubleJitter);
+}
+
+/// What a Where takes elements out of; null where `value` is none.
+static Value poolOf(Value value) {
+  OnnxOp where = definedBy(value, "Where");
+  return where ? peel(where.getInputs()[2], 0) : Value();
 }
 
 std::optional<SparseMixer> matchSparseMixer(Value ids, Value weights, int64_t experts) {
@@ -68,14 +77,17 @@ std::optional<SparseMixer> matchSparseMixer(Value ids, Value weights, int64_t ex
   Value first = matchPickedFrom(bothIds.getInputs()[0], experts), second = matchPickedFrom(bothIds.getInputs()[1], experts);
   if (!first || !second)
     return std::nullopt;
-  const Value logits = peel(first, 0), rest = peel(second, 0);
-  if (!isWithoutPick(rest, logits, bothIds.getInputs()[0]))
-    return std::nullopt;
-  double jitter = 0.0, secondJitter = 0.0;
-  if (!matchRoundWeight(bothWeights.getInputs()[0], bothIds.getInputs()[0], logits, logits, jitter) ||
-      !matchRoundWeight(bothWeights.getInputs()[1], bothIds.getInputs()[1], logits, rest, secondJitter) || jitter != secondJitter)
-    return std::nullopt;
-  return SparseMixer{first, jitter / 2};
+  first = peel(first, 0);
+  second = peel(second, 0);
+  // Picked from all, or from what is not far.
+  for (auto [logits, rest] : {std::pair(first, second), std::pair(poolOf(first), poolOf(second))}) {
+    double jitter = 0.0, secondJitter = 0.0;
+    if (logits && rest && isWithoutPick(rest, logits, bothIds.getInputs()[0]) &&
+        matchRoundWeight(bothWeights.getInputs()[0], bothIds.getInputs()[0], first, logits, logits, jitter) &&
+        matchRoundWeight(bothWeights.getInputs()[1], bothIds.getInputs()[1], second, logits, rest, secondJitter) && jitter == secondJitter)
+      return SparseMixer{logits, jitter / 2};
+  }
+  return std::nullopt;
 }
 
 } // namespace moe::raise

@@ -30,7 +30,7 @@ static bool areComputed(Value indices) {
 static bool placesRows(OnnxOp op) {
   if (isNode(op, "ScatterND") || isNode(op, "ScatterElements"))
     return op.getInputs().size() == 3 && areComputed(op.getInputs()[1]) && !isStored(op.getInputs()[2]);
-  if (isNode(op, "Gather") || isNode(op, "GatherND"))
+  if (isNode(op, "Gather") || isNode(op, "GatherND") || isNode(op, "GatherElements"))
     return op.getInputs().size() == 2 && areComputed(op.getInputs()[1]) && !isStored(op.getInputs()[0]);
   return false;
 }

@@ -148,7 +148,7 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
 
 // -----
 
-// Alternate columns with the up part first: the layout has no name for that.
+// The gate is every second column, and the up part the first half.
 moe.weight @wr : tensor<4x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 128>)
 moe.weight @w_gate_up : tensor<4x32x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 4096>)
 moe.weight @w_down : tensor<4x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
@@ -178,7 +178,8 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %y_w_gate_up = moe.onnx "Squeeze"(%mm_w_gate_up, %c1) version 13 {} : (tensor<?x32x1xf32>, tensor<1xi64>) -> tensor<?x32xf32>
   %ends = arith.constant dense<9223372036854775807> : tensor<1xi64>
   %first = arith.constant dense<0> : tensor<1xi64>
-  %up = moe.onnx "Slice"(%y_w_gate_up, %first, %ends, %c2, %c0) version 13 {} : (tensor<?x32xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x16xf32>
+  %half = arith.constant dense<16> : tensor<1xi64>
+  %up = moe.onnx "Slice"(%y_w_gate_up, %first, %half, %c2, %c2) version 13 {} : (tensor<?x32xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x16xf32>
   %gate = moe.onnx "Slice"(%y_w_gate_up, %c2, %ends, %c2, %c0) version 13 {} : (tensor<?x32xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<?x16xf32>
   %sigmoid2 = moe.onnx "Sigmoid"(%gate) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
   %mul3 = moe.onnx "Mul"(%gate, %sigmoid2) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>

@@ -654,6 +654,60 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
 
 // -----
 
+// Gate and up alternate, and the gate is second.
+
+// CHECK: moe.experts {{.*}} {ffn = #moe.ffn<activation = silu, gate = up_first_pairs>
+// CHECK-NOT: GatherND
+moe.weight @wr : tensor<4x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 128>)
+moe.weight @w_gate_up : tensor<4x32x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 4096>)
+moe.weight @w_down : tensor<4x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 2048>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<-1> : tensor<1xi64>
+  %c2 = arith.constant dense<1> : tensor<1xi64>
+  %c3 = arith.constant dense<[1, 2, 1]> : tensor<3xi64>
+  %c4 = arith.constant dense<[-1, 8]> : tensor<2xi64>
+  %c5 = arith.constant dense<[-1, 2, 8]> : tensor<3xi64>
+  %wr = moe.weight_ref @wr : tensor<4x8xf32>
+  %w_gate_up = moe.weight_ref @w_gate_up : tensor<4x32x8xf32>
+  %w_down = moe.weight_ref @w_down : tensor<4x8x16xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64, largest = 1 : i64, sorted = 1 : i64} : (tensor<?x4xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %total = moe.onnx "ReduceSum"(%values, %c1) version 13 {keepdims = 1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weights = moe.onnx "Div"(%values, %total) version 14 {} : (tensor<?x2xf32>, tensor<?x1xf32>) -> tensor<?x2xf32>
+  %x3 = moe.onnx "Unsqueeze"(%x, %c2) version 13 {} : (tensor<?x8xf32>, tensor<1xi64>) -> tensor<?x1x8xf32>
+  %xk = moe.onnx "Expand"(%x3, %c3) version 13 {} : (tensor<?x1x8xf32>, tensor<3xi64>) -> tensor<?x2x8xf32>
+  %rows = moe.onnx "Reshape"(%xk, %c4) version 19 {} : (tensor<?x2x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %idf = moe.onnx "Reshape"(%ids, %c1) version 19 {} : (tensor<?x2xi64>, tensor<1xi64>) -> tensor<?xi64>
+  %idx = moe.onnx "Unsqueeze"(%idf, %c1) version 13 {} : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %g_w_gate_up = moe.onnx "GatherND"(%w_gate_up, %idx) version 13 {} : (tensor<4x32x8xf32>, tensor<?x1xi64>) -> tensor<?x32x8xf32>
+  %unsqueeze1 = moe.onnx "Unsqueeze"(%rows, %c1) version 13 {} : (tensor<?x8xf32>, tensor<1xi64>) -> tensor<?x8x1xf32>
+  %mm_w_gate_up = moe.onnx "MatMul"(%g_w_gate_up, %unsqueeze1) version 13 {} : (tensor<?x32x8xf32>, tensor<?x8x1xf32>) -> tensor<?x32x1xf32>
+  %y_w_gate_up = moe.onnx "Squeeze"(%mm_w_gate_up, %c1) version 13 {} : (tensor<?x32x1xf32>, tensor<1xi64>) -> tensor<?x32xf32>
+  %pairs = arith.constant dense<[-1, 16, 2]> : tensor<3xi64>
+  %n0 = arith.constant dense<0> : tensor<i64>
+  %n1 = arith.constant dense<1> : tensor<i64>
+  %both = moe.onnx "Reshape"(%y_w_gate_up, %pairs) version 19 {} : (tensor<?x32xf32>, tensor<3xi64>) -> tensor<?x16x2xf32>
+  %up = moe.onnx "Gather"(%both, %n0) version 13 {axis = 2 : i64} : (tensor<?x16x2xf32>, tensor<i64>) -> tensor<?x16xf32>
+  %gate = moe.onnx "Gather"(%both, %n1) version 13 {axis = 2 : i64} : (tensor<?x16x2xf32>, tensor<i64>) -> tensor<?x16xf32>
+  %sigmoid2 = moe.onnx "Sigmoid"(%gate) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %mul3 = moe.onnx "Mul"(%gate, %sigmoid2) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+  %h = moe.onnx "Mul"(%mul3, %up) version 14 {} : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+  %g_w_down = moe.onnx "GatherND"(%w_down, %idx) version 13 {} : (tensor<4x8x16xf32>, tensor<?x1xi64>) -> tensor<?x8x16xf32>
+  %unsqueeze4 = moe.onnx "Unsqueeze"(%h, %c1) version 13 {} : (tensor<?x16xf32>, tensor<1xi64>) -> tensor<?x16x1xf32>
+  %mm_w_down = moe.onnx "MatMul"(%g_w_down, %unsqueeze4) version 13 {} : (tensor<?x8x16xf32>, tensor<?x16x1xf32>) -> tensor<?x8x1xf32>
+  %y_w_down = moe.onnx "Squeeze"(%mm_w_down, %c1) version 13 {} : (tensor<?x8x1xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  %reshape5 = moe.onnx "Reshape"(%weights, %c1) version 19 {} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?xf32>
+  %unsqueeze6 = moe.onnx "Unsqueeze"(%reshape5, %c1) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %weighted = moe.onnx "Mul"(%y_w_down, %unsqueeze6) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %per_choice = moe.onnx "Reshape"(%weighted, %c5) version 19 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<?x2x8xf32>
+  %out = moe.onnx "ReduceSum"(%per_choice, %c2) version 13 {keepdims = 0 : i64} : (tensor<?x2x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
 // The sigmoid is of the second half and multiplies both: SiLU of the second half.
 
 // CHECK: moe.experts {{.*}} {ffn = #moe.ffn<activation = silu, gate = up_first>

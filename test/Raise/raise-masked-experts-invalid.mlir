@@ -88,3 +88,97 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %sum1 = moe.onnx "Add"(%part0, %part1) version 14 {} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
   return %sum1 : tensor<?x8xf32>
 }
+
+// -----
+
+// One expert of two that the ids name, and nothing that it is added to.
+moe.weight @wr : tensor<8x2xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
+moe.weight @w1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
+moe.weight @w2 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 640, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %one = arith.constant dense<1> : tensor<1xi64>
+  %number = arith.constant dense<0> : tensor<i64>
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %wr = moe.weight_ref @wr : tensor<8x2xf32>
+  %w1 = moe.weight_ref @w1 : tensor<8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<16x8xf32>
+  %logits = moe.onnx "MatMul"(%x, %wr) version 13 {} : (tensor<?x8xf32>, tensor<8x2xf32>) -> tensor<?x2xf32>
+  %values, %ids = moe.onnx "TopK"(%logits, %one) version 11 {axis = -1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> (tensor<?x1xf32>, tensor<?x1xi64>)
+  %is = moe.onnx "Equal"(%ids, %number) version 13 {} : (tensor<?x1xi64>, tensor<i64>) -> tensor<?x1xi1>
+  %own = moe.onnx "Where"(%is, %values, %zero) version 16 {} : (tensor<?x1xi1>, tensor<?x1xf32>, tensor<f32>) -> tensor<?x1xf32>
+  %weight = moe.onnx "ReduceSum"(%own, %one) version 13 {keepdims = 1 : i64} : (tensor<?x1xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %g = moe.onnx "MatMul"(%x, %w1) version 13 {} : (tensor<?x8xf32>, tensor<8x16xf32>) -> tensor<?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  // expected-remark @+1 {{one expert stands alone, but the ids that are compared with its number may name others}}
+  %out = moe.onnx "Mul"(%y, %weight) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
+// A shared expert and its gate, a number of each token: no map of one column.
+moe.weight @wr : tensor<8x1xf32> source(#moe.file<"model.onnx", offset = 0, length = 32>)
+moe.weight @w1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
+moe.weight @w2 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 640, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %wr = moe.weight_ref @wr : tensor<8x1xf32>
+  %w1 = moe.weight_ref @w1 : tensor<8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<16x8xf32>
+  %logits = moe.onnx "MatMul"(%x, %wr) version 13 {} : (tensor<?x8xf32>, tensor<8x1xf32>) -> tensor<?x1xf32>
+  %gate = moe.onnx "Sigmoid"(%logits) version 13 {} : (tensor<?x1xf32>) -> tensor<?x1xf32>
+  %g = moe.onnx "MatMul"(%x, %w1) version 13 {} : (tensor<?x8xf32>, tensor<8x16xf32>) -> tensor<?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<?x16xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %out = moe.onnx "Mul"(%y, %gate) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
+// A factor that is not finite makes NaN of the zeros of who was not chosen.
+moe.weight @wr : tensor<2x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
+moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
+moe.weight @b1_0 : tensor<16xf32> source(#moe.file<"model.onnx", offset = 576, length = 64>)
+moe.weight @w2_0 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 640, length = 512>)
+moe.weight @w1_1 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 1152, length = 512>)
+moe.weight @b1_1 : tensor<16xf32> source(#moe.file<"model.onnx", offset = 1664, length = 64>)
+moe.weight @w2_1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 1728, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<0> : tensor<i64>
+  %c2 = arith.constant dense<-1> : tensor<1xi64>
+  %c3 = arith.constant dense<1> : tensor<i64>
+  %s0 = arith.constant dense<0x7F800000> : tensor<1xf32>
+  %wr = moe.weight_ref @wr : tensor<2x8xf32>
+  %w1_0 = moe.weight_ref @w1_0 : tensor<16x8xf32>
+  %b1_0 = moe.weight_ref @b1_0 : tensor<16xf32>
+  %w2_0 = moe.weight_ref @w2_0 : tensor<8x16xf32>
+  %w1_1 = moe.weight_ref @w1_1 : tensor<16x8xf32>
+  %b1_1 = moe.weight_ref @b1_1 : tensor<16xf32>
+  %w2_1 = moe.weight_ref @w2_1 : tensor<8x16xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<2x8xf32>) -> tensor<?x2xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x2xf32>) -> tensor<?x2xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %g0 = moe.onnx "Gemm"(%x, %w1_0, %b1_0) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>, tensor<16xf32>) -> tensor<?x16xf32>
+  %a0 = moe.onnx "Relu"(%g0) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y0 = moe.onnx "Gemm"(%a0, %w2_0) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  // expected-note @+1 {{at this node}}
+  %z0 = moe.onnx "Mul"(%y0, %s0) version 14 {} : (tensor<?x8xf32>, tensor<1xf32>) -> tensor<?x8xf32>
+  %is0 = moe.onnx "Equal"(%ids, %c1) version 13 {} : (tensor<?x2xi64>, tensor<i64>) -> tensor<?x2xi1>
+  %hot0 = moe.onnx "Cast"(%is0) version 13 {to = 1 : i64} : (tensor<?x2xi1>) -> tensor<?x2xf32>
+  %own0 = moe.onnx "Mul"(%hot0, %values) version 14 {} : (tensor<?x2xf32>, tensor<?x2xf32>) -> tensor<?x2xf32>
+  %we0 = moe.onnx "ReduceSum"(%own0, %c2) version 13 {keepdims = 1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %part0 = moe.onnx "Mul"(%z0, %we0) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %g1 = moe.onnx "Gemm"(%x, %w1_1, %b1_1) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>, tensor<16xf32>) -> tensor<?x16xf32>
+  %a1 = moe.onnx "Relu"(%g1) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %y1 = moe.onnx "Gemm"(%a1, %w2_1) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  %is1 = moe.onnx "Equal"(%ids, %c3) version 13 {} : (tensor<?x2xi64>, tensor<i64>) -> tensor<?x2xi1>
+  %hot1 = moe.onnx "Cast"(%is1) version 13 {to = 1 : i64} : (tensor<?x2xi1>) -> tensor<?x2xf32>
+  %own1 = moe.onnx "Mul"(%hot1, %values) version 14 {} : (tensor<?x2xf32>, tensor<?x2xf32>) -> tensor<?x2xf32>
+  %we1 = moe.onnx "ReduceSum"(%own1, %c2) version 13 {keepdims = 1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %part1 = moe.onnx "Mul"(%y1, %we1) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  // expected-remark @+1 {{no product of rows with a stored matrix}}
+  %sum1 = moe.onnx "Add"(%part0, %part1) version 14 {} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %sum1 : tensor<?x8xf32>
+}

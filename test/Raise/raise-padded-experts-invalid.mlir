@@ -9,7 +9,24 @@ func.func @main(%rows: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> {
   %w2 = moe.weight_ref @w2 : tensor<2x16x8xf32>
   %h = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<2x3x8xf32>, tensor<2x8x16xf32>) -> tensor<2x3x16xf32>
   %a = moe.onnx "Relu"(%h) version 14 {} : (tensor<2x3x16xf32>) -> tensor<2x3x16xf32>
-  // expected-remark @+1 {{MoE layer not raised: the rows of the experts are no product of a dispatch with tokens}}
+  // expected-remark @+1 {{MoE layer not raised: the rows of the experts are no product of a dispatch with tokens, and no computed indices put them there}}
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<2x3x16xf32>, tensor<2x16x8xf32>) -> tensor<2x3x8xf32>
+  return %y : tensor<2x3x8xf32>
+}
+
+// -----
+
+// Rows looked up by numbers that no TopK chose.
+moe.weight @w1 : tensor<2x8x16xf32> source(#moe.file<"model.onnx", offset = 0, length = 1024>)
+moe.weight @w2 : tensor<2x16x8xf32> source(#moe.file<"model.onnx", offset = 1024, length = 1024>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %ids: tensor<2x3xi64>) -> tensor<2x3x8xf32> {
+  %w1 = moe.weight_ref @w1 : tensor<2x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<2x16x8xf32>
+  // expected-note @+1 {{at this node}}
+  %rows = moe.onnx "Gather"(%x, %ids) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<2x3xi64>) -> tensor<2x3x8xf32>
+  %h = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<2x3x8xf32>, tensor<2x8x16xf32>) -> tensor<2x3x16xf32>
+  %a = moe.onnx "Relu"(%h) version 14 {} : (tensor<2x3x16xf32>) -> tensor<2x3x16xf32>
+  // expected-remark @+1 {{no computed indices put them there}}
   %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<2x3x16xf32>, tensor<2x16x8xf32>) -> tensor<2x3x8xf32>
   return %y : tensor<2x3x8xf32>
 }

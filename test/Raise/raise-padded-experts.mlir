@@ -80,6 +80,42 @@ func.func @main(%x: tensor<?x?x8xf32> {moe.dims = ["groups", "tokens", "8"]}, %d
 
 // -----
 
+// Experts choose their tokens: a lookup by the indices of a TopK over the tokens fills the slots.
+
+// CHECK: moe.onnx "TopK"
+// CHECK: %[[ROWS:.*]] = moe.onnx "Gather"
+// CHECK: moe.experts %[[ROWS]]{{.*}}"padded"
+// CHECK: moe.onnx "ScatterND"
+moe.weight @wr : tensor<8x3xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+moe.weight @w1 : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 96, length = 1536>)
+moe.weight @w2 : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 1632, length = 1536>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %two = arith.constant dense<2> : tensor<1xi64>
+  %last = arith.constant dense<-1> : tensor<1xi64>
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %flat = arith.constant dense<[-1, 8]> : tensor<2xi64>
+  %column = arith.constant dense<[-1, 1]> : tensor<2xi64>
+  %wr = moe.weight_ref @wr : tensor<8x3xf32>
+  %w1 = moe.weight_ref @w1 : tensor<3x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<3x16x8xf32>
+  %logits = moe.onnx "MatMul"(%x, %wr) version 13 {} : (tensor<?x8xf32>, tensor<8x3xf32>) -> tensor<?x3xf32>
+  %turned = moe.onnx "Transpose"(%logits) version 13 {perm = array<i64: 1, 0>} : (tensor<?x3xf32>) -> tensor<3x?xf32>
+  %values, %ids = moe.onnx "TopK"(%turned, %two) version 11 {axis = -1 : i64} : (tensor<3x?xf32>, tensor<1xi64>) -> (tensor<3x2xf32>, tensor<3x2xi64>)
+  %rows = moe.onnx "Gather"(%x, %ids) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<3x2xi64>) -> tensor<3x2x8xf32>
+  %g = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<3x2x8xf32>, tensor<3x8x16xf32>) -> tensor<3x2x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<3x2x16xf32>) -> tensor<3x2x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<3x2x16xf32>, tensor<3x16x8xf32>) -> tensor<3x2x8xf32>
+  %factor = moe.onnx "Unsqueeze"(%values, %last) version 13 {} : (tensor<3x2xf32>, tensor<1xi64>) -> tensor<3x2x1xf32>
+  %weighted = moe.onnx "Mul"(%y, %factor) version 14 {} : (tensor<3x2x8xf32>, tensor<3x2x1xf32>) -> tensor<3x2x8xf32>
+  %list = moe.onnx "Reshape"(%weighted, %flat) version 14 {} : (tensor<3x2x8xf32>, tensor<2xi64>) -> tensor<6x8xf32>
+  %places = moe.onnx "Reshape"(%ids, %column) version 14 {} : (tensor<3x2xi64>, tensor<2xi64>) -> tensor<6x1xi64>
+  %none = moe.onnx "Mul"(%x, %zero) version 14 {} : (tensor<?x8xf32>, tensor<f32>) -> tensor<?x8xf32>
+  %out = moe.onnx "ScatterND"(%none, %places, %list) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<6x1xi64>, tensor<6x8xf32>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
 // A list of experts, each with matrices of its own, reads slot after slot; the results are stacked. One dim of the slots depends on the input.
 
 // CHECK: %[[ROWS:.*]] = moe.onnx "Einsum"

@@ -133,3 +133,81 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}, %ids: tensor<?
   %out = moe.onnx "ReduceSum"(%y, %first) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
   return %out : tensor<?x8xf32>
 }
+
+// -----
+
+// Numbers of the columns, for each expert.
+moe.weight @wr : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+moe.weight @w1 : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 96, length = 1536>)
+moe.weight @w2 : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 1632, length = 1536>)
+moe.weight @b2 : tensor<3x1x8xf32> source(#moe.file<"model.onnx", offset = 3168, length = 96>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<[3, 1]> : tensor<2xi64>
+  %c2 = arith.constant dense<[3, -1, 8]> : tensor<3xi64>
+  %c3 = arith.constant dense<0> : tensor<1xi64>
+  %scales = arith.constant dense<2.0> : tensor<3x1x8xf32>
+  %wr = moe.weight_ref @wr : tensor<3x8xf32>
+  %w1 = moe.weight_ref @w1 : tensor<3x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<3x16x8xf32>
+  %b2 = moe.weight_ref @b2 : tensor<3x1x8xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<3x8xf32>) -> tensor<?x3xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %mapshape = moe.onnx "Shape"(%probs) version 13 {} : (tensor<?x3xf32>) -> tensor<2xi64>
+  %none = moe.onnx "ConstantOfShape"(%mapshape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x3xf32>
+  %map = moe.onnx "ScatterElements"(%none, %ids, %values) version 18 {axis = 1 : i64} : (tensor<?x3xf32>, tensor<?x2xi64>, tensor<?x2xf32>) -> tensor<?x3xf32>
+  %mapT = moe.onnx "Transpose"(%map) version 13 {perm = array<i64: 1, 0>} : (tensor<?x3xf32>) -> tensor<3x?xf32>
+  %tiled = moe.onnx "Tile"(%x, %c1) version 13 {} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %rows = moe.onnx "Reshape"(%tiled, %c2) version 14 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<3x?x8xf32>
+  %g = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<3x?x8xf32>, tensor<3x8x16xf32>) -> tensor<3x?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<3x?x16xf32>) -> tensor<3x?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<3x?x16xf32>, tensor<3x16x8xf32>) -> tensor<3x?x8xf32>
+  %yb = moe.onnx "Add"(%y, %b2) version 14 {} : (tensor<3x?x8xf32>, tensor<3x1x8xf32>) -> tensor<3x?x8xf32>
+  // expected-note @+1 {{at this node}}
+  %scaled = moe.onnx "Mul"(%yb, %scales) version 14 {} : (tensor<3x?x8xf32>, tensor<3x1x8xf32>) -> tensor<3x?x8xf32>
+  %we = moe.onnx "Unsqueeze"(%mapT, %c0) version 13 {} : (tensor<3x?xf32>, tensor<1xi64>) -> tensor<3x?x1xf32>
+  %weighted = moe.onnx "Mul"(%scaled, %we) version 14 {} : (tensor<3x?x8xf32>, tensor<3x?x1xf32>) -> tensor<3x?x8xf32>
+  // expected-remark @+1 {{the results of the experts are not scaled by one known number each}}
+  %out = moe.onnx "ReduceSum"(%weighted, %c3) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}
+
+// -----
+
+// Numbers of the columns.
+moe.weight @wr : tensor<3x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 96>)
+moe.weight @w1 : tensor<3x8x16xf32> source(#moe.file<"model.onnx", offset = 96, length = 1536>)
+moe.weight @w2 : tensor<3x16x8xf32> source(#moe.file<"model.onnx", offset = 1632, length = 1536>)
+moe.weight @b2 : tensor<3x1x8xf32> source(#moe.file<"model.onnx", offset = 3168, length = 96>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<[3, 1]> : tensor<2xi64>
+  %c2 = arith.constant dense<[3, -1, 8]> : tensor<3xi64>
+  %c3 = arith.constant dense<0> : tensor<1xi64>
+  %scales = arith.constant dense<[[[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]]]> : tensor<1x1x8xf32>
+  %wr = moe.weight_ref @wr : tensor<3x8xf32>
+  %w1 = moe.weight_ref @w1 : tensor<3x8x16xf32>
+  %w2 = moe.weight_ref @w2 : tensor<3x16x8xf32>
+  %b2 = moe.weight_ref @b2 : tensor<3x1x8xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<3x8xf32>) -> tensor<?x3xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x3xf32>) -> tensor<?x3xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x3xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %mapshape = moe.onnx "Shape"(%probs) version 13 {} : (tensor<?x3xf32>) -> tensor<2xi64>
+  %none = moe.onnx "ConstantOfShape"(%mapshape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x3xf32>
+  %map = moe.onnx "ScatterElements"(%none, %ids, %values) version 18 {axis = 1 : i64} : (tensor<?x3xf32>, tensor<?x2xi64>, tensor<?x2xf32>) -> tensor<?x3xf32>
+  %mapT = moe.onnx "Transpose"(%map) version 13 {perm = array<i64: 1, 0>} : (tensor<?x3xf32>) -> tensor<3x?xf32>
+  %tiled = moe.onnx "Tile"(%x, %c1) version 13 {} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %rows = moe.onnx "Reshape"(%tiled, %c2) version 14 {} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<3x?x8xf32>
+  %g = moe.onnx "MatMul"(%rows, %w1) version 13 {} : (tensor<3x?x8xf32>, tensor<3x8x16xf32>) -> tensor<3x?x16xf32>
+  %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<3x?x16xf32>) -> tensor<3x?x16xf32>
+  %y = moe.onnx "MatMul"(%a, %w2) version 13 {} : (tensor<3x?x16xf32>, tensor<3x16x8xf32>) -> tensor<3x?x8xf32>
+  %yb = moe.onnx "Add"(%y, %b2) version 14 {} : (tensor<3x?x8xf32>, tensor<3x1x8xf32>) -> tensor<3x?x8xf32>
+  // expected-note @+1 {{at this node}}
+  %scaled = moe.onnx "Mul"(%yb, %scales) version 14 {} : (tensor<3x?x8xf32>, tensor<1x1x8xf32>) -> tensor<3x?x8xf32>
+  %we = moe.onnx "Unsqueeze"(%mapT, %c0) version 13 {} : (tensor<3x?xf32>, tensor<1xi64>) -> tensor<3x?x1xf32>
+  %weighted = moe.onnx "Mul"(%scaled, %we) version 14 {} : (tensor<3x?x8xf32>, tensor<3x?x1xf32>) -> tensor<3x?x8xf32>
+  // expected-remark @+1 {{the results of the experts are not scaled by one known number each}}
+  %out = moe.onnx "ReduceSum"(%weighted, %c3) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  return %out : tensor<?x8xf32>
+}

@@ -153,7 +153,9 @@ def Moe_GateLayout : Moe_Enum<"GateLayout", "where the gate and up projections l
   // One tensor of 2·I rows: gate on even rows, up on odd rows.
   I32EnumAttrCase<"Interleaved", 3, "interleaved">,
   // One tensor of 2·I rows: up rows first, then gate rows.
-  I32EnumAttrCase<"UpFirst", 4, "up_first">]>;
+  I32EnumAttrCase<"UpFirst", 4, "up_first">,
+  // One tensor of 2·I rows: up on even rows, gate on odd rows.
+  I32EnumAttrCase<"UpFirstPairs", 5, "up_first_pairs">]>;
 def Moe_GateLayoutAttr : Moe_EnumAttr<Moe_GateLayout, "gate_layout">;
 
 def Moe_WeightOrder : Moe_Enum<"WeightOrder", "order of the two inner dims of a weight", [

@@ -29,12 +29,16 @@ struct FaultWord : mlir::SideEffects::Resource::Base<FaultWord> {
 };
 
 /// Are gate and up columns of one tensor?
-inline bool isOneTensor(GateLayout layout) {
-  return layout == GateLayout::Halves || layout == GateLayout::Interleaved || layout == GateLayout::UpFirst;
-}
+inline bool isOneTensor(GateLayout layout) { return layout != GateLayout::None && layout != GateLayout::Separate; }
 
 /// Are gate and up the two halves of one tensor, whichever comes first?
 inline bool isInHalves(GateLayout layout) { return layout == GateLayout::Halves || layout == GateLayout::UpFirst; }
+
+/// Do gate and up alternate in one tensor, whichever comes first?
+inline bool isInPairs(GateLayout layout) { return layout == GateLayout::Interleaved || layout == GateLayout::UpFirstPairs; }
+
+/// Is the up part what comes first in one tensor?
+inline bool isUpFirst(GateLayout layout) { return layout == GateLayout::UpFirst || layout == GateLayout::UpFirstPairs; }
 
 /// Error on `op` if it has an attribute that is not its own and has no dialect's prefix.
 llvm::LogicalResult verifyKnownAttributes(mlir::Operation *op);

@@ -102,7 +102,8 @@ def RaiseGroupedExperts : Moe_MatchingPass<"moe-raise-grouped-experts"> {
     of a Split into as many rows as each expert has, and a ScatterND that adds the
     rows up at their tokens (JetMoe, GraniteMoe). The Concat may be of each product's
     pieces or of whole experts. Every range, every slice of the weights and both
-    permutations are checked; time is linear in the number of nodes.
+    permutations are checked; time is linear in the number of nodes. A known number
+    of each expert that scales its results goes into the weights.
   }];
 }
 
@@ -113,7 +114,8 @@ def RaiseUnrolledExperts : Moe_MatchingPass<"moe-raise-unrolled-experts"> {
     two products, the weights of these choices, and a sum at the tokens' places
     (ScatterND or ScatterElements, with or without a reduction). Experts have
     tensors of their own or slices of one. Choices that a mask takes out (a
-    capacity) become ids that are no expert. A loop that lacks experts was
+    capacity) become ids that are no expert. A known number that scales an expert's
+    rows goes into the weights. A loop that lacks experts was
     traced with an input that did not hit them: an error that says how to export.
   }];
 }
@@ -126,7 +128,9 @@ def RaiseMaskedExperts : Moe_MatchingPass<"moe-raise-masked-experts"> {
     the sum over the choices of (id == expert) · weight, or (id == expert) alone of
     one choice. Experts are added one after another, by one Sum, or stacked by a
     Concat and summed with the map; or a Where for each puts its rows in the place of
-    the others', where every token has one of them.
+    the others', where every token has one of them. A layer of one expert may add
+    nothing up. A known number that scales an expert's rows, its weights or a column of
+    the map goes into the weights.
   }];
 }
 
@@ -138,7 +142,8 @@ def RaiseTiledExperts : Moe_MatchingPass<"moe-raise-tiled-experts"> {
     map of weights that multiplies the results and is summed with them, by a
     ReduceSum or one product; or the rows on the way in (Llama 4), where the experts
     have no bias. The map is a ScatterElements into zeros, a sum of weighted one-hot
-    rows, or a Sigmoid or Softmax of a ScatterElements into -inf.
+    rows, or a Sigmoid or Softmax of a ScatterElements into -inf. A known number of
+    each expert that scales its results or its column goes into the weights.
   }];
 }
 
@@ -185,7 +190,8 @@ def RaiseRouter : Moe_MatchingPass<"moe-raise-router"> {
     Second step, on each `moe.assign`. Recognised, with K choices by TopK or one by
     ArgMax: scores by Softmax over the experts, Sigmoid, the root of Softplus, or by
     anything else, which then stays ordinary and makes the logits of an identity; a
-    bias on the choice; the limit to the best groups, by a mask or a product; as
+    bias on the choice; the limit to the best groups, by a mask (of a ScatterElements or
+    one-hot rows) or a product; as
     weights the chosen scores, their Softmax or Sigmoid, or a constant, perhaps
     divided by their sum or norm (plus an epsilon, or clamped to one), times a
     factor; and the sparse mixer's two rounds. In f16 and bf16 models the router

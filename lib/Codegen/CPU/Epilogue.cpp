@@ -84,6 +84,8 @@ Epilogue::Pair Epilogue::loadBias(int64_t tile, bool masked) {
     even.push_back(2 * lane);
     odd.push_back(2 * lane + 1);
   }
+  if (spec.upBiasFirst)
+    std::swap(even, odd);
   return {vector::ShuffleOp::create(b, low, high, even), vector::ShuffleOp::create(b, low, high, odd)};
 }
 

@@ -100,10 +100,8 @@ static void readBias(GroupedMatmulOp op, MatmulSpec &spec) {
   spec.hasGateBias = static_cast<bool>(op.getBias());
   spec.hasUpBias = static_cast<bool>(op.getUpBias());
   if (spec.hasGateBias || spec.hasUpBias)
-    spec.bias = isInHalves(gate)                  ? BiasForm::Halves
-                : gate == GateLayout::Interleaved ? BiasForm::Interleaved
-                                                  : BiasForm::Plain;
-  spec.upBiasFirst = gate == GateLayout::UpFirst;
+    spec.bias = isInHalves(gate) ? BiasForm::Halves : isInPairs(gate) ? BiasForm::Interleaved : BiasForm::Plain;
+  spec.upBiasFirst = isUpFirst(gate);
 }
 
 FailureOr<MatmulSpec> MatmulSpec::read(GroupedMatmulOp op) {

@@ -37,7 +37,7 @@ struct MatmulSpec {
   BiasForm bias = BiasForm::None;
   /// For gated products with BiasForm::Plain: which of the two are there.
   bool hasGateBias = false, hasUpBias = false;
-  /// With BiasForm::Halves: the up bias is the first half.
+  /// With BiasForm::Halves and Interleaved: the up bias is the first half, or on the even columns.
   bool upBiasFirst = false;
   /// Null: no activation.
   FfnAttr ffn;

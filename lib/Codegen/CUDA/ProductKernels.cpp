@@ -141,6 +141,8 @@ Value ProductKernels::storedColumn(Value column, Value part) {
     return b.add(column, b.mul(part, spec.columns));
   case GateLayout::Interleaved:
     return b.add(b.mul(column, 2), part);
+  case GateLayout::UpFirstPairs:
+    return b.add(b.mul(column, 2), b.sub(b.i32(1), part));
   case GateLayout::UpFirst:
     return b.add(column, b.mul(b.sub(b.i32(1), part), spec.columns));
   }

@@ -30,7 +30,7 @@ struct ProductSpec {
   /// chunks of eight columns, which must be neighbours in the file.
   bool fitsTensorCores() const {
     return (x.isF16() || x.isBF16()) && x == weight && !isPacked() && depth % 8 == 0 && columns % 8 == 0 &&
-           (!isInOut() || (gate != GateLayout::Interleaved && stored % 8 == 0));
+           (!isInOut() || (!isInPairs(gate) && stored % 8 == 0));
   }
   void readPanels(GroupedMatmulOp op, BlocksAttr packed);
   /// All of it as text.

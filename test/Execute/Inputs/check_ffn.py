@@ -50,7 +50,7 @@ class Ffn:
 
     def rows(self):
         """Columns of the first product."""
-        return INTERMEDIATE * (2 if self.gate in ("halves", "interleaved", "up_first") else 1)
+        return INTERMEDIATE * (2 if self.gate in ("halves", "interleaved", "up_first", "up_first_pairs") else 1)
 
     def expert(self, weights, e, x):
         """One row through expert e, float64."""
@@ -65,7 +65,8 @@ class Ffn:
             if self.gate == "separate":
                 gate, up = h, w["up"] @ x + w.get("up_bias", 0)
             else:
-                gate, up = (h[0::2], h[1::2]) if self.gate == "interleaved" else np.split(h, 2)[:: -1 if self.gate == "up_first" else 1]
+                order = -1 if self.gate.startswith("up_first") else 1
+                gate, up = ((h[0::2], h[1::2]) if self.gate in ("interleaved", "up_first_pairs") else np.split(h, 2))[::order]
             gate, up = np.minimum(gate, self.limit), np.clip(up, -self.limit, self.limit)
             hidden = (gate / (1 + np.exp(-self.alpha * gate)) if self.activation == "silu" else act(gate)) * (up + self.up_offset)
         return w["down"] @ hidden + w.get("down_bias", 0)
@@ -84,7 +85,7 @@ class Ffn:
 
 def ffns(turn):
     """All activations and gate layouts; the other choices go round, by number and by turn (one for each element type)."""
-    for number, (activation, gate) in enumerate(itertools.product(ACTIVATIONS, ("none", "separate", "halves", "interleaved", "up_first"))):
+    for number, (activation, gate) in enumerate(itertools.product(ACTIVATIONS, ("none", "separate", "halves", "interleaved", "up_first", "up_first_pairs"))):
         gated, order, bias = gate != "none", ("out_in", "in_out")[(number + turn) % 2], (number // 2 + turn) % 3 != 0
         yield Ffn(f"f{number}", activation, gate, order, bias, 1.702 if activation == "silu" and gated and bias else 1.0,
                   1.0 if gated and bias else 0.0, 0.75 if gated and bias != (order == "in_out") else math.inf, padded=(number + turn) % 3 == 2)

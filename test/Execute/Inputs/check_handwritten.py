@@ -11,13 +11,16 @@ import sys
 
 sys.path.insert(0, sys.argv[1])
 import check_routed_models as routed  # noqa: E402
+import handwritten_choice as choice  # noqa: E402
 import handwritten_forms as forms  # noqa: E402
 import handwritten_loops as loops  # noqa: E402
 import handwritten_models as models  # noqa: E402
+import handwritten_scales as scales  # noqa: E402
+import handwritten_single as single  # noqa: E402
 import handwritten_slots as slots  # noqa: E402
 import onnx  # noqa: E402
 
-FILES = (models, forms, loops, slots)
+FILES = (models, forms, loops, slots, single, scales, choice)
 SHAPES = {2: [(23, models.HIDDEN), (1, models.HIDDEN)], 3: [(2, 9, models.HIDDEN), (1, 1, models.HIDDEN), (3, 1, models.HIDDEN)]}
 
 

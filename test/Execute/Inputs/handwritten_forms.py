@@ -24,6 +24,12 @@ def by_slices(w, both, rank):
     return part(INNER, 2**63 - 1), part(0, INNER)
 
 
+def by_steps(w, both, rank):
+    """x[..., 1::2] is the gate."""
+    part = lambda start: w.node("Slice", both, w.ints(start), w.ints(2**63 - 1), w.ints(rank - 1), w.ints(2))
+    return part(1), part(0)
+
+
 def regrouped(shape, axis, gate, up):
     """One of two, by a Reshape and a Gather each."""
     def parts(w, both, rank):
@@ -241,6 +247,8 @@ LAYERS = {
     "regrouped_halves": (matrix(gathered_pair(regrouped((2, INNER), -2, 0, 1), bias=True)), [GATHERED, "gate = halves", "gate_bias"]),
     "regrouped_up_first": (matrix(gathered_pair(regrouped((2, INNER), 3, 1, 0))), [GATHERED, UP_FIRST]),
     "regrouped_pairs": (matrix(gathered_pair(regrouped((INNER, 2), -1, 0, 1), bias=True)), [GATHERED, "gate = interleaved"]),
+    "gate_second_of_pairs": (matrix(gathered_pair(regrouped((INNER, 2), -1, 1, 0), bias=True)), [GATHERED, UP_FIRST + "_pairs", "gate_bias"]),
+    "gate_second_of_pairs_loop": (matrix(loop_pair(by_steps)), ['"unrolled"', UP_FIRST + "_pairs", "gate_bias"]),
     "taken_apart": (matrix(gathered_pair(taken_apart)), [GATHERED, "gate = halves"]),
     "regrouped_dense": (matrix(dense_pair(regrouped((2, INNER), -2, 1, 0))), [TILED, UP_FIRST]),
     "pieces": (matrix(in_pieces), [GROUPED, UP_FIRST, "moe.select"]),
@@ -261,7 +269,6 @@ LAYERS = {
     "einsum_of_three_dense": (matrix(dense_of_three), [TILED, "moe.select"]),
 }
 REFUSED = {
-    "gate_second_of_pairs": (matrix(gathered_pair(regrouped((INNER, 2), -1, 1, 0))), "gate and up are not halves, alternate columns (the gate first)"),
     "one_half_twice": (matrix(gathered_pair(regrouped((2, INNER), -2, 1, 1))), "gate and up are not halves"),
     "halves_of_two_products": (matrix(gathered_pair(up_first, second=True)), "gate and up are not parts of the same product"),
     "weights_before_bias": (matrix(factored(before=True, bias=True)), "rows are weighted before a product with a bias"),

@@ -54,7 +54,8 @@ def layer(x, logits, gate_up, down, options):
         power = np.exp(logits[token] - logits[token].max())
         for expert in sorted(chosen):
             both = gate_up[expert] @ row
-            gate, up = (both[0::2], both[1::2]) if options.gate == "interleaved" else np.split(both, 2)[:: -1 if options.gate == "up_first" else 1]
+            order = -1 if options.gate.startswith("up_first") else 1
+            gate, up = ((both[0::2], both[1::2]) if options.gate in ("interleaved", "up_first_pairs") else np.split(both, 2))[::order]
             hidden = (np.maximum(gate, 0) if options.exact else gate / (1 + np.exp(-gate))) * up
             hidden = hidden.astype(TYPES[options.type]).astype(np.float64)
             y[token] += (1 if options.exact else power[expert] / power[chosen].sum()) * (down[expert] @ hidden)
@@ -77,7 +78,7 @@ def main():
     parser.add_argument("--tokens", default="5")
     parser.add_argument("--exact", action="store_true")
     parser.add_argument("--order", choices=["out_in", "in_out"], default="out_in")
-    parser.add_argument("--gate", choices=["halves", "interleaved", "up_first"], default="halves")
+    parser.add_argument("--gate", choices=["halves", "interleaved", "up_first", "up_first_pairs"], default="halves")
     for name, default in {"experts": 8, "k": 2, "hidden": 64, "inner": 48}.items():
         parser.add_argument("--" + name, type=int, default=default)
     options = parser.parse_args()

@@ -102,6 +102,18 @@ def deepseek_v3(w, x, fill, bias, guard=1e-20, keep=2, repeat="Expand", group_sc
     return ids, scaled(w, normalised(w, picked(w, scores, ids), lambda total: w.node("Add", total, w.array(guard))))
 
 
+def deepseek_one_hot(w, x, fill, reduce="ReduceMax", bound=0.5, off_on=(0.0, 1.0), groups=4, keep=2):
+    """The groups that are kept by one-hot rows of their numbers."""
+    scores = w.node("Sigmoid", logits_of(w, x))
+    choice = w.node("Add", scores, w.array(HIGH))
+    named = top(w, sum_of_two(w, w.node("Reshape", choice, w.ints(-1, groups, EXPERTS // groups))), keep)[1]
+    hot = w.node("OneHot", named, w.ints(groups), w.array(off_on), axis=-1)
+    kept = w.node("Unsqueeze", w.node(reduce, hot, w.ints(1), keepdims=0), w.ints(2))
+    kept = w.node("Reshape", w.node("Expand", kept, w.ints(1, 1, EXPERTS // groups)), w.ints(-1, EXPERTS))
+    ids = top(w, w.node("Where", w.node("Greater", kept, w.array(bound)), choice, w.array(fill)))[1]
+    return ids, normalised(w, picked(w, scores, ids), lambda total: w.node("Add", total, w.array(1e-20)))
+
+
 def biased(function, guard=None, axis=1, bias_of=lambda w, scores, logits: scores):
     """Chosen by scores plus a bias, weighted by the scores (GLM-4-MoE, ERNIE 4.5, MiniMax)."""
     def router(w, x):
@@ -148,17 +160,19 @@ def ones(w, x):
     return ids, w.node("ConstantOfShape", w.node("Shape", ids), value=numpy_helper.from_array(np.array([0.5], np.float32)))
 
 
-def sparse_mixer(w, x, jitters=(0.02, 0.02)):
+def sparse_mixer(w, x, jitters=(0.02, 0.02), of_near=False, rest_of_near=False):
+    """`of_near`: as mobius writes it, with picks from the near ones and distances of what is left; `rest_of_near`: what is left is so of the near ones."""
     logits = logits_of(w, x)
     pool, ids, weights = logits, [], []
     for jitter in jitters:
-        greatest, pick = w.node("ReduceMax", pool, w.ints(-1), keepdims=1), w.node("ArgMax", pool, axis=-1, keepdims=1)
-        distance = w.node("Div", w.node("Sub", greatest, logits), w.node("Max", w.node("Abs", logits), greatest))
+        greatest, z = w.node("ReduceMax", pool, w.ints(-1), keepdims=1), pool if of_near else logits
+        distance = w.node("Div", w.node("Sub", greatest, z), w.node("Max", w.node("Abs", z), greatest))
         near = w.node("Where", w.node("Greater", distance, w.array(jitter)), w.array(-INF), pool)
+        pick = top(w, near, 1)[1] if of_near else w.node("ArgMax", pool, axis=-1, keepdims=1)
         weights.append(w.node("GatherElements", w.node("Softmax", near, axis=-1), pick, axis=-1))
         ids.append(pick)
         lowest = w.node("Expand", w.array(-INF), w.node("Shape", pick))
-        pool = w.node("ScatterElements", logits, pick, lowest, axis=-1)
+        pool = w.node("ScatterElements", near if rest_of_near else logits, pick, lowest, axis=-1)
     return w.node("Concat", *ids, axis=-1), w.node("Concat", *weights, axis=-1)
 
 
@@ -199,6 +213,9 @@ ROUTERS = {
     "ones": (ones, ["weigh one", "scale = 5.000000e-01"]),
     "sparse_mixer": (sparse_mixer, ["select sparse_mixer", "weigh sparse_mixer", "jitter = 0.00999"]),
     "sparse_mixer_wide": (lambda w, x: sparse_mixer(w, x, (0.75, 0.75)), ["select sparse_mixer", "jitter = 3.750000e-01"]),
+    "sparse_mixer_of_near": (lambda w, x: sparse_mixer(w, x, (0.5, 0.5), of_near=True), ["select sparse_mixer", "jitter = 2.500000e-01"]),
+    "groups_one_hot": (lambda w, x: deepseek_one_hot(w, x, -1e30), ["score sigmoid", "bias(", "top_r = 2, mask = neg_inf>"]),
+    "groups_one_hot_sum": (lambda w, x: deepseek_one_hot(w, x, -INF, "ReduceSum"), ["bias(", "mask = neg_inf>"]),
     "argmax": (argmax, ["score softmax", "select top_k"]),
 }
 OTHERS = {
@@ -208,6 +225,9 @@ OTHERS = {
     "negative_epsilon": biased("Sigmoid", lambda w, total: w.node("Add", total, w.array(-0.25))),
     "clipped_above": biased("Softmax", lambda w, total: w.node("Clip", total, w.array(0.1), w.array(0.3))),
     "unrelated_choice": biased("Sigmoid", bias_of=lambda w, scores, logits: w.node("Tanh", logits)),
+    "groups_one_hot_bound": lambda w, x: deepseek_one_hot(w, x, -1e30, bound=1.5),
+    "groups_one_hot_off": lambda w, x: deepseek_one_hot(w, x, -1e30, "ReduceSum", off_on=(0.4, 1.0)),
+    "mixer_rest_of_near": lambda w, x: sparse_mixer(w, x, (0.5, 0.5), of_near=True, rest_of_near=True),
     "mixer_jitters": lambda w, x: sparse_mixer(w, x, (0.02, 0.5)),
 }
 

@@ -104,7 +104,7 @@ TEST_F(WeightsTest, PairsOfEveryGateLayout) {
   std::vector<float> gate = randomFloats(E * I * K, 2), up = randomFloats(E * I * K, 3);
   auto at = [&](const std::vector<float> &w, int64_t e, int64_t i, int64_t k) { return w[(e * I + i) * K + k]; };
   for (bool outIn : {true, false})
-    for (std::string layout : {"separate", "halves", "interleaved", "up_first"}) {
+    for (std::string layout : {"separate", "halves", "interleaved", "up_first", "up_first_pairs"}) {
       // The file's tensor: E×2I×K or E×K×2I, or two of E×I×K.
       auto store = [&](int64_t rows, auto value) {
         std::vector<float> values;
@@ -128,7 +128,8 @@ TEST_F(WeightsTest, PairsOfEveryGateLayout) {
                       return n < I ? at(gate, e, n, k) : at(up, e, n - I, k);
                     if (layout == "up_first")
                       return n < I ? at(up, e, n, k) : at(gate, e, n - I, k);
-                    return n % 2 == 0 ? at(gate, e, n / 2, k) : at(up, e, n / 2, k);
+                    const bool isGate = (n % 2 == 0) == (layout == "interleaved");
+                    return isGate ? at(gate, e, n / 2, k) : at(up, e, n / 2, k);
                   }));
         module = std::string("moe.weight @w : ") + (outIn ? "tensor<3x40x5xf32>" : "tensor<3x5x40xf32>") + " source(" +
                  file("both", 0, 2400) + ")\nmoe.weight @p : tensor<3x2x5x32xf32> packed(gate_up16) from([@w])" + order;
