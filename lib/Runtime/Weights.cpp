@@ -82,6 +82,7 @@ moe_status Weights::mapSections(int file, const char *path, const VersionInfo &v
       return fail(errno == ENOMEM ? MOE_STATUS_NO_MEMORY : MOE_STATUS_IO, "%s: cannot map %" PRIu64 " bytes at %" PRIu64 ": %s", path,
                   section.bytes, section.offset, strerror(errno));
     addresses[index] = address;
+    madvise(address, section.bytes, MADV_HUGEPAGE); // Advice only: what is not in memory yet is then read in huge pages.
   }
   return MOE_STATUS_OK;
 }

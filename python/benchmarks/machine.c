@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { WORDS = 32 << 20, PASSES = 3, ROUNDS = 400000 };
 
@@ -95,6 +97,45 @@ static void *multiplyInt8(void *argument) {
 }
 #endif
 
+#ifdef __AMX_TILE__
+enum { TILE_DATA = 18, REQUEST_PERMISSION = 0x1023, TILE_ROUNDS = 60000 };
+
+static int tilesGranted(void) { return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0; }
+
+// Full tiles: 16 rows of 64 bytes. Four sums of two tiles by two, as many as leave registers for what is multiplied.
+static void configureTiles(void) {
+  struct __attribute__((packed, aligned(64))) {
+    uint8_t palette, start, reserved[14];
+    uint16_t rowBytes[16];
+    uint8_t rows[16];
+  } shapes = {.palette = 1};
+  for (int tile = 0; tile < 8; ++tile)
+    shapes.rowBytes[tile] = 64, shapes.rows[tile] = 16;
+  _tile_loadconfig(&shapes);
+  _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3), _tile_zero(4), _tile_zero(5), _tile_zero(6), _tile_zero(7);
+}
+
+static void *multiplyTilesBf16(void *argument) {
+  (void)argument;
+  configureTiles();
+  for (int round = 0; round < TILE_ROUNDS; ++round) {
+    _tile_dpbf16ps(0, 4, 6), _tile_dpbf16ps(1, 4, 7), _tile_dpbf16ps(2, 5, 6), _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_release();
+  return NULL;
+}
+
+static void *multiplyTilesInt8(void *argument) {
+  (void)argument;
+  configureTiles();
+  for (int round = 0; round < TILE_ROUNDS; ++round) {
+    _tile_dpbsud(0, 4, 6), _tile_dpbsud(1, 4, 7), _tile_dpbsud(2, 5, 6), _tile_dpbsud(3, 5, 7);
+  }
+  _tile_release();
+  return NULL;
+}
+#endif
+
 typedef struct {
   void *(*work)(void *);
   void *argument;
@@ -127,7 +168,8 @@ static double together(int count, void *(*work)(void *), char *arguments, size_t
   return most;
 }
 
-/// results: bytes read per second, flops per second in f32, in bf16 (0 without vdpbf16ps), operations per second in int8 (0 without vpdpbusd).
+/// results: bytes read per second, then operations per second: in f32, vdpbf16ps, vpdpbusd, tdpbf16ps, tdpbsud (each 0 where the processor or
+/// the kernel has it not).
 /// Reading also leaves nothing of anyone's weights in the caches. Not 0 where there is no memory or `count` is not from 1 to 256.
 int measure(int count, double *results) {
   static uint64_t *words;
@@ -142,7 +184,7 @@ int measure(int count, double *results) {
   }
   Share shares[256];
   float sums[256];
-  double reading = 1e9, f32 = 1e9, bf16 = 1e9, int8 = 1e9;
+  double reading = 1e9, f32 = 1e9, bf16 = 1e9, int8 = 1e9, tileBf16 = 1e9, tileInt8 = 1e9;
   for (int pass = 0; pass < PASSES; ++pass) {
     for (int t = 0; t < count; ++t)
       shares[t] = (Share){words + WORDS / count * t, WORDS / count, 0};
@@ -157,6 +199,14 @@ int measure(int count, double *results) {
 #ifdef __AVX512VNNI__
     time = together(count, multiplyInt8, (char *)sums, sizeof(float));
     int8 = time < int8 ? time : int8;
+#endif
+#ifdef __AMX_TILE__
+    if (!tilesGranted())
+      continue;
+    time = together(count, multiplyTilesBf16, (char *)sums, sizeof(float));
+    tileBf16 = time < tileBf16 ? time : tileBf16;
+    time = together(count, multiplyTilesInt8, (char *)sums, sizeof(float));
+    tileInt8 = time < tileInt8 ? time : tileInt8;
 #endif
   }
   const double products = (double)count * ROUNDS * 12;
@@ -174,5 +224,14 @@ int measure(int count, double *results) {
   results[1] = products * LANES * 2 / f32;
   results[2] = bf16Rate;
   results[3] = int8Rate;
+  results[4] = results[5] = 0;
+#ifdef __AMX_TILE__
+  // A product of tiles: 16 rows by 16 columns, 32 deep in bf16, 64 deep in bytes.
+  const double tileProducts = (double)count * TILE_ROUNDS * 4;
+  if (tilesGranted()) {
+    results[4] = tileProducts * 16 * 16 * 32 * 2 / tileBf16;
+    results[5] = tileProducts * 16 * 16 * 64 * 2 / tileInt8;
+  }
+#endif
   return 0;
 }

@@ -6,7 +6,14 @@ import pathlib
 import platform
 import subprocess
 
-INSTRUCTIONS = {"f32": "vfmadd", "bf16": "vdpbf16ps", "int8": "vpdpbusd"}
+# The figures of machine.c, in its order, and what multiplies numbers of a kind: the first one that the machine has.
+FIGURES = ("bandwidth", "vfmadd", "vdpbf16ps", "vpdpbusd", "tdpbf16ps", "tdpbsud")
+INSTRUCTIONS = {"f32": ("vfmadd",), "bf16": ("tdpbf16ps", "vdpbf16ps", "vfmadd"), "int8": ("tdpbsud", "vpdpbusd", "vfmadd")}
+
+
+def instruction(kind, best):
+    """The instruction that the peak for `kind` (f32, bf16, int8) is of; `best` as measured."""
+    return next(name for name in INSTRUCTIONS[kind] if best[name])
 
 
 class Machine:
@@ -18,11 +25,11 @@ class Machine:
         self._library.measure.argtypes = [ctypes.c_int, ctypes.POINTER(ctypes.c_double)]
 
     def measure(self):
-        """{"bandwidth": bytes per second; "f32", "bf16", "int8": operations per second, 0 where there is no such instruction}."""
-        results = (ctypes.c_double * 4)()
+        """{"bandwidth": bytes per second; each instruction of INSTRUCTIONS: operations per second, 0 where the machine has it not}."""
+        results = (ctypes.c_double * len(FIGURES))()
         if self._library.measure(self._threads, results):
             raise MemoryError("no memory for the buffer that bandwidth is measured with")
-        return dict(zip(("bandwidth", "f32", "bf16", "int8"), results))
+        return dict(zip(FIGURES, results))
 
 
 def describe():

@@ -27,13 +27,13 @@ import numpy as np
 import cold
 import page
 from layers import FORMATS, INTEGERS, LOADS, Layer
-from machine import INSTRUCTIONS, Machine, describe, load
+from machine import FIGURES, Machine, describe, instruction, load
 from sides import OURS, SIDES, Absent, Side
 
 CELLS = "8,2,4096,14336 64,8,2048,1024 128,8,2048,768 32,4,2880,2880"
 
 
-def instruction(format, activations):
+def multiplied_as(format, activations):
     return format if format == "bf16" else "int8" if format in INTEGERS and activations == "int8" else "f32"
 
 
@@ -43,7 +43,7 @@ def activations_of(format, options):
 
 def roofline(layer, pool, best, activations):
     """Seconds at best for each pair of the pool, on average."""
-    peak = best[instruction(layer.format, activations)] or best["f32"]
+    peak = best[instruction(multiplied_as(layer.format, activations), best)]
     total = 0
     for _, logits in pool:
         _, rows = np.unique(layer.route(logits.astype(np.float32))[0], return_counts=True)
@@ -153,9 +153,9 @@ def run_cell(layer, groups, machine, tokens, threads, options, scratch, absent):
     after = load()
     ticks = max(after["all"] - busy["all"], 1)
     sides = {name: summary(turns[name], threads) for name in turns}
-    best = {key: statistics.median(turn["best"][key] for name in turns for turn in turns[name]) for key in ("bandwidth", *INSTRUCTIONS)}
+    best = {key: statistics.median(turn["best"][key] for name in turns for turn in turns[name]) for key in FIGURES}
     return {"layer": list(layer.sizes), "format": layer.format, "tokens": tokens, "threads": threads, "load": options.load, "rounds": options.rounds,
-            "activations": activations_of(layer.format, options), "instruction": INSTRUCTIONS[instruction(layer.format, options.activations)], "sides": sides, "error": error,
+            "activations": activations_of(layer.format, options), "instruction": instruction(multiplied_as(layer.format, options.activations), best), "sides": sides, "error": error,
             "ratio": {name: sides[name]["seconds"] / sides[OURS]["seconds"] for name in sides if name != OURS}, "best": best,
             "absent": {name: why for (format, name), why in absent.items() if format == layer.format},
             "against": against, "cold": first, "machine_busy": (after["busy"] - busy["busy"]) / ticks, "machine_stolen": (after["stolen"] - busy["stolen"]) / ticks,

@@ -3,6 +3,8 @@
 import math
 import statistics
 
+from machine import FIGURES
+
 OURS = "moe-opt"
 LOST = "🔴"
 
@@ -56,8 +58,8 @@ def _intro(results, names):
     by_threads = []
     for threads in sorted({cell["threads"] for cell in cells}):
         own = [cell["best"] for cell in cells if cell["threads"] == threads]
-        by_threads.append(f"- {threads} thread{'s' * (threads > 1)}: {spread([b['bandwidth'] / 1e9 for b in own])} GB/s read, vfmadd {spread([b['f32'] / 1e9 for b in own])} GFLOP/s, "
-                          f"vdpbf16ps {spread([b['bf16'] / 1e9 for b in own])} GFLOP/s, vpdpbusd {spread([b['int8'] / 1e9 for b in own])} Gop/s")
+        rates = (f"{name} {spread([best[name] / 1e9 for best in own])}" for name in FIGURES[1:] if own[0][name])
+        by_threads.append(f"- {threads} thread{'s' * (threads > 1)}: {spread([best['bandwidth'] / 1e9 for best in own])} GB/s read; Gop/s: {', '.join(rates)}")
     lines = ["# Speed of single MoE layers", "",
              "Written by `tools/dev/bench-layers`; `python/benchmarks/moe_layer.py --help` says how times are taken. A cell is one layer of E experts, K per token,",
              "hidden H and intermediate I at T tokens, with routing and combine. `share` is of the roofline: over active experts the greater of weight bytes / bandwidth",

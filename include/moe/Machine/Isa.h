@@ -54,6 +54,8 @@ struct IsaVersion {
   RegisterTile f32Tile = {6, 8};
   /// Tiles, where it has them: tall experts are multiplied in them.
   MatrixTiles matrixTiles;
+  /// Bytes that kernels for few rows ask of memory ahead of what they read; 0: the hardware's prefetcher does better alone.
+  int fewRowsAhead = 0;
 
   /// The same features with vectors of at most `lanes` f32, for kernels of fewer columns.
   IsaVersion withLanes(int lanes) const;

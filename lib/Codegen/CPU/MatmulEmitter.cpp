@@ -59,11 +59,11 @@ func::FuncOp MatmulEmitter::driver() {
     arguments = DriverArguments::fromList(function.getArguments());
     decoded = spec.hasDictionary() ? b.stack(b.getI8Type(), panelsPerCall() * spec.panelBytes(), 64) : Value();
     scratch = {};
+    copied = {};
+    if (usesTiles(b.isa, spec))
+      makeTileRoom();
     if (spec.outBlocks)
-      scratch.rows = b.stack(b.getF32Type(), maxBlockRows * BlocksAttr::partDepth, 64);
-    gathered = {};
-    if (spec.gather && usesTiles(b.isa, spec))
-      gathered = b.stack(b.getI8Type(), b.isa.matrixTiles.kernelRows() * TileKernel::gatheredStride(spec), 64);
+      scratch.rows = b.stack(b.getF32Type(), scratchRows() * BlocksAttr::partDepth, 64);
     if (spec.combine)
       splitColumns();
     else
@@ -358,7 +358,7 @@ KernelArguments MatmulEmitter::kernelArguments(const IsaVersion &isa, Place plac
     call.weight = b.at(call.weight, spec.laneType(), call.tileColumn);
   Value isSingle = b.compare(arith::CmpIPredicate::eq, pass.count, b.i64(1));
   Value behind = b.add(b.i64(spec.panelBytes()), b.div(b.mul(pass.number, b.i64(spec.panelBytes())), pass.count));
-  call.ahead = b.at(call.weight, b.getI8Type(), b.select(isSingle, b.i64(MatmulKernel::prefetchBytes), behind));
+  call.ahead = b.at(call.weight, b.getI8Type(), b.select(isSingle, b.i64(isa.fewRowsAhead ? isa.fewRowsAhead : MatmulKernel::prefetchBytes), behind));
   call.aheadStep = b.ceilDiv(b.i64(64), pass.count);
   call.outStride = scratch.rows ? b.i64(BlocksAttr::partDepth) : arguments.outStride;
   if (scratch.rows) {

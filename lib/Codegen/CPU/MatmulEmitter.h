@@ -90,11 +90,21 @@ private:
   void callKernel(const IsaVersion &isa, int64_t rows, int64_t tiles, Place place, Pass pass, mlir::Value slot);
 
   // Matrix tiles (MatmulTiles.cpp).
+  // Some rows of an expert times some units of panels: where the first panel is, the first slot and its row among the copied ones, how many rows and units;
+  // bytes from the weights to those that are asked for, and how many of TileKernel::aheadParts.
+  struct TilePass {
+    Place place;
+    mlir::Value slot, row, rows, units, ahead, aheadParts;
+  };
+  void makeTileRoom();
+  int64_t scratchRows() const;
+  int64_t tileScratchRows() const;
+  void emitTilePasses(const Expert &expert, mlir::Value unit, mlir::Value units, mlir::Value slot, mlir::Value rows);
   void unlessTiled(const Expert &expert, Units units, llvm::function_ref<void()> otherwise);
   void emitTileUnits(const Expert &expert, Units units);
   void emitTileRows(const Expert &expert, mlir::Value firstUnit, mlir::Value units, mlir::Value firstRow, mlir::Value endRow);
-  void gatherRows(mlir::Value slot, mlir::Value rows);
-  void callTileKernel(Place place, mlir::Value slot, mlir::Value rows);
+  void copyRows(mlir::Value slot, mlir::Value rows);
+  void callTileKernel(const TilePass &pass);
   mlir::func::FuncOp kernel(const IsaVersion &isa, int64_t rows, int64_t tiles);
 
   KernelModule &kernels;
@@ -109,8 +119,8 @@ private:
   mlir::Value decoded;
   // Null where results go straight to memory.
   Scratch scratch;
-  // Rows of x side by side; null where they are not gathered or there are no tiles.
-  mlir::Value gathered;
+  // Rows of x for tiles, side by side; null where they are read where they are.
+  mlir::Value copied;
 };
 
 } // namespace moe

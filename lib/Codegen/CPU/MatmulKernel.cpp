@@ -54,19 +54,21 @@ SmallVector<Value> MatmulKernel::tilePointers() {
 }
 
 // What comes later than step `step` of the weights. Helps where an expert has some rows but its weights come from memory.
-void MatmulKernel::prefetch(Value step) {
+void MatmulKernel::prefetch(Value step, int64_t tile) {
   // A tile reads whole lines of the panel or none of its business; kernels for few rows read as many streams as the hardware
   // prefetcher follows by itself.
   const int64_t elementBytes = spec.laneType().getIntOrFloatBitWidth() / 8, tileBytes = 2 * b.lanes() * elementBytes;
-  if (tiles > 1 || tileBytes < cacheLineBytes)
+  if ((tiles > 1 && !b.isa.fewRowsAhead) || tileBytes < cacheLineBytes)
     return;
   // The second vector is in a line of its own if it is 16 or more columns away.
   const int64_t lines = geometry.secondVector * elementBytes >= cacheLineBytes ? 2 : 1;
   const int64_t stepLines = panelColumns * elementBytes / cacheLineBytes;
   Value aheadStep = isOnePass() ? b.i64(cacheLineBytes) : arguments.aheadStep;
   Value place = b.at(arguments.ahead, b.getI8Type(), b.mul(step, b.mul(aheadStep, b.i64(stepLines))));
+  if (const int64_t panel = tile / geometry.tilesPerPanel)
+    place = b.at(place, b.getI8Type(), panel * spec.panelBytes());
   for (int64_t line = 0; line < lines; ++line) {
-    LLVM::Prefetch::create(b, place, /*rw=*/0, prefetchHint(isOnePass()), /*cache=*/1);
+    LLVM::Prefetch::create(b, place, /*rw=*/0, prefetchHint(), /*cache=*/1);
     place = b.at(place, b.getI8Type(), aheadStep);
   }
 }
@@ -92,11 +94,11 @@ SmallVector<Value> MatmulKernel::sumOverK() {
     return b.forLoop(start, end, b.i64(1), zeros, [&](Value k, ValueRange sums) {
       Value offset = b.mul(k, b.i64(panelColumns));
       SmallVector<Value> vectors;
-      for (Value weight : weights) {
-        Value tile = b.at(weight, spec.weightElement, offset);
-        vectors.push_back(loadWidened(b, spec.weightElement, tile));
-        vectors.push_back(loadWidened(b, spec.weightElement, b.at(tile, spec.weightElement, geometry.secondVector)));
-        prefetch(k);
+      for (const auto &[tile, weight] : llvm::enumerate(weights)) {
+        Value place = b.at(weight, spec.weightElement, offset);
+        vectors.push_back(loadWidened(b, spec.weightElement, place));
+        vectors.push_back(loadWidened(b, spec.weightElement, b.at(place, spec.weightElement, geometry.secondVector)));
+        prefetch(k, tile);
       }
       return multiplyAdd(sums, x, k, vectors);
     });
@@ -119,11 +121,11 @@ SmallVector<Value> MatmulKernel::sumOverPairs() {
   const auto step = [&](ValueRange sums, Value pair, bool isHalf) {
     Value offset = b.mul(pair, b.i64(panelColumns));
     SmallVector<Value> vectors, values;
-    for (Value weight : weights) {
-      Value tile = b.at(weight, spec.laneType(), offset);
-      vectors.push_back(b.load(b.i32Vector(), tile));
-      vectors.push_back(b.load(b.i32Vector(), b.at(tile, spec.laneType(), geometry.secondVector)));
-      prefetch(pair);
+    for (const auto &[tile, weight] : llvm::enumerate(weights)) {
+      Value place = b.at(weight, spec.laneType(), offset);
+      vectors.push_back(b.load(b.i32Vector(), place));
+      vectors.push_back(b.load(b.i32Vector(), b.at(place, spec.laneType(), geometry.secondVector)));
+      prefetch(pair, tile);
     }
     for (Value row : x)
       values.push_back(loadPair(b, b.at(row, b.getI32Type(), pair), isHalf));
@@ -147,11 +149,11 @@ SmallVector<Value> MatmulKernel::sumOverPairsLikeTiles() {
         b.forLoop(start, b.add(start, step), b.i64(1), SmallVector<Value>(2 * count, b.splat(0.0)), [&](Value pair, ValueRange sums) {
           Value offset = b.mul(pair, b.i64(panelColumns));
           SmallVector<Value> vectors, values;
-          for (Value weight : weights) {
-            Value tile = b.at(weight, spec.laneType(), offset);
-            vectors.push_back(b.load(b.i32Vector(), tile));
-            vectors.push_back(b.load(b.i32Vector(), b.at(tile, spec.laneType(), geometry.secondVector)));
-            prefetch(pair);
+          for (const auto &[tile, weight] : llvm::enumerate(weights)) {
+            Value place = b.at(weight, spec.laneType(), offset);
+            vectors.push_back(b.load(b.i32Vector(), place));
+            vectors.push_back(b.load(b.i32Vector(), b.at(place, spec.laneType(), geometry.secondVector)));
+            prefetch(pair, tile);
           }
           for (Value row : x)
             values.push_back(loadPair(b, b.at(row, b.getI32Type(), pair), /*isHalf=*/false));
@@ -172,7 +174,7 @@ void MatmulKernel::prefetchBlocks(Value offset) {
     offset = arith::ShRUIOp::create(b, b.mul(offset, arguments.aheadStep), b.i64(6));
   Value place = b.at(arguments.ahead, b.getI8Type(), offset);
   for (int64_t panel = 0; panel < std::max<int64_t>(tiles / geometry.tilesPerPanel, 1); ++panel)
-    LLVM::Prefetch::create(b, b.at(place, b.getI8Type(), panel * spec.panelBytes()), /*rw=*/0, prefetchHint(isOnePass()), /*cache=*/1);
+    LLVM::Prefetch::create(b, b.at(place, b.getI8Type(), panel * spec.panelBytes()), /*rw=*/0, prefetchHint(), /*cache=*/1);
 }
 
 // The same sums where scales hold for a group of k. Sections are those of floats, wherever groups end: decoded weights give the bits of dense ones.

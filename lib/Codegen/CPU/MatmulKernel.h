@@ -58,6 +58,9 @@ public:
   /// There it would also push out the rows.
   static constexpr int32_t prefetchHint(bool isOnePass) { return isOnePass ? 3 : 2; }
 
+  /// Of the weights ahead, a kernel on tiles asks for `aheadStep` of so many parts: all, or less where several passes share them.
+  static constexpr int64_t aheadChunks = 4;
+
   /// Emits the function `name` at the end of `module`.
   mlir::func::FuncOp emit(mlir::ModuleOp module, llvm::StringRef name);
 
@@ -75,7 +78,8 @@ private:
                                              llvm::ArrayRef<mlir::Value> weights);
   /// Passes have balanced heights: a lower kernel than half the highest is never one of several, and asks for what is next by constants.
   bool isOnePass() const { return 2 * rows < mostRows; }
-  void prefetch(mlir::Value step);
+  int32_t prefetchHint() const { return prefetchHint(isOnePass() && !b.isa.fewRowsAhead); }
+  void prefetch(mlir::Value step, int64_t tile);
   void prefetchBlocks(mlir::Value offset);
 
   KernelBuilder &b;

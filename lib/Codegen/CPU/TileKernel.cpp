@@ -9,10 +9,12 @@ using namespace mlir;
 namespace moe {
 
 /// Bytes of a line of a panel, of a tile's share of it, and values of k in a quad.
-static constexpr int64_t lineBytes = 4 * panelColumns, tileBytes = lineBytes / 2, quadDepth = 4;
+static constexpr int64_t cacheLineBytes = 64, lineBytes = 4 * panelColumns, tileBytes = lineBytes / 2, quadDepth = 4;
 
 bool usesTiles(const IsaVersion &isa, const MatmulSpec &spec) {
-  if (spec.gather && isa.matrixTiles.kernelRows() * TileKernel::gatheredStride(spec) > TileKernel::mostGathered)
+  if (isa.matrixTiles.rows == 0)
+    return false;
+  if (spec.gather && TileKernel::copiedRows(isa, spec) == 0)
     return false;
   if (spec.pairs)
     return isa.matrixTiles.multipliesPairs && spec.k % TileKernel::pairDepth == 0;
@@ -22,30 +24,67 @@ bool usesTiles(const IsaVersion &isa, const MatmulSpec &spec) {
 func::FuncOp TileKernel::emit(ModuleOp module, StringRef name) {
   OpBuilder::InsertionGuard guard(b);
   SmallVector<Type> types(KernelArguments::pointers, b.ptrType());
-  types.append(KernelArguments::integers + 1, b.getI64Type());
+  types.append(KernelArguments::integers + 2, b.getI64Type());
+  types.push_back(b.getI16Type());
   func::FuncOp function = b.beginFunction(module, name, types);
-  arguments = KernelArguments::fromList(function.getArguments());
-  rowCount = function.getArguments().back();
+  const KernelArguments first = KernelArguments::fromList(function.getArguments());
+  const ValueRange more = function.getArguments().take_back(3);
+  Value rows = more[2];
+  // At least one, as LLVM need not know: or it makes copies of the loops for none, whose tiles have no rows.
+  rowCount = b.max(arith::ExtUIOp::create(b, b.getI64Type(), rows), b.i64(1));
+  makeRowTiles(rows, spec.pairs ? 2 * pairDepth : BlocksAttr::partDepth);
   Value totals = b.stack(b.getF32Type(), b.isa.matrixTiles.kernelRows() * panelColumns, 64);
-  if (spec.pairs)
-    sumPairs(totals);
-  else
-    sumIntegers(totals);
-  Epilogue(b, spec, geometry, arguments, b.isa.matrixTiles.kernelRows(), /*tiles=*/1).emitStored(totals, rowCount);
+  const int64_t perUnit = spec.panelsPerUnit();
+  b.forLoop(b.i64(0), more[0], [&](Value unit) {
+    b.forLoop(b.i64(0), b.i64(perUnit), [&](Value inUnit) {
+      arguments = ofPanel(first, b.add(b.mul(unit, b.i64(perUnit)), inUnit));
+      arguments.out = b.at(b.at(first.out, spec.outElement, b.mul(unit, more[1])), spec.outElement, b.mul(inUnit, b.i64(spec.panelResultColumns())));
+      if (spec.pairs)
+        sumPairs(totals);
+      else
+        sumIntegers(totals);
+      Epilogue(b, spec, geometry, arguments, b.isa.matrixTiles.kernelRows(), /*tiles=*/1).emitStored(totals, rowCount);
+    });
+  });
   func::ReturnOp::create(b);
   return function;
 }
 
-SmallVector<TileKernel::RowTile> TileKernel::rowTiles(int64_t depthBytes) {
-  const int64_t height = b.isa.matrixTiles.rows;
-  if (!tall)
-    return {{tiles.shape(rowCount, depthBytes), tiles.shape(rowCount, tileBytes), 0}};
-  Value below = b.sub(rowCount, b.i64(height));
-  return {{tiles.shape(height, depthBytes), tiles.shape(height, tileBytes), 0},
-          {tiles.shape(below, depthBytes), tiles.shape(below, tileBytes), height}};
+// The arguments for the panel so many behind the first; of `out` those of the first.
+KernelArguments TileKernel::ofPanel(const KernelArguments &first, Value panel) {
+  KernelArguments own = first;
+  Value bytes = b.mul(panel, b.i64(spec.panelBytes())), column = b.mul(panel, b.i64(spec.panelResultColumns()));
+  own.weight = b.at(first.weight, b.getI8Type(), bytes);
+  own.ahead = b.at(first.ahead, b.getI8Type(), bytes);
+  own.bias = b.atF32(first.bias, b.mul(column, b.i64(spec.bias == BiasForm::Interleaved ? 2 : 1)));
+  own.upBias = b.atF32(first.upBias, column);
+  own.columns = b.sub(first.columns, column);
+  return own;
 }
 
-TileKernel::Values TileKernel::zeros(ArrayRef<RowTile> rowTiles) {
+// Asks for bytes `offset` to `offset` + `bytes` of the panel ahead, or for this pass's part of them. A loop, as passes may share a panel.
+void TileKernel::prefetch(Value offset, int64_t bytes) {
+  const int64_t chunk = bytes / aheadParts;
+  Value place = b.at(arguments.ahead, b.getI8Type(), b.mul(b.div(offset, b.i64(aheadParts)), arguments.aheadStep));
+  b.forLoop(b.i64(0), b.max(arguments.aheadStep, b.i64(1)), [&](Value number) {
+    Value start = b.at(place, b.getI8Type(), b.mul(number, b.i64(chunk)));
+    for (int64_t byte = 0; byte < chunk; byte += cacheLineBytes)
+      LLVM::Prefetch::create(b, b.at(start, b.getI8Type(), byte), /*rw=*/0, MatmulKernel::prefetchHint(/*isOnePass=*/false), /*cache=*/1);
+  });
+}
+
+// Of an i16 from before all loops: LLVM sets tiles up where their shapes are known, and does not find a place for that where it has moved a cast into a loop.
+void TileKernel::makeRowTiles(Value rows, int64_t depthBytes) {
+  const int64_t height = b.isa.matrixTiles.rows;
+  if (!tall) {
+    rowTiles = {{tiles.shape(rows, depthBytes), tiles.shape(rows, tileBytes), 0}};
+    return;
+  }
+  Value below = arith::SubIOp::create(b, rows, tiles.i16(height));
+  rowTiles = {{tiles.shape(height, depthBytes), tiles.shape(height, tileBytes), 0}, {tiles.shape(below, depthBytes), tiles.shape(below, tileBytes), height}};
+}
+
+TileKernel::Values TileKernel::zeros() {
   Values all;
   for (const RowTile &tile : rowTiles)
     for (int half = 0; half < 2; ++half)
@@ -54,7 +93,7 @@ TileKernel::Values TileKernel::zeros(ArrayRef<RowTile> rowTiles) {
 }
 
 // Sums in the order [tile of rows][half of the panel]; `x` is the place of the first row, `weights` that of the first line.
-TileKernel::Values TileKernel::products(bool pairs, ArrayRef<RowTile> rowTiles, Value x, Value weights, int64_t weightRows, ValueRange sums) {
+TileKernel::Values TileKernel::products(bool pairs, Value x, Value weights, int64_t weightRows, ValueRange sums) {
   const TileOps::Shape weightShape = tiles.shape(weightRows, tileBytes);
   Value strideBytes = b.mul(arguments.xStride, b.i64(spec.xElement.getIntOrFloatBitWidth() / 8)), line = b.i64(lineBytes);
   Value left = tiles.load(weightShape, weights, line), right = tiles.load(weightShape, b.at(weights, b.getI8Type(), tileBytes), line);
@@ -68,23 +107,22 @@ TileKernel::Values TileKernel::products(bool pairs, ArrayRef<RowTile> rowTiles, 
   return next;
 }
 
-void TileKernel::storeSums(ArrayRef<RowTile> rowTiles, ValueRange sums, Value place) {
+void TileKernel::storeSums(ValueRange sums, Value place) {
   for (const auto &[number, sum] : llvm::enumerate(sums)) {
     const RowTile &tile = rowTiles[number / 2];
     tiles.store(tile.sums, sum, b.at(place, b.getI8Type(), tile.first * lineBytes + static_cast<int64_t>(number % 2) * tileBytes), b.i64(lineBytes));
   }
 }
 
-// Nothing is asked of memory ahead: a step is few instructions, so the processor itself looks many steps ahead.
 void TileKernel::sumPairs(Value totals) {
   const int64_t depthBytes = 2 * pairDepth;
-  const SmallVector<RowTile> rows = rowTiles(depthBytes);
-  const Values sums = b.forLoop(b.i64(0), b.div(arguments.k, b.i64(pairDepth)), b.i64(1), zeros(rows), [&](Value step, ValueRange carried) {
-    Value x = b.at(arguments.x, b.getI8Type(), b.mul(step, b.i64(depthBytes)));
-    Value weights = b.at(arguments.weight, b.getI8Type(), b.mul(step, b.i64(pairDepth / 2 * lineBytes)));
-    return products(/*pairs=*/true, rows, x, weights, pairDepth / 2, carried);
+  const Values sums = b.forLoop(b.i64(0), b.div(arguments.k, b.i64(pairDepth)), b.i64(1), zeros(), [&](Value step, ValueRange carried) {
+    Value offset = b.mul(step, b.i64(pairDepth / 2 * lineBytes));
+    prefetch(offset, pairDepth / 2 * lineBytes);
+    Value x = b.at(arguments.x, b.getI8Type(), b.mul(step, b.i64(depthBytes))), weights = b.at(arguments.weight, b.getI8Type(), offset);
+    return products(/*pairs=*/true, x, weights, pairDepth / 2, carried);
   });
-  storeSums(rows, sums, totals);
+  storeSums(sums, totals);
 }
 
 // Volatile, or LLVM makes a call of memset from it.
@@ -157,10 +195,9 @@ void TileKernel::addPart(const Block &block, Value number, Value sums, Value tot
   const int64_t partBytes = BlocksAttr::partDepth * panelColumns * blocks.bits() / 8;
   Value room = blocks.bits() == 8 ? Value() : b.stack(i8, BlocksAttr::partDepth * panelColumns, 64);
   Value codes = bytesOf(b.at(block.codes, i8, b.mul(number, b.i64(partBytes))), room);
-  const SmallVector<RowTile> rows = rowTiles(BlocksAttr::partDepth);
   Value scaleOffset = b.add(block.rowOffset, b.mul(number, b.i64(4)));
   Value codeOffset = b.add(block.rowOffset, b.add(b.mul(number, b.i64(BlocksAttr::partDepth)), b.i64(8 * blocks.partCount())));
-  storeSums(rows, products(/*pairs=*/false, rows, b.at(arguments.x, i8, codeOffset), codes, BlocksAttr::partDepth / quadDepth, zeros(rows)), sums);
+  storeSums(products(/*pairs=*/false, b.at(arguments.x, i8, codeOffset), codes, BlocksAttr::partDepth / quadDepth, zeros()), sums);
   b.forLoop(b.i64(0), rowCount, [&](Value row) {
     Value scales = b.at(b.at(arguments.x, i8, b.mul(row, arguments.xStride)), i8, scaleOffset);
     Value rowScale = b.broadcast(b.load(b.getF32Type(), scales));

@@ -19,20 +19,29 @@ class TileKernel {
 public:
   /// Values of k of one product of pairs.
   static constexpr int64_t pairDepth = 32;
-  /// Bytes of the stack that gathered rows may take.
-  static constexpr int64_t mostGathered = 512 << 10;
+  /// Bytes of the stack that copied rows may take.
+  static constexpr int64_t mostCopied = 1 << 20;
+  /// Of the panel ahead a pass asks for `aheadStep` of so many parts: all, or less where several passes share it.
+  static constexpr int64_t aheadParts = 4;
 
   /// `tall`: for 17 to 32 rows, else for 1 to 16.
   TileKernel(KernelBuilder &builder, const MatmulSpec &spec, bool tall)
       : b(builder), tiles(builder), spec(spec), geometry(builder.isa, spec.gateUp), tall(tall) {}
 
-  /// Emits the function `name` at the end of `module`: the arguments of a micro-kernel (rows are never gathered, `index` is null), then the rows (i64).
+  /// Emits the function `name` at the end of `module`: the arguments of a micro-kernel for the first panel (rows are never gathered, `index` is null),
+  /// then the units of panels side by side (MatmulSpec::panelsPerUnit), the elements from a unit's results to the next one's, and the rows (i16).
+  /// Setting up tiles takes as long as six steps of K and waits for all before: hence the loop over panels in here.
   mlir::func::FuncOp emit(mlir::ModuleOp module, llvm::StringRef name);
 
   /// Bytes of a row of x.
   static int64_t rowBytes(const MatmulSpec &spec) { return spec.k * spec.xElement.getIntOrFloatBitWidth() / 8; }
-  /// Bytes from one gathered row to the next: an odd number of cache lines, so that the rows of a tile are not in one set of the cache.
-  static int64_t gatheredStride(const MatmulSpec &spec) { return (rowBytes(spec) + 127) / 128 * 128 + 64; }
+  /// Bytes from one copied row to the next: an odd number of cache lines, so that the rows of a tile are not in one set of the cache.
+  static int64_t copiedStride(const MatmulSpec &spec) { return (rowBytes(spec) + 127) / 128 * 128 + 64; }
+  /// Rows that are copied at once, a multiple of a kernel's; 0 where not even those have room.
+  static int64_t copiedRows(const IsaVersion &isa, const MatmulSpec &spec) {
+    const int64_t height = isa.matrixTiles.kernelRows();
+    return mostCopied / copiedStride(spec) / height * height;
+  }
 
 private:
   using Value = mlir::Value;
@@ -47,10 +56,12 @@ private:
     Values scales, zeros;
   };
 
-  llvm::SmallVector<RowTile> rowTiles(int64_t depthBytes);
-  Values products(bool pairs, llvm::ArrayRef<RowTile> rowTiles, Value x, Value weights, int64_t weightRows, mlir::ValueRange sums);
-  Values zeros(llvm::ArrayRef<RowTile> rowTiles);
-  void storeSums(llvm::ArrayRef<RowTile> rowTiles, mlir::ValueRange sums, Value place);
+  void makeRowTiles(Value rows, int64_t depthBytes);
+  Values products(bool pairs, Value x, Value weights, int64_t weightRows, mlir::ValueRange sums);
+  Values zeros();
+  void storeSums(mlir::ValueRange sums, Value place);
+  KernelArguments ofPanel(const KernelArguments &first, Value panel);
+  void prefetch(Value offset, int64_t bytes);
   void sumPairs(Value totals);
   void sumIntegers(Value totals);
   Block block(Value number);
@@ -67,6 +78,7 @@ private:
   const bool tall;
   KernelArguments arguments;
   Value rowCount;
+  llvm::SmallVector<RowTile, 2> rowTiles;
 };
 
 } // namespace moe

@@ -17,13 +17,14 @@ class TileOps {
 public:
   explicit TileOps(KernelBuilder &builder) : b(builder) {}
 
+  mlir::Value i16(int64_t number) { return mlir::arith::ConstantOp::create(b, b.getI16IntegerAttr(static_cast<int16_t>(number))); }
   /// Rows and bytes of a row.
   struct Shape {
     mlir::Value rows, bytes;
   };
   Shape shape(int64_t rows, int64_t bytes) { return {i16(rows), i16(bytes)}; }
-  /// `rows` is i64, from 1 to 16.
-  Shape shape(mlir::Value rows, int64_t bytes) { return {mlir::arith::TruncIOp::create(b, b.getI16Type(), rows), i16(bytes)}; }
+  /// `rows` is i16, from 1 to 16.
+  Shape shape(mlir::Value rows, int64_t bytes) { return {rows, i16(bytes)}; }
 
   mlir::Value zero(Shape shape) { return call(tile_names::zero, type(), {shape.rows, shape.bytes}); }
   /// `stride` bytes (i64) from row to row.
@@ -40,7 +41,6 @@ public:
 
 private:
   mlir::Type type() { return mlir::LLVM::LLVMX86AMXType::get(b.getContext()); }
-  mlir::Value i16(int64_t number) { return mlir::arith::ConstantOp::create(b, b.getI16IntegerAttr(static_cast<int16_t>(number))); }
   mlir::Value call(llvm::StringRef name, mlir::Type type, mlir::ValueRange operands) {
     return mlir::LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(name), operands).getResult(0);
   }
