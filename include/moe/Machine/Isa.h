@@ -25,15 +25,16 @@ struct MatrixTiles {
   int rows = 0;
   int rowBytes = 0;
   int registers = 0;
-  /// Products of pairs of bf16 into f32 (tdpbf16ps), of four bytes into i32 (tdpbsud).
+  /// Products of pairs of bf16 into f32 (tdpbf16ps), of four bytes into i32 (tdpbsud, tdpbssd).
   bool multipliesPairs = false;
   bool multipliesBytes = false;
   /// Tiles of rows side by side with two tiles of weights, and the rows that such a kernel takes at most: with the sums all registers are in use.
   static constexpr int tilesOfRows = 2;
   int kernelRows() const { return tilesOfRows * rows; }
-  /// An expert with fewer rows stays with vectors, which have kernels for up to one row less: its weights come from memory, and tiles of few rows
-  /// would be as empty as they are slow to set up. Chosen by counting instructions, not measured.
-  static constexpr int leastRows = 4;
+  /// An expert with fewer rows stays with vectors: its weights come from memory, and tiles of few rows would be as empty as they are slow to set up.
+  /// For bf16, whose vectors have kernels for up to one row less; for bytes and for codes of fewer bits, whose sums leave the tiles for each scale, as
+  /// measured on an Emerald Rapids (docs/Rationale/Kernels.md).
+  static constexpr int leastRows = 4, leastRowsOfBytes = 33, leastRowsOfCodes = 17;
 };
 
 /// One ISA version: what the code of one object may use and how its kernels are shaped.

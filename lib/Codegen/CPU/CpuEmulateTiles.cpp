@@ -73,13 +73,13 @@ private:
       call.getResult(0).replaceAllUsesWith(loaded(b, tile));
     } else if (name == tile_names::store) {
       copyRows(b, a[0], a[1], stored(b, a[4]), b.i64(rowBytes), a[2], a[3]);
-    } else if (name == tile_names::pairs || name == tile_names::bytes) {
+    } else if (name == tile_names::pairs || name == tile_names::bytes || name == tile_names::signedBytes) {
       Value sums = stored(b, a[3]);
-      func::FuncOp product = emulation(kernels, call.getLoc(), name == tile_names::pairs);
+      func::FuncOp product = emulation(kernels, call.getLoc(), name);
       func::CallOp::create(b, product, ValueRange{b.toI64(a[0]), b.toI64(a[1]), b.toI64(a[2]), sums, stored(b, a[4]), stored(b, a[5])});
       call.getResult(0).replaceAllUsesWith(loaded(b, sums));
     } else {
-      return call.emitOpError() << "has no emulation: expected one of tilezero, tileloadd64, tilestored64, tdpbf16ps and tdpbsud";
+      return call.emitOpError() << "has no emulation: expected one of tilezero, tileloadd64, tilestored64, tdpbf16ps, tdpbsud and tdpbssd";
     }
     call.erase();
     return success();
@@ -101,8 +101,10 @@ private:
   }
 
   /// (rows, bytes of a row of sums, bytes of a row of `a`; sums, a, b): sums += a·b.
-  func::FuncOp emulation(KernelModule &kernels, Location loc, bool pairs) {
-    return kernels.get(pairs ? "tdpbf16ps" : "tdpbsud", pairs ? "moe_emulated_tdpbf16ps" : "moe_emulated_tdpbsud", [&](StringRef name) {
+  func::FuncOp emulation(KernelModule &kernels, Location loc, StringRef product) {
+    const bool pairs = product == tile_names::pairs, isSigned = product == tile_names::signedBytes;
+    const StringRef instruction = pairs ? "tdpbf16ps" : isSigned ? "tdpbssd" : "tdpbsud";
+    return kernels.get(instruction, ("moe_emulated_" + instruction).str(), [&](StringRef name) {
       KernelBuilder b(loc, &getContext(), kernels.isa);
       const Type i64 = b.getI64Type(), pointer = b.ptrType();
       func::FuncOp function = b.beginFunction(kernels.module, name, {i64, i64, i64, pointer, pointer, pointer});
@@ -114,7 +116,7 @@ private:
           Value rowStart = b.at(a[4], b.getI32Type(), b.mul(row, lanes)), columnStart = b.at(a[5], b.getI32Type(), column);
           const auto group = [&](Value base, Value index) { return b.load(b.getI32Type(), b.at(base, b.getI32Type(), index)); };
           const auto operands = [&](Value k) { return std::pair(group(rowStart, k), group(columnStart, b.mul(k, lanes))); };
-          pairs ? addPairs(b, sum, depth, operands) : addBytes(b, sum, depth, operands);
+          pairs ? addPairs(b, sum, depth, operands) : addBytes(b, sum, depth, operands, isSigned);
         });
       });
       func::ReturnOp::create(b);
@@ -141,14 +143,16 @@ private:
     b.store(b.addf(b.load(b.getF32Type(), place), b.addf(chains[0], chains[1])), place);
   }
 
-  static void addBytes(KernelBuilder &b, Value place, Value depth, Operands operands) {
+  static void addBytes(KernelBuilder &b, Value place, Value depth, Operands operands, bool signedWeights) {
     Value sum = b.forLoop(b.i64(0), depth, b.i64(1), {b.load(b.getI32Type(), place)}, [&](Value k, ValueRange sums) -> SmallVector<Value> {
       const auto [x, w] = operands(k);
       Value next = sums[0];
       for (int64_t byte = 0; byte < 4; ++byte) {
-        Value isSigned = arith::ShRSIOp::create(b, arith::ShLIOp::create(b, x, b.i32(24 - 8 * byte)), b.i32(24));
-        Value isUnsigned = arith::AndIOp::create(b, arith::ShRUIOp::create(b, w, b.i32(8 * byte)), b.i32(255));
-        next = b.add(next, b.mul(isSigned, isUnsigned));
+        const auto byteOf = [&](Value quad) -> Value { return arith::ShRSIOp::create(b, arith::ShLIOp::create(b, quad, b.i32(24 - 8 * byte)), b.i32(24)); };
+        Value weight = byteOf(w);
+        if (!signedWeights)
+          weight = arith::AndIOp::create(b, weight, b.i32(255));
+        next = b.add(next, b.mul(byteOf(x), weight));
       }
       return {next};
     })[0];

@@ -213,7 +213,7 @@ int64_t MatmulEmitter::tilesFor(int64_t rows) const {
 }
 
 int64_t MatmulEmitter::passRows(const IsaVersion &isa) const {
-  if (usesTiles(isa, spec))
+  if (sumsLikeTiles(isa, spec))
     return MatrixTiles::leastRows - 1;
   if (widensPairs(spec, isa))
     return widenedPassRows(isa);

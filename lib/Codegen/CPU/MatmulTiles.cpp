@@ -22,7 +22,7 @@ void MatmulEmitter::unlessTiled(const Expert &expert, Units units, function_ref<
     otherwise();
     return;
   }
-  Value isTall = b.compare(arith::CmpIPredicate::sge, expert.rows, b.i64(MatrixTiles::leastRows));
+  Value isTall = b.compare(arith::CmpIPredicate::sge, expert.rows, b.i64(leastTileRows(spec)));
   b.ifTrue(isTall, [&] { emitTileUnits(expert, units); }, otherwise);
 }
 

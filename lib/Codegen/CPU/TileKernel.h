@@ -11,6 +11,9 @@ namespace moe {
 /// True if tall experts of `spec` are multiplied in tiles: the ISA has the product, K is whole steps of it, and gathered rows fit the stack.
 bool usesTiles(const IsaVersion &isa, const MatmulSpec &spec);
 
+/// Rows of an expert from which on it is multiplied in tiles.
+int64_t leastTileRows(const MatmulSpec &spec);
+
 /// True if in addition sums of bf16 products are made in the order of tdpbf16ps, also by vectors: even and odd values of 32 of k in a chain each, from
 /// zero, then both added, then that to the total.
 inline bool sumsLikeTiles(const IsaVersion &isa, const MatmulSpec &spec) { return spec.pairs && usesTiles(isa, spec); }
@@ -23,6 +26,9 @@ public:
   static constexpr int64_t mostCopied = 1 << 20;
   /// Of the panel ahead a pass asks for `aheadStep` of so many parts: all, or less where several passes share it.
   static constexpr int64_t aheadParts = 4;
+
+  /// Parts of K whose integer products are scaled together.
+  static constexpr int64_t roundParts = 2;
 
   /// `tall`: for 17 to 32 rows, else for 1 to 16.
   TileKernel(KernelBuilder &builder, const MatmulSpec &spec, bool tall)
@@ -52,12 +58,11 @@ private:
     int64_t first;
   };
   struct Block {
-    Value codes, rowOffset;
     Values scales, zeros;
   };
 
   void makeRowTiles(Value rows, int64_t depthBytes);
-  Values products(bool pairs, Value x, Value weights, int64_t weightRows, mlir::ValueRange sums);
+  Values products(llvm::StringRef product, Value x, Value weights, int64_t weightRows, mlir::ValueRange sums);
   Values zeros();
   void storeSums(mlir::ValueRange sums, Value place);
   KernelArguments ofPanel(const KernelArguments &first, Value panel);
@@ -66,9 +71,13 @@ private:
   void sumIntegers(Value totals);
   Block block(Value number);
   Value bytesOf(Value codes, Value place);
-  void addPart(const Block &block, Value number, Value sums, Value totals);
+  std::pair<Value, Value> placeOfPart(Value number);
+  void multiplyPart(Value number, Value sums);
+  void scaleRows(Value first, int64_t count, Value sums, int64_t share, int64_t shares, Value totals);
   void clear(Value totals);
   void scaleTotals(const Block &block, Value totals);
+  /// Without zero points of their own, codes lie around one that is the same for all. Taken away from them it need not be taken from each sum.
+  bool hasSignedCodes() const { return !spec.blocks.getZero(); }
   bool isOneBlock() const { return spec.k == spec.blocks.rowBlockBytes(); }
 
   KernelBuilder &b;

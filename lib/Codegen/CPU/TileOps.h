@@ -10,7 +10,8 @@ namespace moe {
 /// The intrinsics in use. Operands: (rows, bytes of a row, …) as i16; a product: (rows, bytes of a row of sums, bytes of a row of `a`, sums, a, b).
 namespace tile_names {
 constexpr llvm::StringLiteral zero = "llvm.x86.tilezero.internal", load = "llvm.x86.tileloadd64.internal", store = "llvm.x86.tilestored64.internal",
-                              pairs = "llvm.x86.tdpbf16ps.internal", bytes = "llvm.x86.tdpbsud.internal";
+                              pairs = "llvm.x86.tdpbf16ps.internal", bytes = "llvm.x86.tdpbsud.internal",
+                              signedBytes = "llvm.x86.tdpbssd.internal";
 } // namespace tile_names
 
 class TileOps {
@@ -34,9 +35,9 @@ public:
   void store(Shape shape, mlir::Value tile, mlir::Value place, mlir::Value stride) {
     mlir::LLVM::CallIntrinsicOp::create(b, b.getStringAttr(tile_names::store), mlir::ValueRange{shape.rows, shape.bytes, place, stride, tile});
   }
-  /// sums + rows·weights; `rows` has the shape {of.rows, depth bytes}. By pairs of bf16, else by four bytes: signed in rows, unsigned in weights.
-  mlir::Value multiply(bool pairs, Shape of, mlir::Value depth, mlir::Value sums, mlir::Value rows, mlir::Value weights) {
-    return call(pairs ? tile_names::pairs : tile_names::bytes, type(), {of.rows, of.bytes, depth, sums, rows, weights});
+  /// sums + rows·weights; `rows` has the shape {of.rows, depth bytes}. `product`: by pairs of bf16, or by four bytes, signed in rows, unsigned or signed in weights.
+  mlir::Value multiply(llvm::StringRef product, Shape of, mlir::Value depth, mlir::Value sums, mlir::Value rows, mlir::Value weights) {
+    return call(product, type(), {of.rows, of.bytes, depth, sums, rows, weights});
   }
 
 private:

@@ -6,7 +6,7 @@
 //--- unknown.mlir
 func.func @half(%rows: i16, %t: !llvm.ptr) {
   %zero = llvm.call_intrinsic "llvm.x86.tilezero.internal"(%rows, %rows) : (i16, i16) -> !llvm.x86_amx
-  // expected-error @+1 {{has no emulation: expected one of tilezero, tileloadd64, tilestored64, tdpbf16ps and tdpbsud}}
+  // expected-error @+1 {{has no emulation: expected one of tilezero, tileloadd64, tilestored64, tdpbf16ps, tdpbsud and tdpbssd}}
   %next = llvm.call_intrinsic "llvm.x86.tdpfp16ps.internal"(%rows, %rows, %rows, %zero, %zero, %zero) : (i16, i16, i16, !llvm.x86_amx, !llvm.x86_amx, !llvm.x86_amx) -> !llvm.x86_amx
   return
 }
