@@ -34,7 +34,7 @@ struct MatrixTiles {
   /// An expert with fewer rows stays with vectors: its weights come from memory, and tiles of few rows would be as empty as they are slow to set up.
   /// For bf16, whose vectors have kernels for up to one row less; for bytes and for codes of fewer bits, whose sums leave the tiles for each scale, as
   /// measured on an Emerald Rapids (docs/Rationale/Kernels.md).
-  static constexpr int leastRows = 4, leastRowsOfBytes = 33, leastRowsOfCodes = 17;
+  static constexpr int leastRows = 4, leastRowsOfBytes = 33, leastRowsOfCodes = 25;
 };
 
 /// One ISA version: what the code of one object may use and how its kernels are shaped.

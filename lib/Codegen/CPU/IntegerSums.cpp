@@ -11,8 +11,8 @@ static constexpr int64_t lineBytes = 4 * panelColumns, quadDepth = 4;
 static constexpr int64_t cacheLineBytes = 64;
 
 IntegerSums::IntegerSums(KernelBuilder &builder, const MatmulSpec &spec, const TileGeometry &geometry, const KernelArguments &arguments,
-                         ArrayRef<Value> rows)
-    : b(builder), spec(spec), blocks(spec.blocks), arguments(arguments), rows(rows), kind(dotOf(builder.isa, spec.blocks)) {
+                         ArrayRef<Value> rows, int64_t panels)
+    : b(builder), spec(spec), blocks(spec.blocks), arguments(arguments), rows(rows), panels(panels), kind(dotOf(builder.isa, spec.blocks)) {
   columns[0] = arguments.tileColumn;
   columns[1] = b.add(arguments.tileColumn, b.i64(geometry.secondVector));
 }
@@ -36,34 +36,58 @@ int64_t IntegerSums::mostRows(const IsaVersion &isa, BlocksAttr blocks) {
 }
 
 SmallVector<Value> IntegerSums::emit() {
-  const SmallVector<Value> zeros(rows.size() * 2, b.splat(0.0));
+  const SmallVector<Value> zeros(rows.size() * panels * 2, b.splat(0.0));
   const int64_t linesPerPart = BlocksAttr::partDepth * blocks.bits() / 32;
   const int64_t whole = blocks.getGroup() / BlocksAttr::partDepth;
   const int64_t linesLeft = (blocks.filledGroup() - whole * BlocksAttr::partDepth) * blocks.bits() / 32;
   return b.forLoop(b.i64(0), b.i64(spec.k / blocks.rowBlockBytes()), b.i64(1), zeros, [&](Value number, ValueRange sums) {
-    const Block here = block(number);
+    SmallVector<Block> own;
+    for (int64_t panel = 0; panel < panels; ++panel)
+      own.push_back(block(number, panel));
+    const auto parts = [&](Value index, int64_t lines, ValueRange before) {
+      return inEachPanel(before, [&](int64_t panel, const Values &inner) {
+        return part(own[panel], b.at(own[panel].codes, b.getI8Type(), b.mul(index, b.i64(linesPerPart * lineBytes))), index, lines, inner);
+      });
+    };
     Values next(sums);
     if (whole == 1)
-      next = part(here, here.codes, b.i64(0), linesPerPart, next);
+      next = parts(b.i64(0), linesPerPart, next);
     else if (whole > 1)
-      next = b.forLoop(b.i64(0), b.i64(whole), b.i64(1), next, [&](Value index, ValueRange inner) {
-        Value codes = b.at(here.codes, b.getI8Type(), b.mul(index, b.i64(linesPerPart * lineBytes)));
-        return part(here, codes, index, linesPerPart, inner);
-      });
+      next = b.forLoop(b.i64(0), b.i64(whole), b.i64(1), next, [&](Value index, ValueRange inner) { return parts(index, linesPerPart, inner); });
     if (linesLeft > 0)
-      next = part(here, at(here.codes, whole * linesPerPart * lineBytes), b.i64(whole), linesLeft, next);
-    for (size_t index = 0; isOneBlock() && index < next.size(); ++index)
-      next[index] = b.mulf(next[index], here.scales[index % 2]);
-    return next;
+      next = parts(b.i64(whole), linesLeft, next);
+    if (!isOneBlock())
+      return next;
+    return inEachPanel(next, [&](int64_t panel, Values inner) {
+      for (size_t index = 0; index < inner.size(); ++index)
+        inner[index] = b.mulf(inner[index], own[panel].scales[index % 2]);
+      return inner;
+    });
   });
 }
 
-IntegerSums::Block IntegerSums::block(Value number) {
+// `sums` in the order [row][panel][vector]; `change` gets and gives those of one panel, in the order [row][vector].
+IntegerSums::Values IntegerSums::inEachPanel(ValueRange sums, function_ref<Values(int64_t panel, const Values &sums)> change) {
+  Values next(sums);
+  for (int64_t panel = 0; panel < panels; ++panel) {
+    const auto place = [&](size_t index) { return (index / 2 * panels + panel) * 2 + index % 2; };
+    Values own;
+    for (size_t index = 0; index < 2 * rows.size(); ++index)
+      own.push_back(next[place(index)]);
+    for (const auto &[index, value] : llvm::enumerate(change(panel, own)))
+      next[place(index)] = value;
+  }
+  return next;
+}
+
+IntegerSums::Block IntegerSums::block(Value number, int64_t panel) {
   Block block;
   const Type i8 = b.getI8Type();
-  Value start = b.at(arguments.weight, i8, b.mul(number, b.i64(blocks.blockBytes())));
+  Value inPanel = b.mul(number, b.i64(blocks.blockBytes())), start = b.at(arguments.weight, i8, inPanel);
+  if (panel)
+    start = at(start, panel * spec.panelBytes());
   block.codes = at(start, blocks.scaleBytes() + blocks.zeroBytes());
-  block.offset = b.mul(number, b.i64(blocks.blockBytes()));
+  block.offset = panel ? b.add(inPanel, b.i64(panel * spec.panelBytes())) : inPanel;
   block.rowOffset = b.mul(number, b.i64(blocks.rowBlockBytes()));
   for (Value column : columns) {
     block.scales.push_back(loadWidened(b, blocks.getScale(), b.at(start, blocks.getScale(), column)));

@@ -9,11 +9,11 @@ namespace moe {
 
 class IntegerSums {
 public:
-  /// `rows` are the starts of the rows.
+  /// `rows` are the starts of the rows; of `panels` panels side by side the tile has all columns, of one maybe a part.
   IntegerSums(KernelBuilder &builder, const MatmulSpec &spec, const TileGeometry &geometry, const KernelArguments &arguments,
-              llvm::ArrayRef<mlir::Value> rows);
+              llvm::ArrayRef<mlir::Value> rows, int64_t panels);
 
-  /// The sums in the order [row][vector].
+  /// The sums in the order [row][panel][vector].
   llvm::SmallVector<mlir::Value> emit();
 
   /// Rows that a kernel has registers for.
@@ -34,7 +34,8 @@ private:
   using Quad = llvm::SmallVector<mlir::Value, 4>;
 
   static Dot dotOf(const IsaVersion &isa, BlocksAttr blocks);
-  Block block(Value number);
+  Block block(Value number, int64_t panel);
+  Values inEachPanel(mlir::ValueRange sums, llvm::function_ref<Values(int64_t panel, const Values &sums)> change);
   Values part(const Block &block, Value codes, Value number, int64_t lines, mlir::ValueRange sums);
   Values integers(const Block &block, Value codes, Value number, int64_t lines);
   void addLine(Value line, llvm::ArrayRef<Value> quads, int64_t offset, Values &sums);
@@ -59,6 +60,7 @@ private:
   const BlocksAttr blocks;
   const KernelArguments &arguments;
   const llvm::SmallVector<mlir::Value> rows;
+  const int64_t panels;
   const Dot kind;
   /// First columns of the two vectors in their panel.
   Value columns[2];

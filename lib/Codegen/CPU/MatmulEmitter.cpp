@@ -200,8 +200,8 @@ void MatmulEmitter::zeroColumns(Value firstHalf, Value endHalf) {
 
 // Decoding takes registers too: scales, maybe zero points, and what the codes go through.
 int64_t MatmulEmitter::tilesFor(int64_t rows) const {
-  if (spec.multipliesIntegers())
-    return 1;
+  if (spec.multipliesIntegers()) // One panel after the other, unless memory gives more to several streams than to one.
+    return !b.isa.fewRowsAhead || TileGeometry(b.isa, spec.gateUp).tilesPerPanel > 1 ? 1 : rows == 1 ? 4 : rows == 2 ? 2 : 1;
   const int64_t tiles = b.isa.tilesFor(static_cast<int>(rows));
   if (sumsLikeTiles(b.isa, spec)) // three sums for each vector
     return rows == 1 ? 2 : 1;
@@ -227,11 +227,16 @@ int64_t MatmulEmitter::passRows(const IsaVersion &isa) const {
   return std::min(isa.f32Tile.rows, code == PanelCode::Ternary || code == PanelCode::E4m3 ? 10 : 12);
 }
 
-// Few rows have kernels of their own, with more columns; they always are a single block.
-void MatmulEmitter::emitUnits(const Expert &expert, Units units) {
+int64_t MatmulEmitter::fewRows() const {
   int64_t few = 0;
   while (tilesFor(few + 1) > 1)
     ++few;
+  return few;
+}
+
+// Few rows have kernels of their own, with more columns; they always are a single block.
+void MatmulEmitter::emitUnits(const Expert &expert, Units units) {
+  const int64_t few = fewRows();
   b.switchUpTo(b.min(expert.rows, b.i64(few + 1)), few + 1, [&](int64_t rows) {
     if (rows <= few) {
       emitFewRows(expert, units, rows);
@@ -253,6 +258,38 @@ void MatmulEmitter::emitUnits(const Expert &expert, Units units) {
 
 // Unit by unit, so that the results of one fit the first cache; a unit has all columns of a part.
 void MatmulEmitter::emitQuantizedUnits(const Expert &expert, Units units) {
+  const int64_t few = fewRows();
+  b.switchUpTo(b.min(expert.rows, b.i64(few + 1)), few + 1, [&](int64_t rows) {
+    if (rows > few) {
+      emitQuantizedPasses(expert, units);
+      return;
+    }
+    // One row has room for two units side by side in the scratch, where they are the first two rows.
+    const int64_t panels = spec.panelsPerUnit(), together = rows == 1 ? std::max<int64_t>(tilesFor(rows) / panels, 1) : 1;
+    scratch.firstSlot = expert.firstSlot;
+    const auto each = [&](Value from, Value to, int64_t step) {
+      b.forLoop(from, to, b.i64(step), {}, [&](Value unit, ValueRange) {
+        scratch.firstColumn = b.mul(unit, b.i64(BlocksAttr::partDepth));
+        const int64_t tiles = std::min(tilesFor(rows), step * panels);
+        for (int64_t panel = 0; panel < step * panels; panel += tiles)
+          callKernel(b.isa, rows, tiles, {expert.number, b.add(b.mul(unit, b.i64(panels)), b.i64(panel)), b.i64(0)}, {b.i64(0), b.i64(1)}, expert.firstSlot);
+        const Scratch first = scratch;
+        for (int64_t index = 0; index < step; ++index) {
+          scratch.rows = b.atF32(first.rows, index * BlocksAttr::partDepth);
+          quantizeScratch(b.add(unit, b.i64(index)), b.i64(rows));
+        }
+        scratch = first;
+        return SmallVector<Value>();
+      });
+    };
+    Value whole = b.add(units.from, b.mul(b.div(b.sub(units.to, units.from), b.i64(together)), b.i64(together)));
+    each(units.from, whole, together);
+    if (together > 1)
+      each(whole, units.to, 1);
+  });
+}
+
+void MatmulEmitter::emitQuantizedPasses(const Expert &expert, Units units) {
   const TileGeometry geometry(b.isa, spec.gateUp);
   b.forLoop(units.from, units.to, [&](Value unit) {
     Value part = b.div(unit, expert.blocks), block = b.sub(unit, b.mul(part, expert.blocks));

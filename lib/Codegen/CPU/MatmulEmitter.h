@@ -75,6 +75,9 @@ private:
   void zeroColumns(mlir::Value first, mlir::Value end);
   void emitUnits(const Expert &expert, Units units);
   void emitQuantizedUnits(const Expert &expert, Units units);
+  void emitQuantizedPasses(const Expert &expert, Units units);
+  /// Rows up to which kernels take several tiles side by side.
+  int64_t fewRows() const;
   void quantizeScratch(mlir::Value part, mlir::Value count);
   int64_t tilesFor(int64_t rows) const;
   int64_t passRows() const { return passRows(b.isa); }

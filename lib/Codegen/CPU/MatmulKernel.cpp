@@ -20,7 +20,7 @@ func::FuncOp MatmulKernel::emit(ModuleOp module, StringRef name) {
   arguments = KernelArguments::fromList(function.getArguments());
   SmallVector<Value> sums;
   if (spec.multipliesIntegers())
-    sums = IntegerSums(b, spec, geometry, arguments, rowPointers()).emit();
+    sums = IntegerSums(b, spec, geometry, arguments, rowPointers(), tiles).emit();
   else
     sums = spec.blocks                   ? sumOverBlocks()
            : sumsLikeTiles(b.isa, spec) ? sumOverPairsLikeTiles()

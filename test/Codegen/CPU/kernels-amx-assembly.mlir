@@ -26,20 +26,28 @@
 
 // NIBBLES-LABEL: moe_tiles_int8_32x32:
 // NIBBLES: vpsrlw $4
-// NIBBLES: tdpbsud
+// NIBBLES: tdpbssd
 
-// A part of 32 values of k: four products, then each row is scaled and added.
+// Two parts of 32 values of k, then, while each of the next two is multiplied, half of the rows are scaled and added.
 // INT-LABEL: moe_tiles_int8_32x32:
 // INT: ldtilecfg
-// INT: [[PARTS:\.LBB[0-9_]+]]:
-// INT-COUNT-4: tilezero
-// INT-COUNT-4: tdpbsud
+// INT-COUNT-8: tdpbssd
+// INT: prefetcht1
+// INT-COUNT-4: tdpbssd
 // INT-COUNT-4: tilestored
-// INT: [[ROWS:\.LBB[0-9_]+]]:
-// INT: vfmadd
-// INT-NOT: tdpbsud
-// INT: jne [[ROWS]]
-// INT: jne [[PARTS]]
+// INT: [[FIRST:\.LBB[0-9_]+]]:
+// INT-COUNT-4: vfmadd
+// INT-NOT: vfmadd
+// INT: jne [[FIRST]]
+// INT: prefetcht1
+// INT-COUNT-4: tdpbssd
+// INT-COUNT-4: tilestored
+// INT: [[SECOND:\.LBB[0-9_]+]]:
+// INT-COUNT-4: vfmadd
+// INT-NOT: vfmadd
+// INT: j{{b|ne}} [[SECOND]]
+// INT: jne {{\.LBB[0-9_]+}}
+// INT-NOT: tdpbssd
 // INT: tilerelease
 
 // CLEAN-LABEL: moe_tiles_{{bf16|int8}}_32x32:
