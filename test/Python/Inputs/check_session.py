@@ -243,6 +243,15 @@ class Sources(unittest.TestCase):
             expected, found = [[getattr(package.InferenceSession(model).get_modelmeta(), name) for name in self.NAMES] for package in BOTH]
             self.assertEqual(found, expected)
 
+    def test_path_as_libraries_read_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.onnx")
+            with open(path, "wb") as stream:
+                stream.write(small_model())
+            for model in (path, small_model()):
+                expected, found = [package.InferenceSession(model)._model_path for package in BOTH]
+                self.assertEqual(found, expected)
+
     def test_modelmeta_of_an_artifact(self):
         with tempfile.TemporaryDirectory() as folder:
             moe_opt.compile(self.described()).save(folder + "/copy")
