@@ -1,4 +1,4 @@
-/* Opens a compiled model and runs it once on zeros. FOLDER is what moe-compile wrote; unknown dims take the SIZEs in turn, then 1.
+/* Opens a compiled model and runs it once on zeros, or on defaults where inputs have one. FOLDER is what moe-compile wrote; unknown dims take the SIZEs in turn, then 1.
  *   clang-22 example.c -I FOLDER -o example FOLDER/model.so -Wl,-rpath,FOLDER && ./example FOLDER [SIZE...] */
 #include "model.h"
 #include <stdio.h>
@@ -21,6 +21,10 @@ int main(int argc, char **argv) {
   moe_tensor_info info;
   for (int i = 0; i < count; ++i) {
     check(i < ins ? moe_model_input(model, i, &info) : moe_model_output(model, i - ins, &info));
+    if (i < ins)
+      check(moe_model_default(model, i, &tensors[i]));
+    if (i < ins && tensors[i].ndim >= 0)
+      continue;
     tensors[i] = (moe_tensor){NULL, {MOE_CPU, 0}, info.rank, info.dtype, calloc(info.rank + 1, sizeof(int64_t)), NULL, 0};
     for (int d = 0; d < info.rank; ++d)
       tensors[i].shape[d] = info.dims[d].size >= 0 ? info.dims[d].size : next < argc ? atoi(argv[next++]) : 1;
@@ -28,6 +32,8 @@ int main(int argc, char **argv) {
   check(moe_model_output_shapes(model, tensors, ins, tensors + ins, outs));
   for (int i = 0; i < count; ++i) {
     size_t bytes = tensors[i].dtype.bits / 8;
+    if (tensors[i].data)
+      continue;
     for (int d = 0; d < tensors[i].ndim; ++d)
       bytes *= tensors[i].shape[d];
     tensors[i].data = calloc(bytes + 8, 1);

@@ -34,6 +34,11 @@ public:
     bytes.push_back(0);
   }
 
+  void raw(llvm::StringRef data) {
+    count(data.size());
+    bytes.insert(bytes.end(), data.bytes_begin(), data.bytes_end());
+  }
+
   void digest(const std::array<uint8_t, sha256Bytes> &value) { bytes.insert(bytes.end(), value.begin(), value.end()); }
 
   template <typename Item> void list(const std::vector<Item> &items, llvm::function_ref<void(const Item &)> write) {
@@ -77,6 +82,14 @@ bool writeModelInfo(const ModelDescription &model, std::vector<uint8_t> &bytes, 
     writer.number(pair.output);
     writer.number(pair.axis);
   });
+  writer.count(llvm::count_if(model.inputs, [](const TensorDescription &input) { return input.defaultBytes.has_value(); }));
+  for (auto [index, input] : llvm::enumerate(model.inputs)) {
+    if (!input.defaultBytes)
+      continue;
+    writer.number(static_cast<uint32_t>(index));
+    writer.list<int64_t>(input.defaultShape, [&](const int64_t &size) { writer.number(size); });
+    writer.raw(*input.defaultBytes);
+  }
   writer.list<SizeInputDescription>(model.sizeInputs, [&](const SizeInputDescription &input) { writer.number(input.input); });
   writer.list<uint32_t>(model.foundDims, [&](const uint32_t &place) { writer.number(place); });
   for (const std::vector<std::string> *messages : {&model.checks, &model.faults})

@@ -58,6 +58,16 @@ moe_status moe_model_output(const moe_model *model, int32_t index, moe_tensor_in
   return model ? describe("output", model->info.outputs, model->info.numOutputs, index, info) : failNullModel();
 }
 
+moe_status moe_model_default(const moe_model *model, int32_t index, moe_tensor *value) {
+  moe_tensor_info input;
+  if (!value)
+    return fail(MOE_STATUS_BAD_ARGUMENT, "the pointer to the input's default is null");
+  if (moe_status status = moe_model_input(model, index, &input))
+    return status;
+  *value = model->info.defaults[index];
+  return MOE_STATUS_OK;
+}
+
 const char *moe_model_isa(const moe_model *model) { return model ? model->info.versions[model->version].name : ""; }
 
 moe_status moe_model_output_shapes(const moe_model *model, const moe_tensor *inputs, int32_t num_inputs, moe_tensor *outputs,

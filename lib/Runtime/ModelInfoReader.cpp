@@ -35,6 +35,7 @@ public:
     readTensors(info.inputs, info.numInputs, info.numInputDims);
     readTensors(info.outputs, info.numOutputs, info.numOutputDims);
     readPairs();
+    readDefaults();
     readSizeInputs();
     readFoundDims();
     readMessages(info.checks, info.numChecks);
@@ -223,6 +224,45 @@ private:
       past.pair = int32_t(output), present.pair = int32_t(input);
       past.pair_axis = present.pair_axis = int32_t(axis);
     }
+  }
+
+  void readDefaults() {
+    info.defaults = array<moe_tensor>(info.numInputs);
+    for (uint32_t i = 0; i < info.numInputs && ok(); ++i)
+      info.defaults[i].ndim = -1;
+    const uint32_t defaultCount = count(4 + 4 + 4);
+    for (uint32_t i = 0; i < defaultCount && ok(); ++i) {
+      const uint32_t input = number<uint32_t>();
+      if (ok() && (input >= info.numInputs || info.defaults[input].ndim >= 0))
+        return bad("default %" PRIu32 " is of input %" PRIu32 " of %" PRIu32 ", expected another input for each", i, input, info.numInputs);
+      if (ok())
+        readDefault(info.inputs[input], info.defaults[input]);
+    }
+  }
+
+  void readDefault(const moe_tensor_info &input, moe_tensor &value) {
+    const uint32_t rank = count(8);
+    if (ok() && rank != uint32_t(input.rank))
+      return bad("expected a default of rank %" PRId32 " for '%s', found rank %" PRIu32, input.rank, input.name, rank);
+    value = {nullptr, {MOE_CPU, 0}, int32_t(rank), input.dtype, array<int64_t>(rank), nullptr, 0};
+    uint64_t elements = 1;
+    for (uint32_t d = 0; d < rank && ok(); ++d) {
+      const int64_t size = number<int64_t>();
+      const bool fits = size >= 0 && (input.dims[d].size == dynamicDim || input.dims[d].size == size);
+      if (ok() && (!fits || (size && elements > bytes / uint64_t(size))))
+        return bad("the default of '%s' has the size %" PRId64 " in dim %" PRIu32, input.name, size, d);
+      value.shape[d] = size;
+      elements *= uint64_t(size);
+    }
+    const uint32_t length = count(1);
+    if (ok() && length != elements * ((input.dtype.bits + 7u) / 8))
+      return bad("the default of '%s' has %" PRIu32 " bytes for %" PRIu64 " elements of %d bits", input.name, length, elements, input.dtype.bits);
+    // Copied: in the blob it lies where it falls, and a run wants it aligned to an element.
+    value.data = array<uint64_t>((uint64_t(length) + 7) / 8);
+    if (!ok())
+      return;
+    memcpy(value.data, blob + at, length);
+    at += length;
   }
 
   void readSizeInputs() {

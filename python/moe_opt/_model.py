@@ -130,12 +130,14 @@ class Model:
     def __call__(self, *arrays: Any) -> Union[np.ndarray, Tuple[np.ndarray, ...]]:
         """Runs the model on arrays in the order of `inputs`; gives its one output, or a tuple in the order of `outputs`.
 
-        arrays: as the values of `run`. Raises Error as `run` does, and where the number of arrays is another.
+        arrays: as the values of `run`, for all inputs or for those without `defaults`. Raises Error as `run` does, and where the number of arrays is another.
         """
-        if len(arrays) != len(self.inputs):
-            names = ", ".join(info.name for info in self.inputs)
-            raise Error("bad_argument", f"expected {len(self.inputs)} arrays ({names}), found {len(arrays)}")
-        results = self.run({info.name: array for info, array in zip(self.inputs, arrays)})
+        names = [info.name for info in self.inputs]
+        needed = [name for name in names if name not in self.defaults]
+        if len(arrays) not in (len(names), len(needed)):
+            fewer = f", or {len(needed)} ({', '.join(needed)})" if len(needed) < len(names) else ""
+            raise Error("bad_argument", f"expected {len(names)} arrays ({', '.join(names)}){fewer}, found {len(arrays)}")
+        results = self.run(dict(zip(names if len(arrays) == len(names) else needed, arrays)))
         values = tuple(results[info.name] for info in self.outputs)
         return values[0] if len(values) == 1 else values
 

@@ -72,6 +72,8 @@ std::vector<Array> gatherInputs(const Session &session, const Options &options) 
   for (size_t i = 0; i < names.size(); ++i) {
     if (auto file = files.find(names[i]); file != files.end())
       slots[i] = parseNpy(readFile(file->second), file->second, session.inputs()[i].dtype);
+    if (!slots[i])
+      slots[i] = session.defaultOf(i);
     if (!slots[i] && !options.bench)
       throw Failure("input '" + names[i] + "' has no file" + (options.testData.empty() ? "; give --input " + names[i] + "=FILE" : " in " + options.testData));
     arrays.push_back(slots[i] ? std::move(*slots[i]) : zerosFor(session.inputs()[i], options));

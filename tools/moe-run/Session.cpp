@@ -33,6 +33,7 @@ Library::Library(const std::string &folder) {
   find(numOutputs, "moe_model_num_outputs");
   find(input, "moe_model_input");
   find(output, "moe_model_output");
+  find(inputDefault, "moe_model_default");
   find(isa, "moe_model_isa");
   find(rank, "moe_model_rank");
   find(ranks, "moe_model_ranks");
@@ -88,6 +89,17 @@ Session::Session(const std::string &folder, const SessionOptions &options) : fol
 Session::~Session() {
   library.destroyContext(context);
   library.close(model);
+}
+
+std::optional<Array> Session::defaultOf(size_t input) const {
+  moe_tensor value;
+  check(library.inputDefault(model, int32_t(input), &value));
+  if (value.ndim < 0)
+    return std::nullopt;
+  Array array = Array::zeros(value.dtype, {value.shape, value.shape + value.ndim}, "input '" + std::string(inputInfos[input].name) + "'");
+  const auto *bytes = static_cast<const unsigned char *>(value.data);
+  array.bytes.assign(bytes, bytes + array.bytes.size());
+  return array;
 }
 
 /// Puts a past into the front of its present, along the axis that grows, and points the past's view there.

@@ -6,6 +6,7 @@
 #include "Array.h"
 #include "TestData.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ public:
   decltype(&moe_model_num_outputs) numOutputs;
   decltype(&moe_model_input) input;
   decltype(&moe_model_output) output;
+  decltype(&moe_model_default) inputDefault;
   decltype(&moe_model_isa) isa;
   decltype(&moe_model_rank) rank;
   decltype(&moe_model_ranks) ranks;
@@ -60,6 +62,8 @@ public:
 
   const std::vector<moe_tensor_info> &inputs() const { return inputInfos; }
   const std::vector<moe_tensor_info> &outputs() const { return outputInfos; }
+  /// What an input has where no one gives it; none without a default.
+  std::optional<Array> defaultOf(size_t input) const;
   std::string isa() const { return library.isa(model); }
   int32_t threads() const { return library.threads(context); }
   int32_t rank() const { return library.rank(model); }

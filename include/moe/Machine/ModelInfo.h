@@ -14,6 +14,7 @@
 //     list tensor  inputs, in the order of the model's inputs
 //     list tensor  outputs, in the order of the model's outputs
 //     list pair    kv_pairs
+//     list default values of inputs that a caller may leave to the model, of an input one at most
 //     list u32     inputs whose elements moe_shapes reads, in the order in which they lie behind the input dims; of int32, int64, float or double
 //                  and of fixed dims, with 64 elements at most
 //     list u32     dims of outputs that only a run finds out, by their place among the dims of all outputs: moe_shapes gives their bounds, and an entry
@@ -31,6 +32,7 @@
 //     dim     = i64 size (−1: known at run time only), string symbol (empty: fixed or unnamed)
 //               dims of the inputs with the same symbol must be equal; moe_shapes checks it as far as checks say
 //     pair    = u32 input, u32 output, u32 axis: the output is the input extended along that axis; one buffer may serve both
+//     default = u32 input, list i64 sizes that fit its dims, u32 bytes, then the elements: dense, row-major, as a caller's buffer holds them
 //     section = u32 id, u64 offset in model.weights (a multiple of 4096), u64 bytes, u8[32] SHA-256 of those bytes
 //     isa     = string name, u64 features (CpuFeature bits that the CPU must have), list u32 indices of the sections that it reads
 //     shard   = u32 section, u64 offset in it, u64 bytes of an expert, u32 experts (one after the other), u32 slots of a device, list u32 the expert of each
@@ -47,7 +49,7 @@ namespace moe {
 constexpr char modelInfoMagic[8] = {'M', 'O', 'E', 'I', 'N', 'F', 'O', '\0'};
 
 /// A reader refuses any other version.
-constexpr uint32_t modelInfoVersion = 2;
+constexpr uint32_t modelInfoVersion = 3;
 
 /// Bytes before the first list: magic, version, size, weights_bytes, weights_sha256.
 constexpr uint64_t modelInfoHeaderBytes = 8 + 4 + 4 + 8 + 32;

@@ -58,6 +58,7 @@ public:
   uint8_t weightsSha256[32] = {};
   moe_tensor_info *inputs = nullptr; ///< Pairs included.
   moe_tensor_info *outputs = nullptr;
+  moe_tensor *defaults = nullptr; ///< One for each input; ndim is -1 where it has none.
   uint32_t *sizeInputs = nullptr; ///< Inputs whose elements lie behind the input dims of moe_shapes, in order.
   uint32_t *foundDims = nullptr;  ///< Places among the dims of all outputs that a run finds out, ascending.
   const char **checks = nullptr; ///< Messages of moe_shapes.

@@ -146,6 +146,10 @@ MOE_API moe_status moe_model_input(const moe_model *model, int32_t index, moe_te
 /** Describes output `index`. */
 MOE_API moe_status moe_model_output(const moe_model *model, int32_t index, moe_tensor_info *info);
 
+/** The value that input `index` has where a caller does not choose one (an overridable initializer of the source model): fills `value` to be passed on as
+ * that input. It lives as long as the model and is not to be written. `value->ndim` is -1 for an input without a default. */
+MOE_API moe_status moe_model_default(const moe_model *model, int32_t index, moe_tensor *value);
+
 /** Name of the version in use ("avx512", "avx2", ...). */
 MOE_API const char *moe_model_isa(const moe_model *model);
 

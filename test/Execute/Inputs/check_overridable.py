@@ -99,6 +99,29 @@ np.testing.assert_array_equal(loaded.defaults["mask"], SHIFT)
 np.testing.assert_array_equal(loaded.run({"x": X})["y"], ort.InferenceSession(model().SerializeToString()).run(None, {"x": X})[0])
 runs += 1
 
+np.testing.assert_array_equal(loaded(X), loaded(X, SCALE, SHIFT))
+try:
+    loaded(X, SCALE)
+except moe_opt.Error as error:
+    assert "expected 3 arrays (x, scale, mask), or 1 (x), found 2" in str(error), str(error)
+else:
+    raise AssertionError("two of three arrays")
+binding = moe_opt.IOBinding(loaded)
+binding.bind_cpu_input("x", X)
+binding.bind_output("y")
+binding.run(loaded)
+np.testing.assert_array_equal(binding.copy_outputs_to_cpu()[0], loaded(X))
+runs += 2
+
+# So does moe-run, and takes what is given in its place.
+np.save(folder / "x.npy", X)
+np.save(folder / "other.npy", np.float32([2, -1, 0.5]))
+theirs = ort.InferenceSession(model().SerializeToString())
+for extra, feed in (([], {}), ([f"--input=scale={folder / 'other.npy'}"], {"scale": np.float32([2, -1, 0.5])})):
+    subprocess.run(["moe-run", folder / "artifact", f"--input=x={folder / 'x.npy'}", *extra, "--output-dir", folder / "out"], check=True)
+    np.testing.assert_array_equal(np.load(folder / "out" / "y.npy"), theirs.run(None, {"x": X, **feed})[0])
+    runs += 1
+
 refused(model(), "expected 'bias' to be an input of the graph with an initializer, found an initializer that is no input", "bias")
 refused(model(), "expected 'x' to be an input of the graph with an initializer, found an input without one", "x")
 refused(model(), "expected 'w' to be an input of the graph with an initializer, found neither", "w")

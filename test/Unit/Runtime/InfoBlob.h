@@ -18,6 +18,12 @@ struct BlobTensor {
 struct BlobModel {
   std::vector<BlobTensor> inputs, outputs;
   std::vector<std::vector<uint32_t>> pairs;
+  struct Default {
+    uint32_t input;
+    std::vector<int64_t> shape;
+    std::string data;
+  };
+  std::vector<Default> defaults;
   std::vector<uint32_t> sizeInputs, foundDims;
   std::vector<std::string> checks, faults;
   struct Section {
@@ -77,6 +83,15 @@ struct BlobModel {
     for (const auto &pair : pairs)
       for (uint32_t value : pair)
         u32(value);
+    u32(defaults.size());
+    for (const Default &value : defaults) {
+      u32(value.input);
+      u32(value.shape.size());
+      for (int64_t size : value.shape)
+        u64(uint64_t(size));
+      u32(value.data.size());
+      out += value.data;
+    }
     for (const std::vector<uint32_t> *numbers : {&sizeInputs, &foundDims}) {
       u32(numbers->size());
       for (uint32_t value : *numbers)

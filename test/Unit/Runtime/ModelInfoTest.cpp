@@ -28,6 +28,7 @@ BlobModel richModel() {
   BlobModel model = cacheModel();
   model.weightsBytes = 4096 + 10;
   model.inputs.push_back({"counts", moe::OnnxInt64, {{3, ""}}});
+  model.defaults = {{0, {2, 1}, "abcdefgh"}};
   model.sizeInputs = {2};
   model.foundDims = {1, 4};
   model.sections = {{7, 0, 100}, {9, 4096, 10}};
@@ -55,6 +56,11 @@ TEST(ModelInfo, ReadsEverything) {
   EXPECT_EQ(info.outputs[1].pair, 1);
   EXPECT_EQ(info.outputs[1].pair_axis, 2);
   EXPECT_EQ(info.numInputDims, 7u);
+  EXPECT_EQ(info.defaults[1].ndim, -1);
+  ASSERT_EQ(info.defaults[0].ndim, 2);
+  EXPECT_EQ(info.defaults[0].shape[0], 2);
+  EXPECT_EQ(info.defaults[0].shape[1], 1);
+  EXPECT_EQ(std::string(static_cast<const char *>(info.defaults[0].data), 8), "abcdefgh");
   ASSERT_EQ(info.numSizeInputs, 1u);
   EXPECT_EQ(info.sizeInputs[0], 2u);
   EXPECT_EQ(info.numSizeElements, 3u);
@@ -141,6 +147,12 @@ TEST(ModelInfo, EachRuleHasItsMessage) {
   EXPECT_NE(broken([](BlobModel &m) { m.pairs[0][2] = 4; }).find("grows along dim 4"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.pairs[0][0] = 0; }).find("different ranks"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.sizeInputs = {3}; }).find("sizes depend on input 3 of 3"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.defaults[0].input = 3; }).find("default 0 is of input 3 of 3"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.defaults.push_back(m.defaults[0]); }).find("default 1 is of input 0 of 3, expected another"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.defaults[0].shape = {2}; }).find("expected a default of rank 2 for 'x', found rank 1"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.defaults[0].shape = {2, -1}; }).find("the default of 'x' has the size -1 in dim 1"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.defaults[0] = {2, {4}, std::string(32, 'a')}; }).find("the default of 'counts' has the size 4"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.defaults[0].shape = {2, 2}; }).find("has 8 bytes for 4 elements of 32 bits"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.sizeInputs = {0}; }).find("sizes depend on input 'x', expected at most 64 elements"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.inputs[2].dims[0].first = 65; }).find("sizes depend on input 'counts'"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.foundDims = {4, 1}; }).find("expected them in order"), std::string::npos);
