@@ -525,7 +525,7 @@ std::optional<RoutedLayer> GroupedMatcher::finish(const ChoiceSum &choices, Valu
     if (!tokens || !isTokenOf(tokens.getInputs()[1], k) || staticDim(tokens.getInputs()[0], -1) != choices.hidden ||
         tensorType(tokens.getInputs()[0]).getRank() != 2)
       return miss(sum, "the rows of the first product are not the tokens in the order of the sort");
-    if (x && flatRoot(x) != flatRoot(tokens.getInputs()[0]))
+    if (x && !sameElements(x, tokens.getInputs()[0]))
       return miss(sum, "gate and up read different tokens");
     x = tokens.getInputs()[0];
   }

@@ -29,6 +29,9 @@ public:
   bool isCandidate() const { return sawColumn; }
 
 private:
+  /// The tokens that gate and up read; null where these differ.
+  Value matchTokens(OnnxOp at, const RoutedFfn &ffn);
+
   bool sawColumn = false;
 };
 
@@ -52,6 +55,14 @@ static double takeNumbers(Value &value, const SizeProof &proof) {
     value = peel(scaled->operand, FloatCasts);
   }
   return scale;
+}
+
+Value MaskedMatcher::matchTokens(OnnxOp at, const RoutedFfn &ffn) {
+  Value x = peel(ffn.gate.rows, FloatCasts);
+  if (!ffn.up || sameElements(peel(ffn.up->rows, FloatCasts), x))
+    return x;
+  miss(at, "gate and up read different tokens");
+  return {};
 }
 
 std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
@@ -79,9 +90,9 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
       continue;
     if (!proof.sameLeading(rows, weights))
       return miss(product, "the rows of an expert are not weighted one by one");
-    Value x = peel(ffn->gate.rows, FloatCasts);
-    if (ffn->up && flatRoot(peel(ffn->up->rows, FloatCasts)) != flatRoot(x))
-      return miss(product, "gate and up read different tokens");
+    Value x = matchTokens(product, *ffn);
+    if (!x)
+      return std::nullopt;
     ExpertStep step{op, {}, column->expert, *ffn, x, column->ids, {}, column->weights, column->k, -1};
     if (column->map) {
       // Read once per layer, not once per expert.
@@ -105,9 +116,9 @@ std::optional<ExpertStep> MaskedMatcher::matchReplacing(OnnxOp choice) {
   if (!ffn)
     return std::nullopt;
   sawColumn = true;
-  Value x = peel(ffn->gate.rows, FloatCasts);
-  if (ffn->up && flatRoot(peel(ffn->up->rows, FloatCasts)) != flatRoot(x))
-    return miss(choice, "gate and up read different tokens");
+  Value x = matchTokens(choice, *ffn);
+  if (!x)
+    return std::nullopt;
   ExpertStep step{choice, before, column->expert, *ffn, x, column->ids, {}, {}, column->k, -1};
   step.replaces = true;
   return step;
@@ -117,9 +128,9 @@ std::optional<ExpertStep> MaskedMatcher::matchRows(OnnxOp op, Value value, const
   auto ffn = matchFfn(value);
   if (!ffn)
     return std::nullopt;
-  Value x = peel(ffn->gate.rows, FloatCasts);
-  if (ffn->up && flatRoot(peel(ffn->up->rows, FloatCasts)) != flatRoot(x))
-    return miss(op, "gate and up read different tokens");
+  Value x = matchTokens(op, *ffn);
+  if (!x)
+    return std::nullopt;
   if (sum.ids)
     return ExpertStep{op, {}, expert, *ffn, x, sum.ids, {}, sum.weights, sum.k, sum.experts};
   return ExpertStep{op, {}, expert, *ffn, x, sum.map, {}, sum.map, 0, sum.experts};

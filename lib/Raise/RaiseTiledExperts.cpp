@@ -51,7 +51,7 @@ Value TiledMatcher::peelExpands(Value value) {
 }
 
 /// Does the separate up projection, if there is one, read what the gate reads?
-static bool sameTokens(const RoutedFfn &ffn) { return !ffn.up || flatRoot(ffn.up->rows) == flatRoot(ffn.gate.rows); }
+static bool sameTokens(const RoutedFfn &ffn) { return !ffn.up || sameElements(ffn.up->rows, ffn.gate.rows); }
 
 /// x of rows [E, T, H] (or [E·T, H]) that hold the tokens once per expert, by Tile or Expand, of [1, T, H], or of the tokens themselves. Experts
 /// that come last: [T, E, H] by Expand.

@@ -207,17 +207,7 @@ static Value keepInRange(OpBuilder &builder, Location loc, Value ids, int64_t ex
   RankedTensorType type = tensorType(ids);
   Value count = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({}, type.getElementType()),
                                                                                builder.getIntegerAttr(type.getElementType(), experts)));
-  return OnnxOp::create(builder, loc, TypeRange{type}, "Mod", ValueRange{ids, count}, "", 13, builder.getDictionaryAttr({}), 0)->getResult(0);
-}
-
-static Value makeNode(OpBuilder &builder, Location loc, StringRef type, int64_t version, ValueRange inputs, RankedTensorType result,
-                      ArrayRef<NamedAttribute> attributes = {}) {
-  return OnnxOp::create(builder, loc, TypeRange{result}, type, inputs, "", version, builder.getDictionaryAttr(attributes), 0)->getResult(0);
-}
-
-static Value makeInts(OpBuilder &builder, Location loc, ArrayRef<int64_t> numbers) {
-  auto type = RankedTensorType::get({static_cast<int64_t>(numbers.size())}, builder.getI64Type());
-  return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, numbers));
+  return makeNode(builder, loc, "Mod", 13, {ids, count}, type);
 }
 
 /// The ids that a one-hot [T, K, E] with gaps stands for: e where column e is not zero, -1 where none is, which is no expert.

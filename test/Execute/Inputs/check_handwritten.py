@@ -11,6 +11,7 @@ import sys
 
 sys.path.insert(0, sys.argv[1])
 import check_routed_models as routed  # noqa: E402
+import handwritten_casts as casts  # noqa: E402
 import handwritten_choice as choice  # noqa: E402
 import handwritten_forms as forms  # noqa: E402
 import handwritten_loops as loops  # noqa: E402
@@ -20,7 +21,7 @@ import handwritten_single as single  # noqa: E402
 import handwritten_slots as slots  # noqa: E402
 import onnx  # noqa: E402
 
-FILES = (models, forms, loops, slots, single, scales, choice)
+FILES = (models, forms, loops, slots, single, scales, choice, casts)
 SHAPES = {2: [(23, models.HIDDEN), (1, models.HIDDEN)], 3: [(2, 9, models.HIDDEN), (1, 1, models.HIDDEN), (3, 1, models.HIDDEN)]}
 
 
