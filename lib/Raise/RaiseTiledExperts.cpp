@@ -124,7 +124,7 @@ std::optional<RoutedLayer> TiledMatcher::match(OnnxOp sum) {
   isProduct = !isNode(sum, "ReduceSum");
   for (const ExpertSum &found : matchExpertSums(sum, proof)) {
     expertsSeen = 0;
-    auto ffn = matchFfn(found.rows);
+    auto ffn = found.expertsLast ? std::nullopt : matchFfn(found.rows);
     sawExperts |= isProduct ? expertsSeen == found.experts : expertsSeen > 0;
     if (!ffn || ffn->gate.experts != found.experts || ffn->down.place.together != (found.expertsFirst ? 0 : 1) || !sameTokens(*ffn))
       continue;

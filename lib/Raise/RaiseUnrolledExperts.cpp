@@ -316,7 +316,7 @@ Value UnrolledMatcher::rowsAt(Value value, const Coordinate &token) {
 /// tokens and choices, or in the token's row at the first choice that the mask has.
 Value UnrolledMatcher::matchWeightAtChoice(Value value, const Coordinate &token, const ExpertMask &mask) {
   // A second choice of the expert would be a row more in the first form, and lost in the second.
-  if (mask.hot.mask || !idsDistinct(mask.hot.ids, mask.k))
+  if (mask.weightedBy || mask.hot.mask || !idsDistinct(mask.hot.ids, mask.k))
     return {};
   const auto areChoices = [&](Value choices) {
     auto all = choices ? matchExpertMask(choices, proof) : std::nullopt;
@@ -349,7 +349,8 @@ Value UnrolledMatcher::matchColumnAt(Value value, const Coordinate &token, const
   Value weights = rowsAt(value, token);
   auto column = weights ? matchExpertColumn(weights, proof) : std::nullopt;
   if (!column || (column->ids && !column->weights) || column->expert != mask.expert ||
-      (column->ids && peel(column->ids, Views | IntCasts) != peel(mask.hot.ids, Views | IntCasts))) {
+      (column->ids && peel(column->ids, Views | IntCasts) != peel(mask.hot.ids, Views | IntCasts)) ||
+      (mask.weightedBy && (!column->map || peel(column->map, Views | FloatCasts) != peel(mask.weightedBy, Views | FloatCasts)))) {
     miss(value.getDefiningOp(), "the weights of an expert's rows are not those of its tokens");
     return {};
   }
@@ -407,7 +408,7 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
     scaledRows = peel(scaled->operand, Views | FloatCasts);
   }
   OnnxOp product = definedBy(scaledRows, "Mul");
-  if (!product && sum.assigns)
+  if (!product && sum.assigns && !mask->weightedBy)
     return matchAssigned(op, sum, *token, *mask);
   if (!product)
     return miss(sum.rows.getDefiningOp(), "the rows of an expert are not weighted");

@@ -89,6 +89,8 @@ bool idsInRange(Value ids, int64_t experts) {
     return cast<OpResult>(ids).getResultNumber() == 1 && staticDim(top.getInputs()[0], intAttribute(top, "axis", -1)) == experts;
   if (OnnxOp best = definedBy(ids, "ArgMax"))
     return staticDim(best.getInputs()[0], intAttribute(best, "axis", 0)) == experts;
+  if (OnnxOp some = definedBy(ids, "Slice"))
+    return idsInRange(some.getInputs()[0], experts);
   // The remainder of a positive divisor; entries of a table.
   if (OnnxOp rest = definedBy(ids, "Mod")) {
     auto divisor = scalarFor(rest.getInputs()[1], ids);
@@ -143,7 +145,9 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
   if (layer.ffn.down.out != hidden || layer.ffn.gate.in != hidden || staticDim(layer.x, -1) != hidden)
     return fail("the width of the rows changes between input and output of the experts");
   SmallVector<Value> weighting = layer.factors;
-  if (layer.weights)
+  if (layer.scored && !proof.sameRowsTimes(layer.x, layer.ffn.gate.experts, layer.weights))
+    return fail("the scores that weigh the experts are not one per token and expert");
+  if (layer.weights && !layer.scored)
     weighting.push_back(layer.weights);
   for (Value given : weighting) {
     Value weights = choiceRoot(given, Views | FloatCasts, k);
@@ -373,7 +377,12 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
     ids = keepInRange(builder, loc, ids, ffn.gate.experts);
   else if (!layer.mask)
     ids = withoutOthers(builder, loc, ids, ffn.gate.experts);
-  Value weights = layer.weights ? choiceRoot(layer.weights, Views | FloatCasts, k) : Value();
+  Value weights = layer.weights && !layer.scored ? choiceRoot(layer.weights, Views | FloatCasts, k) : Value();
+  if (layer.scored) {
+    Value scores = chain.asMatrix(builder, loc, layer.weights, ffn.gate.experts);
+    weights = makeNode(builder, loc, "GatherElements", 13, {scores, ids}, tensorType(ids).clone(tensorType(scores).getElementType()),
+                       builder.getNamedAttr("axis", builder.getI64IntegerAttr(1)));
+  }
   if (layer.function != MapFunction::None || layer.scalesInput)
     weights = applyFunction(builder, loc, chain.asMatrix(builder, loc, weights, k), layer.function);
   Value vector = combineWeights(layer, builder, loc, chain, weights, ids);

@@ -19,9 +19,10 @@ import handwritten_models as models  # noqa: E402
 import handwritten_scales as scales  # noqa: E402
 import handwritten_single as single  # noqa: E402
 import handwritten_slots as slots  # noqa: E402
+import handwritten_where as where  # noqa: E402
 import onnx  # noqa: E402
 
-FILES = (models, forms, loops, slots, single, scales, choice, casts)
+FILES = (models, forms, loops, slots, single, scales, choice, casts, where)
 SHAPES = {2: [(23, models.HIDDEN), (1, models.HIDDEN)], 3: [(2, 9, models.HIDDEN), (1, 1, models.HIDDEN), (3, 1, models.HIDDEN)]}
 
 
