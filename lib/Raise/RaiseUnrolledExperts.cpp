@@ -170,24 +170,28 @@ bool UnrolledMatcher::matchReadBack(ScatterSum &sum) {
 }
 
 std::optional<ScatterSum> UnrolledMatcher::matchSum(OnnxOp op) {
+  // One expert's rows among zeros are a part of a sum where they are added to something.
+  const bool isAdded = llvm::any_of(op->getUsers(), [](Operation *user) { return isa<OnnxOp>(user) && isNode(cast<OnnxOp>(user), "Add"); });
   std::optional<ScatterSum> result = matchMaskedSum(op);
   if (result)
-    return result;
+    return result->assigns && isAdded && splatNumber(result->before) == 0.0 ? std::nullopt : result;
   if (isNode(op, "Add")) {
     for (unsigned side : {0u, 1u}) {
       auto scatter = peel(op.getInputs()[side], FloatCasts).getDefiningOp<OnnxOp>();
       auto sum = scatter ? matchScatter(scatter) : std::nullopt;
+      if (auto masked = scatter && !sum ? matchMaskedSum(scatter) : std::nullopt; masked && masked->assigns)
+        sum = masked;
       // All of the sum is in the other operand.
       if (!sum || splatNumber(sum->before) != 0.0 || !proof.sameShape(op.getInputs()[0], op.getInputs()[1]))
         continue;
       sum->before = op.getInputs()[1 - side];
+      sum->assigns = false;
       result = sum;
       break;
     }
   } else if ((result = matchScatter(op)) && result->overwrites) {
-    // One expert's rows among zeros are a part of a sum where they are added to something.
     result->assigns = !matchReadBack(*result);
-    if (result->assigns && llvm::any_of(op->getUsers(), [](Operation *user) { return isa<OnnxOp>(user) && isNode(cast<OnnxOp>(user), "Add"); }))
+    if (result->assigns && isAdded)
       return std::nullopt;
   }
   if (result)

@@ -16,13 +16,14 @@ import handwritten_choice as choice  # noqa: E402
 import handwritten_forms as forms  # noqa: E402
 import handwritten_loops as loops  # noqa: E402
 import handwritten_models as models  # noqa: E402
+import handwritten_others as others  # noqa: E402
 import handwritten_scales as scales  # noqa: E402
 import handwritten_single as single  # noqa: E402
 import handwritten_slots as slots  # noqa: E402
 import handwritten_where as where  # noqa: E402
 import onnx  # noqa: E402
 
-FILES = (models, forms, loops, slots, single, scales, choice, casts, where)
+FILES = (models, forms, loops, slots, single, scales, choice, casts, where, others)
 SHAPES = {2: [(23, models.HIDDEN), (1, models.HIDDEN)], 3: [(2, 9, models.HIDDEN), (1, 1, models.HIDDEN), (3, 1, models.HIDDEN)]}
 
 
@@ -39,6 +40,17 @@ def check_refused(folder, model, shapes, reason):
     for number in range(len(shapes)):
         routed.run("moe-run", folder / "out", "--test-data", folder / f"test_data_set_{number}", "--atol", 2e-5, "--rtol", 2e-5)
     print(folder.name, "refused")
+
+
+def check_silent(folder, model):
+    """No layer, and nothing that looks like one."""
+    folder.mkdir(parents=True)
+    onnx.save(model, folder / "model.onnx")
+    routed.run("moe-compile", folder / "model.onnx", "-o", folder / "out", "--quiet", f"--raise-report={folder / 'report.json'}")
+    report = json.loads((folder / "report.json").read_text())
+    if report["moe_layers"] or report["not_raised"]:
+        sys.exit(f"{folder.name}: expected an empty report, found {json.dumps(report, indent=1)}")
+    print(folder.name, "passed over")
 
 
 def check_hint(folder):
@@ -63,6 +75,9 @@ def main():
         if wanted and name not in wanted:
             continue
         check_refused(work / name, model, SHAPES[rank], reason)
+    for name, (model, _) in others.SILENT.items():
+        if not wanted or name in wanted:
+            check_silent(work / name, model)
     if not wanted or "unweighted" in wanted:
         check_hint(work / "unweighted")
 
