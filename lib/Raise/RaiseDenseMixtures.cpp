@@ -1,6 +1,7 @@
 // Mixtures of other kinds than the layers that the recognisers know: a Softmax over all experts weighs what each makes of a token, one product each (MMoE)
 // or low-rank adapters (LoRA), and nothing is chosen; experts that are convolutions, matrices merged by gates, rows of tables.
 // They stay as they are; no other recogniser gets far enough to say so.
+#include "ExpertLoop.h"
 #include "ExpertSum.h"
 #include "RoutedLayer.h"
 #include "moe/Raise/Passes.h"
@@ -258,6 +259,33 @@ static bool meetsRowsOfTables(OnnxOp op) {
   return false;
 }
 
+//===-- Pieces by gates --------------------------------------------------===//
+
+/// Do the sizes of a Split say how many gates of each expert are not 0?
+static bool countsGates(Value sizes, const SizeProof &proof) {
+  constexpr size_t most = 64; // nodes that put the sizes together
+  SmallVector<Value> values = {sizes};
+  for (size_t i = 0; i < values.size() && i < most; ++i) {
+    auto node = values[i].getDefiningOp<OnnxOp>();
+    if (!node)
+      continue;
+    OnnxOp positive = isNode(node, "ReduceSum") ? definedBy(peel(node.getInputs()[0], AllCasts), "Greater") : OnnxOp();
+    if (positive && splatNumber(positive.getInputs()[1]) == 0.0 && gatesOf(positive.getInputs()[0], proof))
+      return true;
+    llvm::append_range(values, node.getInputs());
+  }
+  return false;
+}
+
+/// Rows that gates put in order (the SparseDispatcher of sparsely gated mixtures), a piece for each expert.
+static void remarkPieces(OnnxOp split, const SizeProof &proof) {
+  Value sizes = inputOrNull(split, 1);
+  if (sizes && feedsExperts(split) && countsGates(sizes, proof))
+    remarkMiss(true, split, nullptr,
+               "the rows of experts are pieces as long as each has gates above 0, in an order that no sort of chosen ids made; a loop over the experts that "
+               "finds the tokens of each is raised");
+}
+
 //===-- The pass ---------------------------------------------------------===//
 
 static void remarkMixtures(func::FuncOp function, const SizeProof &proof) {
@@ -270,6 +298,8 @@ static void remarkMixtures(func::FuncOp function, const SizeProof &proof) {
         remarkMiss(true, product, op, ("the matrices of " + Twine(matrices->experts) + " experts are merged by gates as the model runs, and those of a layer are stored").str());
       return;
     }
+    if (isNode(op, "Split"))
+      return remarkPieces(op, proof);
     if (isNode(op, "MatMul") || isNode(op, "Einsum") || isNode(op, "ReduceSum"))
       remarkConvolutions(op, proof);
     if ((isNode(op, "MatMul") || isNode(op, "Einsum")) && meetsRowsOfTables(op))

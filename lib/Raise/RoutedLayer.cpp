@@ -453,7 +453,11 @@ void remarkMiss(bool wanted, Operation *candidate, Operation *at, StringRef why,
   if (!wanted || why.empty())
     return;
   // Whatever else does not fit: with rows rounded between them the products are none of a layer.
-  if (OnnxOp rounded = what == "router" ? OnnxOp() : roundedRows(candidate)) {
+  // In a long sum the node that was missed is nearer to them.
+  OnnxOp rounded = what == "router" ? OnnxOp() : roundedRows(candidate);
+  if (!rounded && what != "router" && at)
+    rounded = roundedRows(at);
+  if (rounded) {
     InFlightDiagnostic remark = candidate->emitRemark() << what << " not raised: rows are rounded to integers as the model runs (" << rounded.getOpType()
                                                         << "), which no layer of ours does; its ops are computed as they stand";
     remark.attachNote(rounded.getLoc()) << "at this node";

@@ -3,6 +3,7 @@ As handwritten_models.py, for check_handwritten.py.
 """
 
 import numpy as np
+from onnx import TensorProto
 
 from handwritten_forms import expert_pair, up_first
 from handwritten_loops import any_choice, assigned, at_elements, equals, found, zeros
@@ -41,6 +42,38 @@ def below_each_other(w, x, ids, weights):
         rows = w.node("MatMul", h, w.node("Transpose", second[number], perm=[1, 0]))
         y = w.node("ScatterND", y, unsqueezed(w, token, -1), w.node("Mul", rows, factors), reduction="add")
     return y
+
+
+def rounded_loop(w, x, ids, weights):
+    """Rows that are rounded to integers in front of each product, as dynamic quantisation leaves them."""
+    def product(rows, inputs, outputs):
+        codes, scale, zero = w.node("DynamicQuantizeLinear", rows, outputs=3)
+        matrix_codes = w.array(w.random.integers(-128, 128, (inputs, outputs)), np.int8)
+        sums = w.node("Cast", w.node("MatMulInteger", codes, matrix_codes, zero), to=TensorProto.FLOAT)
+        return w.node("Mul", sums, w.node("Mul", scale, w.array(0.002)))
+
+    y = zeros(w, x)
+    for number in range(EXPERTS):
+        places = w.node("NonZero", equals(w, ids, number))
+        token = w.node("Gather", places, w.array(0, np.int64), axis=0)
+        factors = unsqueezed(w, w.node("GatherND", weights, w.node("Transpose", places, perm=[1, 0])), -1)
+        rows = product(w.node("Relu", product(w.node("Gather", x, token, axis=0), HIDDEN, INNER)), INNER, HIDDEN)
+        added = w.node("ScatterND", zeros(w, x), unsqueezed(w, token, -1), w.node("Mul", rows, factors))
+        y = w.node("Add", y, added)
+    return y
+
+
+def sparse_dispatcher(w, x, ids, weights):
+    """The tokens of each expert side by side, in the order of the gates that are not 0."""
+    gates = scattered(w, x, ids, weights)
+    positive = w.node("Greater", gates, w.array(0.0))
+    places = w.node("NonZero", w.node("Transpose", positive, perm=[1, 0]))
+    of_expert, token = (w.node("Gather", places, w.array(row, np.int64), axis=0) for row in (0, 1))
+    sizes = w.node("ReduceSum", w.node("Cast", positive, to=TensorProto.INT64), w.ints(0), keepdims=0)
+    pieces = w.node("Split", w.node("Gather", x, token, axis=0), sizes, outputs=EXPERTS, axis=0)
+    rows = w.node("Concat", *[expert_pair(w, piece, up_first) for piece in pieces], axis=0)
+    factors = w.node("GatherElements", w.node("Gather", gates, token, axis=0), unsqueezed(w, of_expert, -1), axis=1)
+    return w.node("ScatterND", zeros(w, x), unsqueezed(w, token, -1), w.node("Mul", rows, factors), reduction="add")
 
 
 # ===-- Convolutions --------------------------------------------------------------------------------------------------------===
@@ -134,7 +167,12 @@ REFUSED = {
     "merged_by_rows": (matrix(merged(by_rows)), MERGED),
     "merged_by_columns": (matrix(merged(by_columns)), MERGED),
     "merged_of_chosen": (matrix(merged(by_einsum, scattered)), MERGED),
+    "sparse_dispatcher": (matrix(sparse_dispatcher), "pieces as long as each has gates above 0"),
     "product_keys": (matrix(product_keys), "the experts are rows of two tables"),
+}
+# The report gives this reason for each of their nodes.
+ALIKE = {
+    "rounded_loop": (matrix(rounded_loop), "rows are rounded to integers"),
 }
 SILENT = {
     "codebook": matrix(codebook),
