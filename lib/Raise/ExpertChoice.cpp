@@ -125,7 +125,7 @@ static std::optional<ExpertMask> matchSingleComparison(Value value) {
 }
 
 /// Has a token chosen the expert at all? (ids == e), summed or its greatest over the choices, perhaps compared with 0.
-static std::optional<ExpertMask> matchAnyChoice(Value value) {
+static std::optional<ExpertMask> matchAnyChoice(Value value, const SizeProof &proof) {
   value = peel(value, AllCasts | Views);
   if (OnnxOp positive = definedBy(value, "Greater")) {
     if (splatNumber(positive.getInputs()[1]) != 0.0)
@@ -135,20 +135,74 @@ static std::optional<ExpertMask> matchAnyChoice(Value value) {
   auto any = value.getDefiningOp<OnnxOp>();
   RankedTensorType type = any && (isNode(any, "ReduceSum") || isNode(any, "ReduceMax")) ? tensorType(any.getInputs()[0]) : RankedTensorType();
   auto axes = type ? axesOf(any) : std::nullopt;
-  if (!axes || axes->size() != 1 || type.getRank() < 2 || fromFront((*axes)[0], type.getRank()) != type.getRank() - 1)
+  if (!axes || axes->size() != 1 || type.getRank() < 2)
     return std::nullopt;
-  auto compared = matchComparison(peel(any.getInputs()[0], AllCasts));
+  const int64_t axis = fromFront((*axes)[0], type.getRank());
+  auto compared = axis == type.getRank() - 1 ? matchComparison(peel(any.getInputs()[0], AllCasts)) : std::nullopt;
   const int64_t k = compared ? staticDim(compared->ids, -1) : 0;
-  return k > 0 ? std::optional<ExpertMask>({OneHot{compared->ids, {}, -1}, compared->expert, 0, -1, k, /*anyChoice=*/true}) : std::nullopt;
+  if (k > 0)
+    return ExpertMask{OneHot{compared->ids, {}, -1}, compared->expert, 0, -1, k, /*anyChoice=*/true};
+  // Part of a one-hot tensor of all experts.
+  auto part = type.getRank() == 2 && !compared ? matchExpertMask(any.getInputs()[0], proof) : std::nullopt;
+  if (!part || part->anyChoice || part->hot.mask || part->choiceDim != axis)
+    return std::nullopt;
+  part->tokenDim = 0;
+  part->choiceDim = -1;
+  part->anyChoice = true;
+  return part;
+}
+
+/// Behind what keeps 0 apart from all else: views, casts from and to bool, comparisons with 0. `positive` is set where negative numbers count as 0.
+static Value peelNonZero(Value value, bool &positive) {
+  for (;;) {
+    value = peel(value, Views);
+    auto op = value.getDefiningOp<OnnxOp>();
+    if (!op || op.getInputs().empty() || !tensorType(op.getInputs()[0]))
+      return value;
+    const auto isBool = [](Value of) { return tensorType(of).getElementType().isInteger(1); };
+    const bool isTest = isNode(op, "Cast") && (isBool(value) || isBool(op.getInputs()[0]));
+    OnnxOp equal = isNode(op, "Not") ? definedBy(peel(op.getInputs()[0], Views), "Equal") : OnnxOp();
+    if (isNode(op, "Greater") && splatNumber(op.getInputs()[1]) == 0.0)
+      positive = true;
+    else if (equal && splatNumber(equal.getInputs()[1]) == 0.0)
+      op = equal;
+    else if (!isTest)
+      return value;
+    value = op.getInputs()[0];
+  }
+}
+
+/// Has a token a weight that is not 0 in the column of the expert? Of a map whose other weights are 0.
+static std::optional<ExpertMask> matchWeightedColumn(Value value, const SizeProof &proof) {
+  bool positive = false;
+  Value root = peelNonZero(value, positive);
+  auto op = root.getDefiningOp<OnnxOp>();
+  if (!op || isNode(op, "ReduceSum") || isNode(op, "Equal"))
+    return std::nullopt;
+  auto column = matchExpertColumn(root, proof);
+  if (!column || !column->map)
+    return std::nullopt;
+  Value weights = peelNonZero(column->map, positive);
+  StringRef why;
+  auto map = isa<FloatType>(tensorType(weights).getElementType()) ? matchWeightMap(weights, proof, why) : std::nullopt;
+  if (!map || map->experts <= 1 || !idsDistinct(map->ids, map->k) || !llvm::all_of(map->scales, [](double scale) { return scale > 0; }))
+    return std::nullopt;
+  // A row of marks says of each choice that it counts.
+  const bool areMarks = map->function == MapFunction::None && splatNumber(map->weights).value_or(0.0) > 0.0;
+  if (positive && !areMarks && map->function == MapFunction::None && !isNonNegative(map->weights))
+    return std::nullopt;
+  return ExpertMask{OneHot{map->ids, {}, map->experts}, column->expert, 0, -1, map->k, /*anyChoice=*/true, areMarks ? Value() : weights};
 }
 
 /// The mask as it is written, without Transposes around it.
 static std::optional<ExpertMask> matchPlainMask(Value value, const SizeProof &proof) {
   RankedTensorType maskType = tensorType(value);
+  if (auto weighted = matchWeightedColumn(value, proof))
+    return weighted;
   value = peel(value, AllCasts);
   if (auto single = matchSingleComparison(value))
     return single;
-  if (auto any = matchAnyChoice(value))
+  if (auto any = matchAnyChoice(value, proof))
     return any;
   // One column of a tensor over tokens, choices and experts in any order.
   Value column = peel(value, AllCasts | Views);
@@ -300,10 +354,40 @@ static bool arePicksInTurn(OnnxOp picks, int64_t k) {
 
 //===-- Maps of weights --------------------------------------------------===//
 
+/// As isNonNegative, for at most `depth` nodes.
+static bool isNonNegativeBelow(Value value, unsigned depth) {
+  value = peel(value, Views | FloatCasts);
+  auto op = value.getDefiningOp<OnnxOp>();
+  if (!op || depth == 0)
+    return false;
+  if (isNode(op, "Softmax") || isNode(op, "Sigmoid"))
+    return true;
+  auto number = matchScalar(value, "Mul");
+  if (number && number->scalar >= 0)
+    return isNonNegativeBelow(number->operand, depth - 1);
+  number = matchScalar(value, "Add");
+  if (number && number->scalar >= 0)
+    return isNonNegativeBelow(number->operand, depth - 1);
+  if (isNode(op, "Div"))
+    return isNonNegativeBelow(op.getInputs()[0], depth - 1) && isNonNegativeBelow(op.getInputs()[1], depth - 1);
+  const bool isSome = isNode(op, "GatherElements") || isNode(op, "Gather") || isNode(op, "Slice") || isNode(op, "ReduceSum") ||
+                      (isNode(op, "TopK") && cast<OpResult>(value).getResultNumber() == 0);
+  return isSome && isNonNegativeBelow(op.getInputs()[0], depth - 1);
+}
+
+bool isNonNegative(Value value) { return isNonNegativeBelow(value, 8); }
+
 bool idsDistinct(Value ids, int64_t k) {
   if (k == 1)
     return true;
   Value root = peel(ids, Views | IntCasts);
+  // The first of more choices than count.
+  if (OnnxOp slice = definedBy(root, "Slice")) {
+    auto axes = inputOrNull(slice, 3) ? constantInts(slice.getInputs()[3]) : std::nullopt;
+    const int64_t rank = tensorType(root) ? tensorType(root).getRank() : 0;
+    return axes && axes->size() == 1 && fromFront(axes->front(), rank) == rank - 1 && staticDim(root, -1) == k && staticDim(slice.getInputs()[0], -1) >= k &&
+           idsDistinct(slice.getInputs()[0], staticDim(slice.getInputs()[0], -1));
+  }
   if (OnnxOp picks = definedBy(root, "Concat"))
     return arePicksInTurn(picks, k);
   OnnxOp top = definedBy(root, "TopK");

@@ -31,6 +31,8 @@ struct ExpertMask {
   int64_t k = 1;
   /// The mask has one element per token, in the order of the ids' rows, whichever of its choices is the expert.
   bool anyChoice = false;
+  /// Given: a choice counts only where its weight in this map […, E] is not 0.
+  mlir::Value weightedBy = {};
 };
 std::optional<ExpertMask> matchExpertMask(mlir::Value value, const SizeProof &proof);
 
@@ -65,7 +67,10 @@ mlir::Value matchPickedFrom(mlir::Value ids, int64_t experts);
 /// Is `rest` the rows of `pool` with -inf at `pick`?
 bool isWithoutPick(mlir::Value rest, mlir::Value pool, mlir::Value pick);
 
-/// Are the K ids of a token surely different: indices of one TopK, picks that each leave the one before out, or only one?
+/// Are these surely no negative numbers: a Softmax or Sigmoid, some of one, or one divided by a sum of it?
+bool isNonNegative(mlir::Value value);
+
+/// Are the K ids of a token surely different: indices of one TopK, some of these, picks that each leave the one before out, or only one?
 bool idsDistinct(mlir::Value ids, int64_t k);
 
 } // namespace moe::raise

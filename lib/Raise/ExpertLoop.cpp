@@ -114,8 +114,7 @@ static bool listsHitExperts(Value value) {
   return count && splatNumber(hit.getInputs()[1]) == 0.0;
 }
 
-/// Is each piece of a Split of rows multiplied by a stored matrix of its own, as an expert's rows are?
-static bool feedsExperts(OnnxOp split) {
+bool feedsExperts(OnnxOp split) {
   SmallPtrSet<Operation *, 8> matrices;
   for (Value piece : split->getResults()) {
     OnnxOp product;

@@ -49,6 +49,9 @@ struct ExpertChain {
 /// (a Python loop over `nonzero`): other tokens choose other experts, and there is no code for those. Fails where there is one.
 mlir::LogicalResult refuseTracedLoops(mlir::ModuleOp module);
 
+/// Is each piece of a Split of rows multiplied by a stored matrix of its own, as an expert's rows are?
+bool feedsExperts(OnnxOp split);
+
 class ExpertLoops {
 public:
   /// Continues the chain that ends in `step.before`, or starts one. Steps come in program order.

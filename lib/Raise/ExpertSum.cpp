@@ -72,8 +72,60 @@ static std::optional<ExpertSum> matchChosen(Value rows, Value weights, int64_t k
   return ExpertSum{all, {}, false, experts, ids, weights, k};
 }
 
+/// Σ over the last dim of rows [T, H, E] · map [T, E]: a ReduceSum of a Mul with the map as [T, 1, E], or a product with [T, E, 1].
+static std::optional<ExpertSum> matchSumOfColumns(OnnxOp op, const SizeProof &proof) {
+  Value rows, weights;
+  if (isNode(op, "ReduceSum") && !op.getInputs().empty()) {
+    RankedTensorType type = tensorType(op.getInputs()[0]);
+    auto axes = axesOf(op);
+    OnnxOp product = definedBy(peel(op.getInputs()[0], FloatCasts), "Mul");
+    if (!product || !axes || axes->size() != 1 || !type || type.getRank() < 3 || fromFront((*axes)[0], type.getRank()) != type.getRank() - 1)
+      return std::nullopt;
+    const unsigned side = staticDim(product.getInputs()[0], -2) == 1 ? 1 : 0;
+    rows = product.getInputs()[side];
+    weights = product.getInputs()[1 - side];
+    if (staticDim(weights, -2) != 1 || staticDim(weights, -1) != type.getShape().back() || !proof.sameShape(rows, product->getResult(0)))
+      return std::nullopt;
+  } else if (auto product = matchLabelledProduct(op->getResult(0))) {
+    for (unsigned side : {0u, 1u}) {
+      const Labels all = product->labels[side], of = product->withoutUnits(product->labels[1 - side], all);
+      Labels results = all, wanted = all;
+      // (tokens, H, E) and (tokens, E) give (tokens, H).
+      if (all.size() < 3 || of.size() + 1 != all.size() || of.back() != all.back())
+        continue;
+      results.pop_back();
+      wanted.erase(wanted.end() - 2);
+      if (of != wanted || product->withoutUnits(product->result, all) != results || !product->sameSizes(proof))
+        continue;
+      rows = product->operands[side];
+      weights = product->operands[1 - side];
+    }
+  }
+  const int64_t experts = rows ? staticDim(rows, -1) : -1;
+  Value map = experts > 1 && staticDim(rows, -2) > 1 ? mapBehind(weights, experts, false) : Value();
+  if (!map)
+    return std::nullopt;
+  ExpertSum sum{rows, map, false, experts};
+  // Turned round: [T, E, H].
+  if (OnnxOp transpose = definedBy(peel(rows, FloatCasts), "Transpose")) {
+    auto permutation = intsAttribute(transpose, "perm");
+    const auto rank = static_cast<int64_t>(permutation ? permutation->size() : 0);
+    bool swaps = rank >= 3;
+    for (int64_t i = 0; i < rank; ++i)
+      swaps &= (*permutation)[i] == (i < rank - 2 ? i : 2 * rank - 3 - i);
+    if (swaps) {
+      sum.rows = transpose.getInputs()[0];
+      return sum;
+    }
+  }
+  sum.expertsLast = true;
+  return sum;
+}
+
 SmallVector<ExpertSum> matchExpertSums(OnnxOp op, const SizeProof &proof) {
   SmallVector<ExpertSum> found;
+  if (auto columns = matchSumOfColumns(op, proof))
+    found.push_back(*columns);
   auto addChosen = [&](Value rows, Value weights, int64_t k) {
     if (auto chosen = matchChosen(rows, weights, k, proof))
       found.push_back(*chosen);

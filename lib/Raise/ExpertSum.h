@@ -11,7 +11,7 @@ namespace moe::raise {
 
 /// Σ over E of rows · map, or Σ over K of the chosen rows · weights.
 struct ExpertSum {
-  /// Elements are [E, T, H] where `expertsFirst`, else [T, E, H].
+  /// Elements are [E, T, H] where `expertsFirst`, [T, H, E] where `expertsLast`, else [T, E, H].
   mlir::Value rows;
   /// […, E], one row per token; null where the rows of the chosen experts are picked by a GatherElements.
   mlir::Value map;
@@ -20,6 +20,7 @@ struct ExpertSum {
   /// In place of a map: elements are [T, K], and the ids surely experts.
   mlir::Value ids = {}, weights = {};
   int64_t k = 0;
+  bool expertsLast = false;
 };
 
 /// All ways to read `op` as such a sum: none where it is something else.

@@ -94,11 +94,18 @@ std::string LayerBuilder::nameLayer(ArrayRef<Value> weights, Value routing) {
 
 //===-- ONNX glue ---------------------------------------------------------===//
 
+Value makeNode(OpBuilder &builder, Location loc, StringRef type, int64_t version, ValueRange inputs, RankedTensorType result,
+               ArrayRef<NamedAttribute> attributes) {
+  return OnnxOp::create(builder, loc, TypeRange{result}, type, inputs, "", version, builder.getDictionaryAttr(attributes), 0)->getResult(0);
+}
+
+Value makeInts(OpBuilder &builder, Location loc, ArrayRef<int64_t> numbers) {
+  auto type = RankedTensorType::get({static_cast<int64_t>(numbers.size())}, builder.getI64Type());
+  return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, numbers));
+}
+
 Value LayerBuilder::reshape(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape, RankedTensorType type) {
-  auto shapeType = RankedTensorType::get({static_cast<int64_t>(shape.size())}, builder.getI64Type());
-  Value shapeValue = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(shapeType, shape));
-  return OnnxOp::create(builder, loc, TypeRange{type}, "Reshape", ValueRange{value, shapeValue}, "", 14, builder.getDictionaryAttr({}), 0)
-      ->getResult(0);
+  return makeNode(builder, loc, "Reshape", 14, {value, makeInts(builder, loc, shape)}, type);
 }
 
 /// The number of rows of `columns` elements that a tensor has, if static.
@@ -120,8 +127,7 @@ Value LayerBuilder::castTo(OpBuilder &builder, Location loc, Value value, Type e
   // Numbers of TensorProto.DataType.
   const int64_t onnxType = element.isF16() ? 10 : element.isBF16() ? 16 : 1;
   NamedAttribute to = builder.getNamedAttr("to", builder.getI64IntegerAttr(onnxType));
-  return OnnxOp::create(builder, loc, TypeRange{type.clone(element)}, "Cast", ValueRange{value}, "", 13, builder.getDictionaryAttr({to}), 0)
-      ->getResult(0);
+  return makeNode(builder, loc, "Cast", 13, {value}, type.clone(element), to);
 }
 
 Value LayerBuilder::asF32(OpBuilder &builder, Location loc, Value value) { return castTo(builder, loc, value, builder.getF32Type()); }

@@ -49,6 +49,12 @@ struct ExpertWeights {
   WeightOrder order = WeightOrder::OutIn;
 };
 
+/// The one result, of type `result`, of a new ONNX node.
+mlir::Value makeNode(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef type, int64_t version, mlir::ValueRange inputs,
+                     mlir::RankedTensorType result, llvm::ArrayRef<mlir::NamedAttribute> attributes = {});
+/// A constant vector of i64.
+mlir::Value makeInts(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<int64_t> numbers);
+
 /// Writes chains into one module: names of layers stay unique, constants among the weights become `moe.weight` symbols once.
 class LayerBuilder {
 public:

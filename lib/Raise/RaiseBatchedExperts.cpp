@@ -203,7 +203,7 @@ std::optional<RoutedLayer> BatchedMatcher::finish(const ChoiceSum &choices, cons
   if (!x)
     return std::nullopt;
   Value upX = ffn.up ? matchTokens(*ffn.up, choices) : x;
-  if (!upX || flatRoot(upX) != flatRoot(x))
+  if (!upX || !sameElements(upX, x))
     return miss(sum, "gate and up read different tokens");
   if (!weights && !rowFactors.empty())
     weights = rowFactors.pop_back_val();

@@ -83,8 +83,8 @@ static void replaceFused(OnnxOp op, const FusedNode &node, LayerBuilder &chain) 
   RankedTensorType type = tensorType(op->getResult(0));
   if (type.getRank() != 2) {
     auto shapeType = RankedTensorType::get({type.getRank()}, builder.getI64Type());
-    Value shape = OnnxOp::create(builder, loc, TypeRange{shapeType}, "Shape", ValueRange{node.x}, "", 15, builder.getDictionaryAttr({}), 0)->getResult(0);
-    result = OnnxOp::create(builder, loc, TypeRange{type}, "Reshape", ValueRange{result, shape}, "", 14, builder.getDictionaryAttr({}), 0)->getResult(0);
+    Value shape = makeNode(builder, loc, "Shape", 15, {node.x}, shapeType);
+    result = makeNode(builder, loc, "Reshape", 14, {result, shape}, type);
   }
   op->getResult(0).replaceAllUsesWith(result);
   eraseDead(op.getOperation());

@@ -94,15 +94,17 @@ bool GroupedMatcher::areExpertIds(Value indices) {
                                             peel(moved.getInputs()[0], Views | IntCasts) == peel(sort.getInputs()[0], Views | IntCasts));
 }
 
+/// Any lookup of a number per row; by which ids is asked when the experts are known.
 Value GroupedMatcher::scalesBehind(Value factor) {
-  Value stored = storedTensor(matchLookup(peel(factor, Views)));
+  OnnxOp gather = rowGather(peel(factor, Views));
+  Value stored = gather ? storedTensor(gather.getInputs()[0]) : Value();
   return stored && tensorType(stored).getRank() == 1 ? stored : Value();
 }
 
 bool GroupedMatcher::fitsScales(OnnxOp product, unsigned side, const RoutedProduct &down) {
   Value rows = product.getInputs()[1 - side], factor = product.getInputs()[side];
-  return tensorType(rows).getRank() == 2 && staticDim(rows, 1) == down.out && tensorType(factor).getRank() == 2 && staticDim(factor, 1) == 1 &&
-         proof.sameDim(factor, 0, sort->getResult(0), 0);
+  return matchLookup(peel(factor, Views)) && tensorType(rows).getRank() == 2 && staticDim(rows, 1) == down.out && tensorType(factor).getRank() == 2 &&
+         staticDim(factor, 1) == 1 && proof.sameDim(factor, 0, sort->getResult(0), 0);
 }
 
 /// The sort: TopK ascending over all of a vector of ids. Its second result is the permutation.
@@ -525,7 +527,7 @@ std::optional<RoutedLayer> GroupedMatcher::finish(const ChoiceSum &choices, Valu
     if (!tokens || !isTokenOf(tokens.getInputs()[1], k) || staticDim(tokens.getInputs()[0], -1) != choices.hidden ||
         tensorType(tokens.getInputs()[0]).getRank() != 2)
       return miss(sum, "the rows of the first product are not the tokens in the order of the sort");
-    if (x && flatRoot(x) != flatRoot(tokens.getInputs()[0]))
+    if (x && !sameElements(x, tokens.getInputs()[0]))
       return miss(sum, "gate and up read different tokens");
     x = tokens.getInputs()[0];
   }

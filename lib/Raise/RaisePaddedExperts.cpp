@@ -52,7 +52,7 @@ std::optional<SlotLayer> PaddedMatcher::match(OnnxOp op) {
     return miss(op, "the results of experts on slots are scaled");
   Value rows = ffn->gate.rows;
   const int64_t experts = ffn->gate.experts;
-  if (ffn->up && (flatRoot(ffn->up->rows) != flatRoot(rows) || tensorType(ffn->up->rows) != tensorType(rows)))
+  if (ffn->up && (!sameElements(ffn->up->rows, rows) || tensorType(ffn->up->rows) != tensorType(rows)))
     return miss(op, "gate and up read different rows");
   if (ffn->gate.sharesRows || ffn->down.experts != experts || (ffn->up && ffn->up->experts != experts))
     return miss(op, "the experts do not have rows of their own");

@@ -1,6 +1,9 @@
 // Models that store the weights of all their layers in one tensor and run over the layers in a Loop or Scan: behind import each layer takes its slice by a
-// Gather at a number. The slice becomes a stored weight of its own, so that the layer looks like one that stands alone.
+// Gather at a number. The slice becomes a stored weight of its own, so that the layer looks like one that stands alone. Matrices of experts that lie below
+// each other in one, which a Reshape takes apart (DBRX), become one tensor of three dims.
+#include "LayerBuilder.h"
 #include "OnnxMatch.h"
+#include "RoutedFfn.h"
 #include "StoredSlices.h"
 #include "moe/Raise/Passes.h"
 
@@ -35,6 +38,15 @@ std::optional<StackedSlice> matchSlice(OnnxOp node) {
   return StackedSlice{node, whole, (*number)[0] < 0 ? (*number)[0] + count : (*number)[0]};
 }
 
+/// Does the node see a stored matrix as matrices of as many columns?
+bool takesMatricesApart(OnnxOp node) {
+  if (!raise::isNode(node, "Reshape") || node.getInputs().empty() || !raise::storedTensor(node.getInputs()[0]))
+    return false;
+  RankedTensorType from = raise::tensorType(node.getInputs()[0]), to = raise::tensorType(node->getResult(0));
+  return to && to.hasStaticShape() && from.getRank() == 2 && to.getRank() == 3 && from.getDimSize(1) == to.getDimSize(2) &&
+         isa<FloatType>(to.getElementType()) && raise::storedTensor(node.getInputs()[0]).getType() == from;
+}
+
 struct RaiseStackedLayers : impl::RaiseStackedLayersBase<RaiseStackedLayers> {
   using Base::Base;
 
@@ -58,6 +70,23 @@ struct RaiseStackedLayers : impl::RaiseStackedLayersBase<RaiseStackedLayers> {
       OpBuilder builder(node);
       Value stored = storedSlice(builder, symbols, node.getInputs()[0], slice.number);
       if (!stored || stored.getType() != node->getResult(0).getType())
+        continue;
+      node->getResult(0).replaceAllUsesWith(stored);
+      node.erase();
+    }
+    SmallVector<OnnxOp> views;
+    getOperation().walk([&](OnnxOp node) {
+      if (takesMatricesApart(node))
+        views.push_back(node);
+    });
+    if (views.empty())
+      return;
+    raise::LayerBuilder chain(getOperation());
+    for (OnnxOp node : views) {
+      OpBuilder builder(node);
+      RankedTensorType type = raise::tensorType(node->getResult(0));
+      Value stored = chain.storedAs(builder, raise::storedTensor(node.getInputs()[0]), type.getShape());
+      if (stored.getType() != type)
         continue;
       node->getResult(0).replaceAllUsesWith(stored);
       node.erase();

@@ -51,7 +51,7 @@ Value TiledMatcher::peelExpands(Value value) {
 }
 
 /// Does the separate up projection, if there is one, read what the gate reads?
-static bool sameTokens(const RoutedFfn &ffn) { return !ffn.up || flatRoot(ffn.up->rows) == flatRoot(ffn.gate.rows); }
+static bool sameTokens(const RoutedFfn &ffn) { return !ffn.up || sameElements(ffn.up->rows, ffn.gate.rows); }
 
 /// x of rows [E, T, H] (or [E·T, H]) that hold the tokens once per expert, by Tile or Expand, of [1, T, H], or of the tokens themselves. Experts
 /// that come last: [T, E, H] by Expand.
@@ -124,7 +124,7 @@ std::optional<RoutedLayer> TiledMatcher::match(OnnxOp sum) {
   isProduct = !isNode(sum, "ReduceSum");
   for (const ExpertSum &found : matchExpertSums(sum, proof)) {
     expertsSeen = 0;
-    auto ffn = matchFfn(found.rows);
+    auto ffn = found.expertsLast ? std::nullopt : matchFfn(found.rows);
     sawExperts |= isProduct ? expertsSeen == found.experts : expertsSeen > 0;
     if (!ffn || ffn->gate.experts != found.experts || ffn->down.place.together != (found.expertsFirst ? 0 : 1) || !sameTokens(*ffn))
       continue;

@@ -170,24 +170,28 @@ bool UnrolledMatcher::matchReadBack(ScatterSum &sum) {
 }
 
 std::optional<ScatterSum> UnrolledMatcher::matchSum(OnnxOp op) {
+  // One expert's rows among zeros are a part of a sum where they are added to something.
+  const bool isAdded = llvm::any_of(op->getUsers(), [](Operation *user) { return isa<OnnxOp>(user) && isNode(cast<OnnxOp>(user), "Add"); });
   std::optional<ScatterSum> result = matchMaskedSum(op);
   if (result)
-    return result;
+    return result->assigns && isAdded && splatNumber(result->before) == 0.0 ? std::nullopt : result;
   if (isNode(op, "Add")) {
     for (unsigned side : {0u, 1u}) {
       auto scatter = peel(op.getInputs()[side], FloatCasts).getDefiningOp<OnnxOp>();
       auto sum = scatter ? matchScatter(scatter) : std::nullopt;
+      if (auto masked = scatter && !sum ? matchMaskedSum(scatter) : std::nullopt; masked && masked->assigns)
+        sum = masked;
       // All of the sum is in the other operand.
       if (!sum || splatNumber(sum->before) != 0.0 || !proof.sameShape(op.getInputs()[0], op.getInputs()[1]))
         continue;
       sum->before = op.getInputs()[1 - side];
+      sum->assigns = false;
       result = sum;
       break;
     }
   } else if ((result = matchScatter(op)) && result->overwrites) {
-    // One expert's rows among zeros are a part of a sum where they are added to something.
     result->assigns = !matchReadBack(*result);
-    if (result->assigns && llvm::any_of(op->getUsers(), [](Operation *user) { return isa<OnnxOp>(user) && isNode(cast<OnnxOp>(user), "Add"); }))
+    if (result->assigns && isAdded)
       return std::nullopt;
   }
   if (result)
@@ -316,7 +320,7 @@ Value UnrolledMatcher::rowsAt(Value value, const Coordinate &token) {
 /// tokens and choices, or in the token's row at the first choice that the mask has.
 Value UnrolledMatcher::matchWeightAtChoice(Value value, const Coordinate &token, const ExpertMask &mask) {
   // A second choice of the expert would be a row more in the first form, and lost in the second.
-  if (mask.hot.mask || !idsDistinct(mask.hot.ids, mask.k))
+  if (mask.weightedBy || mask.hot.mask || !idsDistinct(mask.hot.ids, mask.k))
     return {};
   const auto areChoices = [&](Value choices) {
     auto all = choices ? matchExpertMask(choices, proof) : std::nullopt;
@@ -349,7 +353,8 @@ Value UnrolledMatcher::matchColumnAt(Value value, const Coordinate &token, const
   Value weights = rowsAt(value, token);
   auto column = weights ? matchExpertColumn(weights, proof) : std::nullopt;
   if (!column || (column->ids && !column->weights) || column->expert != mask.expert ||
-      (column->ids && peel(column->ids, Views | IntCasts) != peel(mask.hot.ids, Views | IntCasts))) {
+      (column->ids && peel(column->ids, Views | IntCasts) != peel(mask.hot.ids, Views | IntCasts)) ||
+      (mask.weightedBy && (!column->map || peel(column->map, Views | FloatCasts) != peel(mask.weightedBy, Views | FloatCasts)))) {
     miss(value.getDefiningOp(), "the weights of an expert's rows are not those of its tokens");
     return {};
   }
@@ -407,7 +412,7 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
     scaledRows = peel(scaled->operand, Views | FloatCasts);
   }
   OnnxOp product = definedBy(scaledRows, "Mul");
-  if (!product && sum.assigns)
+  if (!product && sum.assigns && !mask->weightedBy)
     return matchAssigned(op, sum, *token, *mask);
   if (!product)
     return miss(sum.rows.getDefiningOp(), "the rows of an expert are not weighted");

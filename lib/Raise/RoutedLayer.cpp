@@ -89,6 +89,8 @@ bool idsInRange(Value ids, int64_t experts) {
     return cast<OpResult>(ids).getResultNumber() == 1 && staticDim(top.getInputs()[0], intAttribute(top, "axis", -1)) == experts;
   if (OnnxOp best = definedBy(ids, "ArgMax"))
     return staticDim(best.getInputs()[0], intAttribute(best, "axis", 0)) == experts;
+  if (OnnxOp some = definedBy(ids, "Slice"))
+    return idsInRange(some.getInputs()[0], experts);
   // The remainder of a positive divisor; entries of a table.
   if (OnnxOp rest = definedBy(ids, "Mod")) {
     auto divisor = scalarFor(rest.getInputs()[1], ids);
@@ -143,7 +145,9 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
   if (layer.ffn.down.out != hidden || layer.ffn.gate.in != hidden || staticDim(layer.x, -1) != hidden)
     return fail("the width of the rows changes between input and output of the experts");
   SmallVector<Value> weighting = layer.factors;
-  if (layer.weights)
+  if (layer.scored && !proof.sameRowsTimes(layer.x, layer.ffn.gate.experts, layer.weights))
+    return fail("the scores that weigh the experts are not one per token and expert");
+  if (layer.weights && !layer.scored)
     weighting.push_back(layer.weights);
   for (Value given : weighting) {
     Value weights = choiceRoot(given, Views | FloatCasts, k);
@@ -207,17 +211,7 @@ static Value keepInRange(OpBuilder &builder, Location loc, Value ids, int64_t ex
   RankedTensorType type = tensorType(ids);
   Value count = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({}, type.getElementType()),
                                                                                builder.getIntegerAttr(type.getElementType(), experts)));
-  return OnnxOp::create(builder, loc, TypeRange{type}, "Mod", ValueRange{ids, count}, "", 13, builder.getDictionaryAttr({}), 0)->getResult(0);
-}
-
-static Value makeNode(OpBuilder &builder, Location loc, StringRef type, int64_t version, ValueRange inputs, RankedTensorType result,
-                      ArrayRef<NamedAttribute> attributes = {}) {
-  return OnnxOp::create(builder, loc, TypeRange{result}, type, inputs, "", version, builder.getDictionaryAttr(attributes), 0)->getResult(0);
-}
-
-static Value makeInts(OpBuilder &builder, Location loc, ArrayRef<int64_t> numbers) {
-  auto type = RankedTensorType::get({static_cast<int64_t>(numbers.size())}, builder.getI64Type());
-  return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, numbers));
+  return makeNode(builder, loc, "Mod", 13, {ids, count}, type);
 }
 
 /// The ids that a one-hot [T, K, E] with gaps stands for: e where column e is not zero, -1 where none is, which is no expert.
@@ -383,7 +377,12 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
     ids = keepInRange(builder, loc, ids, ffn.gate.experts);
   else if (!layer.mask)
     ids = withoutOthers(builder, loc, ids, ffn.gate.experts);
-  Value weights = layer.weights ? choiceRoot(layer.weights, Views | FloatCasts, k) : Value();
+  Value weights = layer.weights && !layer.scored ? choiceRoot(layer.weights, Views | FloatCasts, k) : Value();
+  if (layer.scored) {
+    Value scores = chain.asMatrix(builder, loc, layer.weights, ffn.gate.experts);
+    weights = makeNode(builder, loc, "GatherElements", 13, {scores, ids}, tensorType(ids).clone(tensorType(scores).getElementType()),
+                       builder.getNamedAttr("axis", builder.getI64IntegerAttr(1)));
+  }
   if (layer.function != MapFunction::None || layer.scalesInput)
     weights = applyFunction(builder, loc, chain.asMatrix(builder, loc, weights, k), layer.function);
   Value vector = combineWeights(layer, builder, loc, chain, weights, ids);
@@ -454,7 +453,11 @@ void remarkMiss(bool wanted, Operation *candidate, Operation *at, StringRef why,
   if (!wanted || why.empty())
     return;
   // Whatever else does not fit: with rows rounded between them the products are none of a layer.
-  if (OnnxOp rounded = what == "router" ? OnnxOp() : roundedRows(candidate)) {
+  // In a long sum the node that was missed is nearer to them.
+  OnnxOp rounded = what == "router" ? OnnxOp() : roundedRows(candidate);
+  if (!rounded && what != "router" && at)
+    rounded = roundedRows(at);
+  if (rounded) {
     InFlightDiagnostic remark = candidate->emitRemark() << what << " not raised: rows are rounded to integers as the model runs (" << rounded.getOpType()
                                                         << "), which no layer of ours does; its ops are computed as they stand";
     remark.attachNote(rounded.getLoc()) << "at this node";

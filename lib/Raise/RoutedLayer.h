@@ -45,6 +45,8 @@ struct RoutedLayer {
   mlir::Value mask = {};
   /// Elements are [T, K]: the weights are multiplied by them.
   llvm::SmallVector<mlir::Value> factors = {};
+  /// The elements of `weights` are [T, E], and a choice has that of its expert.
+  bool scored = false;
   /// What is computed from the weights of a token's choices.
   MapFunction function = MapFunction::None;
   /// The weights scale the rows on the way in, and the results are added as they are.

@@ -64,11 +64,6 @@ StringRef dispatchForm(Value slots) {
 
 //===-- The layer --------------------------------------------------------===//
 
-static Value makeNode(OpBuilder &builder, Location loc, StringRef type, int64_t version, ValueRange inputs, RankedTensorType result,
-                      ArrayRef<NamedAttribute> attributes = {}) {
-  return OnnxOp::create(builder, loc, TypeRange{result}, type, inputs, "", version, builder.getDictionaryAttr(attributes), 0)->getResult(0);
-}
-
 /// `value` with its dim `from` moved to `to`.
 static Value moveDim(OpBuilder &builder, Location loc, Value value, int64_t from, int64_t to) {
   if (from == to)
@@ -103,8 +98,7 @@ static Value splitRows(OpBuilder &builder, Location loc, Value value, Value like
   shape.back() = columns;
   auto ints = [&](int64_t size) { return RankedTensorType::get({size}, builder.getI64Type()); };
   Value dims = makeNode(builder, loc, "Shape", 15, {like}, ints(rank - 1), builder.getNamedAttr("end", builder.getI64IntegerAttr(-1)));
-  Value last = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(ints(1), ArrayRef<int64_t>(columns)));
-  Value target = makeNode(builder, loc, "Concat", 13, {dims, last}, ints(rank), builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)));
+  Value target = makeNode(builder, loc, "Concat", 13, {dims, makeInts(builder, loc, {columns})}, ints(rank), builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)));
   return makeNode(builder, loc, "Reshape", 14, {value, target}, type.clone(shape));
 }
 

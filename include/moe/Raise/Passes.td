@@ -43,7 +43,9 @@ def RaiseStackedLayers : Pass<"moe-raise-stacked-layers", "::mlir::ModuleOp"> {
     A Gather of one slice at a constant number, of a stored tensor of at least
     four dims (layers, experts, rows, columns), as an unrolled loop over layers
     has it; and those of other stored tensors whose first dim is that number of
-    layers. No byte is read or copied: the slice is a range of the same file.
+    layers. No byte is read or copied: the slice is a range of the same file. And
+    matrices of experts that lie below each other in a stored one, where a Reshape
+    takes them apart: a stored tensor of three dims.
   }];
 }
 
@@ -112,7 +114,9 @@ def RaiseUnrolledExperts : Moe_MatchingPass<"moe-raise-unrolled-experts"> {
   let description = [{
     Form D: for each expert a mask of its choices, NonZero, the rows of its tokens,
     two products, the weights of these choices, and a sum at the tokens' places
-    (ScatterND or ScatterElements, with or without a reduction). Experts have
+    (ScatterND or ScatterElements, with or without a reduction). The mask may be
+    that of weights in a map which are not 0, or greater, where they cannot be
+    negative (noisy top-k). Experts have
     tensors of their own or slices of one. Choices that a mask takes out (a
     capacity) become ids that are no expert. A known number that scales an expert's
     rows goes into the weights. A loop that lacks experts was
@@ -126,8 +130,10 @@ def RaiseMaskedExperts : Moe_MatchingPass<"moe-raise-masked-experts"> {
     Form F: the sum over the experts of expert(x) times its weights, which are 0
     for tokens that did not choose it: a column of a map of weights, or
     the sum over the choices of (id == expert) · weight, or (id == expert) alone of
-    one choice. Experts are added one after another, by one Sum, or stacked by a
-    Concat and summed with the map; or a Where for each puts its rows in the place of
+    one choice. Where a Where has 0 for tokens that did not choose the expert, the
+    column may be that of any scores. Experts are added one after another, by one
+    Sum, or stacked by a Concat (in front of their columns or behind them) and summed
+    with the map; or a Where for each puts its rows in the place of
     the others', where every token has one of them. A layer of one expert may add
     nothing up. A known number that scales an expert's rows, its weights or a column of
     the map goes into the weights.
@@ -174,13 +180,15 @@ def RaiseRoundedExperts : Moe_MatchingPass<"moe-raise-rounded-experts"> {
 }
 
 def RaiseDenseMixtures : Moe_MatchingPass<"moe-raise-dense-mixtures"> {
-  let summary = "says which dense mixtures stay: a Softmax over all experts weighs what each makes";
+  let summary = "says which mixtures stay: what their gates weigh is no expert of a layer";
   let description = [{
     MMoE weighs the results of one product per expert, mixtures of LoRA adapters those
-    of two without an activation, and no token chooses. This pass changes nothing: at
-    the first product of gates and rows it remarks, if asked, what they lack. Anchored
-    at the Softmax: all of it weighs rows that a stored tensor of one matrix per expert
-    made, or each of its columns the rows of a product.
+    of two without an activation, and no token chooses. Others have convolutions for
+    experts, matrices that gates merge as the model runs (SMEAR), or rows of two tables
+    (product keys). This pass changes nothing: at the first product of gates and rows it
+    remarks, if asked, what they lack. Anchored at the gates, a Softmax or the weights of
+    a choice scattered into zeros: all of them weigh rows that a stored tensor of one
+    matrix per expert made, or each of their columns the rows of a product.
   }];
 }
 

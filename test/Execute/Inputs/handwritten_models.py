@@ -250,15 +250,19 @@ def stacked(axis, combine, make_map=scattered):
 # ===-- Capacity: slots that a dispatch fills ------------------------------------------------------------------------------===
 
 
-def switch(capacity, by_einsum=True, bias=False):
-    """Top 1 with a capacity per sequence (Switch Transformer): dispatch [B, S, E, C], experts on [E, B, C, H] or [B, E, C, H]."""
-    def layer(w, x, ids, weights):
-        hot = w.node("Cast", w.node("Equal", ids, w.ints(*range(EXPERTS))), to=TensorProto.INT64)
-        place = w.node("Sub", w.node("Mul", w.node("CumSum", hot, w.array(-2, np.int64)), hot), w.ints(1))
-        numbers = w.node("Range", w.array(0, np.int64), capacity(w, x), w.array(1, np.int64))
-        dispatch = w.node("Cast", w.node("Equal", unsqueezed(w, place, -1), numbers), to=TensorProto.FLOAT)
-        combine = w.node("Mul", dispatch, unsqueezed(w, weights, -1))
+def switch_slots(w, x, ids, weights, capacity, experts, by_einsum=True):
+    """Top 1 with a capacity per sequence (Switch Transformer): dispatch [B, S, E, C], `experts` of [E, B, C, H] or [B, E, C, H]."""
+    hot = w.node("Cast", w.node("Equal", ids, w.ints(*range(EXPERTS))), to=TensorProto.INT64)
+    place = w.node("Sub", w.node("Mul", w.node("CumSum", hot, w.array(-2, np.int64)), hot), w.ints(1))
+    numbers = w.node("Range", w.array(0, np.int64), capacity(w, x), w.array(1, np.int64))
+    dispatch = w.node("Cast", w.node("Equal", unsqueezed(w, place, -1), numbers), to=TensorProto.FLOAT)
+    combine = w.node("Mul", dispatch, unsqueezed(w, weights, -1))
+    rows = einsum(w, "bsec,bsh->ebch" if by_einsum else "bsec,bsh->bech", dispatch, x)
+    return einsum(w, "bsec,ebch->bsh" if by_einsum else "bsec,bech->bsh", combine, experts(rows))
 
+
+def switch(capacity, by_einsum=True, bias=False):
+    def layer(w, x, ids, weights):
         def expert(rows, inputs, outputs):
             weight = w.weight(EXPERTS, inputs, outputs)
             if by_einsum:
@@ -267,9 +271,8 @@ def switch(capacity, by_einsum=True, bias=False):
             y = w.node("MatMul", rows, weight)
             return w.node("Add", y, w.weight(EXPERTS, 1, outputs)) if bias else y
 
-        rows = einsum(w, "bsec,bsh->ebch" if by_einsum else "bsec,bsh->bech", dispatch, x)
-        y = expert(w.node("Relu", expert(rows, HIDDEN, INNER)), INNER, HIDDEN)
-        return einsum(w, "bsec,ebch->bsh" if by_einsum else "bsec,bech->bsh", combine, y)
+        experts = lambda rows: expert(w.node("Relu", expert(rows, HIDDEN, INNER)), INNER, HIDDEN)
+        return switch_slots(w, x, ids, weights, capacity, experts, by_einsum)
     return layer
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from handwritten_forms import expert_pair, sorted_rows, up_first
 from handwritten_models import GROUPED, MASKED, TILED, einsum, expert, matrix, scattered, sum_before_columns, sum_of_transposed, unsqueezed
-from routed_models import EXPERTS, HIDDEN, INNER
+from routed_models import EXPERTS, HIDDEN, INNER, topk_softmax
 
 
 def scales(w, *shape):
@@ -78,11 +78,11 @@ def dense_last(w, x, ids, weights):
     return sum_before_columns(w, scattered(w, x, ids, weights), y)
 
 
-def grouped():
+def grouped(by=lambda w, x, ids: ids):
     """A product for each range of the sorted rows, then each row times the number of its expert."""
     def layer(w, x, ids, weights):
         order, token, rows, counts = sorted_rows(w, x, ids)
-        sorted_ids = w.node("Gather", w.node("Reshape", ids, w.ints(-1)), order, axis=0)
+        sorted_ids = w.node("Gather", w.node("Reshape", by(w, x, ids), w.ints(-1)), order, axis=0)
 
         def product(of, inputs, outputs):
             pieces = w.node("Split", of, counts, outputs=EXPERTS, axis=0)
@@ -111,5 +111,6 @@ LAYERS = {
 }
 REFUSED = {
     "scaled_columns": (matrix(dense((EXPERTS, 1, HIDDEN))), "are not scaled by one known number each"),
+    "scaled_by_others": (matrix(grouped(lambda w, x, ids: topk_softmax(w, x)[0])), "are not scaled by one known number each"),
     "scaled_too_small": (matrix(masked(too_small)), "too large or too small together"),
 }
