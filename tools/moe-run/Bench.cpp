@@ -3,6 +3,7 @@
 #include "Failure.h"
 #include "moe/Runtime/Error.h"
 #include "moe/Runtime/ModelInfoReader.h"
+#include "moe/Runtime/Mpi.h"
 
 #include <algorithm>
 #include <atomic>
@@ -95,22 +96,73 @@ uint64_t mappedWeightBytes(const Session &session) {
   return 0;
 }
 
+namespace {
+
+/// What the ranks of a session tell each other between runs; on one rank, nothing.
+class Meeting {
+public:
+  explicit Meeting(const Session &session) : all(size_t(session.ranks())) {
+    if (all.size() == 1)
+      return;
+    if (runtime::findMpi(&mpi) != MOE_STATUS_OK)
+      throw Failure(runtime::lastError());
+    check(mpi->commDup(mpi->world, &communicator), "MPI_Comm_dup");
+  }
+
+  /// The slowest rank's `time`, and in `goOn` what rank 0 wants: clocks differ, but the number of runs must not.
+  double share(double time, bool &goOn) {
+    all[0] = {time, goOn ? 1.0 : 0.0};
+    if (mpi) {
+      const Word mine = all[0];
+      check(mpi->allgather(&mine, int(sizeof(mine)), mpi->byte, all.data(), int(sizeof(mine)), mpi->byte, communicator), "MPI_Allgather");
+    }
+    goOn = all[0].goOn != 0;
+    double slowest = 0;
+    for (const Word &word : all)
+      slowest = std::max(slowest, word.time);
+    return slowest;
+  }
+
+private:
+  struct Word {
+    double time, goOn;
+  };
+
+  static void check(int code, const char *what) {
+    if (code != 0)
+      throw Failure(std::string("--bench: ") + what + " answered " + std::to_string(code));
+  }
+
+  const runtime::Mpi *mpi = nullptr;
+  runtime::Mpi::Handle communicator = 0;
+  std::vector<Word> all;
+};
+
+} // namespace
+
 BenchResult bench(Session &session, double seconds) {
   constexpr int64_t leastRuns = 10, mostRuns = 1000000;
   BenchResult result;
   // Warm up: pages of the weights come in, caches fill, the clock rises.
+  Meeting meeting(session);
+  bool goOn = true;
   Clock::time_point start = Clock::now();
   do {
     session.run();
     ++result.warmupRuns;
-  } while (result.warmupRuns < 3 || secondsSince(start) < std::min(0.5, seconds / 4));
+    goOn = result.warmupRuns < 3 || secondsSince(start) < std::min(0.5, seconds / 4);
+    meeting.share(0, goOn);
+  } while (goOn);
   std::vector<double> times;
   start = Clock::now();
   do {
     const Clock::time_point begin = Clock::now();
     session.run();
-    times.push_back(secondsSince(begin));
-  } while (int64_t(times.size()) < leastRuns || (secondsSince(start) < seconds && int64_t(times.size()) < mostRuns));
+    const double mine = secondsSince(begin);
+    const int64_t runs = int64_t(times.size()) + 1;
+    goOn = runs < leastRuns || (secondsSince(start) < seconds && runs < mostRuns);
+    times.push_back(meeting.share(mine, goOn));
+  } while (goOn);
   for (double time : times)
     result.mean += time / double(times.size());
   std::sort(times.begin(), times.end());
@@ -125,6 +177,9 @@ BenchResult bench(Session &session, double seconds) {
     result.tokens = shape[0] * shape[1];
   }
   result.weightBytes = mappedWeightBytes(session);
+  // Ranks may share a memory or not, and each reads a part of the weights: one number for all would mean nothing.
+  if (session.ranks() > 1)
+    return result;
   result.readBandwidth = measureReadBandwidth(session.threads());
   if (result.weightBytes)
     result.rooflineShare = double(result.weightBytes) / result.readBandwidth / result.p50;

@@ -17,7 +17,8 @@ struct BenchResult {
   double rooflineShare = 0;  ///< weightBytes / readBandwidth, divided by p50; 0 without weights.
 };
 
-/// Runs what is bound to the session, first to warm up, then for `seconds` and at least 10 times.
+/// Runs what is bound to the session, first to warm up, then for `seconds` and at least 10 times. On several ranks all must call it; rank 0's clock
+/// decides how many runs there are, a run takes as long as on the slowest rank, and the bandwidth is not measured.
 BenchResult bench(Session &session, double seconds);
 
 /// Bytes per second that `threads` threads read together from a buffer larger than the caches; the best of a few passes.

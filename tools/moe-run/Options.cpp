@@ -30,7 +30,7 @@ what to do
   --output-dir DIR      writes every output to DIR/<name>.npy
   --record-load FILE    writes how often each expert was chosen, for moe-compile --profile=FILE; the model was compiled with --record-load
   --atol X  --rtol X    an element passes if |got - want| <= atol + rtol * |want| (1e-4, 1e-3)
-  --bench               measures runs/s, tokens/s, percentiles and the share of the memory bandwidth
+  --bench               measures runs/s, tokens/s, percentiles and the share of the memory bandwidth; under mpiexec, of all ranks together
   --bench-seconds X     how long (2)
   --info                describes the model (with --isa, that version); needs no weights and no particular CPU
   --calibrate -o FILE   under mpiexec, without FOLDER: measures links, products and memory, and writes them for moe-compile --mesh=FILE

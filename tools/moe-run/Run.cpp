@@ -179,17 +179,23 @@ void reportBench(const Session &session, const BenchResult &result, const Option
   object.add("tokens_per_second", result.tokens ? jsonNumber(tokenRate) : "null");
   object.add("p50_seconds", jsonNumber(result.p50)).add("p90_seconds", jsonNumber(result.p90)).add("p99_seconds", jsonNumber(result.p99));
   object.add("fastest_seconds", jsonNumber(result.fastest)).add("weight_bytes", std::to_string(result.weightBytes));
-  object.add("read_bandwidth", jsonNumber(result.readBandwidth)).add("roofline_share", jsonNumber(result.rooflineShare));
+  const bool alone = session.ranks() == 1;
+  object.add("read_bandwidth", alone ? jsonNumber(result.readBandwidth) : "null");
+  object.add("roofline_share", alone ? jsonNumber(result.rooflineShare) : "null");
   json.add("bench", object.str());
   if (options.json)
     return;
-  std::printf("%lld runs after %lld to warm up, %d thread%s, version %s: %.1f runs/s\n", static_cast<long long>(result.runs),
-              static_cast<long long>(result.warmupRuns), session.threads(), session.threads() == 1 ? "" : "s", session.isa().c_str(), 1 / result.mean);
+  const std::string ranks = alone ? "" : std::to_string(session.ranks()) + " ranks of ";
+  std::printf("%lld runs after %lld to warm up, %s%d thread%s, version %s: %.1f runs/s\n", static_cast<long long>(result.runs),
+              static_cast<long long>(result.warmupRuns), ranks.c_str(), session.threads(), session.threads() == 1 ? "" : "s",
+              session.isa().c_str(), 1 / result.mean);
   if (result.tokens)
     std::printf("%.1f tokens/s (%lld per run, the elements of '%s')\n", tokenRate, static_cast<long long>(result.tokens),
                 result.tokensInput.c_str());
   std::printf("time of a run: p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, fastest %.3f ms\n", 1e3 * result.p50, 1e3 * result.p90,
               1e3 * result.p99, 1e3 * result.fastest);
+  if (!alone)
+    return;
   std::printf("memory: %.1f GB/s read by %d thread%s; at that rate all %llu bytes of mapped weights take %.3f ms, %.1f %% of p50\n",
               1e-9 * result.readBandwidth, session.threads(), session.threads() == 1 ? "" : "s",
               static_cast<unsigned long long>(result.weightBytes), 1e3 * result.rooflineShare * result.p50, 100 * result.rooflineShare);
@@ -216,8 +222,6 @@ void describeOutputs(const Session &session, const Options &options, JsonList &j
 
 bool runModel(const Options &options) {
   Session session(options.folder, options.session);
-  if (options.bench && session.ranks() > 1)
-    throw Failure("--bench: measuring on several ranks is not supported yet, found " + std::to_string(session.ranks()));
   // Everything that can be wrong with files comes before the run.
   Slots wanted;
   if (!options.testData.empty()) {
@@ -241,12 +245,16 @@ bool runModel(const Options &options) {
   if (session.ranks() > 1)
     json.add("ranks", std::to_string(session.ranks()));
   const bool passed = wanted.empty() || compareOutputs(session, wanted, options, json);
+  // Every rank measures: a run takes all of them.
+  BenchResult measured;
+  if (options.bench)
+    measured = bench(session, options.benchSeconds);
   if (!session.speaks())
     return passed;
   if (wanted.empty() && paths.empty() && !options.bench)
     describeOutputs(session, options, json);
   if (options.bench)
-    reportBench(session, bench(session, options.benchSeconds), options, json);
+    reportBench(session, measured, options, json);
   if (options.json)
     std::printf("%s\n", json.str().c_str());
   return passed;
