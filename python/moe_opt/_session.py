@@ -138,6 +138,8 @@ class InferenceSession:
             raise TypeError(f"expected moe_opt.SessionOptions or None, found {type(sess_options).__module__}.{type(sess_options).__name__}")
         options = SessionOptions() if sess_options is None else sess_options
         self._options = options
+        #: As in ONNX Runtime, whose callers read it (optimum): the path as given, None for a model in memory.
+        self._model_path = path_or_bytes if isinstance(path_or_bytes, (str, os.PathLike)) else None
         self._worker = Worker()
         self._profile = Profile(options.profile_file_prefix) if options.enable_profiling else None
         self._profiling_start = self._profile.start if self._profile else 0

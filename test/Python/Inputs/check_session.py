@@ -222,6 +222,12 @@ class SmallModel(unittest.TestCase):
             options.add_free_dimension_override_by_name("n", 2)
             session = package.InferenceSession(small_model(), sess_options=options)
             self.assertEqual(session.get_session_options().intra_op_num_threads, 1)
+            self.assertEqual(session._model_path, None)
+            with tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "small.onnx")
+                with open(path, "wb") as file:
+                    file.write(small_model())
+                self.assertEqual(package.InferenceSession(path, sess_options=options)._model_path, path)
             shapes.append(session.get_inputs()[0].shape)
         self.assertEqual(shapes[1], shapes[0])
 
