@@ -75,6 +75,7 @@ public:
   LogicalResult run();
 
 private:
+  LogicalResult runAll();
   static DialectRegistry makeRegistry() {
     DialectRegistry registry;
     registerAllDialects(registry);
@@ -102,6 +103,8 @@ private:
   OwningOpRef<ModuleOp> module;
   std::vector<MoeLayerInfo> layers;
   RaiseReport raising;
+  /// Has a report been written that goes where a later stage fails?
+  bool hasReport = false;
   // Rows of the table to run: [first, last].
   size_t first = 0, last = 0;
 };
@@ -264,12 +267,14 @@ LogicalResult Session::reportRaising() {
     const std::string error = writeOutput(options.raiseReport, [&](raw_ostream &stream) { stream << text; });
     if (!error.empty())
       return fail(error);
+    hasReport = true;
   }
   if (!options.requireRaised)
     return success();
   const std::vector<std::string> complaints = raising.complaints(layers);
   for (const std::string &line : complaints)
     sink("error: " + options.input + ": " + line);
+  hasReport &= complaints.empty(); // Else it stays: it says why the session ends here.
   return success(complaints.empty());
 }
 
@@ -279,6 +284,14 @@ LogicalResult Session::writeModule(StringRef path) {
 }
 
 LogicalResult Session::run() {
+  LogicalResult result = runAll();
+  // What fails leaves no output. A report that is no file of its own (a pipe, a device) stays.
+  if (failed(result) && hasReport && llvm::sys::fs::is_regular_file(options.raiseReport))
+    (void)llvm::sys::fs::remove(options.raiseReport);
+  return result;
+}
+
+LogicalResult Session::runAll() {
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     if (!raising.take(diagnostic))
       forward(diagnostic, options.input, sink);

@@ -34,6 +34,9 @@ struct NameScope {
 /// The attribute of that name; null where there is none.
 const wire::Attribute *findAttribute(const wire::Node &node, llvm::StringRef name);
 
+/// ONNX's number of no element type: nothing is declared.
+constexpr wire::DataType undefined{0};
+
 /// A Loop or Scan that runs more often is refused.
 constexpr int64_t maximumRuns = 1 << 16;
 
@@ -81,12 +84,6 @@ private:
   mlir::LogicalResult declareInitializers(const wire::Graph &graph);
   /// Builds nodes in the current scope, each after those it reads.
   mlir::LogicalResult buildNodes(llvm::ArrayRef<wire::Node> nodes);
-  mlir::LogicalResult buildEntry();
-  mlir::FailureOr<mlir::RankedTensorType> inputType(const wire::ValueInfo &input, llvm::SmallVectorImpl<mlir::Attribute> &dims);
-  mlir::LogicalResult checkFixedDims();
-  mlir::LogicalResult checkOverridable();
-  mlir::FailureOr<mlir::DenseElementsAttr> readDefault(const wire::TensorProto &tensor);
-  mlir::LogicalResult checkDefault(const wire::ValueInfo &input, const wire::TensorProto &tensor);
   mlir::LogicalResult finish();
   bool isNamed(mlir::AffineExpr expression);
   mlir::ArrayAttr resultDims(mlir::Value value, const wire::ValueInfo &declared);
@@ -100,6 +97,14 @@ private:
   mlir::FailureOr<mlir::Value> lookup(llvm::StringRef name, mlir::Location loc);
   /// A constant or a weight with its reference, for the tensor called `name`.
   mlir::FailureOr<mlir::Value> buildTensor(const wire::TensorProto &tensor, llvm::StringRef name, mlir::Location loc);
+
+  //===-- GraphEntry.cpp: the entry and its arguments ----------------------===//
+  mlir::LogicalResult buildEntry();
+  mlir::FailureOr<mlir::RankedTensorType> inputType(const wire::ValueInfo &input, llvm::SmallVectorImpl<mlir::Attribute> &dims);
+  mlir::LogicalResult checkFixedDims();
+  mlir::LogicalResult checkOverridable();
+  mlir::FailureOr<mlir::DenseElementsAttr> readDefault(const wire::TensorProto &tensor);
+  mlir::LogicalResult checkDefault(const wire::ValueInfo &input, const wire::TensorProto &tensor);
 
   //===-- NodeImporter.cpp: one node ---------------------------------------===//
   mlir::LogicalResult buildNode(const wire::Node &node, size_t position);

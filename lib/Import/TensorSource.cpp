@@ -71,11 +71,18 @@ static std::string absolutePath(StringRef path) {
   return absolute.str().str();
 }
 
+/// A tensor in an attribute seldom has a name; its location names the node.
+static InFlightDiagnostic tensorError(const wire::TensorProto &tensor, Location loc) {
+  if (tensor.name.empty())
+    return emitError(loc) << "the tensor in an attribute: ";
+  return emitError(loc) << "tensor '" << StringRef(tensor.name) << "': ";
+}
+
 FailureOr<TensorSource> TensorReader::readExternal(const wire::TensorProto &tensor, RankedTensorType type, uint64_t size, Location loc, bool mustBeDense) {
   std::string error;
   std::optional<FileRange> range = resolveExternalData(llvm::sys::path::parent_path(modelPath), tensor, size, options.allowLinks, error);
   if (!range) {
-    emitError(loc) << "tensor '" << StringRef(tensor.name) << "': " << error;
+    tensorError(tensor, loc) << error;
     return failure();
   }
   if (!mustBeDense && size > largestConstant)
@@ -85,7 +92,7 @@ FailureOr<TensorSource> TensorReader::readExternal(const wire::TensorProto &tens
     return failure();
   // The file may have changed since its size was read.
   if (range->offset > bytes->size || size > bytes->size - range->offset) {
-    emitError(loc) << "tensor '" << StringRef(tensor.name) << "': the external data '" << range->path << "' changed while it was read";
+    tensorError(tensor, loc) << "the external data '" << range->path << "' changed while it was read";
     return failure();
   }
   return TensorSource{type, denseFromPayload(type, tensor.dataType, {bytes->data + range->offset, size}), nullptr};
@@ -94,7 +101,7 @@ FailureOr<TensorSource> TensorReader::readExternal(const wire::TensorProto &tens
 FailureOr<TensorSource> TensorReader::read(const wire::TensorProto &tensor, Location loc, bool mustBeDense) {
   Type element = onnxElementType(context, static_cast<int64_t>(tensor.dataType));
   if (!element) {
-    emitError(loc) << "tensor '" << StringRef(tensor.name) << "': expected a data type of numbers, found " << wire::dataTypeName(tensor.dataType);
+    tensorError(tensor, loc) << "expected a data type of numbers, found " << wire::dataTypeName(tensor.dataType);
     return failure();
   }
   wire::Decoder decoder(model);

@@ -110,7 +110,8 @@ FailureOr<SymbolicBytes> bytesOf(memref::AllocOp alloc) {
   bytes.factor = element.isIndex() ? 8 : llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
   for (int64_t size : type.getShape())
     if (!ShapedType::isDynamic(size) && llvm::MulOverflow(bytes.factor, size, bytes.factor)) {
-      alloc.emitOpError() << "has type " << type << ", which has more bytes than fit in 64 bits";
+      emitError(alloc.getLoc()) << "expected values of at most 2^63 - 1 bytes, found one of " << type.getElementType() << " with the sizes ["
+                                << type.getShape() << "], which has more bytes than fit in 64 bits";
       return failure();
     }
   for (Value size : alloc.getDynamicSizes())

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper, save
+from onnx import TensorProto, helper, numpy_helper
 
 IMAGE = [1, 4, 8, 8]
 HUGE = 2**62
@@ -56,12 +56,25 @@ def model_of(op, dims, constants, attributes, domain, outputs=1):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)], ir_version=10)
 
 
+def external_constant(location, offset):
+    """A Constant whose value, which has no name, lies in a file."""
+    value = TensorProto(dims=[4], data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
+    for key, text in (("location", location), ("offset", str(offset))):
+        value.external_data.add(key=key, value=text)
+    model = model_of("Constant", [], [], {}, "")
+    model.graph.node[0].attribute.append(helper.make_attribute("value", value))
+    return model
+
+
 folder, wrong = pathlib.Path(sys.argv[1]), 0
-for number, case in enumerate(CASES):
+(folder / "short.bin").write_bytes(bytes(20))
+MODELS = [(f"{case[0]} {case[3]}", model_of(*case)) for case in CASES]
+MODELS += [(f"external data in {location}", external_constant(location, 8)) for location in ("missing.bin", "short.bin", "../short.bin")]
+for number, (title, model) in enumerate(MODELS):
     path = folder / f"{number}.onnx"
-    save(model_of(*case), path)
+    path.write_bytes(model.SerializeToString())
     done = subprocess.run(["moe-compile", path, "-o", folder / "out", "--quiet"], capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 2 or done.stderr.count("error:") != 1 or "'hostile'" not in done.stderr:
-        print(f"{case[0]} {case[3]}: expected one error of the node, found status {done.returncode} and\n{done.stderr[:600]}")
+        print(f"{title}: expected one error of the node, found status {done.returncode} and\n{done.stderr[:600]}")
         wrong += 1
-print(f"{len(CASES)} nodes, {wrong} not refused as they should be")
+print(f"{len(MODELS)} nodes, {wrong} not refused as they should be")
