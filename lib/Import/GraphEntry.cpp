@@ -25,8 +25,7 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const wire::ValueInfo &inpu
     StringRef name = dim.kind == wire::Dimension::Kind::Param ? StringRef(dim.param) : StringRef();
     int64_t size = ShapedType::kDynamic, digits = 0;
     auto fixed = llvm::find_if(options.fixedDims, [&](const auto &entry) { return !name.empty() && entry.first == name; });
-    if (!name.empty())
-      dimNames.insert(name);
+    const bool isFirst = name.empty() || dimNames.insert(name).second;
     if (fixed != options.fixedDims.end())
       size = fixed->second;
     else if (dim.kind == wire::Dimension::Kind::Value)
@@ -38,7 +37,8 @@ FailureOr<RankedTensorType> GraphImporter::inputType(const wire::ValueInfo &inpu
       return failure();
     }
     shape.push_back(size);
-    dims.push_back(builder.getStringAttr(size != ShapedType::kDynamic ? Twine(size) : name.empty() ? Twine("?") : Twine(name)));
+    const bool isNamed = !name.empty() && (isFirst || !options.ignoreDimNames);
+    dims.push_back(builder.getStringAttr(size != ShapedType::kDynamic ? Twine(size) : isNamed ? Twine(name) : Twine("?")));
   }
   return RankedTensorType::get(shape, element);
 }

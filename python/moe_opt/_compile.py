@@ -67,7 +67,7 @@ def _start_compiler(command: List[str]) -> str:
 
 def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.PathLike, None] = None, *, target: str = "cpu",
             cpu_features: str = "host", activations: str = "auto", dims: Optional[Mapping[str, int]] = None, allow_links: bool = False,
-            require_raised: bool = False, threads: int = 0, overridable: Sequence[str] = ()) -> Model:
+            require_raised: bool = False, threads: int = 0, overridable: Sequence[str] = (), ignore_dim_names: bool = False) -> Model:
     """Compiles a model and loads the artifact. Takes seconds to minutes, in a process of its own; other threads go on.
 
     model: path of an `.onnx` or `.mlir` file, an `onnx.ModelProto`, or the bytes of one. External data of a model that is not a file cannot be
@@ -81,6 +81,7 @@ def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.Pa
     require_raised: what looks like an MoE layer and was not raised, and a model without one, are errors.
     threads: as in `load`.
     overridable: initializers that become inputs with a default, by name; they must be inputs of the graph too. See `Model.defaults`.
+    ignore_dim_names: inputs whose dims share a name may differ in size, as ONNX Runtime allows; otherwise a run with such inputs is refused.
     Raises Error with the compiler's diagnostics, TypeError for a model of another type.
     """
     scratch = tempfile.mkdtemp(prefix="moe-opt-")
@@ -88,7 +89,7 @@ def compile(model: Union[str, os.PathLike, bytes, Any], output: Union[str, os.Pa
     try:
         command = [find_tool("moe-compile"), _write_model(model, scratch), "-o", folder, f"--target={target}", f"--cpu-features={cpu_features}",
                    f"--activations={activations}", "--quiet"]
-        command += ["--allow-links"] * allow_links + ["--require-raised"] * require_raised
+        command += ["--allow-links"] * allow_links + ["--require-raised"] * require_raised + ["--ignore-dim-names"] * ignore_dim_names
         command += [f"--dim={name}={size}" for name, size in (dims or {}).items()]
         command += [f"--overridable={name}" for name in overridable]
         _start_compiler(command)

@@ -167,7 +167,7 @@ class RunOptions(_Options):
 
 
 class SessionOptions(_Options):
-    """Options of a session. Those that ONNX Runtime has not are `cpu_features`, `activations`, `free_dimension_overrides` and
+    """Options of a session. Those that ONNX Runtime has not are `cpu_features`, `activations`, `ignore_dim_names`, `free_dimension_overrides` and
     `overridable_initializers`."""
 
     __slots__ = ("_overrides", "_denoted", "_initializers", "_providers", "_overridable")
@@ -175,6 +175,7 @@ class SessionOptions(_Options):
     intra_op_num_threads = _int(0, "Threads that run the model; 0 takes $MOE_NUM_THREADS, else the CPUs this process may use.")
     cpu_features = _str("host", "For which CPUs, as moe-compile's --cpu-features.")
     activations = _str("auto", "In which type products are computed, as moe-compile's --activations.")
+    ignore_dim_names = _bool(False, "Inputs whose dims share a name may differ in size, as moe-compile's --ignore-dim-names.")
     enable_profiling = _bool(False, "Keep times of loading and of runs; see InferenceSession.end_profiling.")
     profile_file_prefix = _str("onnxruntime_profile_", "What the name of the profile begins with; time and `.json` follow.")
     use_per_session_threads = _bool(True, "False takes the number of threads from set_global_thread_pool_sizes. There is one pool of threads in any case.")

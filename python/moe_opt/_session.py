@@ -158,7 +158,8 @@ class InferenceSession:
         try:
             changed = _changed(model, options, scratch)
             return compile(changed, cpu_features=options.cpu_features, activations=options.activations, dims=options.free_dimension_overrides,
-                           allow_links=changed is not model, threads=threads, overridable=options.overridable_initializers)
+                           allow_links=changed is not model, threads=threads, overridable=options.overridable_initializers,
+                           ignore_dim_names=options.ignore_dim_names)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 

@@ -37,6 +37,7 @@ cl::opt<bool> requireRaised("require-raised", cl::desc("Fail where something tha
                             cl::cat(model));
 cl::opt<bool> raiseExperts("raise-experts", cl::desc("Look for MoE layers; =false compiles them as ordinary nodes"), cl::init(true), cl::cat(model));
 cl::opt<bool> allowLinks("allow-links", cl::desc("Read external data through symbolic links in the model's folder, wherever they lead"), cl::cat(model));
+cl::opt<bool> ignoreDimNames("ignore-dim-names", cl::desc("Inputs whose dims share a name may differ in size, as ONNX Runtime allows"), cl::cat(model));
 cl::list<std::string> overridable("overridable", cl::desc("An initializer that is an input of the graph too becomes an input with a default (without it, a constant)"), cl::value_desc("name"), cl::cat(model));
 cl::opt<unsigned> workerMemory("worker-memory-limit", cl::desc("Memory limit of the codegen worker in MiB (8192); 0: none"), cl::init(8192), cl::value_desc("MiB"), cl::cat(limitOptions()));
 cl::opt<unsigned> workerTimeout("worker-timeout", cl::desc("Time limit of the codegen worker in seconds (600)"), cl::init(600), cl::value_desc("seconds"), cl::cat(limitOptions()));
@@ -109,6 +110,7 @@ int main(int argc, char **argv) {
   options.requireRaised = requireRaised;
   options.stages.raise.experts = raiseExperts;
   options.import.allowLinks = allowLinks, options.import.overridable = overridable;
+  options.import.ignoreDimNames = ignoreDimNames;
   readStageFlags(options.stages);
   options.workerMemoryMiB = workerMemory, options.workerSeconds = workerTimeout;
   options.workerFault = workerFault;

@@ -17,6 +17,9 @@ namespace moe {
 struct ImportOptions {
   /// Sizes for symbolic dims of the inputs, by name (`--dim batch=1`). A name that no input has is an error.
   std::vector<std::pair<std::string, int64_t>> fixedDims;
+  /// Dims of inputs that share a name may differ in size, as ONNX Runtime allows (`--ignore-dim-names`): only the first dim of a name keeps it. Otherwise a name
+  /// is one size, which a run checks.
+  bool ignoreDimNames = false;
   /// External data files may be symbolic links, as in the cache of the Hugging Face hub. What a link names is then read wherever it is.
   bool allowLinks = false;
   /// Initializers that are inputs of the graph as well and that a run may give other values for (`--overridable w`): they become inputs with a default.

@@ -186,7 +186,7 @@ void IntegerSums::addLine(Value line, ArrayRef<Value> quads, int64_t offset, Val
 
 // One request per cache line that the tile reads of `count` bytes, `offset` into the panel; narrower vectors read too little at once for that.
 void IntegerSums::prefetch(Value offset, int64_t count) {
-  // Kernels for few rows are never one of several passes: they go through the weights once, in order, as the hardware's own prefetcher likes it best.
+  // Kernels for few rows are never one of several passes: they go through the weights once, in order, as most processors' own prefetchers like it best.
   const bool isFew = 2 * static_cast<int64_t>(rows.size()) < mostRows(b.isa, blocks);
   if (b.lanes() < 8 || (isFew && !b.isa.fewRowsAhead))
     return;

@@ -39,7 +39,7 @@ void MatmulEmitter::makeTileRoom() {
 }
 
 // Units are panels (or parts of several) times blocks of rows. The first and the last panel of a thread may have some of the blocks only; between them
-// lie whole panels, which are taken together.
+// lie whole panels, which are taken together: three runs at most.
 void MatmulEmitter::emitTileUnits(const Expert &expert, Units units) {
   Value one = b.i64(1), touched = b.sub(b.ceilDiv(units.to, expert.blocks), b.div(units.from, expert.blocks));
   b.forLoop(b.i64(0), b.min(touched, b.i64(3)), one, {units.from}, [&](Value, ValueRange at) -> SmallVector<Value> {

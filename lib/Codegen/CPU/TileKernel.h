@@ -1,5 +1,5 @@
-// The kernel for experts of many rows where the ISA has matrix tiles: up to 16 or 32 rows times one panel of 32 columns, whole K. Sums leave the tiles
-// through the stack, where the epilogue of all kernels takes them row by row.
+// The kernel for experts of many rows where the ISA has matrix tiles: up to 16 or 32 rows times some panels of 32 columns, one after the other, whole K. Sums
+// leave the tiles through the stack, where the epilogue of all kernels takes them row by row.
 #ifndef MOE_CODEGEN_CPU_TILEKERNEL_H
 #define MOE_CODEGEN_CPU_TILEKERNEL_H
 
