@@ -286,7 +286,7 @@ LogicalResult Session::writeModule(StringRef path) {
 LogicalResult Session::run() {
   LogicalResult result = runAll();
   // What fails leaves no output. A report that is no file of its own (a pipe, a device) stays.
-  if (failed(result) && hasReport && llvm::sys::fs::is_regular_file(options.raiseReport))
+  if (failed(result) && hasReport && options.raiseReport != "-" && llvm::sys::fs::is_regular_file(options.raiseReport))
     (void)llvm::sys::fs::remove(options.raiseReport);
   return result;
 }

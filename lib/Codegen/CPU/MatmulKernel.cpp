@@ -40,14 +40,18 @@ SmallVector<Value> MatmulKernel::rowPointers() {
   return pointers;
 }
 
-SmallVector<Value> MatmulKernel::tilePointers() {
+Value MatmulKernel::floatPanelBytes() {
   Value steps = spec.pairs ? b.div(b.add(arguments.k, b.i64(1)), b.i64(2)) : arguments.k;
-  Value panelStride = b.mul(steps, b.i64(panelColumns));
+  return b.mul(steps, b.i64(panelColumns * spec.laneType().getIntOrFloatBitWidth() / 8));
+}
+
+SmallVector<Value> MatmulKernel::tilePointers() {
+  Value panelBytes = floatPanelBytes();
   SmallVector<Value> pointers;
   for (int64_t tile = 0; tile < tiles; ++tile) {
     // More tiles than one panel has means whole panels side by side.
     const int64_t panel = tile / geometry.tilesPerPanel, inPanel = tile % geometry.tilesPerPanel;
-    Value start = panel ? b.at(arguments.weight, spec.laneType(), b.mul(panelStride, b.i64(panel))) : arguments.weight;
+    Value start = panel ? b.at(arguments.weight, b.getI8Type(), b.mul(panelBytes, b.i64(panel))) : arguments.weight;
     pointers.push_back(inPanel ? b.at(start, spec.laneType(), inPanel * geometry.tileStep) : start);
   }
   return pointers;
@@ -66,7 +70,7 @@ void MatmulKernel::prefetch(Value step, int64_t tile) {
   Value aheadStep = isOnePass() ? b.i64(cacheLineBytes) : arguments.aheadStep;
   Value place = b.at(arguments.ahead, b.getI8Type(), b.mul(step, b.mul(aheadStep, b.i64(stepLines))));
   if (const int64_t panel = tile / geometry.tilesPerPanel)
-    place = b.at(place, b.getI8Type(), panel * spec.panelBytes());
+    place = b.at(place, b.getI8Type(), b.mul(floatPanelBytes(), b.i64(panel)));
   for (int64_t line = 0; line < lines; ++line) {
     LLVM::Prefetch::create(b, place, /*rw=*/0, prefetchHint(), /*cache=*/1);
     place = b.at(place, b.getI8Type(), aheadStep);

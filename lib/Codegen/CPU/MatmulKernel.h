@@ -58,15 +58,14 @@ public:
   /// There it would also push out the rows.
   static constexpr int32_t prefetchHint(bool isOnePass) { return isOnePass ? 3 : 2; }
 
-  /// Of the weights ahead, a kernel on tiles asks for `aheadStep` of so many parts: all, or less where several passes share them.
-  static constexpr int64_t aheadChunks = 4;
-
   /// Emits the function `name` at the end of `module`.
   mlir::func::FuncOp emit(mlir::ModuleOp module, llvm::StringRef name);
 
 private:
   llvm::SmallVector<mlir::Value> rowPointers();
   llvm::SmallVector<mlir::Value> tilePointers();
+  /// Bytes from a panel of floats to the next; K is an argument.
+  mlir::Value floatPanelBytes();
   /// Adds up sections of K, each summed from zero by `section`: the error of one long chain would grow with the root of K.
   llvm::SmallVector<mlir::Value>
   sumInSections(llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value start, mlir::Value end, mlir::ValueRange sums)> section);

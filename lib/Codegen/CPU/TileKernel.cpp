@@ -57,7 +57,9 @@ func::FuncOp TileKernel::emit(ModuleOp module, StringRef name) {
 // The arguments for the panel so many behind the first; of `out` those of the first.
 KernelArguments TileKernel::ofPanel(const KernelArguments &first, Value panel) {
   KernelArguments own = first;
-  Value bytes = b.mul(panel, b.i64(spec.panelBytes())), column = b.mul(panel, b.i64(spec.panelResultColumns()));
+  // Kernels of floats are shared by products of another K.
+  Value panelBytes = spec.pairs ? b.mul(b.div(first.k, b.i64(2)), b.i64(lineBytes)) : b.i64(spec.panelBytes());
+  Value bytes = b.mul(panel, panelBytes), column = b.mul(panel, b.i64(spec.panelResultColumns()));
   own.weight = b.at(first.weight, b.getI8Type(), bytes);
   own.ahead = b.at(first.ahead, b.getI8Type(), bytes);
   own.bias = b.atF32(first.bias, b.mul(column, b.i64(spec.bias == BiasForm::Interleaved ? 2 : 1)));

@@ -4,6 +4,7 @@ usage: check_matmul.py <isa> <workdir> [bf16]
 
 With bf16, rows and weights are of that type; they are rounded before the reference is computed, so that only sums and results round.
 """
+import copy
 import math
 import random
 import struct
@@ -277,11 +278,19 @@ def in_pairs(case, number, tiles=False):
     return Case(case.name, case.columns, **known, k=k, pairs=True, out=out)
 
 
+def with_another_k(case):
+    """The same but for K: both share the code that gets K as an argument."""
+    other = copy.copy(case)
+    other.name, other.k = f"{case.name}_of_another_k", case.k + (-32 if case.k > 64 else 32)
+    return other
+
+
 def main():
     global CASES
     isa, workdir = sys.argv[1:3]
     if sys.argv[3:] == ["bf16"]:
         CASES = [in_pairs(case, number, isa == "amx") for number, case in enumerate(CASES)]
+    CASES += [with_another_k(case) for case in CASES if case.name in ("dense", "silu", "combine_exact")]
     if not host_has(isa):
         print(f"host lacks {isa}: nothing checked")
         return
