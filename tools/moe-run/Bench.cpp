@@ -1,9 +1,9 @@
 // Timing of runs, and of plain reading from memory as what a run of few tokens could reach at best.
 #include "Bench.h"
 #include "Failure.h"
+#include "Team.h"
 #include "moe/Runtime/Error.h"
 #include "moe/Runtime/ModelInfoReader.h"
-#include "moe/Runtime/Mpi.h"
 
 #include <algorithm>
 #include <atomic>
@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <thread>
 
 namespace moe::run {
@@ -98,25 +99,19 @@ uint64_t mappedWeightBytes(const Session &session) {
 
 namespace {
 
-/// What the ranks of a session tell each other between runs; on one rank, nothing.
+/// Where the ranks of a session meet between runs; one rank alone has no team.
 class Meeting {
 public:
-  explicit Meeting(const Session &session) : all(size_t(session.ranks())) {
-    if (all.size() == 1)
-      return;
-    if (runtime::findMpi(&mpi) != MOE_STATUS_OK)
-      throw Failure(runtime::lastError());
-    check(mpi->commDup(mpi->world, &communicator), "MPI_Comm_dup");
+  explicit Meeting(const Session &session) {
+    if (session.ranks() > 1)
+      team.emplace();
   }
 
   /// The slowest rank's `time`, and in `goOn` what rank 0 wants: clocks differ, but the number of runs must not.
   double share(double time, bool &goOn) {
-    all[0] = {time, goOn ? 1.0 : 0.0};
-    if (mpi) {
-      const Word mine = all[0];
-      check(mpi->allgather(&mine, int(sizeof(mine)), mpi->byte, all.data(), int(sizeof(mine)), mpi->byte, communicator), "MPI_Allgather");
-    }
-    goOn = all[0].goOn != 0;
+    const Word mine = {time, goOn};
+    const std::vector<Word> all = team ? team->gather(mine) : std::vector<Word>{mine};
+    goOn = all[0].goOn;
     double slowest = 0;
     for (const Word &word : all)
       slowest = std::max(slowest, word.time);
@@ -125,17 +120,11 @@ public:
 
 private:
   struct Word {
-    double time, goOn;
+    double time;
+    bool goOn;
   };
 
-  static void check(int code, const char *what) {
-    if (code != 0)
-      throw Failure(std::string("--bench: ") + what + " answered " + std::to_string(code));
-  }
-
-  const runtime::Mpi *mpi = nullptr;
-  runtime::Mpi::Handle communicator = 0;
-  std::vector<Word> all;
+  std::optional<Team> team;
 };
 
 } // namespace

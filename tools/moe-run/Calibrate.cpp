@@ -6,7 +6,7 @@
 #include "Files.h"
 #include "Fit.h"
 #include "Products.h"
-#include "moe/Runtime/Error.h"
+#include "Team.h"
 #include "moe/Runtime/Mpi.h"
 
 #include <algorithm>
@@ -21,59 +21,6 @@ namespace moe::run {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// The processes that measure.
-class Team {
-public:
-  Team() {
-    if (!runtime::isLaunched())
-      throw Failure("--calibrate: expected several processes, found one; start it with mpiexec -n N");
-    if (runtime::findMpi(&mpi) != MOE_STATUS_OK)
-      throw Failure(runtime::lastError());
-    check(mpi->commDup(mpi->world, &communicator), "MPI_Comm_dup");
-    check(mpi->commRank(communicator, &rank), "MPI_Comm_rank");
-    check(mpi->commSize(communicator, &ranks), "MPI_Comm_size");
-  }
-
-  /// The values of all ranks; also the place where they meet.
-  template <typename T> std::vector<T> gather(const T &mine) {
-    std::vector<T> all(static_cast<size_t>(ranks));
-    check(mpi->allgather(&mine, int(sizeof(T)), mpi->byte, all.data(), int(sizeof(T)), mpi->byte, communicator), "MPI_Allgather");
-    return all;
-  }
-  double largest(double mine) {
-    const std::vector<double> all = gather(mine);
-    return *std::max_element(all.begin(), all.end());
-  }
-
-  /// Sends `bytes` to each of `to` and receives as many from each of `from`.
-  void exchange(const std::vector<int> &to, const std::vector<int> &from, int bytes) {
-    out.resize(std::max(out.size(), to.size() * size_t(bytes)));
-    in.resize(std::max(in.size(), from.size() * size_t(bytes)));
-    requests.clear();
-    for (size_t i = 0; i < from.size(); ++i)
-      check(mpi->irecv(in.data() + i * size_t(bytes), bytes, mpi->byte, from[i], 0, communicator, &requests.emplace_back()), "MPI_Irecv");
-    for (size_t i = 0; i < to.size(); ++i)
-      check(mpi->isend(out.data() + i * size_t(bytes), bytes, mpi->byte, to[i], 0, communicator, &requests.emplace_back()), "MPI_Isend");
-    alignas(16) unsigned char status[128]; // Room for any library's.
-    for (runtime::Mpi::Handle &request : requests)
-      for (int done = 0; !done;)
-        check(mpi->test(&request, &done, status), "MPI_Test");
-  }
-
-  int rank = 0, ranks = 1;
-
-private:
-  void check(int code, const char *what) const {
-    if (code != 0)
-      throw Failure(std::string(what) + " failed");
-  }
-
-  const runtime::Mpi *mpi = nullptr;
-  runtime::Mpi::Handle communicator = 0;
-  std::vector<runtime::Mpi::Handle> requests;
-  std::vector<unsigned char> out, in;
-};
 
 /// The shortest time, in microseconds, that `work` takes on the rank that it takes longest on. All ranks see the same times, so all stop together.
 template <typename Work> double timeTogether(Team &team, Work work) {
@@ -245,9 +192,12 @@ MeasuredDevice measureDevice(Team &team, const Options &options, int64_t ranksOf
 } // namespace
 
 void calibrate(const Options &options) {
+  const Failure isAlone("--calibrate: expected several processes, found one; start it with mpiexec -n N");
+  if (!runtime::isLaunched())
+    throw isAlone;
   Team team;
   if (team.ranks < 2)
-    throw Failure("--calibrate: expected several processes, found one; start it with mpiexec -n N");
+    throw isAlone;
   const std::vector<AxisSize> axes = options.mesh.empty() ? findAxes(team) : parseAxes(options.mesh, team.ranks);
   std::vector<MeasuredLink> links;
   int64_t inner = team.ranks;
