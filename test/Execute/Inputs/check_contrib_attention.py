@@ -57,7 +57,7 @@ class Model:
         oracle.graph.node.extend(part for node in self.nodes for part in self.oracles.get(node.name, [node]))
         session = onnxruntime.InferenceSession(oracle.SerializeToString(), quiet, providers=["CPUExecutionProvider"])
         expected = dict(zip(self.masks, session.run(list(self.masks), self.feed)))
-        compiled = moe_opt.compile(model.SerializeToString())
+        compiled = moe_opt.compile(model.SerializeToString(), cpu_features="avx2")
         got = compiled.run(self.feed)
         worst = 0.0
         for node in self.nodes:
@@ -169,7 +169,7 @@ def in_place(title, tokens, block, capacity):
     quiet.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), quiet, providers=["CPUExecutionProvider"])
     expected = dict(zip(("y", "nk", "nv"), session.run(None, inputs)))
-    compiled = moe_opt.compile(model.SerializeToString())
+    compiled = moe_opt.compile(model.SerializeToString(), cpu_features="avx2")
     pairs = {info.name: info.pair for info in compiled.inputs if info.pair}
     if pairs != {"pk": "nk", "pv": "nv"}:
         sys.exit(f"{title}: pairs {pairs}")
@@ -201,7 +201,7 @@ def small_cache():
                               [helper.make_empty_tensor_value_info(name) for name in node.output])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)], ir_version=10)
     try:
-        moe_opt.compile(model.SerializeToString()).run(inputs)
+        moe_opt.compile(model.SerializeToString(), cpu_features="avx2").run(inputs)
     except moe_opt.Error as error:
         print(f"small cache: {error}")
     else:

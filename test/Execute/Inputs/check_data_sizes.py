@@ -29,7 +29,7 @@ def check(title, nodes, feeds, dims={}, constants=(), errors=()):
     model = model_of(nodes, feeds[0], dims, constants)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     for threads in (1, 2, 3):
-        compiled = moe_opt.compile(model, threads=threads)
+        compiled = moe_opt.compile(model, threads=threads, cpu_features="avx2")
         for feed in feeds:
             for name, want in zip(nodes[-1].output, session.run(None, feed)):
                 have = compiled.run(feed)[name]

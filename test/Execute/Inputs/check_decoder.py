@@ -23,8 +23,8 @@ for axis in mesh.split(","):
 shared = [way for way in ("columns", "heads") if f"--between-layers={way}" in sys.argv]
 flags = [argument for argument in sys.argv[5:] if argument.startswith("--")]
 same = [flag for flag in flags if flag.startswith("--activations=")]
-run(["moe-compile", fixture / "model.onnx", "-o", folder / "whole", "--quiet", *same])
-said = run(["moe-compile", fixture / "model.onnx", "-o", folder / "split", f"--mesh={mesh}", f"--expert-parallel={devices}", *([] if shared else ["--between-layers=batch"]), *flags])
+run(["moe-compile", fixture / "model.onnx", "-o", folder / "whole", "--quiet", "--cpu-features=avx2", *same])
+said = run(["moe-compile", fixture / "model.onnx", "-o", folder / "split", "--cpu-features=avx2", f"--mesh={mesh}", f"--expert-parallel={devices}", *([] if shared else ["--between-layers=batch"]), *flags])
 if (f"devices share the {shared[0]} of" if shared else "between the layers each device computes its own") not in said:
     sys.exit(f"expected a remark about what is shared out, found\n{said}")
 checked = 0

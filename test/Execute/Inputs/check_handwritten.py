@@ -32,7 +32,7 @@ def check_refused(folder, model, shapes, reason, says=any):
     folder.mkdir(parents=True)
     onnx.save(model, folder / "model.onnx")
     routed.write_data(folder, model, shapes, 11)
-    routed.run("moe-compile", folder / "model.onnx", "-o", folder / "out", "--quiet", f"--raise-report={folder / 'report.json'}")
+    routed.run("moe-compile", folder / "model.onnx", "-o", folder / "out", "--quiet", routed.CPU, f"--raise-report={folder / 'report.json'}")
     report = json.loads((folder / "report.json").read_text())
     misses = [miss for miss in report["not_raised"] if miss["what"] == "MoE layer"]
     if report["moe_layers"] or not misses or not says(reason in miss["reason"] and miss["node"].startswith("node_") for miss in misses):
@@ -46,7 +46,7 @@ def check_silent(folder, model):
     """No layer, and nothing that looks like one."""
     folder.mkdir(parents=True)
     onnx.save(model, folder / "model.onnx")
-    routed.run("moe-compile", folder / "model.onnx", "-o", folder / "out", "--quiet", f"--raise-report={folder / 'report.json'}")
+    routed.run("moe-compile", folder / "model.onnx", "-o", folder / "out", "--quiet", routed.CPU, f"--raise-report={folder / 'report.json'}")
     report = json.loads((folder / "report.json").read_text())
     if report["moe_layers"] or report["not_raised"]:
         sys.exit(f"{folder.name}: expected an empty report, found {json.dumps(report, indent=1)}")
@@ -55,7 +55,7 @@ def check_silent(folder, model):
 
 def check_hint(folder):
     """Who did not ask for the report is told of it."""
-    summary = subprocess.run(["moe-compile", folder / "model.onnx", "-o", folder / "again"], capture_output=True, text=True).stdout
+    summary = subprocess.run(["moe-compile", folder / "model.onnx", "-o", folder / "again", routed.CPU], capture_output=True, text=True).stdout
     if not re.search(r"no MoE layer found, but \d+ nodes? looks? like one; --raise-report=FILE says why", summary):
         sys.exit(f"{folder.name}: no hint in {summary!r}")
 

@@ -62,13 +62,13 @@ def main():
         weights = random.integers(-2, 3, experts * 3 * HIDDEN * INTERMEDIATE)
     (folder / "weights.bin").write_bytes(weights.astype(np.float32).tobytes())
     (folder / "model.mlir").write_text(model_text(experts, top_k, f"activation = {'relu' if isInteger else 'silu'}, gate = {'up_first' if '--up-first' in sys.argv else 'halves'}"))
-    run(["moe-compile", folder / "model.mlir", "-o", folder / "whole", "--quiet"])
+    run(["moe-compile", folder / "model.mlir", "-o", folder / "whole", "--quiet", "--cpu-features=avx2"])
     flags = [flag for flag in sys.argv[7:] if flag.startswith("--") and flag not in ("--skewed", "--integers", "--up-first")]
     if "--skewed" in sys.argv:
         loads = [12 if e < 2 else 5 + e % 3 for e in range(experts)]
         (folder / "load.json").write_text(json.dumps({"version": 1, "layers": [{"name": "layer", "experts": experts, "top_k": top_k, "windows": [loads]}]}))
         flags.append(f"--profile={folder / 'load.json'}")
-    run(["moe-compile", folder / "model.mlir", "-o", folder / "sharded", "--quiet", f"--mesh={mesh}", f"--expert-parallel={ep}", *flags])
+    run(["moe-compile", folder / "model.mlir", "-o", folder / "sharded", "--quiet", "--cpu-features=avx2", f"--mesh={mesh}", f"--expert-parallel={ep}", *flags])
     environment = {**os.environ, "MOE_NUM_THREADS": "2"}
     checked = 0
     for name, tokens in (("random", 37), ("skewed", 64), ("one", 33), ("random", 3), ("random", 1), ("random", 0)):

@@ -102,7 +102,7 @@ def check(form, kinds, last=None, layers=1):
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    compiled = moe_opt.compile(model, activations="f32")
+    compiled = moe_opt.compile(model, activations="f32", cpu_features="avx2")
     title = f"{form.__name__} {' '.join(kinds[0])}"
     if len(compiled.moe_layers) != layers:
         sys.exit(f"{title}: {len(compiled.moe_layers)} layers, expected {layers}: {compiled.report.get('not_raised')}")

@@ -78,7 +78,7 @@ class Cases:
     def check(self, title, tolerance=1e-5):
         """Gives what ONNX Runtime gave. `formulas` replace it, and `masks` say which elements of an output count."""
         blob = self.model()
-        got = moe_opt.compile(blob).run(self.feed)
+        got = moe_opt.compile(blob, cpu_features="avx2").run(self.feed)
         expected = self.formulas if self.formulas else self.oracle(blob)
         worst, off, total = 0.0, 0, 0
         for node in self.nodes:
@@ -107,7 +107,7 @@ class Cases:
         blob, feed = self.model(), self.feed
         self.clear()
         try:
-            moe_opt.compile(blob).run(feed)
+            moe_opt.compile(blob, cpu_features="avx2").run(feed)
         except moe_opt.Error as error:
             if part not in str(error):
                 sys.exit(f"{title}: expected '{part}' in: {error}")

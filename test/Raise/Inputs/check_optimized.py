@@ -16,6 +16,7 @@ import onnxruntime
 from onnx import numpy_helper
 
 import routed_models as models
+from check_routed_models import CPU
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 LEVELS = {"basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC, "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL}
@@ -37,7 +38,7 @@ def optimized(model, level, path):
 
 
 def check(path, out, data, tolerance):
-    subprocess.run(["moe-compile", path, "-o", out, "--require-raised", "--quiet"], check=True)
+    subprocess.run(["moe-compile", path, "-o", out, "--require-raised", "--quiet", CPU], check=True)
     subprocess.run(["moe-run", out, "--test-data", data, "--atol", tolerance, "--rtol", tolerance], check=True, stdout=subprocess.DEVNULL)
 
 
