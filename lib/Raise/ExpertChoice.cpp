@@ -194,6 +194,49 @@ static std::optional<ExpertMask> matchWeightedColumn(Value value, const SizeProo
   return ExpertMask{OneHot{map->ids, {}, map->experts}, column->expert, 0, -1, map->k, /*anyChoice=*/true, areMarks ? Value() : weights};
 }
 
+std::optional<GateMask> matchGateMask(Value value, const SizeProof &proof) {
+  GateMask result;
+  Value root = peelNonZero(value, result.positive);
+  auto op = root.getDefiningOp<OnnxOp>();
+  auto column = op && !isNode(op, "ReduceSum") && !isNode(op, "Equal") ? matchExpertColumn(root, proof) : std::nullopt;
+  if (!column || !column->map)
+    return std::nullopt;
+  result.map = peelNonZero(column->map, result.positive);
+  result.expert = column->expert;
+  result.experts = staticDim(result.map, -1);
+  const bool isMap = isa<FloatType>(tensorType(result.map).getElementType()) && result.experts > 1 && staticDim(column->map, -1) == result.experts;
+  return isMap ? std::optional<GateMask>(result) : std::nullopt;
+}
+
+/// Are picks all that `ids` leave out: the greatest of logits that are -inf at them?
+static bool isPickBeside(Value pick, Value ids) {
+  OnnxOp best = definedBy(peel(pick, Views | IntCasts), "ArgMax");
+  Value from = best ? peel(best.getInputs()[0], FloatCasts) : Value();
+  OnnxOp where = from ? definedBy(from, "Where") : OnnxOp();
+  if (!where || staticDim(from, -1) <= 1 || fromFront(intAttribute(best, "axis", 0), tensorType(from).getRank()) != tensorType(from).getRank() - 1 ||
+      splatNumber(where.getInputs()[1]) != -HUGE_VAL)
+    return false;
+  auto hot = matchOneHot(where.getInputs()[0]);
+  return hot && !hot->mask && peel(hot->ids, Views | IntCasts) == peel(ids, Views | IntCasts);
+}
+
+SmallVector<Value> matchGatePicks(Value map) {
+  const int64_t experts = staticDim(map, -1);
+  OnnxOp sum = definedBy(peel(map, Views | FloatCasts), "Add");
+  SmallVector<Value> picks;
+  for (unsigned side : {0u, 1u}) {
+    OnnxOp product = sum ? definedBy(peel(sum.getInputs()[side], FloatCasts), "Mul") : OnnxOp();
+    std::optional<OneHot> hot;
+    for (unsigned factor = 0; product && !hot && factor < 2; ++factor)
+      if (staticDim(product.getInputs()[factor], -1) == experts && staticDim(product.getInputs()[1 - factor], -1) == 1)
+        hot = matchOneHot(product.getInputs()[factor]);
+    if (!hot || hot->experts != experts)
+      return {};
+    picks.push_back(hot->ids);
+  }
+  return isPickBeside(picks[1], picks[0]) || isPickBeside(picks[0], picks[1]) ? picks : SmallVector<Value>();
+}
+
 /// The mask as it is written, without Transposes around it.
 static std::optional<ExpertMask> matchPlainMask(Value value, const SizeProof &proof) {
   RankedTensorType maskType = tensorType(value);
@@ -326,11 +369,11 @@ Value matchPickedFrom(Value ids, int64_t experts) {
 }
 
 bool isWithoutPick(Value rest, Value pool, Value pick) {
-  OnnxOp without = definedBy(peel(rest, 0), "ScatterElements");
+  OnnxOp without = definedBy(peel(rest, FloatCasts), "ScatterElements");
   if (!without)
     return false;
   const int64_t rank = tensorType(pool).getRank();
-  return peel(without.getInputs()[0], 0) == peel(pool, 0) && stringAttribute(without, "reduction", "none") == "none" &&
+  return peel(without.getInputs()[0], FloatCasts) == peel(pool, FloatCasts) && stringAttribute(without, "reduction", "none") == "none" &&
          fromFront(intAttribute(without, "axis", 0), rank) == rank - 1 && splatNumber(without.getInputs()[2]) == -HUGE_VAL &&
          peel(without.getInputs()[1], IntCasts) == peel(pick, IntCasts);
 }

@@ -36,6 +36,18 @@ struct ExpertMask {
 };
 std::optional<ExpertMask> matchExpertMask(mlir::Value value, const SizeProof &proof);
 
+/// The tokens whose weight for one expert is not 0 (`positive`: is above it), in a map […, E] that anything may have made.
+struct GateMask {
+  mlir::Value map;
+  int64_t expert = 0, experts = 0;
+  bool positive = false;
+};
+std::optional<GateMask> matchGateMask(mlir::Value value, const SizeProof &proof);
+
+/// The ids of choices that differ from each other, one per token each, outside of which a map […, E] is surely 0: one-hot rows, perhaps with gaps, that
+/// are weighted and added up. Empty where they cannot be read.
+llvm::SmallVector<mlir::Value> matchGatePicks(mlir::Value map);
+
 /// What is computed from the spread weights of a token.
 enum class MapFunction { None, Sigmoid, Softmax };
 

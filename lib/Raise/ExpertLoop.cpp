@@ -9,7 +9,7 @@ namespace moe::raise {
 static bool sameLayer(const ExpertStep &a, const ExpertStep &b) {
   auto weightsOf = [](const ExpertStep &step) { return step.weights ? peel(step.weights, Views | FloatCasts) : Value(); };
   return sameElements(a.x, b.x) && peel(a.indices, Views | IntCasts) == peel(b.indices, Views | IntCasts) && a.mask == b.mask &&
-         weightsOf(a) == weightsOf(b) && a.replaces == b.replaces && a.k == b.k && a.experts == b.experts &&
+         weightsOf(a) == weightsOf(b) && a.replaces == b.replaces && a.gated == b.gated && a.positive == b.positive && a.k == b.k && a.experts == b.experts &&
          a.weightsAreMap == b.weightsAreMap;
 }
 
@@ -90,6 +90,8 @@ std::optional<RoutedLayer> layerOf(const ExpertChain &chain, StringRef form, std
   layer.indices = first.indices;
   layer.mask = first.mask;
   layer.weights = first.weights;
+  layer.gated = first.gated;
+  layer.positive = first.positive;
   layer.form = form;
   layer.compared = true;
   const bool starts = first.before && splatNumber(first.before) != 0.0;

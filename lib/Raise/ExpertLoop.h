@@ -26,6 +26,10 @@ struct ExpertStep {
   bool weightsAreMap = false;
   /// The expert's rows take the place of what `before` has there.
   bool replaces = false;
+  /// `weights` are such a map and nothing else says who chose whom: `indices` are the map, too.
+  bool gated = false;
+  /// Then: a weight below 0 is no choice.
+  bool positive = false;
 };
 
 /// Nodes that look like steps of a chain and could not be read.

@@ -46,6 +46,14 @@ static void replaceChosenValues(OnnxOp top, OpBuilder &builder, LayerBuilder &ch
   top->getResult(0).replaceUsesWithIf(values, [&](OpOperand &use) { return use.getOwner() != values.getDefiningOp(); });
 }
 
+/// `weights` of the choices in `list`, each times the number that `table` has for its expert.
+static Value scaleByExpert(OpBuilder &builder, Location loc, LayerBuilder &chain, Value weights, Value table, Assignments list) {
+  RankedTensorType type = tensorType(weights);
+  Value numbers = makeNode(builder, loc, "Gather", 13, {table, list.expert}, type.clone(tensorType(table).getElementType()),
+                           builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)));
+  return makeNode(builder, loc, "Mul", 14, {weights, chain.asF32(builder, loc, numbers)}, type);
+}
+
 static void replaceRouter(AssignOp assign, CombineOp combine, int64_t experts, const Router &router, LayerBuilder &chain) {
   OpBuilder builder(assign);
   // Everything that reads the TopK comes after it.
@@ -59,6 +67,10 @@ static void replaceRouter(AssignOp assign, CombineOp combine, int64_t experts, c
   Value weights;
   Assignments list = LayerBuilder::route(builder, loc, logits, routing, weights);
   Value oldWeights = combine.getWeights(), ids = assign.getIndices();
+  // The tables may be made later than the choice.
+  OpBuilder atLayer(assign);
+  for (Value table : router.expertScales)
+    weights = scaleByExpert(atLayer, loc, chain, weights, table, list);
   assign.replaceAllUsesWith(ValueRange{list.token, list.expert, list.rank, list.valid});
   combine.getWeightsMutable().assign(weights);
   assign.erase();

@@ -392,6 +392,9 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
   if (hidden <= 1)
     return miss(op, "the rows that are added have no static width");
   auto mask = matchExpertMask(token->read, proof);
+  auto gates = mask ? std::nullopt : matchGateMask(token->read, proof);
+  if (gates)
+    mask = ExpertMask{OneHot{gates->map, {}, gates->experts}, gates->expert, 0, -1, gates->experts, /*anyChoice=*/true, gates->map};
   if (!mask)
     return miss(token->read.getDefiningOp(), "the mask of an expert does not compare the chosen ids with its number");
   sawPlaces = sawMask = true;
@@ -401,7 +404,7 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
   std::optional<Coordinate> choice;
   if (mask->choiceDim >= 0 && !isNumbered)
     choice = Coordinate{token->mask, mask->choiceDim, token->read};
-  if (sum.overwrites && !idsDistinct(mask->hot.ids, mask->k))
+  if (sum.overwrites && !gates && !idsDistinct(mask->hot.ids, mask->k))
     return miss(op, "a token may choose an expert twice, and only one of the two would count");
   if (sum.assigns && mask->k != 1)
     return miss(op, "a token's rows replace those of the expert that it chose before");
@@ -425,6 +428,8 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
       return std::nullopt;
     ExpertStep step{op, sum.before, mask->expert, *ffn, {}, mask->hot.ids, mask->hot.mask, {}, mask->k, mask->hot.experts};
     step.replaces = sum.assigns;
+    step.gated = gates.has_value();
+    step.positive = gates && gates->positive;
     if (scale != 1.0)
       step.ffn.scaleBy(scale);
     if (!readTokens(step, *token, hidden))
@@ -481,6 +486,12 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
       layer.ffn.scaleBy(map->scales);
     layer.function = map->function;
     return true;
+  }
+
+  /// Who chose whom by nothing but a map of weights: at most as many choices as it is made of, or all experts.
+  static void readGates(RoutedLayer &layer) {
+    layer.picks = matchGatePicks(layer.weights);
+    layer.choices.k = layer.picks.empty() ? layer.ffn.gate.experts : static_cast<int64_t>(layer.picks.size());
   }
 
   /// The rows of all experts, put in place as they are for each choice of each token, are weighted and summed over the choices, and the rows that
@@ -543,7 +554,9 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
       sumChoices(*layer, proof);
     if (layer && !layer->weights)
       weighWhole(*layer, proof);
-    if (layer && loop.steps.back().weightsAreMap && !readMap(*layer, proof, why))
+    if (layer && layer->gated)
+      readGates(*layer);
+    else if (layer && loop.steps.back().weightsAreMap && !readMap(*layer, proof, why))
       layer.reset();
     if (layer && tensorType(last->getResult(0)).getRank() > 2 && !placeOutput(*layer, {layer->x, layer->indices, layer->weights}, proof)) {
       why = "the shape of the output is not that of the tokens";

@@ -83,7 +83,24 @@ Value matchRepeatedTokens(Value rows, int64_t k, int64_t hidden, const SizeProof
   return fits ? op.getInputs()[0] : Value();
 }
 
+/// Are all elements of `value` surely 0 or 1: marks of a comparison, or some of them?
+static bool areMarks(Value value, unsigned depth = 4) {
+  value = peel(value, Views | AllCasts);
+  auto op = value.getDefiningOp<OnnxOp>();
+  if (!op || !tensorType(value) || depth == 0)
+    return false;
+  if (tensorType(value).getElementType().isInteger(1))
+    return true;
+  if (isNode(op, "OneHot")) {
+    auto offOn = constantInts(op.getInputs()[2]);
+    return offOn && llvm::all_of(*offOn, [](int64_t number) { return number == 0 || number == 1; });
+  }
+  return isNode(op, "Mul") && areMarks(op.getInputs()[0], depth - 1) && areMarks(op.getInputs()[1], depth - 1);
+}
+
 bool idsInRange(Value ids, int64_t experts) {
+  if (experts >= 2 && areMarks(ids))
+    return true;
   ids = peel(ids, Views | IntCasts);
   if (OnnxOp top = definedBy(ids, "TopK"))
     return cast<OpResult>(ids).getResultNumber() == 1 && staticDim(top.getInputs()[0], intAttribute(top, "axis", -1)) == experts;
@@ -112,8 +129,8 @@ bool idsInRange(Value ids, int64_t experts) {
 static Value choiceRoot(Value value, unsigned what, int64_t k) {
   return farthest(value, what, [&](Value view) {
     RankedTensorType type = tensorType(view);
-    // A list of all choices is taken as it is; with more dims the last must be the choices of a token.
-    return type && (type.getRank() == 1 || staticDim(view, -1) == k);
+    // A list of all choices is taken as it is; with more dims the last must be the choices of a token, where there is more than one.
+    return type && (k == 1 || type.getRank() == 1 || staticDim(view, -1) == k);
   });
 }
 
@@ -139,15 +156,20 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
     why = text.str();
     return false;
   };
-  Value ids = choiceRoot(layer.indices, Views | IntCasts, k);
-  if (!ids || !(tensorType(ids).getElementType().isSignlessInteger(64) || tensorType(ids).getElementType().isSignlessInteger(32)))
+  Value ids = layer.gated ? layer.weights : choiceRoot(layer.indices, Views | IntCasts, k);
+  if (layer.gated) {
+    if (!proof.sameRowsTimes(layer.x, layer.ffn.gate.experts, layer.weights))
+      return fail("the weights of all experts are not one row per token");
+    if (!llvm::all_of(layer.picks, [&](Value pick) { return proof.sameRowsTimes(layer.x, 1, pick); }))
+      return fail("the choices may be more or fewer than the tokens");
+  } else if (!ids || !(tensorType(ids).getElementType().isSignlessInteger(64) || tensorType(ids).getElementType().isSignlessInteger(32)))
     return fail("the expert ids do not have one row of K per token");
   if (layer.ffn.down.out != hidden || layer.ffn.gate.in != hidden || staticDim(layer.x, -1) != hidden)
     return fail("the width of the rows changes between input and output of the experts");
   SmallVector<Value> weighting = layer.factors;
   if (layer.scored && !proof.sameRowsTimes(layer.x, layer.ffn.gate.experts, layer.weights))
     return fail("the scores that weigh the experts are not one per token and expert");
-  if (layer.weights && !layer.scored)
+  if (layer.weights && !layer.scored && !layer.gated)
     weighting.push_back(layer.weights);
   for (Value given : weighting) {
     Value weights = choiceRoot(given, Views | FloatCasts, k);
@@ -159,7 +181,7 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
   // T·K from the tokens' side and from the ids' side.
   if (!proof.sameRowsTimes(layer.x, hidden, layer.choices.sum->getResult(0)))
     return fail("tokens in and tokens out may differ in number");
-  if (!proof.sameRowsTimes(layer.x, k, ids))
+  if (!layer.gated && !proof.sameRowsTimes(layer.x, k, ids))
     return fail("the expert ids may be more or fewer than K per token");
   Type element = tensorType(layer.x).getElementType();
   // Weights of half the width are widened as they are multiplied.
@@ -233,6 +255,32 @@ static Value idsOfMask(OpBuilder &builder, Location loc, Value mask, int64_t k, 
   Value sum = makeNode(builder, loc, "ReduceSum", 13, {numbered, makeInts(builder, loc, {-1})}, shaped({rows, k}, i64),
                        builder.getNamedAttr("keepdims", builder.getI64IntegerAttr(0)));
   return makeNode(builder, loc, "Sub", 14, {sum, makeInts(builder, loc, {1})}, tensorType(sum));
+}
+
+/// The choices that a map of weights makes, [T, K]: each expert (or pick) that has one, -1 for those without. `weights` become theirs.
+static Value idsOfGates(OpBuilder &builder, Location loc, LayerBuilder &chain, const RoutedLayer &layer, Value &weights) {
+  const int64_t experts = layer.ffn.gate.experts;
+  Type i64 = builder.getI64Type();
+  Value map = chain.asMatrix(builder, loc, layer.weights, experts);
+  const int64_t rows = tensorType(map).getDimSize(0);
+  SmallVector<int64_t> numbers = llvm::to_vector(llvm::seq<int64_t>(0, experts));
+  Value ids = makeInts(builder, loc, numbers);
+  weights = map;
+  if (!layer.picks.empty()) {
+    SmallVector<Value> columns;
+    for (Value pick : layer.picks)
+      columns.push_back(LayerBuilder::castTo(builder, loc, chain.asMatrix(builder, loc, pick, 1), i64));
+    auto type = RankedTensorType::get({rows, static_cast<int64_t>(columns.size())}, i64);
+    ids = makeNode(builder, loc, "Concat", 13, columns, type, builder.getNamedAttr("axis", builder.getI64IntegerAttr(1)));
+    weights = makeNode(builder, loc, "GatherElements", 13, {map, ids}, type.clone(tensorType(map).getElementType()),
+                       builder.getNamedAttr("axis", builder.getI64IntegerAttr(1)));
+  }
+  RankedTensorType flags = tensorType(weights).clone(builder.getI1Type());
+  Value zero = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({}, tensorType(map).getElementType()),
+                                                                            builder.getFloatAttr(tensorType(map).getElementType(), 0.0)));
+  Value isChosen = layer.positive ? makeNode(builder, loc, "Greater", 13, {weights, zero}, flags)
+                                  : makeNode(builder, loc, "Not", 1, {makeNode(builder, loc, "Equal", 13, {weights, zero}, flags)}, flags);
+  return makeNode(builder, loc, "Where", 16, {isChosen, ids, makeInts(builder, loc, {-1})}, flags.clone(i64));
 }
 
 /// f(weights), for the [T, K] weights of a token's choices.
@@ -371,13 +419,16 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
   named.append(layer.pieces.down);
   std::string name = chain.nameLayer(named, layer.indices);
   Value x = chain.asMatrix(builder, loc, layer.x, hidden);
-  Value ids = layer.mask ? idsOfMask(builder, loc, layer.mask, k, ffn.gate.experts)
-                         : chain.asMatrix(builder, loc, choiceRoot(layer.indices, Views | IntCasts, k), k);
-  if (!layer.compared)
+  Value weights = layer.weights && !layer.scored ? choiceRoot(layer.weights, Views | FloatCasts, k) : Value();
+  Value ids = layer.gated  ? idsOfGates(builder, loc, chain, layer, weights)
+              : layer.mask ? idsOfMask(builder, loc, layer.mask, k, ffn.gate.experts)
+                           : chain.asMatrix(builder, loc, choiceRoot(layer.indices, Views | IntCasts, k), k);
+  if (layer.gated)
+    weights = chain.asMatrix(builder, loc, weights, k);
+  else if (!layer.compared)
     ids = keepInRange(builder, loc, ids, ffn.gate.experts);
   else if (!layer.mask)
     ids = withoutOthers(builder, loc, ids, ffn.gate.experts);
-  Value weights = layer.weights && !layer.scored ? choiceRoot(layer.weights, Views | FloatCasts, k) : Value();
   if (layer.scored) {
     Value scores = chain.asMatrix(builder, loc, layer.weights, ffn.gate.experts);
     weights = makeNode(builder, loc, "GatherElements", 13, {scores, ids}, tensorType(ids).clone(tensorType(scores).getElementType()),
@@ -421,9 +472,10 @@ void replaceRoutedLayers(MutableArrayRef<RoutedLayer> layers, LayerBuilder &chai
     for (Value *input : {&layer.x, &layer.indices, &layer.weights, &layer.mask, &layer.start, &layer.leadingOf})
       if (Value now = *input ? replaced.lookup(*input) : Value())
         *input = now;
-    for (Value &factor : layer.factors)
-      if (Value now = replaced.lookup(factor))
-        factor = now;
+    for (MutableArrayRef<Value> values : {MutableArrayRef<Value>(layer.factors), MutableArrayRef<Value>(layer.picks)})
+      for (Value &value : values)
+        if (Value now = replaced.lookup(value))
+          value = now;
     Value sum = layer.choices.sum->getResult(0);
     Value result = replaceRoutedLayer(layer, chain);
     replaced[sum] = result;

@@ -47,6 +47,10 @@ struct RoutedLayer {
   llvm::SmallVector<mlir::Value> factors = {};
   /// The elements of `weights` are [T, E], and a choice has that of its expert.
   bool scored = false;
+  /// A map [T, E] in `weights`, whose element for an expert is not 0 (`positive`: is above it), is all that says who chose whom. `indices` are the map.
+  bool gated = false, positive = false;
+  /// With `gated`: ids of different experts, one per token each, outside of which the map is 0. None: any expert may be chosen.
+  llvm::SmallVector<mlir::Value> picks = {};
   /// What is computed from the weights of a token's choices.
   MapFunction function = MapFunction::None;
   /// The weights scale the rows on the way in, and the results are added as they are.

@@ -180,6 +180,40 @@ bool RouterMatcher::matchPicked(Value value) {
   return false;
 }
 
+/// The table of one number per expert that `value` is read from at the chosen ids; null where it is something else.
+Value RouterMatcher::matchLookedUp(Value value) {
+  auto lookup = scoreRoot(value).getDefiningOp<OnnxOp>();
+  if (!lookup || !(isNode(lookup, "Gather") || isNode(lookup, "GatherND")))
+    return {};
+  Value table = lookup.getInputs()[0], at = lookup.getInputs()[1];
+  RankedTensorType type = tensorType(table);
+  const bool numbers = isNode(lookup, "Gather") ? intAttribute(lookup, "axis", 0) == 0
+                                                : intAttribute(lookup, "batch_dims", 0) == 0 && staticDim(at, -1) == 1;
+  // One number for each id, in the order of the ids: views keep that.
+  const bool fits = numbers && type && type.getRank() == 1 && type.getDimSize(0) == experts &&
+                    isa<Float32Type, Float16Type, BFloat16Type>(type.getElementType()) && peel(at, Views | IntCasts) == ids;
+  return fits ? table : Value();
+}
+
+/// What is left of `weight` without the numbers that it is multiplied by: of all experts, or one of each.
+Value RouterMatcher::takeScales(Value weight) {
+  while (OnnxOp product = definedBy(weight, "Mul")) {
+    Value lhs = product.getInputs()[0], rhs = product.getInputs()[1];
+    if (auto scaled = matchScalar(weight, "Mul")) {
+      router.routing.scale *= scaled->scalar;
+      weight = scoreRoot(scaled->operand);
+      continue;
+    }
+    Value right = matchLookedUp(rhs), table = right ? right : matchLookedUp(lhs);
+    // Element by element: where one side were repeated, its numbers would belong to other choices.
+    if (!table || !proof.sameShape(lhs, rhs))
+      break;
+    router.expertScales.push_back(table);
+    weight = scoreRoot(right ? lhs : rhs);
+  }
+  return weight;
+}
+
 bool RouterMatcher::matchWeights() {
   Routing &routing = router.routing;
   Value weight = scoreRoot(weightsOfLayer);
@@ -188,10 +222,7 @@ bool RouterMatcher::matchWeights() {
     routing.scale = *number;
     return true;
   }
-  while (auto scaled = matchScalar(weight, "Mul")) {
-    routing.scale *= scaled->scalar;
-    weight = scoreRoot(scaled->operand);
-  }
+  weight = takeScales(weight);
   if (!std::isfinite(routing.scale)) {
     miss(weight.getDefiningOp(), "the combine weights are scaled by a factor that is not finite");
     return false;

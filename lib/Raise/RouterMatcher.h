@@ -18,6 +18,8 @@ struct Router {
   Routing routing;
   /// The node whose first result has the chosen values in the order of the list; null where there is none.
   OnnxOp top;
+  /// Tensors of one number per expert, of any float type: each chosen expert's multiplies its weight at the end.
+  llvm::SmallVector<mlir::Value, 1> expertScales = {};
 };
 
 /// A choice that is limited to the experts of the best groups.
@@ -64,6 +66,8 @@ private:
   }
   bool matchTop();
   bool isChosenValue(mlir::Value value);
+  mlir::Value takeScales(mlir::Value weight);
+  mlir::Value matchLookedUp(mlir::Value value);
   bool matchWeights();
   bool matchNormalised(mlir::Value value, mlir::Value &numerator);
   bool matchDivisor(mlir::Value below, mlir::Value &sum, bool &viewed);

@@ -9,17 +9,17 @@ using namespace mlir;
 namespace moe::raise {
 /// The operands of a node with two; nulls where it is another.
 static std::pair<Value, Value> operandsOf(Value value, StringRef type) {
-  OnnxOp op = definedBy(peel(value, 0), type);
+  OnnxOp op = definedBy(peel(value, FloatCasts), type);
   return op && op.getInputs().size() == 2 ? std::pair<Value, Value>(op.getInputs()[0], op.getInputs()[1]) : std::pair<Value, Value>();
 }
 
 /// Is `value` the greatest of each row of `pool`, [.., 1]?
 static bool isGreatestOf(Value value, Value pool) {
-  auto op = peel(value, 0).getDefiningOp<OnnxOp>();
-  if (!op || staticDim(value, -1) != 1 || peel(op.getInputs()[0], 0) != peel(pool, 0))
+  auto op = peel(value, FloatCasts).getDefiningOp<OnnxOp>();
+  if (!op || staticDim(value, -1) != 1 || peel(op.getInputs()[0], FloatCasts) != peel(pool, FloatCasts))
     return false;
   if (isNode(op, "TopK"))
-    return isLastTopK(op) && peel(value, 0) == Value(op->getResult(0));
+    return isLastTopK(op) && peel(value, FloatCasts) == Value(op->getResult(0));
   return isNode(op, "ReduceMax") && reducesLast(op) && intAttribute(op, "keepdims", 1) == 1;
 }
 
@@ -33,12 +33,12 @@ static bool matchFar(Value far, Value logits, Value pool, double &doubleJitter) 
   auto [distance, factor] = operandsOf(ratio, "Div");
   auto [greatest, from] = operandsOf(distance, "Sub");
   auto [left, right] = operandsOf(factor, "Max");
-  auto isLogits = [&](Value value) { return peel(value, 0) == logits || peel(value, 0) == pool; };
+  auto isLogits = [&](Value value) { return peel(value, FloatCasts) == logits || peel(value, FloatCasts) == pool; };
   if (!distance || !greatest || !left || !isGreatestOf(greatest, pool) || !isLogits(from))
     return false;
   doubleJitter = *number;
   for (auto [size, least] : {std::pair(left, right), std::pair(right, left)})
-    if (OnnxOp abs = definedBy(peel(size, 0), "Abs"))
+    if (OnnxOp abs = definedBy(peel(size, FloatCasts), "Abs"))
       return isLogits(abs.getInputs()[0]) && isGreatestOf(least, pool);
   return false;
 }
@@ -50,19 +50,19 @@ static bool matchRoundWeight(Value weight, Value ids, Value from, Value logits, 
   if (!gather || peel(gather.getInputs()[1], IntCasts) != peel(ids, IntCasts))
     return false;
   const int64_t rank = tensorType(pool).getRank();
-  OnnxOp softmax = definedBy(peel(gather.getInputs()[0], 0), "Softmax");
+  OnnxOp softmax = definedBy(peel(gather.getInputs()[0], FloatCasts), "Softmax");
   if (!softmax || fromFront(intAttribute(gather, "axis", 0), rank) != rank - 1 ||
       fromFront(intAttribute(softmax, "axis", softmax.getVersion() >= 13 ? -1 : 1), rank) != rank - 1)
     return false;
-  OnnxOp where = definedBy(peel(softmax.getInputs()[0], 0), "Where");
-  return where && (from == pool || from == where->getResult(0)) && splatNumber(where.getInputs()[1]) == -HUGE_VAL && peel(where.getInputs()[2], 0) == pool &&
+  OnnxOp where = definedBy(peel(softmax.getInputs()[0], FloatCasts), "Where");
+  return where && (from == pool || from == where->getResult(0)) && splatNumber(where.getInputs()[1]) == -HUGE_VAL && peel(where.getInputs()[2], FloatCasts) == pool &&
          matchFar(where.getInputs()[0], logits, pool, doubleJitter);
 }
 
 /// What a Where takes elements out of; null where `value` is none.
 static Value poolOf(Value value) {
-  OnnxOp where = definedBy(value, "Where");
-  return where ? peel(where.getInputs()[2], 0) : Value();
+  OnnxOp where = definedBy(peel(value, FloatCasts), "Where");
+  return where ? peel(where.getInputs()[2], FloatCasts) : Value();
 }
 
 std::optional<SparseMixer> matchSparseMixer(Value ids, Value weights, int64_t experts) {
@@ -77,8 +77,8 @@ std::optional<SparseMixer> matchSparseMixer(Value ids, Value weights, int64_t ex
   Value first = matchPickedFrom(bothIds.getInputs()[0], experts), second = matchPickedFrom(bothIds.getInputs()[1], experts);
   if (!first || !second)
     return std::nullopt;
-  first = peel(first, 0);
-  second = peel(second, 0);
+  first = peel(first, FloatCasts);
+  second = peel(second, FloatCasts);
   // Picked from all, or from what is not far.
   for (auto [logits, rest] : {std::pair(first, second), std::pair(poolOf(first), poolOf(second))}) {
     double jitter = 0.0, secondJitter = 0.0;

@@ -8,7 +8,7 @@ import numpy as np
 from onnx import TensorProto
 
 from handwritten_forms import hashed
-from handwritten_models import matrix, silu, unsqueezed
+from handwritten_models import batches, matrix, silu, unsqueezed
 from routed_models import EXPERTS, HIDDEN, INNER, K, topk_softmax
 
 
@@ -117,6 +117,74 @@ def last_row(w, mask, token):
     return w.node("Gather", mask, w.node("Sub", token, w.array(1, np.int64)), axis=0)
 
 
+# ===-- Rows of the tokens that have a weight for the expert ---------------------------------------------------------------===
+
+
+def above_threshold(w, x, ids, weights):
+    """[T, E]: any number of experts, those whose score is high enough."""
+    return w.node("Relu", w.node("Sub", w.node("Softmax", w.node("MatMul", x, w.weight(HIDDEN, EXPERTS)), axis=-1), w.array(0.11)))
+
+
+def signed(w, x, ids, weights):
+    """As many below 0 as above."""
+    return w.node("MatMul", x, w.weight(HIDDEN, EXPERTS))
+
+
+def two_in_turn(capacity=3, distinct=True):
+    """NLLB-MoE: the greatest and the greatest beside it, each as long as the expert has room."""
+    def gates(w, x, ids, weights):
+        logits = w.node("MatMul", x, w.weight(HIDDEN, EXPERTS))
+        scores, masks, rest = w.node("Softmax", logits, axis=-1), [], logits
+        for _ in range(2):
+            best = w.node("ArgMax", rest, axis=-1, keepdims=0)
+            hot = w.node("OneHot", best, w.ints(EXPERTS), w.ints(0, 1), axis=-1)
+            room = w.node("LessOrEqual", w.node("CumSum", hot, w.array(0, np.int64)), w.array(capacity, np.int64))
+            masks.append(w.node("Cast", w.node("Mul", hot, w.node("Cast", room, to=TensorProto.INT64)), to=TensorProto.FLOAT))
+            if distinct:
+                rest = w.node("Where", w.node("Cast", hot, to=TensorProto.BOOL), w.array(-np.inf), logits)
+        parts = [w.node("ReduceSum", w.node("Mul", scores, mask), w.ints(1), keepdims=1) for mask in masks]
+        return w.node("Add", *[w.node("Mul", part, mask) for part, mask in zip(parts, masks)])
+    return gates
+
+
+def for_gates(gates_of, test=None, others=False):
+    """The rows where `test` holds of the expert's column of the gates, times that column (`others`: of another map)."""
+    def layer(w, x, ids, weights):
+        gates = gates_of(w, x, ids, weights)
+        factors = w.node("Relu", gates) if others else gates
+        y = zeros(w, x)
+        for number in range(EXPERTS):
+            column = lambda of: w.node("Gather", of, w.array(number, np.int64), axis=1)
+            mask = w.node("Greater", column(gates), w.array(0.0)) if test else w.node("Not", w.node("Equal", column(gates), w.array(0.0)))
+            token = found(w, mask)
+            weight = w.node("GatherND", unsqueezed(w, column(factors), 1), token)
+            y = w.node("ScatterND", y, token, w.node("Mul", expert(w, w.node("GatherND", x, token)), weight), reduction="add")
+        return y
+    return layer
+
+
+# ===-- Rows of Switch Transformer, by the TorchScript exporter -----------------------------------------------------------===
+
+
+def switch_of_batches(w, x, ids, weights):
+    """One choice per token, [batch, sequence], as far as the experts have room in a sequence."""
+    scores = w.node("Softmax", w.node("MatMul", x, w.weight(HIDDEN, EXPERTS)), axis=-1)
+    hot = w.node("OneHot", w.node("ArgMax", scores, axis=-1, keepdims=0), w.ints(EXPERTS), w.ints(0, 1), axis=-1)
+    room = w.node("LessOrEqual", w.node("CumSum", hot, w.array(-2, np.int64)), w.array(2, np.int64))
+    masks = w.node("Transpose", w.node("Reshape", w.node("Mul", hot, w.node("Cast", room, to=TensorProto.INT64)), w.ints(-1, 1, EXPERTS)), perm=[2, 1, 0])
+    factors = w.node("Reshape", w.node("ReduceMax", scores, w.ints(-1), keepdims=0), w.ints(-1, 1))
+    rows = w.node("Reshape", x, w.ints(-1, HIDDEN))
+    y = zeros(w, rows)
+    for number in range(EXPERTS):
+        mask = w.node("Cast", w.node("Gather", masks, w.array(number, np.int64), axis=0), to=TensorProto.BOOL)
+        _, token = w.node("Split", found(w, mask), w.ints(1, 1), outputs=2, axis=1)
+        token = w.node("Squeeze", token, w.ints(1))
+        result = w.node("Mul", expert(w, w.node("Gather", rows, token, axis=0)), w.node("Gather", factors, token, axis=0))
+        places = w.node("Expand", unsqueezed(w, token, 1), w.node("Shape", result))
+        y = w.node("Add", y, w.node("ScatterElements", zeros(w, rows), places, result, axis=0))
+    return w.node("Reshape", y, w.node("Shape", x))
+
+
 UNROLLED = '"unrolled"'
 LAYERS = {
     "all_choices": (matrix(for_all_choices()), [UNROLLED, "moe.select"]),
@@ -127,9 +195,16 @@ LAYERS = {
     "all_choices_other_order": (matrix(for_all_choices(repeats=False)), [UNROLLED]),
     "weights_of_the_mask": (matrix(for_tokens(at_elements)), [UNROLLED, "moe.select"]),
     "weights_of_the_first": (matrix(for_tokens(at_first())), [UNROLLED, "moe.select"]),
+    "gates_above_threshold": (matrix(for_gates(above_threshold)), [UNROLLED, "tensor<?x8xi64>"]),
+    "gates_signed": (matrix(for_gates(signed)), [UNROLLED]),
+    "gates_signed_above": (matrix(for_gates(signed, "Greater")), [UNROLLED]),
+    "gates_in_turn": (matrix(for_gates(two_in_turn())), [UNROLLED, "moe.assign", "tensor<?x2xi64>"]),
+    "gates_not_in_turn": (matrix(for_gates(two_in_turn(distinct=False))), [UNROLLED, "moe.assign", "tensor<?x8xi64>"]),
+    "switch_of_batches": (batches(switch_of_batches), [UNROLLED]),
     "casts_of_its_own": (matrix(for_tokens(at_elements, cast=True)), [UNROLLED, "moe.select"]),
 }
 REFUSED = {
+    "gates_of_another_map": (matrix(for_gates(signed, others=True)), "the weights of an expert's rows are not those of its tokens"),
     "all_choices_of_some": (matrix(for_all_choices(start=0.25), hashed_twice), "rows are put in the place of others by ids that may name none"),
     "weights_of_the_first_twice": (matrix(for_tokens(at_first()), twice), "the weights of an expert's rows are not those of its tokens"),
     "weights_of_another_row": (matrix(for_tokens(at_first(last_row))), "the weights of an expert's rows are not those of its tokens"),

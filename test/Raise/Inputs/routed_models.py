@@ -160,13 +160,18 @@ def ones(w, x):
     return ids, w.node("ConstantOfShape", w.node("Shape", ids), value=numpy_helper.from_array(np.array([0.5], np.float32)))
 
 
-def sparse_mixer(w, x, jitters=(0.02, 0.02), of_near=False, rest_of_near=False):
+def halves(w, value):
+    """As f16 models leave what torch computes in f32 between nodes."""
+    return w.node("Cast", w.node("Cast", value, to=TensorProto.FLOAT16), to=TensorProto.FLOAT)
+
+
+def sparse_mixer(w, x, jitters=(0.02, 0.02), of_near=False, rest_of_near=False, size=lambda w, z: w.node("Abs", z)):
     """`of_near`: as mobius writes it, with picks from the near ones and distances of what is left; `rest_of_near`: what is left is so of the near ones."""
     logits = logits_of(w, x)
     pool, ids, weights = logits, [], []
     for jitter in jitters:
         greatest, z = w.node("ReduceMax", pool, w.ints(-1), keepdims=1), pool if of_near else logits
-        distance = w.node("Div", w.node("Sub", greatest, z), w.node("Max", w.node("Abs", z), greatest))
+        distance = w.node("Div", w.node("Sub", greatest, z), w.node("Max", size(w, z), greatest))
         near = w.node("Where", w.node("Greater", distance, w.array(jitter)), w.array(-INF), pool)
         pick = top(w, near, 1)[1] if of_near else w.node("ArgMax", pool, axis=-1, keepdims=1)
         weights.append(w.node("GatherElements", w.node("Softmax", near, axis=-1), pick, axis=-1))
@@ -180,6 +185,16 @@ def argmax(w, x):
     scores = w.node("Softmax", logits_of(w, x), axis=-1)
     ids = w.node("ArgMax", scores, axis=-1, keepdims=0)
     return w.node("Unsqueeze", ids, w.ints(-1)), w.node("ReduceMax", scores, w.ints(-1), keepdims=1)
+
+
+def scaled_by_expert(w, x, lookup="Gather", of_others=False):
+    """Gemma 4: each weight times a stored number of its expert (or, wrongly, of the expert that the smallest scores choose)."""
+    scores = w.node("Softmax", logits_of(w, x))
+    values, ids = top(w, scores)
+    at = top(w, scores, largest=0)[1] if of_others else ids
+    numbers = w.array(w.random.uniform(0.5, 2.0, EXPERTS))
+    numbers = w.node("GatherND", numbers, w.node("Unsqueeze", at, w.ints(-1))) if lookup == "GatherND" else w.node("Gather", numbers, at)
+    return ids, scaled(w, w.node("Mul", numbers, normalised(w, values)))
 
 
 def sum_of_one_and_a_half(w, in_groups):
@@ -213,10 +228,13 @@ ROUTERS = {
     "ones": (ones, ["weigh one", "scale = 5.000000e-01"]),
     "sparse_mixer": (sparse_mixer, ["select sparse_mixer", "weigh sparse_mixer", "jitter = 0.00999"]),
     "sparse_mixer_wide": (lambda w, x: sparse_mixer(w, x, (0.75, 0.75)), ["select sparse_mixer", "jitter = 3.750000e-01"]),
+    "sparse_mixer_half": (lambda w, x: sparse_mixer(w, x, (0.75, 0.75), size=lambda w, z: halves(w, w.node("Abs", z))), ["select sparse_mixer"]),
     "sparse_mixer_of_near": (lambda w, x: sparse_mixer(w, x, (0.5, 0.5), of_near=True), ["select sparse_mixer", "jitter = 2.500000e-01"]),
     "groups_one_hot": (lambda w, x: deepseek_one_hot(w, x, -1e30), ["score sigmoid", "bias(", "top_r = 2, mask = neg_inf>"]),
     "groups_one_hot_sum": (lambda w, x: deepseek_one_hot(w, x, -INF, "ReduceSum"), ["bias(", "mask = neg_inf>"]),
     "argmax": (argmax, ["score softmax", "select top_k"]),
+    "scaled_by_expert": (scaled_by_expert, ["score softmax", "weight_norm l1", "scale = 2.500000e+00"]),
+    "scaled_by_expert_nd": (lambda w, x: scaled_by_expert(w, x, "GatherND"), ["score softmax", "weight_norm l1", "scale = 2.500000e+00"]),
 }
 OTHERS = {
     "mask_between": lambda w, x: deepseek_v3(w, x, -1.0, LOW),
@@ -228,6 +246,7 @@ OTHERS = {
     "groups_one_hot_bound": lambda w, x: deepseek_one_hot(w, x, -1e30, bound=1.5),
     "groups_one_hot_off": lambda w, x: deepseek_one_hot(w, x, -1e30, "ReduceSum", off_on=(0.4, 1.0)),
     "mixer_rest_of_near": lambda w, x: sparse_mixer(w, x, (0.5, 0.5), of_near=True, rest_of_near=True),
+    "scaled_by_others": lambda w, x: scaled_by_expert(w, x, of_others=True),
     "mixer_jitters": lambda w, x: sparse_mixer(w, x, (0.02, 0.5)),
 }
 
