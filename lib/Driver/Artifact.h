@@ -18,6 +18,9 @@ mlir::LogicalResult writeCode(mlir::ModuleOp lowered, const std::vector<MoeLayer
 mlir::LogicalResult writeCudaCode(mlir::ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const std::vector<NotRaisedInfo> &notRaised,
                                   const SessionOptions &options, const Progress &progress, SessionSummary &summary);
 
+/// The architecture of what is one text for one (PTX, IR): as CudaKernelOptions has it, never all.
+std::string textArch(const SessionOptions &options);
+
 /// How the worker is run.
 WorkerOptions workerOptions(const SessionOptions &options);
 /// Path of an archive or library that lies beside the tools: <prefix>/bin and <prefix>/lib.

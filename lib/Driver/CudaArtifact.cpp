@@ -25,11 +25,28 @@ struct CudaCode {
   std::vector<KernelInfo> table;
 };
 
-LogicalResult makeKernels(ModuleOp lowered, CudaCode &code, const SessionOptions &options) {
+LogicalResult makeKernels(ModuleOp lowered, StringRef arch, CudaCode &code, const SessionOptions &options) {
   code.host = lowered.clone();
   PassManager manager(lowered.getContext());
-  buildCudaKernelPipeline(manager, {options.cudaTile});
-  return manager.run(*code.host);
+  buildCudaKernelPipeline(manager, {options.cudaTile, arch.str()});
+  if (failed(manager.run(*code.host)))
+    return failure();
+  code.table = kernelTable(*code.host);
+  code.kernels = takeKernels(*code.host);
+  return success();
+}
+
+/// PTX of the kernels for each architecture of `arch`, oldest first.
+FailureOr<std::vector<PtxFile>> makePtx(const CudaCode &code, StringRef arch, const TemporaryFolder &scratch, const SessionOptions &options) {
+  std::vector<PtxFile> files;
+  for (StringRef one : {"sm_80", "sm_90a"}) {
+    if (arch != "all" && arch != one)
+      continue;
+    files.push_back({one.str(), scratch.file(("kernels." + one + ".ptx").str())});
+    if (failed(emitObject(*kernelsFor(*code.kernels, one), ObjectKind::Ptx, files.back().path, workerOptions(options))))
+      return failure();
+  }
+  return files;
 }
 
 /// After this the host's module has no kernels.
@@ -58,7 +75,7 @@ void addText(ModuleOp tables, StringRef name, StringRef text) {
 std::string tableText(const std::vector<KernelInfo> &table) {
   std::string text;
   for (const KernelInfo &kernel : table)
-    text += llvm::formatv("{0} {1} {2}\n", kernel.name, kernel.threads, kernel.sharedBytes);
+    text += llvm::formatv("{0} {1} {2} {3}\n", kernel.name, kernel.threads, kernel.sharedBytes, kernel.arch.empty() ? 0 : 1);
   return text;
 }
 
@@ -76,61 +93,89 @@ LogicalResult addSimulation(ModuleOp kernels, const TemporaryFolder &scratch, St
   return linkModel(kernels.getLoc(), link, path, worker);
 }
 
+/// How the kernels of an artifact are written.
+struct ImagePlan {
+  CudaTools tools;
+  /// A fatbin; else PTX alone.
+  bool assembles = false;
+  /// As of CudaKernelOptions.
+  std::string arch;
+};
+
+FailureOr<ImagePlan> planImage(Location loc, const SessionOptions &options) {
+  ImagePlan plan;
+  plan.arch = options.gpuArch;
+  if (options.gpuCode != GpuCode::Ptx) {
+    FailureOr<CudaTools> tools = findCudaTools(loc);
+    if (failed(tools))
+      return failure();
+    const char *const where = "ptxas and fatbinary are not found ($MOE_PTXAS, $CUDA_HOME/bin, $PATH; CUDA Toolkit, or nvidia-cuda-nvcc of PyPI)";
+    if (!tools->canAssemble() && options.gpuCode == GpuCode::Fatbin)
+      return emitError(loc) << "--gpu-code=fatbin: " << where;
+    if (!tools->canAssemble())
+      emitWarning(loc) << "the artifact has its kernels as PTX alone, which the driver compiles at each first load: " << where;
+    plan.tools = *tools;
+    plan.assembles = tools->canAssemble();
+  }
+  // One text is for one architecture.
+  if (!plan.assembles)
+    plan.arch = textArch(options);
+  return plan;
+}
+
 /// What the driver loads: the path of a fatbin or of PTX, and what it holds, for manifest and summary.
 struct KernelImage {
   std::string path, contents;
 };
 
-FailureOr<KernelImage> makeImage(Location loc, const std::string &ptx, const TemporaryFolder &scratch, const SessionOptions &options) {
-  const KernelImage text = {ptx, "ptx80"};
-  if (options.gpuCode == GpuCode::Ptx)
-    return text;
-  FailureOr<CudaTools> tools = findCudaTools(loc);
-  if (failed(tools))
+FailureOr<KernelImage> makeImage(Location loc, const CudaCode &code, const ImagePlan &plan, const TemporaryFolder &scratch, const SessionOptions &options) {
+  FailureOr<std::vector<PtxFile>> ptx = makePtx(code, plan.arch, scratch, options);
+  if (failed(ptx))
     return failure();
-  const char *const where = "ptxas and fatbinary are not found ($MOE_PTXAS, $CUDA_HOME/bin, $PATH; CUDA Toolkit, or nvidia-cuda-nvcc of PyPI)";
-  if (!tools->canAssemble() && options.gpuCode == GpuCode::Fatbin)
-    return emitError(loc) << "--gpu-code=fatbin: " << where;
-  if (!tools->canAssemble()) {
-    emitWarning(loc) << "the artifact has its kernels as PTX alone, which the driver compiles at each first load: " << where;
-    return text;
-  }
-  const KernelImage image = {scratch.file("kernels.fatbin"), "sm_80 sm_90a ptx80"};
-  FailureOr<std::vector<Cubin>> cubins = assembleCubins(loc, ptx, scratch.path(), *tools, options.workerSeconds);
-  if (failed(cubins) || failed(writeFatbin(loc, *cubins, ptx, 80, image.path, *tools, options.workerSeconds)))
+  // The oldest is for all newer GPUs.
+  const PtxFile &text = ptx->front();
+  const std::string textName = "ptx80" + std::string(text.arch == "sm_80" ? "" : " of " + text.arch);
+  if (!plan.assembles)
+    return KernelImage{text.path, textName};
+  KernelImage image = {scratch.file("kernels.fatbin"), ""};
+  FailureOr<std::vector<Cubin>> cubins = assembleCubins(loc, *ptx, scratch.path(), plan.tools, options.workerSeconds);
+  if (failed(cubins) || failed(writeFatbin(loc, *cubins, text, image.path, plan.tools, options.workerSeconds)))
     return failure();
+  for (const Cubin &cubin : *cubins)
+    image.contents += cubin.arch + " ";
+  image.contents += textName;
   return image;
 }
 
-LogicalResult writeSassReport(ModuleOp lowered, ArrayRef<KernelInfo> table, const std::string &ptx, const TemporaryFolder &scratch, const SessionOptions &options) {
+LogicalResult writeSassReport(ModuleOp lowered, const CudaCode &code, const TemporaryFolder &scratch, const SessionOptions &options) {
   const Location loc = lowered.getLoc();
   FailureOr<CudaTools> tools = findCudaTools(loc);
   if (failed(tools))
     return failure();
   if (tools->ptxas.empty())
     return emitError(loc) << "--emit=sass-report: ptxas is not found ($MOE_PTXAS, $CUDA_HOME/bin, $PATH; CUDA Toolkit, or nvidia-cuda-nvcc of PyPI)";
-  FailureOr<std::vector<Cubin>> cubins = assembleCubins(loc, ptx, scratch.path(), *tools, options.workerSeconds);
+  FailureOr<std::vector<PtxFile>> ptx = makePtx(code, options.gpuArch, scratch, options);
+  if (failed(ptx))
+    return failure();
+  FailureOr<std::vector<Cubin>> cubins = assembleCubins(loc, *ptx, scratch.path(), *tools, options.workerSeconds);
   if (failed(cubins))
     return failure();
-  FailureOr<std::string> report = sassReport(loc, *cubins, table, *tools, options.workerSeconds);
+  FailureOr<std::string> report = sassReport(loc, *cubins, code.table, *tools, options.workerSeconds);
   if (failed(report))
     return failure();
   const std::string error = writeOutput(options.output, [&](llvm::raw_ostream &stream) { stream << *report; });
   return error.empty() ? success() : lowered.emitError(error);
 }
 
-LogicalResult writeCudaArtifact(ModuleOp lowered, CudaCode &code, const TemporaryFolder &scratch, ArtifactOptions artifact, const SessionOptions &options,
-                                std::string &contents) {
+LogicalResult writeCudaArtifact(ModuleOp lowered, CudaCode &code, const ImagePlan &plan, const TemporaryFolder &scratch, ArtifactOptions artifact,
+                                const SessionOptions &options, std::string &contents) {
   const WorkerOptions worker = workerOptions(options);
-  const std::string ptx = scratch.file("kernels.ptx");
   LinkInputs link;
   link.objects = {scratch.file("host.o")};
   link.wholeArchives = {runtimeArchive(worker, "libMoeRuntime.a")};
   link.archives = {runtimeArchive(worker, "libMoeMachine.a")};
-  if (failed(emitObject(*code.kernels, ObjectKind::Ptx, ptx, worker)) || failed(compileHost(code, link.objects.front(), options)))
-    return failure();
-  FailureOr<KernelImage> image = makeImage(lowered.getLoc(), ptx, scratch, options);
-  if (failed(image))
+  FailureOr<KernelImage> image = makeImage(lowered.getLoc(), code, plan, scratch, options);
+  if (failed(image) || failed(compileHost(code, link.objects.front(), options)))
     return failure();
   auto text = llvm::MemoryBuffer::getFile(image->path);
   if (!text)
@@ -150,6 +195,8 @@ LogicalResult writeCudaArtifact(ModuleOp lowered, CudaCode &code, const Temporar
 
 } // namespace
 
+std::string textArch(const SessionOptions &options) { return options.gpuArch == "all" ? "sm_80" : options.gpuArch; }
+
 LogicalResult writeCudaCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &layers, const std::vector<NotRaisedInfo> &notRaised,
                             const SessionOptions &options, const Progress &progress, SessionSummary &summary) {
   TemporaryFolder scratch;
@@ -158,16 +205,17 @@ LogicalResult writeCudaCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &l
     return lowered.emitError(error);
   progress("codegen", 0, 0);
   CudaCode code;
-  if (failed(makeKernels(lowered, code, options)))
-    return failure();
-  code.table = kernelTable(*code.host);
-  code.kernels = takeKernels(*code.host);
-  if (options.emit != Emit::Artifact) {
-    const std::string path = scratch.file("kernels.ptx");
-    if (failed(emitObject(*code.kernels, ObjectKind::Ptx, path, workerOptions(options))))
+  if (options.emit == Emit::SassReport)
+    return failed(makeKernels(lowered, options.gpuArch, code, options)) ? failure() : writeSassReport(lowered, code, scratch, options);
+  if (options.emit == Emit::Ptx) {
+    if (failed(makeKernels(lowered, textArch(options), code, options)))
       return failure();
-    return options.emit == Emit::Ptx ? copyToOutput(lowered, path, options) : writeSassReport(lowered, code.table, path, scratch, options);
+    FailureOr<std::vector<PtxFile>> ptx = makePtx(code, textArch(options), scratch, options);
+    return failed(ptx) ? failure() : copyToOutput(lowered, ptx->front().path, options);
   }
+  FailureOr<ImagePlan> plan = planImage(lowered.getLoc(), options);
+  if (failed(plan) || failed(makeKernels(lowered, plan->arch, code, options)))
+    return failure();
   ArtifactOptions artifact;
   artifact.path = options.output;
   artifact.layers = layers;
@@ -175,7 +223,7 @@ LogicalResult writeCudaCode(ModuleOp lowered, const std::vector<MoeLayerInfo> &l
   artifact.compilerOptions = recordedOptions(options);
   artifact.progress = [&](uint64_t done, uint64_t total) { progress("package", done, total); };
   std::string contents;
-  if (failed(writeCudaArtifact(lowered, code, scratch, artifact, options, contents)))
+  if (failed(writeCudaArtifact(lowered, code, *plan, scratch, artifact, options, contents)))
     return failure();
   summary.isaVersions.push_back("cuda (" + contents + ")");
   summary.weightBytes = fileBytes(options.output, "model.weights");

@@ -117,6 +117,8 @@ LogicalResult Session::checkTarget() {
     return fail(options.emit == Emit::Ptx ? "--emit=ptx needs --target=cuda" : "--emit=sass-report needs --target=cuda");
   if (options.gpuCode != GpuCode::Auto && (!isCuda || options.emit != Emit::Artifact))
     return fail("--gpu-code needs an artifact of --target=cuda");
+  if (options.gpuArch != "all" && !isCuda)
+    return fail("--gpu-arch needs --target=cuda");
   if (options.withSim && (!isCuda || options.emit != Emit::Artifact))
     return fail("--with-sim needs an artifact of --target=cuda");
   if (isCuda && !options.stages.plan.mesh.empty())
@@ -304,7 +306,7 @@ LogicalResult Session::runAll() {
   if (options.target == Target::Cuda && options.emit == Emit::Mlir && options.compileTo.empty()) {
     // The host's entry and, in a gpu.module, the kernels as they become PTX.
     PassManager manager(&context);
-    buildCudaKernelPipeline(manager, {options.cudaTile});
+    buildCudaKernelPipeline(manager, {options.cudaTile, textArch(options)});
     if (failed(manager.run(*module)))
       return failure();
   }

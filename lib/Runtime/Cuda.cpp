@@ -25,7 +25,7 @@ KernelProgram linkedKernels() { return {moe_kernels, moe_kernel_image}; }
 constexpr int computeMajor = 75, computeMinor = 76, mostSharedBytes = 8;
 /// Kernels are for sm_80 and newer.
 constexpr int leastMajor = 8;
-constexpr int noBinaryForGpu = 209, unsupportedPtxVersion = 222;
+constexpr int noBinaryForGpu = 209, unsupportedPtxVersion = 222, notFound = 500;
 constexpr unsigned streamNonBlocking = 1;
 
 /// The run that this thread is in, and its first launch that failed. moe_rt_launch has no other way to it.
@@ -108,7 +108,7 @@ moe_status CudaDevice::findDevice() {
   return MOE_STATUS_OK;
 }
 
-/// Lines "name threads shared".
+/// Lines "name threads shared some".
 moe_status CudaDevice::readTable(const char *table) {
   for (const char *c = table; *c; ++c)
     numKernels += *c == '\n';
@@ -116,7 +116,7 @@ moe_status CudaDevice::readTable(const char *table) {
   if (!kernels)
     return fail(MOE_STATUS_NO_MEMORY, "no memory for the table of kernels");
   for (int64_t i = 0; i < numKernels; ++i) {
-    if (sscanf(table, "%63s %u %u", kernels[i].name, &kernels[i].threads, &kernels[i].sharedBytes) != 3)
+    if (sscanf(table, "%63s %u %u %u", kernels[i].name, &kernels[i].threads, &kernels[i].sharedBytes, &kernels[i].isOfSome) != 4)
       return fail(MOE_STATUS_BAD_ARTIFACT, "the table of kernels is damaged at kernel %d", int(i));
     table = strchr(table, '\n') + 1;
   }
@@ -135,8 +135,13 @@ moe_status CudaDevice::loadKernels(const KernelProgram &program) {
     return failed(loaded, "loading the kernels on", deviceName);
   constexpr unsigned withoutAsking = 48 << 10;
   for (int64_t i = 0; i < numKernels; ++i) {
-    if (CudaDriver::Result code = driver.libraryGetKernel(&kernels[i].handle, library, kernels[i].name))
-      return failed(code, "finding the kernel", kernels[i].name);
+    const CudaDriver::Result found = driver.libraryGetKernel(&kernels[i].handle, library, kernels[i].name);
+    if (found == notFound && kernels[i].isOfSome) {
+      kernels[i].handle = nullptr;
+      continue;
+    }
+    if (found)
+      return failed(found, "finding the kernel", kernels[i].name);
     if (kernels[i].sharedBytes <= withoutAsking)
       continue;
     if (CudaDriver::Result code = driver.kernelSetAttribute(mostSharedBytes, int(kernels[i].sharedBytes), kernels[i].handle, device))
@@ -265,6 +270,8 @@ void CudaDevice::launch(int64_t number, int64_t blocksX, int64_t blocksY, void *
 void moe_rt_launch(int64_t kernel, int64_t blocks_x, int64_t blocks_y, void **arguments) {
   moe::runtime::current.device->launch(kernel, blocks_x, blocks_y, arguments);
 }
+
+int32_t moe_rt_has_kernel(int64_t kernel) { return moe::runtime::current.device->hasKernel(kernel); }
 
 void *moe_rt_scratch(int64_t bytes) { return moe::runtime::current.device->scratch(bytes); }
 

@@ -48,6 +48,8 @@ struct SessionOptions {
   /// With Target::Cuda: kernels.sim.so beside model.so, the kernels for the SIMT executor.
   bool withSim = false;
   GpuCode gpuCode = GpuCode::Auto;
+  /// The GPUs that kernels are for: "sm_80" (and newer), "sm_90a", or "all", which is an artifact with code of both where it has machine code, and sm_80 elsewhere.
+  std::string gpuArch = "all";
   /// ISA versions, as in --cpu-features: names or +feature lists, ';' between versions.
   std::string cpuFeatures = "host";
   /// First and last stage to run (names of the table); empty means from the start, to the end.
@@ -66,7 +68,7 @@ struct SessionOptions {
   std::string workerFault;
   /// For tests: matrix tiles become loops, and versions with tiles run on CPUs without.
   bool emulateTiles = false;
-  /// For tests: the tensor core tile of all CUDA products, as ROWSxCOLUMNS.
+  /// For tests: the tensor core tile of all CUDA products, as ROWSxCOLUMNS, wgmma_ROWSxCOLUMNS.
   std::string cudaTile;
   /// Path of moe-codegen-worker; empty: beside the running program.
   std::string workerPath;

@@ -1,7 +1,7 @@
 //===- Gpu.h - what GPUs of a compute capability have -----------*- C++ -*-===//
 // The numbers that decide how many blocks a multiprocessor holds, how many multiprocessors there are to fill, and how fast they are fed. Source: the tables "Technical
 // specifications per compute capability" of the CUDA programming guide; multiprocessors, clocks and
-// memory are those of the data sheets of A100 80 GB and H200; on Hopper mma.sync has about 62 % of the rate of wgmma (arXiv 2402.13499).
+// memory are those of the data sheets of A100 80 GB and H200; on Hopper mma.sync has about 62 % of the rate of wgmma (arXiv 2402.13499), whose rate is that of the data sheet's peak.
 #ifndef MOE_MACHINE_GPU_H
 #define MOE_MACHINE_GPU_H
 
@@ -21,12 +21,13 @@ struct GpuDescription {
   int64_t megahertz;         ///< Under load.
   int64_t gigabytesPerSecond; ///< Of memory (A100 80 GB, H200).
   int64_t productsPerCycle;  ///< Multiply-adds of 16-bit numbers by mma.sync that a multiprocessor does in a cycle.
+  int64_t groupProductsPerCycle; ///< The same by wgmma; 0 where there is none.
 };
 
 /// The architectures that machine code is written for, oldest first.
 constexpr GpuDescription gpuDescriptions[] = {
-    {"sm_80", 108, 65536, 256, 64, 32, 164 << 10, 1 << 10, 128, 1410, 2039, 1024},
-    {"sm_90a", 132, 65536, 256, 64, 32, 228 << 10, 1 << 10, 128, 1755, 4800, 1280},
+    {"sm_80", 108, 65536, 256, 64, 32, 164 << 10, 1 << 10, 128, 1410, 2039, 1024, 0},
+    {"sm_90a", 132, 65536, 256, 64, 32, 228 << 10, 1 << 10, 128, 1755, 4800, 1280, 2048},
 };
 
 /// Blocks of `threads` threads that a multiprocessor holds at once; `registers` are those of a thread, `sharedBytes` those of a block.

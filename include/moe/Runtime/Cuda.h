@@ -41,7 +41,8 @@ struct CudaDriver {
   Result (*getErrorString)(Result error, const char **text);
 };
 
-/// The kernels of this model.so, null where it is for CPUs: a line "name threads shared" for each, and the code that the driver loads (a fatbin or PTX).
+/// The kernels of this model.so, null where it is for CPUs: a line "name threads shared some" for each (some: 1 where
+/// only code for some GPUs has it), and the code that the driver loads (a fatbin or PTX).
 struct KernelProgram {
   const char *table;
   const char *image;
@@ -86,6 +87,8 @@ public:
 
   /// What moe_rt_scratch does.
   void *scratch(int64_t bytes);
+  /// What moe_rt_has_kernel does.
+  bool hasKernel(int64_t kernel) const { return kernels[kernel].handle; }
   /// What moe_rt_launch does.
   void launch(int64_t kernel, int64_t blocksX, int64_t blocksY, void **arguments);
 
@@ -93,6 +96,7 @@ private:
   struct Kernel {
     char name[64];
     unsigned threads, sharedBytes;
+    unsigned isOfSome;
     void *handle;
   };
   moe_status findDriver(const char *folder);

@@ -55,6 +55,9 @@ void moe_rt_gather_shares(void *ranking, void *buffer, int64_t rows, int64_t uni
 /// launch that fails is reported by the run, and what is launched after it does nothing.
 void moe_rt_launch(int64_t kernel, int64_t blocks_x, int64_t blocks_y, void **arguments);
 
+/// Not 0 where the code that the GPU of this run has taken from the model's has kernel `kernel`: some are for GPUs of one kind alone.
+int32_t moe_rt_has_kernel(int64_t kernel);
+
 /// On the GPU, the record of faults of the run that this thread is in: a word of 8 bytes whose low half is a lock, then a MoeFault.
 void *moe_rt_fault_record(void);
 

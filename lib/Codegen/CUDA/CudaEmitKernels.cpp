@@ -38,6 +38,11 @@ struct CudaEmitKernels : impl::CudaEmitKernelsBase<CudaEmitKernels> {
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
     KernelTable table(module, ModuleOp::create(builder, module.getLoc(), kernelModule));
     table.tile = tile;
+    if (arch != "sm_80" && arch != "sm_90a" && arch != "all") {
+      module.emitError() << "moe-cuda-emit-kernels expects arch sm_80, sm_90a or all, found '" << arch << "'";
+      return signalPassFailure();
+    }
+    table.archs = arch == "all" ? KernelArchs::Both : arch == "sm_80" ? KernelArchs::Sm80 : KernelArchs::Sm90a;
     if (failed(emitAll(table, entry.getBody().front())))
       return signalPassFailure();
     table.finish();

@@ -2,6 +2,7 @@
 // before accesses, address spaces, shared variables, tables. Runs on what convert-nvvm-to-llvm would read, so that what is run is what ships.
 #include "moe/Codegen/CUDA/Passes.h"
 
+#include "CudaNames.h"
 #include "SimtCalls.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -209,7 +210,7 @@ private:
 
   void moveFunction(LLVM::LLVMFuncOp function) {
     for (NamedAttribute attribute : llvm::to_vector(function->getDiscardableAttrs()))
-      if (attribute.getName().strref().starts_with("nvvm.") || attribute.getName().strref().starts_with("gpu.")) {
+      if (attribute.getName().strref().starts_with("nvvm.") || attribute.getName().strref().starts_with("gpu.") || attribute.getName() == kernelArchAttrName) {
         if (attribute.getName() == NVVM::NVVMDialect::getMaxntidAttrName())
           maximumThreads[function] = product(attribute.getValue());
         function->removeDiscardableAttr(attribute.getName());

@@ -27,8 +27,7 @@ struct CudaWrapKernels : impl::CudaWrapKernelsBase<CudaWrapKernels> {
     if (failed(checkDialects(device)) || failed(markKernels(device, kernels)))
       return signalPassFailure();
     OpBuilder builder(device);
-    auto target = NVVM::NVVMTargetAttr::get(&getContext(), /*optLevel=*/3, "nvptx64-nvidia-cuda", "sm_80", "+ptx80");
-    auto wrapped = gpu::GPUModuleOp::create(builder, device.getLoc(), kernelModule, builder.getArrayAttr({target}));
+    auto wrapped = gpu::GPUModuleOp::create(builder, device.getLoc(), kernelModule, builder.getArrayAttr({kernelTarget(&getContext(), arch == "sm_80" ? "sm_80" : "sm_90a")}));
     wrapped.getBodyRegion().front().getOperations().splice(wrapped.getBodyRegion().front().end(), device.getBody()->getOperations());
     device.erase();
   }
@@ -60,6 +59,8 @@ private:
         return device.emitError() << kernelsAttrName << " names a kernel that is not in @" << kernelModule << ": " << row;
       function.setLinkage(LLVM::Linkage::External);
       function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
+      if (auto only = row.getAs<StringAttr>(kernelArchAttrName))
+        function->setAttr(kernelArchAttrName, only);
       function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(), b.getDenseI32ArrayAttr({static_cast<int32_t>(threads.getInt())}));
     }
     return success();

@@ -1,7 +1,6 @@
 // ptxas and fatbinary: found, run, and explained where they fail.
 #include "moe/Codegen/CUDA/Fatbin.h"
 
-#include "moe/Machine/Gpu.h"
 #include "moe/Support/ChildProcess.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -69,24 +68,26 @@ FailureOr<CudaTools> findCudaTools(Location loc) {
   return CudaTools{*ptxas, *fatbinary, *disassembler};
 }
 
-FailureOr<std::vector<Cubin>> assembleCubins(Location loc, StringRef ptx, StringRef folder, const CudaTools &tools, unsigned timeoutSeconds) {
+FailureOr<std::vector<Cubin>> assembleCubins(Location loc, ArrayRef<PtxFile> ptx, StringRef folder, const CudaTools &tools, unsigned timeoutSeconds) {
   std::vector<Cubin> cubins;
-  for (const GpuDescription &gpu : gpuDescriptions) {
+  for (const PtxFile &file : ptx) {
     llvm::SmallString<128> path(folder);
-    llvm::sys::path::append(path, Twine("kernels.") + gpu.arch + ".cubin");
-    Cubin cubin = {gpu.arch, std::string(path), ""};
-    if (failed(runTool(loc, tools.ptxas, {"-v", std::string("-arch=") + gpu.arch, ptx.str(), "-o", cubin.path}, timeoutSeconds, cubin.report)))
+    llvm::sys::path::append(path, "kernels." + file.arch + ".cubin");
+    Cubin cubin = {file.arch, std::string(path), ""};
+    if (failed(runTool(loc, tools.ptxas, {"-v", "-arch=" + file.arch, file.path, "-o", cubin.path}, timeoutSeconds, cubin.report)))
       return failure();
     cubins.push_back(std::move(cubin));
   }
   return cubins;
 }
 
-LogicalResult writeFatbin(Location loc, ArrayRef<Cubin> cubins, StringRef ptx, unsigned ptxArch, StringRef path, const CudaTools &tools, unsigned timeoutSeconds) {
+static std::string numberOf(StringRef arch) { return arch.drop_front(strlen("sm_")).str(); }
+
+LogicalResult writeFatbin(Location loc, ArrayRef<Cubin> cubins, const PtxFile &ptx, StringRef path, const CudaTools &tools, unsigned timeoutSeconds) {
   std::vector<std::string> arguments = {"--create=" + path.str(), "--64"};
   for (const Cubin &cubin : cubins)
-    arguments.push_back("--image3=kind=elf,sm=" + StringRef(cubin.arch).drop_front(strlen("sm_")).str() + ",file=" + cubin.path);
-  arguments.push_back("--image3=kind=ptx,sm=" + std::to_string(ptxArch) + ",file=" + ptx.str());
+    arguments.push_back("--image3=kind=elf,sm=" + numberOf(cubin.arch) + ",file=" + cubin.path);
+  arguments.push_back("--image3=kind=ptx,sm=" + numberOf(ptx.arch) + ",file=" + ptx.path);
   std::string output;
   return runTool(loc, tools.fatbinary, arguments, timeoutSeconds, output);
 }

@@ -114,7 +114,7 @@ Value GpuBuilder::dynamicShared() {
     OpBuilder::InsertionGuard guard(*this);
     setInsertionPointToStart(module.getBody());
     LLVM::GlobalOp::create(*this, LLVM::LLVMArrayType::get(getI8Type(), 0), /*isConstant=*/false, LLVM::Linkage::External, name, Attribute(),
-                           /*alignment=*/128, /*addrSpace=*/3);
+                           /*alignment=*/1024, /*addrSpace=*/3);
   }
   return LLVM::AddressOfOp::create(*this, pointer(3), name);
 }

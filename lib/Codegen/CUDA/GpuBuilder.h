@@ -22,6 +22,8 @@ public:
 
   Value yes() { return mlir::arith::ConstantOp::create(*this, getBoolAttr(true)); }
 
+  Value i64(int64_t value) { return mlir::arith::ConstantOp::create(*this, getI64IntegerAttr(value)); }
+
   Value rem(Value a, Value b) { return mlir::arith::RemUIOp::create(*this, a, b); }
   using ArithBuilder::add, ArithBuilder::sub, ArithBuilder::mul, ArithBuilder::div;
   Value add(Value a, int64_t b) { return b ? add(a, constant(a, b)) : a; }
@@ -89,7 +91,7 @@ public:
   mlir::func::FuncOp beginKernel(mlir::ModuleOp module, llvm::StringRef name, mlir::TypeRange arguments);
   /// Static shared memory of the kernel that is being built; `alignment` in bytes.
   Value shared(Type element, int64_t count, unsigned alignment);
-  /// The dynamic shared memory of the launch, aligned to 128 bytes.
+  /// The dynamic shared memory of the launch, aligned to 1024 bytes, which swizzles of 128 bytes and eight rows need.
   Value dynamicShared();
 
 private:

@@ -7,7 +7,8 @@
 using namespace mlir;
 namespace moe {
 
-KernelEntry KernelTable::get(StringRef key, StringRef prefix, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(StringRef)> make) {
+KernelEntry KernelTable::get(StringRef key, StringRef prefix, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(StringRef)> make,
+                             StringRef arch) {
   auto [place, isNew] = entries.try_emplace(key);
   if (!isNew)
     return place->second;
@@ -17,8 +18,11 @@ KernelEntry KernelTable::get(StringRef key, StringRef prefix, int64_t threads, i
   const KernelEntry entry = {static_cast<int64_t>(rows.size()), threads, sharedBytes};
   place->second = entry;
   Builder b(host.getContext());
-  rows.push_back(b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(name)), b.getNamedAttr("threads", b.getI64IntegerAttr(threads)),
-                                      b.getNamedAttr("shared", b.getI64IntegerAttr(sharedBytes))}));
+  SmallVector<NamedAttribute> row = {b.getNamedAttr("name", b.getStringAttr(name)), b.getNamedAttr("threads", b.getI64IntegerAttr(threads)),
+                                     b.getNamedAttr("shared", b.getI64IntegerAttr(sharedBytes))};
+  if (!arch.empty())
+    row.push_back(b.getNamedAttr(kernelArchAttrName, b.getStringAttr(arch)));
+  rows.push_back(b.getDictionaryAttr(row));
   make(name);
   return entry;
 }
@@ -36,14 +40,26 @@ void KernelTable::launch(OpBuilder &builder, Location loc, const KernelEntry &ke
   }
   auto toI64 = [&](Value value) -> Value { return arith::IndexCastOp::create(builder, loc, i64, value); };
   SmallVector<Value> operands = {constant(kernel.number), toI64(blocksX), toI64(blocksY), places};
-  auto function = host.lookupSymbol<LLVM::LLVMFuncOp>(launchFunction);
-  if (!function) {
-    OpBuilder atEnd = OpBuilder::atBlockEnd(host.getBody());
-    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {i64, i64, i64, pointer});
-    function = LLVM::LLVMFuncOp::create(atEnd, loc, launchFunction, type);
-    function.setVisibility_(LLVM::Visibility::Hidden);
-  }
-  LLVM::CallOp::create(builder, loc, function, operands);
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {i64, i64, i64, pointer});
+  LLVM::CallOp::create(builder, loc, runtimeFunction(loc, launchFunction, type), operands);
+}
+
+Value KernelTable::isThere(OpBuilder &builder, Location loc, const KernelEntry &kernel) {
+  const Type i64 = builder.getI64Type(), i32 = builder.getI32Type();
+  Value number = LLVM::ConstantOp::create(builder, loc, i64, builder.getI64IntegerAttr(kernel.number));
+  Value found = LLVM::CallOp::create(builder, loc, runtimeFunction(loc, hasKernelFunction, LLVM::LLVMFunctionType::get(i32, {i64})), ValueRange{number}).getResult();
+  Value zero = LLVM::ConstantOp::create(builder, loc, i32, builder.getI32IntegerAttr(0));
+  return LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, found, zero);
+}
+
+LLVM::LLVMFuncOp KernelTable::runtimeFunction(Location loc, StringRef name, LLVM::LLVMFunctionType type) {
+  auto function = host.lookupSymbol<LLVM::LLVMFuncOp>(name);
+  if (function)
+    return function;
+  OpBuilder atEnd = OpBuilder::atBlockEnd(host.getBody());
+  function = LLVM::LLVMFuncOp::create(atEnd, loc, name, type);
+  function.setVisibility_(LLVM::Visibility::Hidden);
+  return function;
 }
 
 void KernelTable::finish() { host->setAttr(kernelsAttrName, ArrayAttr::get(host.getContext(), rows)); }

@@ -17,6 +17,9 @@ struct KernelEntry {
   int64_t threads = 0, sharedBytes = 0;
 };
 
+/// The architectures that kernels are emitted for.
+enum class KernelArchs { Sm80, Sm90a, Both };
+
 class KernelTable {
 public:
   KernelTable(mlir::ModuleOp host, mlir::ModuleOp device) : host(host), device(device) {}
@@ -24,10 +27,15 @@ public:
   mlir::ModuleOp host, device;
   /// The tensor core tile that tests ask for, as ROWSxCOLUMNS; empty: by the number of slots.
   std::string tile;
+  KernelArchs archs = KernelArchs::Sm80;
 
-  /// The kernel of `key`; `make` emits it into `device` under a free name that starts with `prefix` where there is none yet.
+  /// The kernel of `key`; `make` emits it into `device` under a free name that starts with `prefix` where there is none yet. `arch`: the one architecture that it is for,
+  /// empty for all.
   KernelEntry get(llvm::StringRef key, llvm::StringRef prefix, int64_t threads, int64_t sharedBytes,
-                  llvm::function_ref<void(llvm::StringRef name)> make);
+                  llvm::function_ref<void(llvm::StringRef name)> make, llvm::StringRef arch = "");
+
+  /// On the host, whether the code that the GPU took has this kernel (i1).
+  mlir::Value isThere(mlir::OpBuilder &builder, mlir::Location loc, const KernelEntry &kernel);
 
   /// On the host, a launch of blocksX × blocksY blocks (index) with `arguments` (pointers and integers).
   void launch(mlir::OpBuilder &builder, mlir::Location loc, const KernelEntry &kernel, mlir::Value blocksX, mlir::Value blocksY,
@@ -37,6 +45,9 @@ public:
   void finish();
 
 private:
+  /// The declaration of a function of the runtime.
+  mlir::LLVM::LLVMFuncOp runtimeFunction(mlir::Location loc, llvm::StringRef name, mlir::LLVM::LLVMFunctionType type);
+
   llvm::StringMap<KernelEntry> entries;
   llvm::SmallVector<mlir::Attribute> rows;
 };

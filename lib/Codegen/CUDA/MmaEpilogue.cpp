@@ -8,7 +8,7 @@ void ProductKernels::storeMma(MmaState &s, ValueRange sums) {
   // Copies that were started past the end must not land on what is written now.
   NVVM::CpAsyncWaitGroupOp::create(b, 0);
   b.sync();
-  if (s.shape.isSwapped)
+  if (s.shape.isSwapped())
     stageSwappedSums(s, sums);
   else
     stageSums(s, sums);

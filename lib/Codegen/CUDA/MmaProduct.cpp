@@ -7,8 +7,8 @@ using namespace mlir;
 namespace moe {
 
 KernelEntry ProductKernels::mmaKernel(const MmaTile &shape) {
-  const std::string kind = llvm::formatv("{0}_{1}x{2}", shape.isSwapped ? "swapped" : "mma", shape.rows, shape.columns);
-  return kernel(kind, shape.threads(), mmaSharedBytes(shape), [&](Arguments &a) { emitMma(a, shape); });
+  const std::string kind = llvm::formatv("{0}_{1}x{2}", shape.isGroup() ? "wgmma" : shape.isSwapped() ? "swapped" : "mma", shape.rows, shape.columns);
+  return kernel(kind, shape.threads(), mmaSharedBytes(shape), [&](Arguments &a) { emitMma(a, shape); }, shape.isGroup() ? "sm_90a" : "");
 }
 
 /// Stages, or the tile of results that takes their place at the end.
@@ -32,19 +32,29 @@ void ProductKernels::emitMma(Arguments &a, const MmaTile &shape) {
       prepareLines(s);
     else
       prepareWeights(s);
-    const int64_t rounds = llvm::divideCeil(spec.depth, stageDepth), ahead = shape.stages - 1;
+    const int64_t ahead = shape.stages - 1;
     for (int64_t stage = 0; stage < ahead; ++stage)
       loadStage(s, b.i32(stage * stageDepth), b.i32(stage));
-    SmallVector<Value> sums(s.sums(), b.f32(0.0));
-    sums = b.forLoop(b.i32(0), b.i32(rounds), b.i32(1), sums, [&](Value round, ValueRange now) -> SmallVector<Value> {
-      NVVM::CpAsyncWaitGroupOp::create(b, ahead - 1);
-      b.sync(); // The stage of this round is there, that of the round before has been read.
-      loadStage(s, b.mul(b.add(round, ahead), stageDepth), b.rem(b.add(round, ahead), shape.stages));
-      Value stage = b.rem(round, shape.stages);
-      return shape.isSwapped ? multiplySwappedStage(s, stage, now) : multiplyStage(s, stage, now);
-    });
-    storeMma(s, sums);
+    storeMma(s, shape.isGroup() ? multiplyGroupRounds(s) : multiplyRounds(s));
   });
+}
+
+/// All sums of this thread.
+SmallVector<Value> ProductKernels::multiplyRounds(MmaState &s) {
+  SmallVector<Value> sums(s.sums(), b.f32(0.0));
+  return b.forLoop(b.i32(0), b.i32(s.rounds(spec)), b.i32(1), sums, [&](Value round, ValueRange now) -> SmallVector<Value> {
+    NVVM::CpAsyncWaitGroupOp::create(b, s.shape.stages - 2);
+    b.sync(); // The stage of this round is there, that of the round before has been read.
+    loadAhead(s, round);
+    Value stage = b.rem(round, s.shape.stages);
+    return s.shape.isSwapped() ? multiplySwappedStage(s, stage, now) : multiplyStage(s, stage, now);
+  });
+}
+
+/// Starts the copies for the round that takes the stage of the one before.
+void ProductKernels::loadAhead(MmaState &s, Value round) {
+  Value next = b.add(round, s.shape.stages - 1);
+  loadStage(s, b.mul(next, stageDepth), b.rem(next, s.shape.stages));
 }
 
 void ProductKernels::prepareRows(MmaState &s) {

@@ -1,7 +1,7 @@
 // What the pieces of the tensor core kernel share while it is emitted. Shared memory holds, for each stage of the pipeline, the tile's rows of x and then its
 // rows of weights, 64 of k (128 bytes, 8 chunks of 16) a row. Chunk c of row r lies at place c ^ (r % 8): the eight rows that ldmatrix reads
 // at once, and the eight chunks that eight threads write, are in different banks. Of in-out weights a stage has 64 rows, one for each k, with a chunk
-// for eight columns; ldmatrix turns the matrices round.
+// for eight columns; ldmatrix turns the matrices round. For wgmma this is the layout with a swizzle of 128 bytes, of stages that begin at a multiple of 1024 bytes.
 #ifndef MOE_CODEGEN_CUDA_MMASTATE_H
 #define MOE_CODEGEN_CUDA_MMASTATE_H
 
@@ -39,7 +39,8 @@ struct ProductKernels::MmaState {
   int64_t linesPerCopy() const { return shape.threads() / lineChunks(); }
   /// Of a swapped tile: fragments of 16 rows of weights in a warp's tile.
   int64_t weightFragments() const { return shape.warpColumns() / 16; }
-  int64_t sums() const { return 4 * (shape.isSwapped ? weightFragments() : down() * across()); }
+  int64_t rounds(const ProductSpec &spec) const { return llvm::divideCeil(spec.depth, stageDepth); }
+  int64_t sums() const { return 4 * (shape.isSwapped() ? weightFragments() : down() * across()); }
   /// Fragments of 16 rows and of 8 columns in a warp's tile.
   int64_t down() const { return shape.warpRows() / 16; }
   int64_t across() const { return shape.warpColumns() / 8; }

@@ -6,6 +6,8 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -15,6 +17,7 @@ using namespace mlir;
 void moe::buildCudaKernelPipeline(OpPassManager &pm, const CudaKernelOptions &options) {
   CudaEmitKernelsOptions emit;
   emit.tile = options.tile;
+  emit.arch = options.arch;
   pm.addPass(createCudaEmitKernels(emit));
   OpPassManager &device = pm.nest<ModuleOp>();
   device.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(VectorTransferToSCFOptions().enableFullUnroll()));
@@ -38,7 +41,9 @@ void moe::buildCudaKernelPipeline(OpPassManager &pm, const CudaKernelOptions &op
   device.addPass(createReconcileUnrealizedCastsPass());
   device.addPass(createCanonicalizerPass());
   device.addPass(createCSEPass());
-  pm.addPass(createCudaWrapKernels());
+  CudaWrapKernelsOptions wrap;
+  wrap.arch = options.arch;
+  pm.addPass(createCudaWrapKernels(wrap));
 }
 
 OwningOpRef<ModuleOp> moe::takeKernels(ModuleOp module) {
@@ -48,11 +53,25 @@ OwningOpRef<ModuleOp> moe::takeKernels(ModuleOp module) {
   return kernels;
 }
 
+OwningOpRef<ModuleOp> moe::kernelsFor(ModuleOp kernels, StringRef arch) {
+  OwningOpRef<ModuleOp> copy = kernels.clone();
+  for (auto device : copy->getOps<gpu::GPUModuleOp>()) {
+    device.setTargetsAttr(ArrayAttr::get(copy->getContext(), {kernelTarget(copy->getContext(), arch)}));
+    for (auto function : llvm::make_early_inc_range(device.getOps<LLVM::LLVMFuncOp>()))
+      if (auto only = function->removeAttr(kernelArchAttrName); only && cast<StringAttr>(only).getValue() != arch)
+        function.erase();
+  }
+  return copy;
+}
+
 std::vector<moe::KernelInfo> moe::kernelTable(ModuleOp module) {
   std::vector<KernelInfo> table;
   if (auto rows = module->getAttrOfType<ArrayAttr>(kernelsAttrName))
-    for (auto row : rows.getAsRange<DictionaryAttr>())
-      table.push_back({row.getAs<StringAttr>("name").getValue().str(), row.getAs<IntegerAttr>("threads").getInt(), row.getAs<IntegerAttr>("shared").getInt()});
+    for (auto row : rows.getAsRange<DictionaryAttr>()) {
+      const auto only = row.getAs<StringAttr>(kernelArchAttrName);
+      table.push_back({row.getAs<StringAttr>("name").getValue().str(), row.getAs<IntegerAttr>("threads").getInt(), row.getAs<IntegerAttr>("shared").getInt(),
+                       only ? only.getValue().str() : ""});
+    }
   return table;
 }
 

@@ -33,9 +33,11 @@ double productCycles(const GpuDescription &gpu, const ProductSpec &spec, const M
   const double copied = (tile.columns + std::min<double>(tile.rows, rows / active)) * stageDepthOfTile * bytesOfNumber;
   const double inFlight = together * (tile.stages - 1) * copied;
   const double feeding = ofOne * rounds * copied / std::min(cacheBytes, inFlight / copyLatency);
-  const double multiplying = ofOne * rounds * tile.rows * tile.columns * stageDepthOfTile / gpu.productsPerCycle;
-  const double warps = static_cast<double>(tile.warpsDown * tile.warpsAcross);
-  const double shared = ofOne * rounds * (copied + warps * (tile.warpRows() + tile.warpColumns()) * stageDepthOfTile * bytesOfNumber) / sharedBytesOfCycle;
+  const double products = static_cast<double>(tile.isGroup() ? gpu.groupProductsPerCycle : gpu.productsPerCycle);
+  const double multiplying = ofOne * rounds * tile.rows * tile.columns * stageDepthOfTile / products;
+  // A warp reads its rows of both kinds, or four together do.
+  const double readers = static_cast<double>(tile.warpsDown * tile.warpsAcross) / (tile.isGroup() ? 4 : 1), rowsOfReader = tile.isGroup() ? 64 : tile.warpRows();
+  const double shared = ofOne * rounds * (copied + readers * (rowsOfReader + tile.warpColumns()) * stageDepthOfTile * bytesOfNumber) / sharedBytesOfCycle;
   const double weights = active * spec.columns * gates * spec.depth * bytesOfNumber;
   const double reading = weights / (1e3 * gpu.gigabytesPerSecond / gpu.megahertz);
   return std::max({feeding, shared, multiplying, reading}) + waves * (copyLatency + blockCycles);

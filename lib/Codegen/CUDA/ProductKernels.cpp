@@ -14,7 +14,10 @@ static int64_t resultColumns(const ProductSpec &spec, int64_t columns) { return 
 // Rows of the float kernel's tile, and the tensor core tiles, of which chooseTiles takes some by the number of slots. A swapped tile copies rows of x with all its
 // threads at once, eight threads a row.
 static constexpr int64_t floatRows = 64, floatColumns = 64, panelTileColumns = 128;
-static constexpr MmaTile mmaTiles[] = {{8, 32, 1, 2, 6, true}, {8, 64, 1, 2, 5, true}, {16, 128, 1, 4, 4}, {64, 128, 2, 4, 4}, {128, 128, 2, 4, 4}};
+static constexpr MmaTile mmaTiles[] = {{8, 32, 1, 2, 6, TileKind::Swapped}, {8, 64, 1, 2, 5, TileKind::Swapped}, {16, 128, 1, 4, 4}, {64, 128, 2, 4, 4}, {128, 128, 2, 4, 4}};
+// Those of sm_90a: from 64 rows on by wgmma.
+static constexpr MmaTile groupTiles[] = {{8, 32, 1, 2, 6, TileKind::Swapped},  {8, 64, 1, 2, 5, TileKind::Swapped},  {16, 128, 1, 4, 4},
+                                         {64, 128, 4, 1, 4, TileKind::Group}, {128, 128, 8, 1, 4, TileKind::Group}, {128, 256, 8, 1, 4, TileKind::Group}};
 
 // The GPU that costs are calculated for.
 static constexpr const GpuDescription &costGpu = gpuDescriptions[1];
@@ -32,42 +35,72 @@ LogicalResult ProductKernels::replace(GroupedMatmulOp op) {
   const SmallVector<Value> arguments = {pointer(op.getX()),      pointer(op.getRows()),   pointer(op.getOffsets()),
                                         pointer(op.getWeight()), pointer(op.getUp()),     pointer(op.getBias()),
                                         pointer(op.getUpBias()), pointer(op.getOuts()[0]), arith::IndexCastOp::create(host, loc, host.getI32Type(), slots)};
-  auto launchUpTo = [&](int64_t mostSlots, const KernelEntry &entry, int64_t rows, int64_t columns) {
-    Value most = arith::ConstantIndexOp::create(host, loc, mostSlots);
-    Value fits = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::ule, slots, most);
-    auto branch = scf::IfOp::create(host, loc, fits, /*withElseRegion=*/true);
-    OpBuilder inside = branch.getThenBodyBuilder();
-    launchTiles(inside, loc, entry, rows, columns, slots, arguments);
-    host.setInsertionPoint(branch.elseBlock()->getTerminator());
-  };
-  if (!spec.fitsTensorCores()) {
+  if (spec.fitsTensorCores()) {
+    if (failed(launchTensorCores(host, op, slots, arguments)))
+      return failure();
+  } else {
     if (spec.isPacked())
       // The lower tile holds the average rows of an expert.
-      launchUpTo(panelTileRows * spec.experts, panelKernel(), panelTileRows, panelTileColumns);
+      launchUpTo(host, loc, panelTileRows * spec.experts, panelKernel(), panelTileRows, panelTileColumns, slots, arguments);
     launchTiles(host, loc, floatKernel(), floatRows, floatColumns, slots, arguments);
-    op.erase();
-    return success();
   }
-  const FailureOr<SmallVector<TileRange>> ranges = tilesOf(op);
-  if (failed(ranges))
-    return failure();
-  for (const TileRange &range : ArrayRef(*ranges).drop_back())
-    launchUpTo(range.mostSlots, mmaKernel(*range.tile), range.tile->rows, range.tile->columns);
-  const MmaTile &last = *ranges->back().tile;
-  launchTiles(host, loc, mmaKernel(last), last.rows, last.columns, slots, arguments);
   op.erase();
   return success();
 }
 
-/// The tensor core tiles of this product by the number of slots.
-FailureOr<SmallVector<TileRange>> ProductKernels::tilesOf(GroupedMatmulOp op) {
+LogicalResult ProductKernels::launchTensorCores(OpBuilder &host, GroupedMatmulOp op, Value slots, ValueRange arguments) {
+  const Location loc = op.getLoc();
+  // A tile that tests ask for is one of all GPUs, or of wgmma.
+  const bool mayAsk = table.archs != KernelArchs::Both || table.tile.empty() || StringRef(table.tile).starts_with("wgmma");
+  const bool hasGroups = table.archs != KernelArchs::Sm80 && spec.fitsGroups() && mayAsk;
+  const FailureOr<SmallVector<TileRange>> ranges = tilesOf(op, hasGroups);
+  if (failed(ranges))
+    return failure();
+  const TileRange *group = llvm::find_if(*ranges, [](const TileRange &range) { return range.tile->isGroup(); });
+  if (table.archs == KernelArchs::Both && group != ranges->end()) {
+    auto branch = scf::IfOp::create(host, loc, table.isThere(host, loc, mmaKernel(*group->tile)), /*withElseRegion=*/true);
+    OpBuilder inside = branch.getThenBodyBuilder();
+    launchRanges(inside, loc, *ranges, slots, arguments);
+    host.setInsertionPoint(branch.elseBlock()->getTerminator());
+    const FailureOr<SmallVector<TileRange>> others = tilesOf(op, /*hasGroups=*/false);
+    if (failed(others))
+      return failure();
+    launchRanges(host, loc, *others, slots, arguments);
+    return success();
+  }
+  launchRanges(host, loc, *ranges, slots, arguments);
+  return success();
+}
+
+void ProductKernels::launchRanges(OpBuilder &host, Location loc, ArrayRef<TileRange> ranges, Value slots, ValueRange arguments) {
+  for (const TileRange &range : ranges.drop_back())
+    launchUpTo(host, loc, range.mostSlots, mmaKernel(*range.tile), range.tile->rows, range.tile->columns, slots, arguments);
+  const MmaTile &last = *ranges.back().tile;
+  launchTiles(host, loc, mmaKernel(last), last.rows, last.columns, slots, arguments);
+}
+
+void ProductKernels::launchUpTo(OpBuilder &host, Location loc, int64_t mostSlots, const KernelEntry &entry, int64_t rows, int64_t columns, Value slots,
+                                ValueRange arguments) {
+  Value most = arith::ConstantIndexOp::create(host, loc, mostSlots);
+  Value fits = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::ule, slots, most);
+  auto branch = scf::IfOp::create(host, loc, fits, /*withElseRegion=*/true);
+  OpBuilder inside = branch.getThenBodyBuilder();
+  launchTiles(inside, loc, entry, rows, columns, slots, arguments);
+  host.setInsertionPoint(branch.elseBlock()->getTerminator());
+}
+
+FailureOr<SmallVector<TileRange>> ProductKernels::tilesOf(GroupedMatmulOp op, bool hasGroups) {
+  ArrayRef<MmaTile> tiles = hasGroups ? ArrayRef(groupTiles) : ArrayRef(mmaTiles);
   // Of in-out weights a line of 32 columns has too few chunks for its swizzle.
-  const ArrayRef<MmaTile> tiles = spec.isInOut() ? ArrayRef(mmaTiles).drop_front() : ArrayRef(mmaTiles);
-  if (table.tile.empty())
+  if (spec.isInOut())
+    tiles = tiles.drop_front();
+  // A tile of wgmma that tests ask for is for the GPUs that have it.
+  const bool isAsked = !table.tile.empty() && (hasGroups || table.archs != KernelArchs::Both || !StringRef(table.tile).starts_with("wgmma"));
+  if (!isAsked)
     return chooseTiles(costGpu, spec, tiles, [&](const MmaTile &tile) { return mmaSharedBytes(tile); });
   std::string names;
   for (const MmaTile &tile : tiles) {
-    const std::string name = llvm::formatv("{0}x{1}", tile.rows, tile.columns);
+    const std::string name = llvm::formatv("{0}{1}x{2}", tile.isGroup() ? "wgmma_" : "", tile.rows, tile.columns);
     if (name == table.tile)
       return SmallVector<TileRange>{{&tile, std::numeric_limits<int64_t>::max()}};
     names += (names.empty() ? "" : ", ") + name;
@@ -85,7 +118,8 @@ void ProductKernels::launchTiles(OpBuilder &host, Location loc, const KernelEntr
   table.launch(host, loc, entry, tiles, index(across), arguments);
 }
 
-KernelEntry ProductKernels::kernel(StringRef kind, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(Arguments &)> body) {
+KernelEntry ProductKernels::kernel(StringRef kind, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(Arguments &)> body,
+                                   StringRef arch) {
   const std::string key = (kind + " " + spec.key()).str();
   return table.get(key, ("moe_product_" + kind).str(), threads, sharedBytes, [&](StringRef name) {
     OpBuilder::InsertionGuard guard(b);
@@ -95,7 +129,7 @@ KernelEntry ProductKernels::kernel(StringRef kind, int64_t threads, int64_t shar
     Arguments arguments(function.getArguments());
     body(arguments);
     func::ReturnOp::create(b);
-  });
+  }, arch);
 }
 
 // A warp looks at 32 experts at once: tiles of each, their sum up to each, and the one that this block's number falls into.

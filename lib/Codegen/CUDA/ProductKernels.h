@@ -11,12 +11,17 @@
 
 namespace moe {
 
-/// Tile of the tensor core kernel; `columns` counts rows of weights, half of them gates where there are any. Where it is swapped, weights are the 16 rows
-/// of a matrix product and rows of x its 8 columns.
+/// Which instruction a tile multiplies with: mma.sync; mma.sync with weights as the 16 rows of a matrix product and rows of x as its 8 columns; wgmma, for which a warp
+/// has all columns of 16 rows.
+enum class TileKind { Plain, Swapped, Group };
+
+/// Tile of the tensor core kernel; `columns` counts rows of weights, half of them gates where there are any.
 struct MmaTile {
   int64_t rows, columns, warpsDown, warpsAcross, stages;
-  bool isSwapped = false;
+  TileKind kind = TileKind::Plain;
 
+  bool isSwapped() const { return kind == TileKind::Swapped; }
+  bool isGroup() const { return kind == TileKind::Group; }
   int64_t threads() const { return warpsDown * warpsAcross * warpSize; }
   int64_t warpRows() const { return rows / warpsDown; }
   int64_t warpColumns() const { return columns / warpsAcross; }
@@ -53,8 +58,15 @@ private:
     Value expert, first, end;
   };
 
-  llvm::FailureOr<llvm::SmallVector<TileRange>> tilesOf(GroupedMatmulOp op);
-  KernelEntry kernel(llvm::StringRef kind, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(Arguments &)> body);
+  /// The tensor core tiles of this product by the number of slots, on GPUs with wgmma or without; of those that tests ask for an error where there is no such one.
+  llvm::FailureOr<llvm::SmallVector<TileRange>> tilesOf(GroupedMatmulOp op, bool hasGroups);
+  llvm::LogicalResult launchTensorCores(mlir::OpBuilder &host, GroupedMatmulOp op, Value slots, ValueRange arguments);
+  /// Launches `kernel` where there are at most so many slots; what follows at `host` is for more.
+  void launchUpTo(mlir::OpBuilder &host, mlir::Location loc, int64_t mostSlots, const KernelEntry &kernel, int64_t rows, int64_t columns, Value slots,
+                  ValueRange arguments);
+  /// Launches the tile that the number of slots takes.
+  void launchRanges(mlir::OpBuilder &host, mlir::Location loc, llvm::ArrayRef<TileRange> ranges, Value slots, ValueRange arguments);
+  KernelEntry kernel(llvm::StringRef kind, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(Arguments &)> body, llvm::StringRef arch = "");
   void launchTiles(mlir::OpBuilder &host, mlir::Location loc, const KernelEntry &kernel, int64_t rows, int64_t columns, Value slots,
                    ValueRange arguments);
   /// Runs `body` on the tile of this block, if there is one.
@@ -95,6 +107,7 @@ private:
   void loadLines(MmaState &s, Value k, Value stage);
   llvm::SmallVector<llvm::SmallVector<Value>> loadColumns(MmaState &s, Value stageBase, int64_t step);
   void loadStage(MmaState &s, Value k, Value stage);
+  void loadAhead(MmaState &s, Value round);
   llvm::SmallVector<Value> multiplyStage(MmaState &s, Value stage, ValueRange sums);
   llvm::SmallVector<Value> loadFragments(Value address, bool turned = false);
   llvm::SmallVector<Value> multiply(llvm::ArrayRef<Value> rows, llvm::ArrayRef<Value> columns, ValueRange sums);
@@ -107,6 +120,12 @@ private:
   llvm::SmallVector<Value> multiplySwappedStage(MmaState &s, Value stage, ValueRange sums);
   llvm::SmallVector<Value> loadSwappedWeights(MmaState &s, Value stageBase, int64_t step, int64_t fragment);
   void stageSwappedSums(MmaState &s, ValueRange sums);
+
+  // wgmma, sm_90a (WarpgroupProduct.cpp).
+  llvm::SmallVector<Value> multiplyRounds(MmaState &s);
+  llvm::SmallVector<Value> multiplyGroupRounds(MmaState &s);
+  Value multiplyGroupStage(MmaState &s, Value stage, Value sums);
+  Value descriptorOf(Value address);
 
   KernelTable &table;
   GpuBuilder b;

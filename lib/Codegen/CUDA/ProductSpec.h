@@ -32,6 +32,8 @@ struct ProductSpec {
     return (x.isF16() || x.isBF16()) && x == weight && !isPacked() && depth % 8 == 0 && columns % 8 == 0 &&
            (!isInOut() || (!isInPairs(gate) && stored % 8 == 0));
   }
+  /// wgmma reads weights as they lie in shared memory: here rows of k.
+  bool fitsGroups() const { return fitsTensorCores() && !isInOut(); }
   void readPanels(GroupedMatmulOp op, BlocksAttr packed);
   /// All of it as text.
   std::string key() const;

@@ -1,11 +1,13 @@
 // Inside the worker process: a gpu.module to LLVM IR to PTX. Whatever LLVM does here, only the worker dies of it.
 #include "moe/Codegen/CUDA/Kernels.h"
 
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -114,6 +116,13 @@ bool emitPtx(StringRef inputPath, StringRef outputPath, std::string &error) {
   std::unique_ptr<TargetMachine> machine = kernels ? createTargetMachine(target, error) : nullptr;
   if (!machine)
     return false;
+  // Of sm_90's ops some are inline PTX.
+  mlir::PassManager conversion(&mlirContext);
+  conversion.addNestedPass<mlir::gpu::GPUModuleOp>(mlir::createConvertNVVMToLLVMPass());
+  if (failed(conversion.run(*source))) {
+    error = "cannot convert nvvm ops to inline PTX";
+    return false;
+  }
   LLVMContext context;
   std::unique_ptr<Module> module = mlir::translateModuleToLLVMIR(kernels, context, "moe_kernels");
   if (!module) {

@@ -151,6 +151,8 @@ FailureOr<std::string> sassReport(Location loc, ArrayRef<Cubin> cubins, ArrayRef
       return failure();
     report += "\n" + cubin.arch + "\n\n| kernel | threads | registers | spilled bytes | static shared | dynamic shared | blocks | warps | hot loop |\n|---|---|---|---|---|---|---|---|---|\n";
     for (const KernelInfo &kernel : table) {
+      if (!kernel.arch.empty() && kernel.arch != cubin.arch)
+        continue;
       auto sheet = sheets.find(kernel.name);
       if (sheet == sheets.end())
         return emitError(loc) << "ptxas says nothing about the kernel " << kernel.name << " for " << cubin.arch;

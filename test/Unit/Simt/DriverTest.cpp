@@ -49,14 +49,21 @@ Result cuGetErrorString(Result, const char **);
 namespace {
 
 constexpr int maxDynamicShared = 8;
-/// A fatbin as fatbinary writes it: a header, then kind (1 is PTX, 2 machine code), size and architecture of each code.
-std::vector<char> makeFatbin(std::vector<std::pair<unsigned short, unsigned>> codes) {
+struct Code {
+  unsigned short kind;
+  unsigned arch;
+  const char *kernel = "scale";
+  bool isSpecific = false;
+};
+/// A fatbin as fatbinary writes it: a header, then kind (1 is PTX, 2 machine code), size, architecture and flags of each code, and the name of a kernel's section.
+std::vector<char> makeFatbin(const std::vector<Code> &codes) {
   constexpr size_t headerBytes = 16, entryBytes = 64, codeBytes = 32;
   std::vector<char> file(headerBytes + codes.size() * (entryBytes + codeBytes));
   auto put = [&](size_t at, auto value) { std::memcpy(file.data() + at, &value, sizeof(value)); };
   put(0, 0xBA55ED50u), put(4, uint16_t(1)), put(6, uint16_t(headerBytes)), put(8, uint64_t(file.size() - headerBytes));
   for (size_t i = 0, at = headerBytes; i < codes.size(); ++i, at += entryBytes + codeBytes)
-    put(at, codes[i].first), put(at + 4, unsigned(entryBytes)), put(at + 8, uint64_t(codeBytes)), put(at + 28, codes[i].second);
+    put(at, codes[i].kind), put(at + 4, unsigned(entryBytes)), put(at + 8, uint64_t(codeBytes)), put(at + 28, codes[i].arch),
+        put(at + 40, uint64_t(codes[i].isSpecific) << 20), std::strcpy(file.data() + at + entryBytes, (std::string(".text.") + codes[i].kernel).c_str());
   return file;
 }
 constexpr unsigned short ptxCode = 1, machineCode = 2;
@@ -146,9 +153,29 @@ TEST_F(SimtDriver, TakesTheFatbinsThatHaveCodeForTheDevice) {
   EXPECT_EQ(load(makeFatbin({{machineCode, 80}})), 209);
   EXPECT_EQ(load(makeFatbin({{machineCode, 80}, {ptxCode, 100}})), 209);
   EXPECT_EQ(load(makeFatbin({{machineCode, 80}, {machineCode, 90}})), 0);
+  // Machine code of 9.0a runs on 9.0, but not what is for 10.0 alone.
+  EXPECT_EQ(load(makeFatbin({{machineCode, 90, "scale", true}})), 0);
+  EXPECT_EQ(load(makeFatbin({{ptxCode, 80, "scale", true}})), 209);
   std::vector<char> cut = makeFatbin({{machineCode, 80}, {ptxCode, 80}});
   cut[16 + 8] = char(200); // The first code reaches past the end.
   EXPECT_EQ(load(cut), 200);
+}
+
+TEST_F(SimtDriver, FindsKernelsInTheCodeForTheDeviceAlone) {
+  void *other = nullptr, *found = nullptr;
+  auto find = [&](const void *image) {
+    EXPECT_EQ(cuLibraryLoadData(&other, image, nullptr, nullptr, 0, nullptr, nullptr, 0), 0);
+    const Result result = cuLibraryGetKernel(&found, other, "scale");
+    cuLibraryUnload(other);
+    return result;
+  };
+  EXPECT_EQ(find(makeFatbin({{machineCode, 80, "other"}, {machineCode, 90}}).data()), 0);
+  EXPECT_EQ(find(makeFatbin({{machineCode, 80}, {machineCode, 90, "other"}}).data()), 500);
+  EXPECT_EQ(find(makeFatbin({{machineCode, 90, "scale_1"}}).data()), 500);
+  EXPECT_EQ(find("\n.version 8.0\n.target sm_80\n.visible .entry scale(\n"), 0);
+  EXPECT_EQ(find("\n.version 8.0\n.target sm_90a\n.visible .entry scale(\n"), 0);
+  EXPECT_EQ(find("\n.version 8.0\n.target sm_80\n.visible .entry scale_1(\n"), 500);
+  EXPECT_EQ(cuLibraryLoadData(&other, "\n.version 8.0\n.target sm_80a\n.visible .entry scale(\n", nullptr, nullptr, 0, nullptr, nullptr, 0), 209);
 }
 
 TEST_F(SimtDriver, RefusesWhatTheDriverRefuses) {

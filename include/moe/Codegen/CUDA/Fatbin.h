@@ -1,5 +1,5 @@
 //===- Fatbin.h - machine code of kernels, by NVIDIA's assembler -*- C++ -*-===//
-// PTX becomes machine code for each architecture of moe/Machine/Gpu.h, and one file of all of them with the PTX for newer GPUs. The programs are NVIDIA's
+// PTX becomes machine code for its architecture, and one file of all of them with the PTX for newer GPUs. The programs are NVIDIA's
 // (CUDA Toolkit, or nvidia-cuda-nvcc of PyPI); where they are not, an artifact has PTX alone, which the driver compiles when the model is loaded.
 #ifndef MOE_CODEGEN_CUDA_FATBIN_H
 #define MOE_CODEGEN_CUDA_FATBIN_H
@@ -28,12 +28,16 @@ struct Cubin {
   std::string arch, path, report;
 };
 
-/// Assembles the file `ptx` for each architecture; files go into `folder`. Errors are diagnostics at `loc` with what ptxas said.
-mlir::FailureOr<std::vector<Cubin>> assembleCubins(mlir::Location loc, llvm::StringRef ptx, llvm::StringRef folder, const CudaTools &tools, unsigned timeoutSeconds);
+/// A file of PTX and the architecture that its text names.
+struct PtxFile {
+  std::string arch, path;
+};
 
-/// Puts `cubins` and `ptx`, which is for any GPU of `ptxArch` (80) and newer, into the new file `path`.
-mlir::LogicalResult writeFatbin(mlir::Location loc, llvm::ArrayRef<Cubin> cubins, llvm::StringRef ptx, unsigned ptxArch, llvm::StringRef path, const CudaTools &tools,
-                                unsigned timeoutSeconds);
+/// Assembles each of `ptx` for its architecture; files go into `folder`. Errors are diagnostics at `loc` with what ptxas said.
+mlir::FailureOr<std::vector<Cubin>> assembleCubins(mlir::Location loc, llvm::ArrayRef<PtxFile> ptx, llvm::StringRef folder, const CudaTools &tools, unsigned timeoutSeconds);
+
+/// Puts `cubins` and `ptx` into the new file `path`.
+mlir::LogicalResult writeFatbin(mlir::Location loc, llvm::ArrayRef<Cubin> cubins, const PtxFile &ptx, llvm::StringRef path, const CudaTools &tools, unsigned timeoutSeconds);
 
 } // namespace moe
 

@@ -15,10 +15,11 @@
 
 namespace moe {
 
-/// For tests.
 struct CudaKernelOptions {
-  /// The tensor core tile of every product it can serve, as ROWSxCOLUMNS; empty: chosen by the number of slots.
+  /// For tests: the tensor core tile of every product it can serve, as ROWSxCOLUMNS; empty: chosen by the number of slots.
   std::string tile;
+  /// The GPUs that kernels are for: sm_80 (and newer), sm_90a, or all.
+  std::string arch = "sm_80";
 };
 
 /// Appends the passes from a lowered module (of moe-cuda-split-products and lower) to one whose entry launches the kernels of a gpu.module.
@@ -27,10 +28,11 @@ void buildCudaKernelPipeline(mlir::OpPassManager &pm, const CudaKernelOptions &o
 /// Registers it for moe-opt as `moe-cuda-kernel-pipeline`.
 void registerCudaKernelPipeline();
 
-/// A kernel by its number: threads of a block, and bytes of dynamic shared memory.
+/// A kernel by its number: threads of a block, bytes of dynamic shared memory, and the one architecture that it is for (empty: all).
 struct KernelInfo {
   std::string name;
   int64_t threads, sharedBytes;
+  std::string arch;
 };
 
 /// The table that the pipeline left on `module`.
@@ -38,6 +40,9 @@ std::vector<KernelInfo> kernelTable(mlir::ModuleOp module);
 
 /// A module of the kernels alone; `module` keeps the host side.
 mlir::OwningOpRef<mlir::ModuleOp> takeKernels(mlir::ModuleOp module);
+
+/// Of such a module what code for `arch` has, with that target. Only a module of arch=all is for more than one.
+mlir::OwningOpRef<mlir::ModuleOp> kernelsFor(mlir::ModuleOp kernels, llvm::StringRef arch);
 
 namespace worker {
 

@@ -43,12 +43,15 @@ def CudaEmitKernels : Pass<"moe-cuda-emit-kernels", "::mlir::ModuleOp"> {
     `nvvm` ops; equal ops share them. The attribute `moe.kernels` names them in
     the order of their numbers, with threads per block and bytes of dynamic
     shared memory. A launch is a call of `moe_rt_launch(number, blocks x, blocks
-    y, addresses of arguments)`. Grids depend on the input dims only.
+    y, addresses of arguments)`. Grids depend on the input dims only. With
+    `arch=all` a product has kernels of `wgmma` beside the others, which only
+    code for sm_90a has: `moe_rt_has_kernel(number)` tells the host.
 
     What a kernel computes on data may not decide what the host launches: such a
     value is an error that names the op.
   }];
-  let options = [Option<"tile", "tile", "std::string", /*default=*/"\"\"", "for tests: the tensor core tile of all products, as ROWSxCOLUMNS">];
+  let options = [Option<"tile", "tile", "std::string", /*default=*/"\"\"", "for tests: the tensor core tile of all products, as ROWSxCOLUMNS">,
+                 Option<"arch", "arch", "std::string", /*default=*/"\"sm_80\"", "the GPUs that kernels are for: sm_80 (and newer), sm_90a, or all, where the host picks by what the GPU's code has">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
                            "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
@@ -58,8 +61,11 @@ def CudaWrapKernels : Pass<"moe-cuda-wrap-kernels", "::mlir::ModuleOp"> {
   let description = [{
     After the kernels of `@moe_kernels` are in the LLVM dialect: functions that
     `moe.kernels` names get `nvvm.kernel` and their block size, the others are
-    internal. Anything but the LLVM dialect and `nvvm` is an error.
+    internal. Anything but the LLVM dialect and `nvvm` is an error. The module's
+    target is the newest architecture that it is for; a kernel that is for one
+    of them alone says so in `moe.arch`.
   }];
+  let options = [Option<"arch", "arch", "std::string", /*default=*/"\"sm_80\"", "as of moe-cuda-emit-kernels">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::gpu::GPUDialect"];
 }
 

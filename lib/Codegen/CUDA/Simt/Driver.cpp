@@ -4,10 +4,12 @@
 // cuGetErrorString tells what it was.
 //
 // The environment says what device it is: MOE_SIMT_ARCH (80 or 90, default 90), MOE_SIMT_MEMORY (bytes), MOE_SIMT_DEVICES (default 1),
-// and how launches are done: MOE_SIMT_SEED, MOE_SIMT_RACES=0, MOE_SIMT_POISON=0, MOE_SIMT_RESIDENT_BLOCKS.
+// and how launches are done: MOE_SIMT_SEED, MOE_SIMT_RACES=0, MOE_SIMT_POISON=0, MOE_SIMT_RESIDENT_BLOCKS. MOE_SIMT_TRACE=1 writes the name of each launched kernel to the
+// standard error.
 #include "Driver.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -38,6 +40,7 @@ Driver::Driver()
   options.residentBlocks = static_cast<uint32_t>(fromEnvironment("MOE_SIMT_RESIDENT_BLOCKS", 1));
   options.arch = static_cast<uint32_t>(arch);
   options.sharedLimit = static_cast<uint64_t>(sharedOptIn());
+  traces = fromEnvironment("MOE_SIMT_TRACE", 0) != 0;
 }
 
 int Driver::sharedOptIn() const { return arch >= 90 ? 227 << 10 : 163 << 10; }
@@ -115,6 +118,8 @@ CUresult Driver::launch(Kernel *kernel, const Launch &shape, Stream *stream, voi
     launch.options = options;
     Report report;
     ++launches;
+    if (traces)
+      std::fprintf(stderr, "simt: %s of %u x %u blocks\n", launch.kernel->name, launch.grid[0], launch.grid[1]);
     if (!run(launch, report))
       fault = report.fault;
   });

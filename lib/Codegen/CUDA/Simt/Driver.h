@@ -48,10 +48,6 @@ struct Kernel {
   uint64_t maximumDynamicShared = 0;
 };
 
-struct Library {
-  std::map<std::string, std::unique_ptr<Kernel>> kernels;
-};
-
 struct Event {
   double milliseconds = 0;
 };
@@ -76,7 +72,7 @@ struct Driver {
   Options options;
   uint64_t memory, used = 0, launches = 0;
   int arch, devices;
-  bool initialized = false;
+  bool initialized = false, traces = false;
   /// Streams that are captured now: calls that wait or allocate are refused then.
   unsigned captures = 0;
   uint64_t allocationCount = 0;

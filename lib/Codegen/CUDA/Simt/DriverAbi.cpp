@@ -1,5 +1,5 @@
 // The stub driver's C interface: the names that a program looks up in libcuda.so.1. Arguments are as cuda.h has them.
-#include "Driver.h"
+#include "Images.h"
 #include "TensorMap.h"
 
 #include <chrono>
@@ -60,49 +60,6 @@ CUresult getAttribute(int *value, int attribute, const Kernel *kernel) {
            : attribute == 1 ? static_cast<int>(fixed)
            : attribute == maxDynamicSharedAttribute ? static_cast<int>(kernel->maximumDynamicShared) : 0;
   return cudaSuccess;
-}
-
-/// Of a file that fatbinary writes: what comes first, and what is before each code in it. Sizes and places are as cuobjdump reads them.
-struct FatbinHeader {
-  unsigned magic;
-  unsigned short version, headerBytes;
-  uint64_t bytes; ///< Behind the header.
-};
-struct FatbinEntry {
-  unsigned short kind, version; ///< 1: PTX, 2: ELF.
-  unsigned headerBytes;
-  uint64_t bytes; ///< Behind this header, filled up to the next one.
-  unsigned unused[3], arch;
-};
-constexpr unsigned fatbinMagic = 0xBA55ED50;
-constexpr unsigned short ptxKind = 1, elfKind = 2;
-
-/// Whether the driver would find code for `arch` (90 is 9.0): machine code of the same major number that is not newer, or PTX that is not newer.
-CUresult checkFatbin(const char *image, unsigned arch) {
-  FatbinHeader header;
-  std::memcpy(&header, image, sizeof(header));
-  if (header.headerBytes < sizeof(header))
-    return cudaErrorInvalidImage;
-  const char *at = image + header.headerBytes, *end = at + header.bytes;
-  for (FatbinEntry entry; at + sizeof(entry) <= end; at += entry.headerBytes + entry.bytes) {
-    std::memcpy(&entry, at, sizeof(entry));
-    if (entry.headerBytes < sizeof(entry) || entry.bytes > static_cast<uint64_t>(end - at))
-      return cudaErrorInvalidImage;
-    if (entry.arch <= arch && (entry.kind == ptxKind || (entry.kind == elfKind && entry.arch / 10 == arch / 10)))
-      return cudaSuccess;
-  }
-  return cudaErrorNoBinaryForGpu;
-}
-
-CUresult checkImage(const void *image, unsigned arch) {
-  const auto *bytes = static_cast<const char *>(image);
-  unsigned magic;
-  std::memcpy(&magic, bytes, sizeof(magic));
-  if (magic == fatbinMagic)
-    return checkFatbin(bytes, arch);
-  // PTX is text that begins with comments and `.version`.
-  const bool isText = std::memcmp(bytes, "//", 2) == 0 || std::memcmp(bytes, ".ver", 4) == 0 || bytes[0] == '\n';
-  return isText || std::memcmp(bytes, "\x7F" "ELF", 4) == 0 ? cudaSuccess : cudaErrorInvalidImage;
 }
 
 /// What waits or allocates may not be done during a capture.
@@ -209,22 +166,24 @@ MOE_CUDA_API cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t count, Stre
 MOE_CUDA_API cuMemsetD8_v2(CUdeviceptr to, unsigned char value, size_t count) { return cuMemsetD8Async(to, value, count, nullptr); }
 MOE_CUDA_API cuMemsetD32_v2(CUdeviceptr to, unsigned value, size_t count) { return cuMemsetD32Async(to, value, count, nullptr); }
 
-MOE_CUDA_API cuLibraryLoadData(Library **library, const void *image, int *, void **, unsigned, int *, void **, unsigned) {
+MOE_CUDA_API cuLibraryLoadData(LoadedLibrary **library, const void *image, int *, void **, unsigned, int *, void **, unsigned) {
   MOE_ENTER();
   if (!library || !image)
     return cudaErrorInvalidValue;
-  if (CUresult refused = checkImage(image, static_cast<unsigned>(driver().arch)))
+  auto loaded = std::make_unique<LoadedLibrary>();
+  if (CUresult refused = chooseCode(image, static_cast<unsigned>(driver().arch), loaded->code))
     return refused;
-  *library = new Library();
+  *library = loaded.release();
   return cudaSuccess;
 }
-MOE_CUDA_API cuLibraryUnload(Library *library) { return delete library, cudaSuccess; }
-MOE_CUDA_API cuLibraryGetKernel(Kernel **kernel, Library *library, const char *name) {
+MOE_CUDA_API cuLibraryUnload(LoadedLibrary *library) { return delete library, cudaSuccess; }
+MOE_CUDA_API cuLibraryGetKernel(Kernel **kernel, LoadedLibrary *library, const char *name) {
   MOE_ENTER();
   if (!kernel || !library || !name)
     return cudaErrorInvalidValue;
   const SimtKernel *found = findKernel(name);
-  if (!found)
+  // One that is registered may not be in the code for this device.
+  if (!found || !library->code.hasKernel(name))
     return cudaErrorNotFound;
   std::unique_ptr<Kernel> &entry = library->kernels[name];
   if (!entry)
