@@ -32,6 +32,8 @@ public:
     SmallVector<Operation *> ops;
     for (Operation &op : block)
       ops.push_back(&op);
+    for (const KvCache &cache : cuts.ownCaches())
+      takePart(cache);
     for (Operation *op : ops) {
       const std::optional<HeadCut> cut = cuts.of(op);
       if (!cut)
@@ -43,6 +45,8 @@ public:
       else
         parts[op->getResult(0)] = {{*cut, partOf(op, *cut)}};
     }
+    if (!cuts.ownCaches().empty())
+      givePart();
     for (Operation *op : llvm::reverse(ops))
       if (cuts.of(op) && op->use_empty())
         op->erase();
@@ -103,6 +107,42 @@ private:
     return part;
   }
 
+  /// The past of `cache` becomes this rank's part. Who asks for another size than that of the heads asks the part.
+  void takePart(const KvCache &cache) {
+    const HeadCut cut = cuts.of(cache);
+    BlockArgument past = cache.past;
+    builder.setInsertionPointAfter(rank.getDefiningOp());
+    const Type whole = past.getType();
+    past.setType(typeOf(past, cut));
+    auto stand = tensor::CastOp::create(builder, past.getLoc(), whole, past);
+    past.replaceUsesWithIf(stand, [&](OpOperand &use) {
+      auto dim = dyn_cast<tensor::DimOp>(use.getOwner());
+      return use.getOwner() != stand && !(dim && dim.getConstantIndex() && *dim.getConstantIndex() != cut.dim);
+    });
+    parts[stand] = {{cut, past}};
+  }
+
+  /// The function takes and gives parts: its type, and what is said of its arguments and results.
+  void givePart() {
+    auto function = cast<func::FuncOp>(block.getParentOp());
+    auto describe = [&](NamedAttrList attributes, const HeadCut &cut) {
+      attributes.set(partAttrName, builder.getDenseI64ArrayAttr({cut.dim, cut.heads, cut.unit}));
+      if (auto dims = dyn_cast_or_null<ArrayAttr>(attributes.get("moe.dims")); dims && static_cast<size_t>(cut.dim) < dims.size()) {
+        SmallVector<Attribute> names(dims.getValue());
+        names[cut.dim] = builder.getStringAttr("?");
+        attributes.set("moe.dims", builder.getArrayAttr(names));
+      }
+      return attributes.getDictionary(function.getContext());
+    };
+    for (const KvCache &cache : cuts.ownCaches()) {
+      const HeadCut cut = cuts.of(cache);
+      cache.present->set(parts[cache.present->get()].front().second);
+      function.setArgAttrs(cache.past.getArgNumber(), describe(NamedAttrList(function.getArgAttrDict(cache.past.getArgNumber())), cut));
+      function.setResultAttrs(cache.present->getOperandNumber(), describe(NamedAttrList(function.getResultAttrDict(cache.present->getOperandNumber())), cut));
+    }
+    function.setFunctionType(FunctionType::get(function.getContext(), block.getArgumentTypes(), block.getTerminator()->getOperandTypes()));
+  }
+
   /// `op` for this rank's heads.
   Value partOf(Operation *op, const HeadCut &cut) {
     const Value whole = op->getResult(0);
@@ -124,6 +164,15 @@ private:
     }
     Operation *copy = again(op);
     copy->getResult(0).setType(type);
+    // The caller's buffers are as large as a rank's part, which sizes that only the run knows must not hide.
+    const Value source = copy->getOperand(0);
+    if (auto grown = dyn_cast<DestinationStyleOpInterface>(copy); grown && isa<ConcatOp, AppendOp>(copy) && isa<BlockArgument>(peelCasts(source))) {
+      builder.setInsertionPoint(copy);
+      SmallVector<OpFoldResult> sizes = sizesOf(whole, cut);
+      sizes[cut.dim] = tensor::DimOp::create(builder, loc, source, cut.dim).getResult();
+      grown.getDpsInitsMutable()[0].set(tensor::EmptyOp::create(builder, loc, sizes, type.getElementType()));
+      builder.setInsertionPointAfter(copy);
+    }
     return copy->getResult(0);
   }
 

@@ -4,6 +4,7 @@
 #include "ColumnSplitter.h"
 #include "moe/IR/Layers.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -11,8 +12,46 @@ using namespace mlir;
 namespace moe {
 
 HeadCuts::HeadCuts(Block &block) {
+  auto function = dyn_cast<func::FuncOp>(block.getParentOp());
+  if (function && function->hasAttr("moe.entry"))
+    caches = kvCachesOf(block);
+  // A default is a whole cache.
+  llvm::erase_if(caches, [&](const KvCache &cache) { return function.getArgAttr(cache.past.getArgNumber(), "moe.default") != nullptr; });
+  // Each cache that cannot be had in parts makes its present wanted whole, and perhaps others.
+  for (size_t before = caches.size() + 1; before != caches.size();) {
+    before = caches.size();
+    visitAll(block);
+    llvm::erase_if(caches, [&](const KvCache &cache) { return !isOwn(cache); });
+  }
+  for (const KvCache &cache : caches)
+    for (Value value = cache.present->get(); value.getDefiningOp() != cache.grown; value = value.getDefiningOp()->getOperand(0)) {
+      results[value.getDefiningOp()] = of(cache);
+      operands[&value.getDefiningOp()->getOpOperand(0)] = of(cache);
+    }
+}
+
+void HeadCuts::visitAll(Block &block) {
+  results.clear();
+  operands.clear();
   for (Operation &op : llvm::reverse(block))
     visit(&op);
+}
+
+bool HeadCuts::isPresent(OpOperand &use) const {
+  if (auto cast = dyn_cast<tensor::CastOp>(use.getOwner()))
+    return llvm::all_of(cast->getUses(), [&](OpOperand &next) { return isPresent(next); });
+  return llvm::any_of(caches, [&](const KvCache &cache) { return cache.present == &use; });
+}
+
+bool HeadCuts::isOwn(const KvCache &cache) const {
+  const std::optional<HeadCut> cut = of(cache.grown);
+  const int64_t size = cut ? cut->heads * cut->unit : 0;
+  if (!cut || cast<RankedTensorType>(cache.past.getType()).getDimSize(cut->dim) != size || cast<RankedTensorType>(cache.present->get().getType()).getDimSize(cut->dim) != size)
+    return false;
+  return llvm::all_of(cache.past.getUses(), [&](OpOperand &use) {
+    const std::optional<HeadCut> read = of(use);
+    return isa<tensor::DimOp>(use.getOwner()) || (read && *read == *cut && of(use.getOwner()));
+  });
 }
 
 std::optional<HeadCut> HeadCuts::of(Operation *op) const {
@@ -56,7 +95,7 @@ std::optional<HeadCut> HeadCuts::wantedOf(Value result) const {
   const bool isFree = isa<tensor::EmptyOp, linalg::FillOp>(result.getDefiningOp());
   for (OpOperand &use : result.getUses()) {
     const auto found = operands.find(&use);
-    if (found == operands.end() && isFree)
+    if (found == operands.end() && (isFree || isPresent(use)))
       continue;
     if (found == operands.end() || (wanted && !(*wanted == found->second)))
       return std::nullopt;
@@ -77,6 +116,13 @@ bool HeadCuts::want(Operation *op, HeadCut cut) {
     return want(collapse, cut);
   if (isa<tensor::EmptyOp>(op))
     return true;
+  if (auto other = dyn_cast<tensor::CastOp>(op)) {
+    const auto source = dyn_cast<RankedTensorType>(other.getSource().getType());
+    const bool isWhole = source && source.getDimSize(cut.dim) == cut.heads * cut.unit;
+    if (isWhole)
+      operands[&other.getSourceMutable()] = cut;
+    return isWhole;
+  }
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
     const bool isWhole = slice.getType().getRank() == slice.getSourceType().getRank() && slice.getSourceType().getDimSize(cut.dim) == cut.heads * cut.unit &&
                          getConstantIntValue(slice.getMixedOffsets()[cut.dim]) == 0 && getConstantIntValue(slice.getMixedStrides()[cut.dim]) == 1;

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "moe/IR/Caches.h"
 #include "moe/IR/MoeDialect.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -23,11 +24,17 @@ struct HeadCut {
   }
 };
 
-/// Finds, from attention back to the first op of its block, what can be computed for a rank's heads alone because nobody reads the rest.
+/// Finds, from attention back to the first op of its block, what can be computed for a rank's heads alone because nobody reads the rest. Caches of a model are read in
+/// the next step by nobody else: a rank keeps its own heads of those that only attention reads.
 class HeadCuts {
 public:
   /// Attention with a sharding is cut; each must be fit for it. Ops of one block.
   explicit HeadCuts(mlir::Block &block);
+
+  /// The caches of which a rank has only its own heads: inputs and outputs that are to become parts.
+  llvm::ArrayRef<KvCache> ownCaches() const { return caches; }
+  /// The cut of an own cache: where heads lie in its past, its present and all between.
+  HeadCut of(const KvCache &cache) const { return *of(cache.grown); }
 
   /// The cut of what `op` gives if it is to be written again for a rank's heads; of its queries if it is attention.
   std::optional<HeadCut> of(mlir::Operation *op) const;
@@ -35,7 +42,12 @@ public:
   std::optional<HeadCut> of(mlir::OpOperand &operand) const;
 
 private:
+  void visitAll(mlir::Block &block);
   void visit(mlir::Operation *op);
+  /// Are all who read the past, and the present, content with the heads that what grows it is cut to?
+  bool isOwn(const KvCache &cache) const;
+  /// Is `use` only that of an output which may become a part?
+  bool isPresent(mlir::OpOperand &use) const;
   void cutAttention(AttentionOp op, ShardingAttr sharding);
   /// Do all readers of `result` want the same heads alone? Then which.
   std::optional<HeadCut> wantedOf(mlir::Value result) const;
@@ -45,6 +57,7 @@ private:
   bool want(mlir::tensor::ExpandShapeOp op, HeadCut cut);
   bool want(mlir::tensor::CollapseShapeOp op, HeadCut cut);
 
+  llvm::SmallVector<KvCache> caches;
   llvm::DenseMap<mlir::Operation *, HeadCut> results;
   llvm::DenseMap<mlir::OpOperand *, HeadCut> operands;
 };

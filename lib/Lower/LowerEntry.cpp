@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "moe/IR/Caches.h"
 #include "moe/IR/MoeDialect.h"
 #include "moe/Lower/Passes.h"
 
@@ -17,51 +18,20 @@ using namespace mlir;
 namespace moe {
 namespace {
 
-Value peelCasts(Value value) {
-  while (auto cast = value.getDefiningOp<tensor::CastOp>())
-    value = cast.getSource();
-  return value;
-}
-
-/// A KV cache: output `output` is input `input` with new rows behind it.
-struct CachePair {
-  unsigned input, output;
-};
-
-/// The cache that `grown` is made of by adding rows; null where it is not. What appends in place destroys what others would read of the past.
-Value pastOf(Value grown) {
-  if (auto concat = grown.getDefiningOp<ConcatOp>())
-    return concat.getInputs().size() < 2 ? Value() : peelCasts(concat.getInputs().front());
-  auto append = grown.getDefiningOp<AppendOp>();
-  if (!append)
-    return {};
+/// The KV caches that may grow where they lie. What appends in place destroys what others would read of the past.
+SmallVector<KvCache> growingCaches(func::FuncOp entry) {
   const auto readOnce = [](Value value) {
     return llvm::count_if(value.getUsers(), [](Operation *user) { return !isa<tensor::DimOp>(user); }) == 1;
   };
-  Value past = append.getPast();
-  while (readOnce(past) && past.getDefiningOp<tensor::CastOp>())
-    past = past.getDefiningOp<tensor::CastOp>().getSource();
-  return readOnce(past) ? past : Value();
-}
-
-/// The inputs whose only growth is an output of the model. Each input and each output is in one pair at most.
-SmallVector<CachePair> findCachePairs(func::FuncOp entry, func::ReturnOp ret) {
-  SmallVector<CachePair> pairs;
-  llvm::SmallDenseSet<unsigned> taken;
-  llvm::SmallDenseSet<Value> joined;
-  for (auto [output, value] : llvm::enumerate(ret.getOperands())) {
-    Value source = peelCasts(value);
-    auto past = dyn_cast_or_null<BlockArgument>(pastOf(source));
-    if (!past || past.getOwner() != &entry.getBody().front() || !joined.insert(source).second)
-      continue;
-    auto pastType = cast<RankedTensorType>(past.getType()), type = cast<RankedTensorType>(value.getType());
-    // The rows must grow: the dim that is joined differs between the two.
-    if (pastType.getRank() != type.getRank() || pastType.getElementType() != type.getElementType() ||
-        !taken.insert(past.getArgNumber()).second)
-      continue;
-    pairs.push_back({past.getArgNumber(), static_cast<unsigned>(output)});
-  }
-  return pairs;
+  SmallVector<KvCache> caches = kvCachesOf(entry.getBody().front());
+  llvm::erase_if(caches, [&](const KvCache &cache) {
+    auto append = dyn_cast<AppendOp>(cache.grown);
+    Value past = append ? append.getPast() : Value();
+    while (past && readOnce(past) && past.getDefiningOp<tensor::CastOp>())
+      past = past.getDefiningOp<tensor::CastOp>().getSource();
+    return append && !(past == cache.past && readOnce(past));
+  });
+  return caches;
 }
 
 /// Any strides but a dense last dim, from the pointer on.
@@ -140,29 +110,29 @@ void LowerEntry::rewrite(func::FuncOp entry) {
   Block &body = entry.getBody().front();
   auto ret = cast<func::ReturnOp>(body.getTerminator());
   OpBuilder builder(&body, body.begin());
-  SmallVector<CachePair> pairs = findCachePairs(entry, ret);
+  const SmallVector<KvCache> caches = growingCaches(entry);
   SmallVector<MemRefType> inputs, outputs;
   for (Type type : entry.getArgumentTypes())
     inputs.push_back(plainType(cast<RankedTensorType>(type)));
   for (Type type : entry.getResultTypes())
     outputs.push_back(plainType(cast<RankedTensorType>(type)));
-  for (CachePair pair : pairs) {
-    inputs[pair.input] = stridedType(cast<RankedTensorType>(entry.getArgumentTypes()[pair.input]));
-    outputs[pair.output] = stridedType(cast<RankedTensorType>(entry.getResultTypes()[pair.output]));
+  for (const KvCache &cache : caches) {
+    inputs[cache.past.getArgNumber()] = stridedType(cast<RankedTensorType>(cache.past.getType()));
+    outputs[cache.present->getOperandNumber()] = stridedType(cast<RankedTensorType>(cache.present->get().getType()));
   }
 
   SmallVector<DictionaryAttr> argAttrs;
   auto addAttrs = [&](DictionaryAttr old, StringRef kind, unsigned number) {
     NamedAttrList list(old);
     list.set(kind, builder.getI64IntegerAttr(number));
-    for (CachePair pair : pairs)
-      if (kind == "moe.input" && pair.input == number) {
-        list.set("moe.past_of", builder.getI64IntegerAttr(pair.output));
+    for (const KvCache &cache : caches)
+      if (kind == "moe.input" && cache.past.getArgNumber() == number) {
+        list.set("moe.past_of", builder.getI64IntegerAttr(cache.present->getOperandNumber()));
         // Past and present may have one length: the dims do not say which of them grows.
-        if (isa<AppendOp>(peelCasts(ret.getOperand(pair.output)).getDefiningOp()))
+        if (isa<AppendOp>(cache.grown))
           list.set("moe.past_axis", builder.getI64IntegerAttr(2));
-      } else if (kind == "moe.output" && pair.output == number)
-        list.set("moe.present_of", builder.getI64IntegerAttr(pair.input));
+      } else if (kind == "moe.output" && cache.present->getOperandNumber() == number)
+        list.set("moe.present_of", builder.getI64IntegerAttr(cache.past.getArgNumber()));
     argAttrs.push_back(list.getDictionary(builder.getContext()));
   };
   for (unsigned i = 0; i < inputs.size(); ++i)

@@ -30,6 +30,12 @@ void writeTensors(json::OStream &json, StringRef name, const std::vector<TensorD
               json.value(dim.symbol.empty() ? "?" : valid(dim.symbol));
           }
         });
+        if (tensor.part)
+          json.attributeObject("part", [&] {
+            json.attribute("axis", tensor.part->axis);
+            json.attribute("heads", tensor.part->heads);
+            json.attribute("places_of_a_head", tensor.part->unit);
+          });
         if (tensor.defaultBytes)
           json.attributeObject("default", [&] {
             json.attributeArray("shape", [&] {

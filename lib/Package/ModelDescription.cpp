@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "moe/IR/Caches.h"
 #include "moe/IR/Layers.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -171,6 +172,13 @@ LogicalResult describeTensor(func::FuncOp entry, unsigned argument, StringRef ki
       dim.symbol = text.getValue().str();
     tensor.dims.push_back(dim);
   }
+  if (auto part = entry.getArgAttrOfType<DenseI64ArrayAttr>(argument, partAttrName)) {
+    const ArrayRef<int64_t> numbers = part.asArrayRef();
+    if (numbers.size() != 3 || numbers[0] < 0 || numbers[0] >= type.getRank() || !type.isDynamicDim(numbers[0]) || numbers[1] < 1 || numbers[2] < 1 ||
+        numbers[1] > std::numeric_limits<uint32_t>::max() / numbers[2])
+      return entry.emitOpError("argument ") << argument << " (" << tensor.name << "): expected a part as a dynamic dim, heads and places of a head, found " << part;
+    tensor.part = PartDescription{static_cast<uint32_t>(numbers[0]), static_cast<uint32_t>(numbers[1]), static_cast<uint32_t>(numbers[2])};
+  }
   if (auto value = entry.getArgAttrOfType<DenseElementsAttr>(argument, "moe.default")) {
     tensor.defaultShape.assign(value.getType().getShape().begin(), value.getType().getShape().end());
     tensor.defaultBytes = bytesOf(value);
@@ -186,6 +194,8 @@ int64_t growingAxis(const TensorDescription &past, const TensorDescription &pres
   for (size_t axis = 0; axis < past.dims.size(); ++axis) {
     const DimDescription &a = past.dims[axis], &b = present.dims[axis];
     bool same = a.size != dynamicDim ? a.size == b.size : b.size == dynamicDim && !a.symbol.empty() && a.symbol == b.symbol;
+    // A rank has the same heads of both.
+    same |= past.part && present.part && past.part->axis == axis && present.part->axis == axis;
     if (same)
       continue;
     if (found >= 0)

@@ -27,7 +27,9 @@ static void writeTensors(llvm::raw_ostream &stream, llvm::StringRef title, const
     for (const DimDescription &dim : tensors[i].dims) {
       stream << separator;
       separator = ", ";
-      if (dim.size != dynamicDim)
+      if (tensors[i].part && &dim == &tensors[i].dims[tensors[i].part->axis])
+        stream << "this rank's of " << tensors[i].part->heads * tensors[i].part->unit;
+      else if (dim.size != dynamicDim)
         stream << dim.size;
       else
         stream << (dim.symbol.empty() ? "?" : commentText(dim.symbol));

@@ -57,6 +57,20 @@ private:
 /// A size that a report may show; what does not fit is "not known".
 uint32_t reported(int64_t value) { return value < 0 || value > std::numeric_limits<uint32_t>::max() ? 0 : static_cast<uint32_t>(value); }
 
+/// Of which inputs and outputs, counted on, ranks have parts.
+void writeParts(const ModelDescription &model, Writer &writer) {
+  const auto hasPart = [](const TensorDescription &tensor) { return tensor.part.has_value(); };
+  writer.count(llvm::count_if(model.inputs, hasPart) + llvm::count_if(model.outputs, hasPart));
+  uint32_t number = 0;
+  for (const auto *tensors : {&model.inputs, &model.outputs})
+    for (const TensorDescription &tensor : *tensors) {
+      if (tensor.part)
+        for (uint32_t value : {number, tensor.part->axis, tensor.part->heads, tensor.part->unit})
+          writer.number(value);
+      ++number;
+    }
+}
+
 } // namespace
 
 bool writeModelInfo(const ModelDescription &model, std::vector<uint8_t> &bytes, std::string &error) {
@@ -129,6 +143,7 @@ bool writeModelInfo(const ModelDescription &model, std::vector<uint8_t> &bytes, 
       writer.number(shard.slotsPerDevice);
       writer.list<uint32_t>(shard.slots, [&](const uint32_t &expert) { writer.number(expert); });
     });
+    writeParts(model, writer);
   }
   if (!writer.fits || bytes.size() > std::numeric_limits<uint32_t>::max())
     error = "the description of the model exceeds 4 GiB";

@@ -1,5 +1,6 @@
 // See Heads.h. Scores and sums are arithmetic on queries times keys, the cache is read once for all queries of a sequence: the larger of both, as for products.
 #include "Heads.h"
+#include "moe/IR/Caches.h"
 #include "moe/IR/Layers.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -40,16 +41,26 @@ std::vector<HeadAttention> headAttentions(func::FuncOp function, const Mesh &mac
   return found;
 }
 
+/// Is `use` an output of which each rank gives its own heads if attention reads no others?
+static bool isCache(OpOperand &use) {
+  if (!isa<func::ReturnOp>(use.getOwner()))
+    return false;
+  const std::optional<KvCache> cache = kvCacheOf(use);
+  return cache && isReadByGrowthOnly(*cache);
+}
+
 /// The attention among `shared` that alone reads `value`, through loops, reshapes and caches; null if others do, too, or copies of key heads are read.
 static AttentionOp onlyReader(Value value, ArrayRef<HeadAttention> shared, int64_t devices, int64_t depth = 0) {
   constexpr int64_t mostSteps = 32; // Rotations take about a dozen.
   AttentionOp reader;
   for (OpOperand &use : value.getUses()) {
     Operation *user = use.getOwner();
+    if (isCache(use) || (isa<tensor::CastOp>(user) && llvm::all_of(user->getUses(), isCache)))
+      continue;
     auto attention = dyn_cast<AttentionOp>(user);
     if (!attention) {
       if (depth > mostSteps || user->getNumResults() != 1 || (isa<linalg::LinalgOp>(user) && linalg::isaContractionOpInterface(cast<linalg::LinalgOp>(user))) ||
-          !isa<linalg::LinalgOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ExtractSliceOp, ConcatOp, AppendOp>(user))
+          !isa<linalg::LinalgOp, tensor::CastOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ExtractSliceOp, ConcatOp, AppendOp>(user))
         return {};
       attention = onlyReader(user->getResult(0), shared, devices, depth + 1);
     } else {
@@ -81,6 +92,24 @@ void SharedWork::keepGains() {
   llvm::erase_if(attentions, [&](const HeadAttention &attention) { return attention.sharedUs >= attention.wholeUs + byHeads.lookup(attention.op); });
   freeFedProducts();
   llvm::erase_if(products, [](const ColumnProduct &product) { return product.sharedUs >= product.wholeUs; });
+}
+
+double cacheBytes(func::FuncOp function, const StepSize &step, ArrayRef<HeadAttention> shared, int64_t devices) {
+  double bytes = 0;
+  if (!function || !function.getBody().hasOneBlock())
+    return bytes;
+  for (const KvCache &cache : kvCachesOf(function.getBody().front())) {
+    auto concat = dyn_cast<ConcatOp>(cache.grown);
+    const Value grown = cache.grown->getResult(0);
+    const auto type = cast<RankedTensorType>(grown.getType());
+    double row = step.sequences * step.keys * type.getElementTypeBitWidth() / 8;
+    for (int64_t dim = 1; dim < type.getRank(); ++dim)
+      if (dim != (concat ? static_cast<int64_t>(concat.getAxis()) : 2) && !type.isDynamicDim(dim))
+        row *= double(type.getDimSize(dim));
+    AttentionOp reader = isReadByGrowthOnly(cache) ? onlyReader(grown, shared, /*devices=*/1) : AttentionOp();
+    bytes += reader ? row / double(std::min(devices, cast<ShapedType>(reader.getK().getType()).getDimSize(1))) : row;
+  }
+  return bytes;
 }
 
 double SharedWork::attentionUs() const {

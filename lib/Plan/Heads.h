@@ -35,6 +35,10 @@ struct SharedWork {
   double savedUs() const;
 };
 
+/// Bytes of the KV caches among inputs and outputs of `function` on a device for `step`, past and present in one buffer: a device keeps its own heads of those that one
+/// attention among `shared` reads alone, and others whole.
+double cacheBytes(mlir::func::FuncOp function, const StepSize &step, mlir::ArrayRef<HeadAttention> shared, int64_t devices);
+
 /// Gives `attention` its sharding: range d of the query heads on device d of `mesh`, which is `machines`.
 void shareHeads(const HeadAttention &attention, MeshOp mesh, const Mesh &machines);
 

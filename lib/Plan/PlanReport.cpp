@@ -225,7 +225,7 @@ private:
           << "</td><td>" << bytesText(memory) << "</td><td>";
       if (isChosen)
         out << "chosen";
-      else if (memory > double(mesh.device.memoryBytes))
+      else if (memory > double(mesh.device.memoryBytes) - options.otherBytes)
         out << "more memory than there is";
       else if (!runs)
         out << "the distribute stage cannot run it yet";

@@ -80,15 +80,21 @@ private:
   /// Plans the layers; what lies between them is shared out by sequences or not. `us` gets the time of all together.
   LogicalResult planBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned, bool isSplit, double &us);
   /// Products and attention that the devices share, as between-layers says: all that can be, or those that gain.
-  SharedWork workToShare(func::FuncOp function) const;
+  SharedWork workToShare(func::FuncOp function, ArrayRef<PlannedLayer> free) const;
   void shareOut(func::FuncOp function, const SharedWork &work);
   void sayColumns(func::FuncOp function, ArrayRef<ColumnProduct> products);
   void sayHeads(func::FuncOp function, ArrayRef<HeadAttention> attentions);
+  /// Bytes of KV caches on a device that shares the heads of `shared`.
+  double cachesWith(func::FuncOp function, ArrayRef<HeadAttention> shared) const { return cacheBytes(function, stepSize(), shared, machines.devices()); }
+  /// Do the layers that are free fit beside `otherBytes` on a device?
+  bool fitsBeside(ArrayRef<PlannedLayer> free, double otherBytes) const;
   StepSize stepSize() const { return {double(planTokens), double(planSequences), planKeys > 0 ? double(planKeys) : double(planTokens) / double(planSequences)}; }
   /// The function of the layers and its inputs that count sequences.
   func::FuncOp functionOf(ArrayRef<PlannedLayer> free, ArrayRef<PlannedLayer> pinned) const;
   /// With --replan-from: what the old plan may keep, within the memory that the new one leaves.
   LogicalResult keepOldPlan(std::vector<PlannedLayer> &layers);
+  /// Bytes of a device for weights and buffers of layers.
+  double room() const { return double(machines.device.memoryBytes) - options.otherBytes; }
   LogicalResult scorePinnedLayer(PlannedLayer &layer);
   void write(PlannedLayer &planned, bool isPinned);
   LogicalResult writeReport(ArrayRef<PlannedLayer> free, ArrayRef<PlannedLayer> pinned);
@@ -298,7 +304,17 @@ LogicalResult PlanSharding::planBetween(std::vector<PlannedLayer> &free, std::ve
   return success();
 }
 
-SharedWork PlanSharding::workToShare(func::FuncOp function) const {
+bool PlanSharding::fitsBeside(ArrayRef<PlannedLayer> free, double otherBytes) const {
+  SearchOptions beside = options;
+  beside.otherBytes = otherBytes;
+  std::vector<PlanLayer> shapes;
+  for (const PlannedLayer &planned : free)
+    shapes.push_back(planned.layer);
+  std::string error;
+  return shapes.empty() ? otherBytes < double(machines.device.memoryBytes) : searchPlan(machines, shapes, beside, error).has_value();
+}
+
+SharedWork PlanSharding::workToShare(func::FuncOp function, ArrayRef<PlannedLayer> free) const {
   SharedWork work;
   std::string why;
   if (betweenLayers != "auto" && betweenLayers != "columns" && betweenLayers != "heads")
@@ -306,10 +322,18 @@ SharedWork PlanSharding::workToShare(func::FuncOp function) const {
   work.products = columnProducts(function, machines, double(planTokens));
   if (betweenLayers != "columns")
     work.attentions = headAttentions(function, machines, stepSize(), why);
-  if (betweenLayers == "auto")
-    work.keepGains();
-  else
+  if (betweenLayers != "auto") {
     work.freeFedProducts();
+    return work;
+  }
+  const SharedWork all = work;
+  work.keepGains();
+  const double caches = cachesWith(function, work.attentions), fewest = cachesWith(function, all.attentions);
+  if (fewest >= caches || fitsBeside(free, caches) || !fitsBeside(free, fewest))
+    return work;
+  // Slower, and the only way that there is room for.
+  work.attentions = all.attentions;
+  work.freeFedProducts();
   return work;
 }
 
@@ -348,6 +372,8 @@ void PlanSharding::sayHeads(func::FuncOp function, ArrayRef<HeadAttention> atten
   }
   InFlightDiagnostic remark = function.emitRemark("between the layers ") << machines.devices() << " devices share the heads of " << attentions.size()
                                                                         << (attentions.size() == 1 ? " attention: " : " attentions: ") << expectedTimes(attentions);
+  if (const double whole = cachesWith(function, {}), own = cachesWith(function, attentions); own < whole)
+    remark << "; KV caches of " << bytesText(own) << " a device, " << bytesText(whole) << " whole";
   if (!explain)
     return;
   for (HeadAttention attention : attentions)
@@ -381,13 +407,20 @@ LogicalResult PlanSharding::chooseBetween(std::vector<PlannedLayer> &free, std::
            << machines.devices() << " devices and " << (sequenceInputs(function).empty() ? "no such input" : "one");
   between = function ? betweenOf(function, machines.device) : Between();
   double wholeUs = 0, splitUs = 0;
+  const SharedWork shared = function && !given ? workToShare(function, free) : SharedWork();
+  options.otherBytes = cachesWith(function, shared.attentions);
   if (failed(planBetween(free, pinned, false, wholeUs)))
     return failure();
   const double wholeBetween = betweenTime;
-  const SharedWork shared = function && !given ? workToShare(function) : SharedWork();
   wholeUs += shared.attentionUs() - shared.savedUs();
   if (!canSplit || (betweenLayers != "batch" && !given && (betweenLayers != "auto" || planSequences == 1)))
     return shareOut(function, shared), success();
+  const double sharedCaches = options.otherBytes;
+  options.otherBytes = cachesWith(function, {});
+  if (betweenLayers == "auto" && !given && sharedCaches < options.otherBytes && !fitsBeside(free, options.otherBytes)) {
+    options.otherBytes = sharedCaches; // Sequences are shared out with whole caches.
+    return shareOut(function, shared), success();
+  }
   if (failed(planBetween(free, pinned, true, splitUs)))
     return failure();
   splitUs += shared.attentionUs() * tokensOfShare(1, planSequences, machines.devices());
@@ -403,6 +436,7 @@ LogicalResult PlanSharding::chooseBetween(std::vector<PlannedLayer> &free, std::
   if (!isSplit) {
     remark.report();
     shareOut(function, shared);
+    options.otherBytes = sharedCaches;
     return planBetween(free, pinned, false, wholeUs);
   }
   Builder builder(&getContext());
@@ -427,7 +461,7 @@ LogicalResult PlanSharding::keepOldPlan(std::vector<PlannedLayer> &layers) {
     const auto found = old->find(planned.layer.name);
     if (found != old->end()) {
       const double others = weights - planned.chosen.cost.weightBytes;
-      planned.kept = keepOld(machines, planned.layer, planned.chosen, planned.placement, found->second, double(machines.device.memoryBytes) - others, buffer,
+      planned.kept = keepOld(machines, planned.layer, planned.chosen, planned.placement, found->second, room() - others, buffer,
                              options);
       planned.chosen = planned.kept->chosen;
       planned.placement = planned.kept->placement;
@@ -453,8 +487,8 @@ LogicalResult PlanSharding::scorePinnedLayer(PlannedLayer &planned) {
   std::optional<ScoredCandidate> scored = scorePinned(machines, planned.layer, pinned.candidate, planned.placement, options, error);
   if (!scored)
     return op.emitError() << describeOp(op) << ": " << error;
-  if (scored->cost.weightBytes + scored->cost.bufferBytes > double(machines.device.memoryBytes))
-    return op.emitError() << describeOp(op) << ": expected at most " << bytesText(double(machines.device.memoryBytes)) << " on a device, found "
+  if (scored->cost.weightBytes + scored->cost.bufferBytes > room())
+    return op.emitError() << describeOp(op) << ": expected at most " << bytesText(room()) << " on a device, found "
                           << bytesText(scored->cost.weightBytes + scored->cost.bufferBytes);
   planned.chosen = *scored;
   return success();
@@ -558,7 +592,7 @@ void PlanSharding::explainChoice(const PlannedLayer &planned, InFlightDiagnostic
     const double more = other.timeUs / planned.chosen.timeUs - 1;
     std::string text = llvm::formatv("{0} us, {1}{2:F1} % of the chosen one's time, {3} a device", microseconds(other.timeUs), more >= 0 ? "+" : "",
                                      100 * more, bytesText(memory(other)));
-    if (memory(other) > double(machines.device.memoryBytes))
+    if (memory(other) > room())
       return text + ", more than there is";
     // The search is over all layers together: what is faster for one and was not taken does not fit beside the others.
     ExpertsOp experts = planned.ops.experts;

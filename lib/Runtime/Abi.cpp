@@ -58,6 +58,28 @@ moe_status moe_model_output(const moe_model *model, int32_t index, moe_tensor_in
   return model ? describe("output", model->info.outputs, model->info.numOutputs, index, info) : failNullModel();
 }
 
+/// `tensor` is an input, or the number of inputs plus an output.
+static moe_status describePart(const moe_model &model, uint32_t tensor, moe_part *part) {
+  if (!part)
+    return fail(MOE_STATUS_BAD_ARGUMENT, "the pointer to the part is null");
+  *part = {-1, 0, 0};
+  if (const PartInfo *found = model.info.partOf(tensor))
+    *part = {int32_t(found->axis), found->first, int64_t(found->heads) * found->unit};
+  return MOE_STATUS_OK;
+}
+
+moe_status moe_model_input_part(const moe_model *model, int32_t index, moe_part *part) {
+  moe_tensor_info input;
+  const moe_status status = moe_model_input(model, index, &input);
+  return status ? status : describePart(*model, uint32_t(index), part);
+}
+
+moe_status moe_model_output_part(const moe_model *model, int32_t index, moe_part *part) {
+  moe_tensor_info output;
+  const moe_status status = moe_model_output(model, index, &output);
+  return status ? status : describePart(*model, model->info.numInputs + uint32_t(index), part);
+}
+
 moe_status moe_model_default(const moe_model *model, int32_t index, moe_tensor *value) {
   moe_tensor_info input;
   if (!value)

@@ -82,6 +82,7 @@ moe_status moe_model::open(const char *folder, const char *isa, bool verify) {
   hash.finish(identity);
   if (moe_status status = ranks.open(info.devices, identity, info.versions[version].name))
     return status;
+  info.takeParts(ranks.rank(), ranks.count());
   if (moe_status status = weights.map(folder, info, info.versions[version], verify))
     return status;
   if (moe_status status = weights.dropForeign(ranks))

@@ -361,6 +361,24 @@ private:
     info.shards = array<ShardInfo>(info.numShards);
     for (uint32_t i = 0; i < info.numShards && ok(); ++i)
       readShard(info.shards[i], i);
+    info.numParts = count(4 * 4);
+    info.parts = array<PartInfo>(info.numParts);
+    for (uint32_t i = 0; i < info.numParts && ok(); ++i)
+      readPart(info.parts[i], i);
+  }
+
+  void readPart(PartInfo &part, uint32_t index) {
+    part.tensor = number<uint32_t>();
+    part.axis = number<uint32_t>();
+    part.heads = number<uint32_t>();
+    part.unit = number<uint32_t>();
+    if (!ok())
+      return;
+    if (part.tensor >= info.numInputs + info.numOutputs || (index && part.tensor <= info.parts[index - 1].tensor))
+      return bad("part %" PRIu32 " is of tensor %" PRIu32 " of %" PRIu32 ", expected them in order", index, part.tensor, info.numInputs + info.numOutputs);
+    const moe_tensor_info &tensor = part.tensor < info.numInputs ? info.inputs[part.tensor] : info.outputs[part.tensor - info.numInputs];
+    if (part.axis >= uint32_t(tensor.rank) || tensor.dims[part.axis].size != dynamicDim || part.heads == 0 || part.unit == 0 || part.heads > UINT32_MAX / part.unit)
+      bad("part %" PRIu32 " ('%s') is of dim %" PRIu32 ", %" PRIu32 " heads of %" PRIu32, index, tensor.name, part.axis, part.heads, part.unit);
   }
 
   void readShard(ShardInfo &shard, uint32_t index) {
@@ -397,5 +415,22 @@ private:
 };
 
 moe_status ModelInfo::read(const unsigned char *blob, uint64_t bytes) { return ModelInfoParser(*this, blob, bytes).parse(); }
+
+void ModelInfo::takeParts(int64_t rank, int64_t ranks) {
+  for (uint32_t i = 0; i < numParts; ++i) {
+    PartInfo &part = parts[i];
+    const int64_t heads = int64_t(devices) / ranks * part.heads, begun = (heads + devices - 1) / devices;
+    part.first = rank * heads / devices * part.unit;
+    const moe_tensor_info &tensor = part.tensor < numInputs ? inputs[part.tensor] : outputs[part.tensor - numInputs];
+    const_cast<moe_dim &>(tensor.dims[part.axis]).size = (begun < part.heads ? begun : part.heads) * part.unit; // An array of this object.
+  }
+}
+
+const PartInfo *ModelInfo::partOf(uint32_t tensor) const {
+  for (uint32_t i = 0; i < numParts; ++i)
+    if (parts[i].tensor == tensor)
+      return &parts[i];
+  return nullptr;
+}
 
 } // namespace moe::runtime

@@ -29,6 +29,10 @@ class TensorInfo(ctypes.Structure):
     _fields_ = [("name", c_char_p), ("dtype", DType), ("rank", c_int32), ("dims", POINTER(Dim)), ("pair", c_int32), ("pair_axis", c_int32)]
 
 
+class Part(ctypes.Structure):
+    _fields_ = [("axis", c_int32), ("first", c_int64), ("whole", c_int64)]
+
+
 class OpenOptions(ctypes.Structure):
     _fields_ = [("size", c_uint64), ("isa", c_char_p), ("verify", c_uint32), ("unused", c_uint32)]
 
@@ -91,6 +95,8 @@ def bind(library: Any) -> Any:
         "moe_model_num_outputs": (c_int32, c_void_p),
         "moe_model_input": (c_int, c_void_p, c_int32, POINTER(TensorInfo)),
         "moe_model_output": (c_int, c_void_p, c_int32, POINTER(TensorInfo)),
+        "moe_model_input_part": (c_int, c_void_p, c_int32, POINTER(Part)),
+        "moe_model_output_part": (c_int, c_void_p, c_int32, POINTER(Part)),
         "moe_model_isa": (c_char_p, c_void_p),
         "moe_model_rank": (c_int32, c_void_p),
         "moe_model_ranks": (c_int32, c_void_p),

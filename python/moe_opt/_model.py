@@ -30,6 +30,16 @@ class TensorInfo:
     dims: Tuple[Union[int, str], ...]
     #: KV cache: for an input the name of the output that extends it, for an output the name of that input; "" if none.
     pair: str = ""
+    #: Of a KV cache whose heads several processes share: (axis, first, whole). This process gives and gets the places from `first` on of an axis of `whole`
+    #: places, as many as `dims` says; None where it has all. A part of a whole cache is passed as a view of it, of `own`.
+    part: Optional[Tuple[int, int, int]] = None
+
+    def own(self, whole: np.ndarray) -> np.ndarray:
+        """The view of a whole array that this process gives."""
+        if self.part is None:
+            return whole
+        axis, first, _ = self.part
+        return whole[(slice(None),) * axis + (slice(first, first + int(self.dims[axis])),)]
 
 
 def load(folder: Union[str, os.PathLike], *, threads: int = 0, verify: bool = False) -> "Model":
@@ -86,13 +96,25 @@ class Model:
         raw_inputs = self._describe(self._library.moe_model_num_inputs, self._library.moe_model_input)
         raw_outputs = self._describe(self._library.moe_model_num_outputs, self._library.moe_model_output)
         #: The inputs and outputs, in the order of the source model.
-        self.inputs: Tuple[TensorInfo, ...] = tuple(self._info(raw, raw_outputs) for raw in raw_inputs)
-        self.outputs: Tuple[TensorInfo, ...] = tuple(self._info(raw, raw_inputs) for raw in raw_outputs)
+        self.inputs: Tuple[TensorInfo, ...] = tuple(
+            self._info(raw, raw_outputs, self._part(self._library.moe_model_input_part, index)) for index, raw in enumerate(raw_inputs))
+        self.outputs: Tuple[TensorInfo, ...] = tuple(
+            self._info(raw, raw_inputs, self._part(self._library.moe_model_output_part, index)) for index, raw in enumerate(raw_outputs))
 
     @property
     def isa(self) -> str:
         """Name of the ISA version in use."""
         return self._library.moe_model_isa(self._model).decode()
+
+    @property
+    def rank(self) -> int:
+        """This process among the `ranks` that run the model together, from 0."""
+        return int(self._library.moe_model_rank(self._model))
+
+    @property
+    def ranks(self) -> int:
+        """How many processes run the model together: 1 unless it was compiled for a mesh and mpiexec started several."""
+        return int(self._library.moe_model_ranks(self._model))
 
     @property
     def report(self) -> Dict[str, Any]:
@@ -238,11 +260,16 @@ class Model:
             infos.append(info)
         return infos
 
+    def _part(self, describe: Callable[..., int], index: int) -> Optional[Tuple[int, int, int]]:
+        part = _abi.Part()
+        self._check(describe(self._model, index, ctypes.byref(part)))
+        return (part.axis, part.first, part.whole) if part.axis >= 0 else None
+
     @staticmethod
-    def _info(raw: _abi.TensorInfo, partners: List[_abi.TensorInfo]) -> TensorInfo:
+    def _info(raw: _abi.TensorInfo, partners: List[_abi.TensorInfo], part: Optional[Tuple[int, int, int]]) -> TensorInfo:
         dims = tuple(raw.dims[i].size if raw.dims[i].size >= 0 else raw.dims[i].symbol.decode() or "?" for i in range(raw.rank))
         pair = partners[raw.pair].name.decode() if raw.pair >= 0 else ""
-        return TensorInfo(raw.name.decode(), _abi.numpy_dtype(raw.dtype), dims, pair)
+        return TensorInfo(raw.name.decode(), _abi.numpy_dtype(raw.dtype), dims, pair, part)
 
     def _check(self, status: int) -> None:
         if status != 0:

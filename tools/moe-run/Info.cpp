@@ -44,12 +44,15 @@ uint64_t sectionBytes(const runtime::ModelInfo &info, const runtime::VersionInfo
   return sum;
 }
 
-void printTensors(const char *title, const char *partner, const moe_tensor_info *tensors, uint32_t count, const moe_tensor_info *others) {
+/// `first` is the number that parts give to the first of `tensors`.
+void printTensors(const runtime::ModelInfo &info, uint32_t first, const char *title, const char *partner, const moe_tensor_info *tensors, uint32_t count, const moe_tensor_info *others) {
   std::printf("%s\n", title);
   for (uint32_t i = 0; i < count; ++i) {
     std::printf("  %s: %s %s", tensors[i].name, typeName(tensors[i].dtype).c_str(), dimsText(tensors[i]).c_str());
     if (tensors[i].pair >= 0)
       std::printf("  (KV cache, %s '%s' along dim %d)", partner, others[tensors[i].pair].name, tensors[i].pair_axis);
+    if (const runtime::PartInfo *part = info.partOf(first + i))
+      std::printf("  (a process has its own heads of %u along dim %u)", part->heads, part->axis);
     std::printf("\n");
   }
 }
@@ -73,8 +76,8 @@ void checkIsa(const runtime::ModelInfo &info, const Options &options) {
 }
 
 void printText(const runtime::ModelInfo &info, const std::string &isa, const char *madeBy) {
-  printTensors("inputs", "extended as", info.inputs, info.numInputs, info.outputs);
-  printTensors("outputs", "extends", info.outputs, info.numOutputs, info.inputs);
+  printTensors(info, 0, "inputs", "extended as", info.inputs, info.numInputs, info.outputs);
+  printTensors(info, info.numInputs, "outputs", "extends", info.outputs, info.numOutputs, info.inputs);
   std::printf("MoE layers\n%s", info.numLayers ? "" : "  none\n");
   for (uint32_t i = 0; i < info.numLayers; ++i) {
     const runtime::LayerInfo &layer = info.layers[i];
@@ -96,7 +99,7 @@ void printText(const runtime::ModelInfo &info, const std::string &isa, const cha
   std::printf("made by moe-opt %s\n", madeBy);
 }
 
-std::string jsonTensors(const moe_tensor_info *tensors, uint32_t count, const moe_tensor_info *others) {
+std::string jsonTensors(const runtime::ModelInfo &info, uint32_t first, const moe_tensor_info *tensors, uint32_t count, const moe_tensor_info *others) {
   JsonList list("[]");
   for (uint32_t i = 0; i < count; ++i) {
     JsonList dims("[]"), object("{}");
@@ -107,6 +110,8 @@ std::string jsonTensors(const moe_tensor_info *tensors, uint32_t count, const mo
     object.add("name", jsonString(tensors[i].name)).add("dtype", jsonString(typeName(tensors[i].dtype))).add("dims", dims.str());
     if (tensors[i].pair >= 0)
       object.add("pair", jsonString(others[tensors[i].pair].name)).add("pair_axis", std::to_string(tensors[i].pair_axis));
+    if (const runtime::PartInfo *part = info.partOf(first + i))
+      object.add("part_axis", std::to_string(part->axis)).add("part_of_heads", std::to_string(part->heads));
     list.add(object.str());
   }
   return list.str();
@@ -133,8 +138,8 @@ std::string jsonText(const runtime::ModelInfo &info, const std::string &isa, con
                      .add("weight_bytes", std::to_string(sectionBytes(info, info.versions[v])))
                      .str());
   return JsonList("{}")
-      .add("inputs", jsonTensors(info.inputs, info.numInputs, info.outputs))
-      .add("outputs", jsonTensors(info.outputs, info.numOutputs, info.inputs))
+      .add("inputs", jsonTensors(info, 0, info.inputs, info.numInputs, info.outputs))
+      .add("outputs", jsonTensors(info, info.numInputs, info.outputs, info.numOutputs, info.inputs))
       .add("moe_layers", layers.str())
       .add("devices", std::to_string(info.devices))
       .add("versions", versions.str())

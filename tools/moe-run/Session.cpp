@@ -1,6 +1,7 @@
 // Loading, opening and running a model through its C ABI.
 #include "Session.h"
 #include "Failure.h"
+#include "Parts.h"
 #include "SharedObject.h"
 
 #include <cstring>
@@ -33,6 +34,8 @@ Library::Library(const std::string &folder) {
   find(numOutputs, "moe_model_num_outputs");
   find(input, "moe_model_input");
   find(output, "moe_model_output");
+  find(inputPart, "moe_model_input_part");
+  find(outputPart, "moe_model_output_part");
   find(inputDefault, "moe_model_default");
   find(isa, "moe_model_isa");
   find(rank, "moe_model_rank");
@@ -79,6 +82,12 @@ Session::Session(const std::string &folder, const SessionOptions &options) : fol
     outputInfos.resize(size_t(library.numOutputs(model)));
     for (size_t i = 0; i < outputInfos.size(); ++i)
       check(library.output(model, int32_t(i), &outputInfos[i]));
+    partsOfInputs.resize(inputInfos.size());
+    for (size_t i = 0; i < inputInfos.size(); ++i)
+      check(library.inputPart(model, int32_t(i), &partsOfInputs[i]));
+    partsOfOutputs.resize(outputInfos.size());
+    for (size_t i = 0; i < outputInfos.size(); ++i)
+      check(library.outputPart(model, int32_t(i), &partsOfOutputs[i]));
     check(library.createContext(model, options.threads, &context));
   } catch (...) {
     library.close(model);
@@ -127,6 +136,9 @@ void Session::sharePair(size_t input) {
 
 void Session::bind(std::vector<Array> arrays, bool inPlace) {
   inputData = std::move(arrays);
+  for (size_t i = 0; i < inputData.size(); ++i)
+    if (const moe_part &part = partsOfInputs[i]; part.axis >= 0)
+      takePart(inputData[i], part, inputInfos[i].dims[part.axis].size);
   inputViews.clear();
   for (Array &array : inputData)
     inputViews.push_back(array.view());

@@ -30,6 +30,8 @@ public:
   decltype(&moe_model_num_outputs) numOutputs;
   decltype(&moe_model_input) input;
   decltype(&moe_model_output) output;
+  decltype(&moe_model_input_part) inputPart;
+  decltype(&moe_model_output_part) outputPart;
   decltype(&moe_model_default) inputDefault;
   decltype(&moe_model_isa) isa;
   decltype(&moe_model_rank) rank;
@@ -62,17 +64,20 @@ public:
 
   const std::vector<moe_tensor_info> &inputs() const { return inputInfos; }
   const std::vector<moe_tensor_info> &outputs() const { return outputInfos; }
+  /// Which part of inputs and outputs this rank has; an axis of -1 where it is all.
+  const std::vector<moe_part> &inputParts() const { return partsOfInputs; }
+  const std::vector<moe_part> &outputParts() const { return partsOfOutputs; }
   /// What an input has where no one gives it; none without a default.
   std::optional<Array> defaultOf(size_t input) const;
   std::string isa() const { return library.isa(model); }
   int32_t threads() const { return library.threads(context); }
   int32_t rank() const { return library.rank(model); }
   int32_t ranks() const { return library.ranks(model); }
-  /// Of several processes that run the model together one speaks: the others' outputs are the same.
+  /// Of several processes that run the model together one speaks: the others' outputs are the same, or other parts.
   bool speaks() const { return rank() == 0; }
   const Library &functions() const { return library; }
 
-  /// Takes one array per input and makes room for the outputs. With `inPlace` the two of every KV pair share one buffer.
+  /// Takes one array per input, of whole ones this rank's part, and makes room for the outputs. With `inPlace` the two of every KV pair share one buffer.
   void bind(std::vector<Array> arrays, bool inPlace);
 
   /// Runs once on what is bound.
@@ -91,6 +96,7 @@ private:
   moe_model *model = nullptr;
   moe_context *context = nullptr;
   std::vector<moe_tensor_info> inputInfos, outputInfos;
+  std::vector<moe_part> partsOfInputs, partsOfOutputs;
   void runOnce();
 
   std::vector<Array> inputData, outputData;

@@ -29,6 +29,19 @@ public:
     check(mpi->allgather(&mine, int(sizeof(T)), mpi->byte, all.data(), int(sizeof(T)), mpi->byte, communicator), "MPI_Allgather");
     return all;
   }
+  /// The bytes of all ranks, as many of each, one rank's after the other's.
+  std::vector<unsigned char> gatherBytes(const std::vector<unsigned char> &mine) {
+    constexpr size_t most = 64 << 20; // MPI counts in int, and all ranks' arrive at once.
+    std::vector<unsigned char> all(mine.size() * size_t(ranks)), piece;
+    for (size_t begin = 0; begin < mine.size(); begin += most) {
+      const size_t bytes = std::min(most, mine.size() - begin);
+      piece.resize(bytes * size_t(ranks));
+      check(mpi->allgather(mine.data() + begin, int(bytes), mpi->byte, piece.data(), int(bytes), mpi->byte, communicator), "MPI_Allgather");
+      for (size_t r = 0; r < size_t(ranks); ++r)
+        std::copy_n(piece.begin() + std::ptrdiff_t(r * bytes), bytes, all.begin() + std::ptrdiff_t(r * mine.size() + begin));
+    }
+    return all;
+  }
   double largest(double mine) {
     const std::vector<double> all = gather(mine);
     return *std::max_element(all.begin(), all.end());

@@ -56,8 +56,11 @@ def DistributeHeads : Pass<"moe-distribute-heads", "::mlir::ModuleOp"> {
     makes queries, keys and values is written again for these heads as far back as
     nobody else reads it: loops, reshapes, rotations, norms of each head, and the
     columns of products whose plan has a sharding over the same devices (they need no
-    gather then). Of the rest (caches, which are inputs and outputs of every rank,
-    biases, sinks) the rank reads its heads where they lie. `moe.all_gather` gives every
+    gather then). A KV cache of the entry, an input that an output extends and that nobody
+    else reads, becomes this rank's part of it, input and output (`moe.part = array<i64:
+    dim, heads, places of a head>`; the caller gives and gets as many heads as the rank
+    reads). Of the rest (other caches, biases, sinks) the rank reads its heads where they
+    lie. `moe.all_gather` gives every
     rank the results of all heads, so that every value is the same as without: bitwise.
     An error where the devices do not divide the heads.
   }];

@@ -27,6 +27,7 @@
 //     the end, or, where the model is planned for several devices:
 //     u32          devices
 //     list shard   weights whose experts are spread over them
+//     list part    inputs and outputs of which each rank has only its own heads
 //
 //     tensor  = string name, u32 dtype (ONNX TensorProto.DataType), list dim
 //     dim     = i64 size (−1: known at run time only), string symbol (empty: fixed or unnamed)
@@ -37,6 +38,8 @@
 //     isa     = string name, u64 features (CpuFeature bits that the CPU must have), list u32 indices of the sections that it reads
 //     shard   = u32 section, u64 offset in it, u64 bytes of an expert, u32 experts (one after the other), u32 slots of a device, list u32 the expert of each
 //               slot: device d has those from (d · slots of a device) modulo the length of the list on
+//     part    = u32 input, or the number of inputs plus the output, u32 dim (of size −1), u32 heads, u32 places of a head in the dim. Of n ranks rank r has the heads
+//               r · devices/n · heads / devices … (of devices that are more than heads several have the same)
 //     layer   = string name, string export form ("batched"), u32 experts, u32 top_k, u32 hidden size, u32 intermediate size (0: not known)
 #ifndef MOE_MACHINE_MODELINFO_H
 #define MOE_MACHINE_MODELINFO_H
@@ -49,7 +52,7 @@ namespace moe {
 constexpr char modelInfoMagic[8] = {'M', 'O', 'E', 'I', 'N', 'F', 'O', '\0'};
 
 /// A reader refuses any other version.
-constexpr uint32_t modelInfoVersion = 3;
+constexpr uint32_t modelInfoVersion = 4;
 
 /// Bytes before the first list: magic, version, size, weights_bytes, weights_sha256.
 constexpr uint64_t modelInfoHeaderBytes = 8 + 4 + 4 + 8 + 32;

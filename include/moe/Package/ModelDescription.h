@@ -54,11 +54,17 @@ struct DimDescription {
   std::string symbol;        ///< Name of a dynamic dim; empty if it has none.
 };
 
+/// Of dim `axis` of an input or output each rank has only its own heads: head h of `heads` has the places h·unit … of it.
+struct PartDescription {
+  uint32_t axis = 0, heads = 1, unit = 1;
+};
+
 /// An input or output.
 struct TensorDescription {
   std::string name;
   uint32_t dataType = 0; ///< OnnxDataType.
   std::vector<DimDescription> dims;
+  std::optional<PartDescription> part;
   /// Of an input with a default (an overridable initializer): its shape, and its elements as a caller gives them.
   std::vector<int64_t> defaultShape;
   std::optional<std::string> defaultBytes;

@@ -42,6 +42,12 @@ struct ShardInfo {
   uint32_t numSlots;
 };
 
+/// An input, or the number of inputs plus an output, of whose dim `axis` a rank has only its own heads.
+struct PartInfo {
+  uint32_t tensor, axis, heads, unit;
+  int64_t first; ///< The first place that this rank has, once takeParts was called.
+};
+
 /// What moe_model_info says. Strings point into the blob, arrays belong to this object.
 class ModelInfo {
 public:
@@ -53,6 +59,11 @@ public:
   /// Reads a blob of `bytes` bytes that must outlive this object. Call once. On bad_artifact or no_memory the object is unusable and
   /// lastError() says at which byte what was wrong.
   moe_status read(const unsigned char *blob, uint64_t bytes);
+
+  /// Gives inputs and outputs that ranks have in parts the size that rank `rank` of `ranks` has, a divisor of `devices`. Call once.
+  void takeParts(int64_t rank, int64_t ranks);
+  /// The part that an input, or the number of inputs plus an output, is; null where every rank has all.
+  const PartInfo *partOf(uint32_t tensor) const;
 
   uint64_t weightsBytes = 0; ///< Length of model.weights.
   uint8_t weightsSha256[32] = {};
@@ -68,7 +79,8 @@ public:
   LayerInfo *layers = nullptr;
   ShardInfo *shards = nullptr;
   uint32_t devices = 1; ///< That the model is planned for.
-  uint32_t numShards = 0;
+  PartInfo *parts = nullptr;
+  uint32_t numShards = 0, numParts = 0;
   uint32_t numInputs = 0, numOutputs = 0, numChecks = 0, numFaults = 0, numSections = 0, numVersions = 0, numLayers = 0;
   uint32_t numInputDims = 0, numOutputDims = 0; ///< Sums of the ranks.
   uint32_t numSizeInputs = 0, numSizeElements = 0, numFoundDims = 0;

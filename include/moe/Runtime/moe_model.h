@@ -108,6 +108,13 @@ typedef struct moe_tensor_info {
   int32_t pair_axis;   /**< The dim that grows, -1 without a pair. */
 } moe_tensor_info;
 
+/** Which part of a whole tensor this process gives or gets: see moe_model_input_part. */
+typedef struct moe_part {
+  int32_t axis;  /**< The dim of which it is a part, -1 where the tensor is whole. */
+  int64_t first; /**< The first place of the whole dim; the dim's size in moe_tensor_info says how many there are. */
+  int64_t whole; /**< The size of the whole dim. */
+} moe_part;
+
 /** Options of moe_model_open. Set `size` to sizeof(moe_open_options) and all that you do not use to zero. */
 typedef struct moe_open_options {
   uint64_t size;   /**< sizeof(moe_open_options): later versions add fields. */
@@ -146,6 +153,12 @@ MOE_API moe_status moe_model_input(const moe_model *model, int32_t index, moe_te
 /** Describes output `index`. */
 MOE_API moe_status moe_model_output(const moe_model *model, int32_t index, moe_tensor_info *info);
 
+/** Of a KV cache whose attention the processes share by heads, each gives and gets only the heads that it reads: the input and output have the size of that part,
+ * in moe_tensor_info too, so that a loop which feeds outputs back needs to know nothing of it. Who has whole caches passes, as the two of a pair may have
+ * strides, the part of them that `part` says. Parts of several processes may overlap. On one process a part is all. */
+MOE_API moe_status moe_model_input_part(const moe_model *model, int32_t index, moe_part *part);
+MOE_API moe_status moe_model_output_part(const moe_model *model, int32_t index, moe_part *part);
+
 /** The value that input `index` has where a caller does not choose one (an overridable initializer of the source model): fills `value` to be passed on as
  * that input. It lives as long as the model and is not to be written. `value->ndim` is -1 for an input without a default. */
 MOE_API moe_status moe_model_default(const moe_model *model, int32_t index, moe_tensor *value);
@@ -154,7 +167,8 @@ MOE_API moe_status moe_model_default(const moe_model *model, int32_t index, moe_
 MOE_API const char *moe_model_isa(const moe_model *model);
 
 /** This process among those that run the model together, from 0, and how many there are; 0 and 1 unless the model was compiled for a mesh of machines and a
- * launcher (mpiexec) started several processes. All of them make the same calls with the same inputs, from one thread each, and all get the outputs.
+ * launcher (mpiexec) started several processes. All of them make the same calls with the same inputs, from one thread each, and all get the outputs
+ * (of KV caches their own parts, see moe_model_input_part).
  * A process that fails where the others wait for it ends them all, with a message on the standard error. */
 MOE_API int32_t moe_model_rank(const moe_model *model);
 MOE_API int32_t moe_model_ranks(const moe_model *model);

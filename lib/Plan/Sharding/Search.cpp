@@ -314,20 +314,23 @@ std::optional<PlanResult> searchPlan(const Mesh &mesh, const std::vector<PlanLay
       return std::nullopt;
     }
 
-  const double memory = static_cast<double>(mesh.device.memoryBytes);
+  const double memory = std::max(0.0, static_cast<double>(mesh.device.memoryBytes) - options.otherBytes);
   Chain chain(mesh.levels(), layers, candidates, options);
   std::vector<Step> best, path;
   PlanResult result;
   result.totalUs = result.boundUs = chain.solve(never, never, false, best);
   if (memoryOf(layers, candidates, best) > memory) {
     double bound = 0;
-    result.totalUs = solveLimited(chain, bufferSizes(candidates, memory), memory, best, bound);
+    result.totalUs = memory <= 0 ? never : solveLimited(chain, bufferSizes(candidates, memory), memory, best, bound);
     result.boundUs = std::max(result.boundUs, bound);
   }
   if (result.totalUs == never) {
     std::ostringstream text;
     text.precision(12);
-    text << "no plan fits: expected at most " << memory << " bytes on a device, found " << leastMemory(layers, candidates)
+    text << "no plan fits: expected at most " << memory << " bytes on a device";
+    if (options.otherBytes > 0)
+      text << ", beside " << options.otherBytes << " of KV caches";
+    text << ", found " << leastMemory(layers, candidates)
          << " for the smallest candidates of all layers";
     error = text.str();
     return std::nullopt;

@@ -3,6 +3,7 @@
 #include "TestModule.h"
 #include "moe/Machine/Cpuid.h"
 #include "moe/Package/Package.h"
+#include "moe/Runtime/Error.h"
 #include "moe/Runtime/ModelInfoReader.h"
 
 #include "llvm/Support/JSON.h"
@@ -138,6 +139,43 @@ TEST_F(DescriptionTest, PairsNeedOneGrowingAxis) {
   auto model = describeModel(*parse(text));
   ASSERT_TRUE(succeeded(model)) << takeDiagnostics();
   EXPECT_TRUE(model->cachePairs.empty());
+}
+
+TEST_F(DescriptionTest, RanksHaveTheSamePartOfPastAndPresent) {
+  std::string text = cacheModule;
+  for (size_t at = 0; (at = text.find("memref<?x2x?x4xf32", at)) != std::string::npos;)
+    text.replace(at, 18, "memref<?x?x?x4xf32");
+  for (size_t at = 0; (at = text.find("[\"batch\", \"2\",", at)) != std::string::npos; at += 10)
+    text.replace(at, 14, "[\"batch\", \"?\",");
+  auto model = describeModel(*parse(text));
+  ASSERT_TRUE(succeeded(model)) << takeDiagnostics();
+  EXPECT_TRUE(model->cachePairs.empty()); // Two axes may differ.
+  for (const char *name : {"moe.name = \"past\"", "moe.name = \"present\""})
+    text.insert(text.find(name), "moe.part = array<i64: 1, 8, 4>, ");
+  model = describeModel(*parse(text));
+  ASSERT_TRUE(succeeded(model)) << takeDiagnostics();
+  ASSERT_EQ(model->cachePairs.size(), 1u);
+  EXPECT_EQ(model->cachePairs[0].axis, 2u);
+  ASSERT_TRUE(model->outputs[1].part);
+  EXPECT_EQ(model->outputs[1].part->heads, 8u);
+  EXPECT_EQ(model->outputs[1].part->unit, 4u);
+  EXPECT_NE(modelHeaderText(*model).find("past  float32 [batch, this rank's of 32, past, 4]"), std::string::npos) << modelHeaderText(*model);
+  // The binary form has them behind the devices.
+  model->devices = 2;
+  model->isaVersions = {{"plain", {}, {}}};
+  const std::vector<uint8_t> blob = infoOf(*model);
+  runtime::ModelInfo info;
+  ASSERT_EQ(info.read(blob.data(), blob.size()), MOE_STATUS_OK) << runtime::lastError();
+  ASSERT_EQ(info.numParts, 2u);
+  ASSERT_NE(info.partOf(3), nullptr);
+  EXPECT_EQ(info.partOf(3)->unit, 4u);
+  // Of a dim that is fixed, or is none.
+  for (const char *part : {"array<i64: 3, 8, 4>", "array<i64: 4, 8, 4>", "array<i64: 1, 0, 4>", "array<i64: 1, 8>"}) {
+    std::string other = text;
+    other.replace(other.find("array<i64: 1, 8, 4>"), 19, part);
+    EXPECT_TRUE(failed(describeModel(*parse(other)))) << part;
+    EXPECT_NE(takeDiagnostics().find("(past): expected a part as a dynamic dim, heads and places of a head"), std::string::npos);
+  }
 }
 
 TEST_F(DescriptionTest, Manifest) {

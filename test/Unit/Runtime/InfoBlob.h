@@ -50,6 +50,7 @@ struct BlobModel {
   };
   uint32_t devices = 1; ///< 1: the blob ends with the layers.
   std::vector<Shard> shards;
+  std::vector<std::vector<uint32_t>> parts; ///< tensor, axis, heads, places of a head
   uint64_t weightsBytes = 0;
   std::string weightsSha256 = std::string(32, '\0');
   uint32_t formatVersion = moe::modelInfoVersion;
@@ -137,6 +138,10 @@ struct BlobModel {
         for (uint32_t expert : shard.slots)
           u32(expert);
       }
+      u32(parts.size());
+      for (const std::vector<uint32_t> &part : parts)
+        for (uint32_t number : part)
+          u32(number);
     }
     const uint32_t size = uint32_t(out.size());
     out.replace(12, 4, reinterpret_cast<const char *>(&size), 4);

@@ -37,6 +37,9 @@ BlobModel richModel() {
   // Two devices share three experts of 20 bytes, the first on both; two such groups.
   model.devices = 4;
   model.shards = {{0, 40, 20, 3, 2, {0, 1, 2, 0}}};
+  // Ranks have their own of 2 heads of past and present (output 1 of 3 inputs).
+  model.inputs[1].dims[1].first = model.outputs[1].dims[1].first = -1;
+  model.parts = {{1, 1, 2, 1}, {4, 1, 2, 1}};
   return model;
 }
 
@@ -50,7 +53,11 @@ TEST(ModelInfo, ReadsEverything) {
   EXPECT_EQ(info.inputs[0].dtype.code, MOE_FLOAT);
   EXPECT_EQ(info.inputs[0].dtype.bits, 32);
   EXPECT_EQ(info.inputs[0].pair, -1);
-  EXPECT_EQ(info.inputs[1].dims[1].size, 2);
+  EXPECT_EQ(info.inputs[1].dims[1].size, -1);
+  ASSERT_EQ(info.numParts, 2u);
+  ASSERT_NE(info.partOf(4), nullptr);
+  EXPECT_EQ(info.partOf(4)->heads, 2u);
+  EXPECT_EQ(info.partOf(0), nullptr);
   EXPECT_STREQ(info.inputs[1].dims[2].symbol, "past");
   EXPECT_EQ(info.inputs[1].pair, 1);
   EXPECT_EQ(info.outputs[1].pair, 1);
@@ -90,6 +97,28 @@ TEST(ModelInfo, ReadsEverything) {
   EXPECT_EQ(info.shards[0].slots[2], 2u);
   EXPECT_EQ(info.layers[0].hidden, 64u);
   EXPECT_EQ(info.layers[0].intermediate, 96u);
+}
+
+TEST(ModelInfo, RanksTakeTheHeadsThatTheirDevicesRead) {
+  struct Case {
+    uint32_t heads, unit;
+    int64_t rank, ranks, first, count;
+  };
+  // Four devices: of 8 heads two each, of 2 heads one for two of them, in places of 16 each.
+  const Case cases[] = {{8, 1, 0, 1, 0, 8}, {8, 1, 1, 2, 4, 4}, {8, 1, 3, 4, 6, 2}, {2, 16, 0, 1, 0, 32}, {2, 16, 1, 2, 16, 16},
+                        {2, 16, 1, 4, 0, 16}, {2, 16, 2, 4, 16, 16}, {1, 3, 3, 4, 0, 3}};
+  for (const Case &c : cases) {
+    BlobModel model = richModel();
+    model.parts = {{1, 1, c.heads, c.unit}, {4, 1, c.heads, c.unit}};
+    ModelInfo info;
+    std::unique_ptr<unsigned char[]> copy;
+    ASSERT_EQ(readBlob(model.bytes(), info, copy), MOE_STATUS_OK) << lastError();
+    info.takeParts(c.rank, c.ranks);
+    EXPECT_EQ(info.partOf(1)->first, c.first) << c.heads << " heads, rank " << c.rank << " of " << c.ranks;
+    EXPECT_EQ(info.inputs[1].dims[1].size, c.count) << c.heads << " heads, rank " << c.rank << " of " << c.ranks;
+    EXPECT_EQ(info.outputs[1].dims[1].size, c.count);
+    EXPECT_EQ(info.inputs[1].dims[0].size, -1);
+  }
 }
 
 TEST(ModelInfo, EveryTruncationIsRefused) {
@@ -170,6 +199,13 @@ TEST(ModelInfo, EachRuleHasItsMessage) {
   EXPECT_NE(broken([](BlobModel &m) { m.shards[0].slots[3] = 3; }).find("shard 0 has a slot of expert 3 of 3"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.shards[0].slotsPerDevice = 3; }).find("shard 0 has 4 slots, 3 a device, for 4 devices"), std::string::npos);
   EXPECT_NE(broken([](BlobModel &m) { m.devices = 3; }).find("shard 0 has 4 slots, 2 a device, for 3 devices"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.parts[1][0] = 5; }).find("part 1 is of tensor 5 of 5"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.parts[1][0] = 1; }).find("part 1 is of tensor 1 of 5, expected them in order"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.parts[0][1] = 3; }).find("part 0 ('past') is of dim 3"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.parts[0][1] = 4; }).find("part 0 ('past') is of dim 4"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.parts[0][2] = 0; }).find("part 0 ('past') is of dim 1, 0 heads of 1"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.parts[0][2] = 1u << 31; m.parts[0][3] = 2; }).find("part 0 ('past')"), std::string::npos);
+  EXPECT_NE(broken([](BlobModel &m) { m.parts[0][3] = 0; }).find("2 heads of 0"), std::string::npos);
   std::vector<unsigned char> longer = richModel().bytes();
   longer.push_back(0);
   *reinterpret_cast<uint32_t *>(&longer[12]) += 1;

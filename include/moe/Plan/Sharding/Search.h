@@ -50,6 +50,8 @@ struct SearchOptions {
   std::vector<int64_t> extraSlots = {0, 1, 2};
   /// As `place`, for each number of ranks and slots.
   int64_t placementEffort = 4000;
+  /// Bytes of a device that hold what is not searched: KV caches.
+  double otherBytes = 0;
   /// Memory is counted in parts of the device's: more take longer and waste less.
   int64_t memoryParts = 16384;
   /// Only what the distribute stage can run: tokens that go to experts, over nodes once or every copy.
