@@ -1,5 +1,6 @@
 // Experts of a layer that moe.route_permute could not express: their two products become kernels on rows where they lie. Expects
 // moe-fuse-route-permute before it, which takes all it can with gather and combine.
+#include "RowSteps.h"
 #include "moe/IR/Activations.h"
 #include "moe/Fuse/Passes.h"
 #include "moe/IR/Layers.h"
@@ -27,14 +28,16 @@ public:
       offset = paddedOffsets();
     }
     const PlanAttr plan = op.getPlanAttr();
-    rows = roundActivations(builder, loc, rows, plan);
+    RowRounder rounder(op, offset, builder);
+    rows = roundActivations(builder, loc, rounder.round(rows, StepsPlace::Input), plan);
     // The first product rounds what the second reads; the result is what the graph had.
-    Value hidden = product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), plan,
-                           activationElement(plan, type.getElementType()));
+    Value hidden = op.getStepsAttr() ? steppedHidden(rounder, rows, offset)
+                                     : product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), plan,
+                                               activationElement(plan, type.getElementType()));
     // Kernels write f32 and bf16.
     const Type element = type.getElementType(), written = element.isF16() ? Type(builder.getF32Type()) : element;
     Value result = product(hidden, offset, op.getDown(), op.getDownBias(), Value(), Value(), FfnAttr(), secondPlan(), written);
-    result = convertElements(builder, loc, result, element);
+    result = rounder.round(convertElements(builder, loc, result, element), StepsPlace::Result);
     if (padded)
       result = expand(result);
     const Type wanted = op.getResult().getType();
@@ -55,6 +58,23 @@ private:
                                    /*combine_rows=*/Value(), /*combine_weights=*/Value(), /*codebook=*/Value(), out, ffn, op.getOrder(), PackingFamily::Plain,
                                    /*columns=*/IntegerAttr(), op.getOriginAttr(), plan, /*blocks=*/BlocksAttr(), /*out_blocks=*/BlocksAttr())
         .getResults()[0];
+  }
+
+  /// What the second product reads where rows are rounded on the way: loops between the products say what no epilogue does.
+  Value steppedHidden(RowRounder &rounder, Value rows, Value offset) {
+    const Type f32 = builder.getF32Type();
+    Value hidden;
+    if (op.stepsAt(StepsPlace::Gate) || op.stepsAt(StepsPlace::Up)) {
+      auto first = [&](Value weight, Value bias, StepsPlace place) {
+        return rounder.round(product(rows, offset, weight, bias, Value(), Value(), FfnAttr(), secondPlan(), f32), place);
+      };
+      Value gate = first(op.getGate(), op.getGateBias(), StepsPlace::Gate);
+      Value up = op.getUp() ? first(op.getUp(), op.getUpBias(), StepsPlace::Up) : Value();
+      hidden = rounder.activate(gate, up);
+    } else {
+      hidden = product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), op.getPlanAttr(), f32);
+    }
+    return roundActivations(builder, loc, rounder.round(hidden, StepsPlace::Hidden), op.getPlanAttr());
   }
 
   /// offset[e] = e·C: every slot of a padded expert is a row.

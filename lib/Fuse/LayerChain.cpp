@@ -75,6 +75,8 @@ private:
     ExpertsOp op = chain.experts;
     if (!op.getFfn() || !op.getGate() || !op.getDown() || !op.getParameters().empty())
       return refuse("moe.experts computes a region instead of an ffn with gate and down weights");
+    if (op.getStepsAttr())
+      return refuse("moe.experts rounds its rows between the products");
     for (Value weight : {op.getGate(), op.getDown()})
       if (!cast<ShapedType>(weight.getType()).hasStaticShape())
         return refuse("the weights of moe.experts have dynamic sizes");

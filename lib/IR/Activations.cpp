@@ -3,6 +3,7 @@
 #include "moe/IR/Layers.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -22,6 +23,14 @@ Value moe::roundActivations(OpBuilder &builder, Location loc, Value rows, PlanAt
       return collapse ? tensor::CollapseShapeOp::create(builder, loc, narrow, collapse.getReassociationIndices()).getResult() : narrow;
   }
   return convertElements(builder, loc, rows, element);
+}
+
+Value moe::codeOf(OpBuilder &builder, Location loc, Value x, Value scale, Value zero, double lower, double upper) {
+  Value code = math::RoundEvenOp::create(builder, loc, arith::DivFOp::create(builder, loc, x, scale));
+  if (zero)
+    code = arith::AddFOp::create(builder, loc, code, zero);
+  auto bound = [&](double value) -> Value { return arith::ConstantOp::create(builder, loc, builder.getFloatAttr(code.getType(), value)); };
+  return arith::MinimumFOp::create(builder, loc, arith::MaximumFOp::create(builder, loc, code, bound(lower)), bound(upper));
 }
 
 Value moe::convertElements(OpBuilder &builder, Location loc, Value values, Type element) {

@@ -2,6 +2,8 @@
 #include "VerifierUtils.h"
 #include "moe/IR/Quantization.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace moe {
@@ -109,6 +111,111 @@ static LogicalResult verifyRows(ExpertsOp op, RankedTensorType rows, RankedTenso
   return success();
 }
 
+LogicalResult StepsAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, StepsPlace, int64_t lower, int64_t upper, DenseF32ArrayAttr scales,
+                                DenseI32ArrayAttr zeros) {
+  // steps-c2
+  if (lower < -32768 || lower >= upper || upper > 65535)
+    return error() << "expected -32768 <= lower < upper <= 65535, got " << lower << " and " << upper;
+  // steps-c3
+  if (!scales) {
+    if (zeros || lower != 0 || upper != 255)
+      return error() << "expected no zeros and codes of 0 to 255 where there are no scales";
+    return success();
+  }
+  // steps-c1
+  if (!zeros || zeros.size() != scales.size())
+    return error() << "expected as many zeros as scales, " << scales.size() << ", got " << (zeros ? zeros.size() : 0);
+  for (float scale : scales.asArrayRef())
+    if (!std::isfinite(scale) || !(scale > 0))
+      return error() << "expected finite positive scales, got " << scale;
+  for (int32_t zero : zeros.asArrayRef())
+    if (zero < lower || zero > upper)
+      return error() << "expected zeros of " << lower << " to " << upper << ", got " << zero;
+  return success();
+}
+
+void StepsAttr::print(AsmPrinter &printer) const {
+  printer << "<at = " << stringifyStepsPlace(getAt()) << ", lower = " << getLower() << ", upper = " << getUpper();
+  if (getScales()) {
+    printer << ", scales = [";
+    llvm::interleaveComma(getScales().asArrayRef(), printer, [&](float scale) { printer.printFloat(APFloat(scale)); });
+    printer << "], zeros = [";
+    llvm::interleaveComma(getZeros().asArrayRef(), printer);
+    printer << ']';
+  }
+  printer << '>';
+}
+
+Attribute StepsAttr::parse(AsmParser &parser, Type) {
+  auto name = [&](StringRef keyword) { return failed(parser.parseKeyword(keyword)) || failed(parser.parseEqual()); };
+  StringRef word;
+  int64_t lower = 0, upper = 0;
+  const SMLoc start = parser.getCurrentLocation();
+  if (parser.parseLess() || name("at") || parser.parseKeyword(&word) || parser.parseComma() || name("lower") || parser.parseInteger(lower) ||
+      parser.parseComma() || name("upper") || parser.parseInteger(upper))
+    return {};
+  const auto place = symbolizeStepsPlace(word);
+  if (!place) {
+    parser.emitError(start) << "expected one of input, gate, up, hidden and result, got " << word;
+    return {};
+  }
+  SmallVector<float> scales;
+  SmallVector<int32_t> zeros;
+  const bool hasScales = succeeded(parser.parseOptionalComma());
+  if (hasScales) {
+    auto scale = [&]() -> ParseResult {
+      APFloat number(0.0f);
+      if (parser.parseFloat(APFloat::IEEEsingle(), number))
+        return failure();
+      scales.push_back(number.convertToFloat());
+      return success();
+    };
+    auto zero = [&]() -> ParseResult { return parser.parseInteger(zeros.emplace_back()); };
+    if (name("scales") || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, scale) || parser.parseComma() || name("zeros") ||
+        parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, zero))
+      return {};
+  }
+  if (parser.parseGreater())
+    return {};
+  MLIRContext *context = parser.getContext();
+  return StepsAttr::getChecked([&]() { return parser.emitError(start); }, context, *place, lower, upper,
+                               hasScales ? DenseF32ArrayAttr::get(context, scales) : DenseF32ArrayAttr(),
+                               hasScales ? DenseI32ArrayAttr::get(context, zeros) : DenseI32ArrayAttr());
+}
+
+StepsAttr ExpertsOp::stepsAt(StepsPlace place) {
+  if (const ArrayAttr all = getStepsAttr())
+    for (auto steps : all.getAsRange<StepsAttr>())
+      if (steps.getAt() == place)
+        return steps;
+  return {};
+}
+
+/// experts-c10.
+static LogicalResult verifySteps(ExpertsOp op, int64_t experts) {
+  const ArrayAttr all = op.getStepsAttr();
+  if (!all)
+    return success();
+  const auto rows = cast<RankedTensorType>(op.getRows().getType());
+  if (all.empty() || !op.getFfn() || !rows.getElementType().isF32())
+    return op.emitOpError("expected steps only where there is an ffn and rows are f32, and not an empty list");
+  std::optional<StepsPlace> last;
+  for (auto steps : all.getAsRange<StepsAttr>()) {
+    const StepsPlace at = steps.getAt();
+    if (last && *last >= at)
+      return op.emitOpError("expected steps in the order input, gate, up, hidden, result, each at most once, got ")
+             << stringifyStepsPlace(at) << " behind " << stringifyStepsPlace(*last);
+    if (at == StepsPlace::Up && !op.getUp())
+      return op.emitOpError("expected steps of up only where up is given");
+    if (!steps.getScales() && rows.getRank() != 2)
+      return op.emitOpError("expected scales of the steps of padded rows, got none");
+    if (steps.getScales() && !agree(steps.getScales().size(), experts))
+      return op.emitOpError("expected ") << experts << " scales (experts) of the steps of " << stringifyStepsPlace(at) << ", got " << steps.getScales().size();
+    last = at;
+  }
+  return success();
+}
+
 LogicalResult ExpertsOp::verify() {
   const auto rows = cast<RankedTensorType>(getRows().getType());
   const auto result = cast<RankedTensorType>(getResult().getType());
@@ -129,6 +236,9 @@ LogicalResult ExpertsOp::verify() {
     if (failed(verifyRegion(*this)))
       return failure();
   }
+  // experts-c10
+  if (failed(verifySteps(*this, sizes.experts)))
+    return failure();
   // experts-c7
   const int64_t offsets = getOffset().getType().getDimSize(0);
   if (failed(length(*this, "offset", getOffset().getType(), plus(sizes.experts, 1), "experts + 1")))

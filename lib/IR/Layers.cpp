@@ -181,6 +181,8 @@ std::optional<moe::RaggedLayer> moe::shardableLayer(ExpertsOp experts, std::stri
   layer.dispatch = experts.getRows().getDefiningOp<DispatchOp>();
   if (!experts.getFfn())
     return refuse("its experts compute a region");
+  if (experts.getStepsAttr())
+    return refuse("its experts round their rows between the products");
   if (!layer.dispatch || !layer.dispatch.getRows().hasOneUse())
     return refuse("its rows are not those of one moe.dispatch alone");
   if (layer.dispatch.getLayout() != SlotLayout::Ragged)

@@ -1,6 +1,7 @@
 // Quantisation as ONNX writes it: DequantizeLinear, QuantizeLinear, DynamicQuantizeLinear, MatMulInteger. Quantised weights of products are taken
 // before this, as they lie; what comes here is arithmetic on tensors. All of it is computed in f32 (f64 for f64).
 #include "OnnxConversion.h"
+#include "moe/IR/Activations.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -136,16 +137,9 @@ double greatestOf(IntegerType type) { return std::ldexp(1.0, type.getWidth() - (
 
 /// saturate(round(x / scale) + zero point), halves to even.
 Value quantise(OpBuilder &b, Location loc, Value x, Value scale, Value zero, Type target) {
-  Value quotient = arith::DivFOp::create(b, loc, x, scale);
-  Value number = math::RoundEvenOp::create(b, loc, quotient);
-  if (zero)
-    number = arith::AddFOp::create(b, loc, number, zero);
-  if (!moe::isNarrow(target))
-    return convertScalar(b, loc, number, target);
   auto integer = cast<IntegerType>(target);
-  auto bound = [&](double value) -> Value { return arith::ConstantOp::create(b, loc, b.getFloatAttr(number.getType(), value)); };
-  number = arith::MinimumFOp::create(b, loc, arith::MaximumFOp::create(b, loc, number, bound(leastOf(integer))), bound(greatestOf(integer)));
-  return castElement(b, loc, number, number.getType(), target);
+  Value number = moe::codeOf(b, loc, x, scale, zero, leastOf(integer), greatestOf(integer));
+  return moe::isNarrow(target) ? castElement(b, loc, number, number.getType(), target) : convertScalar(b, loc, number, target);
 }
 
 /// x / scale + zero point, rounded as Cast does.

@@ -213,6 +213,13 @@ std::optional<RoutedFfn> mergeExperts(ArrayRef<RoutedFfn> experts, ExpertPieces 
       why = "the experts compute different functions or have different sizes";
       return std::nullopt;
     }
+  SmallVector<ArrayRef<RowSteps>> steps;
+  for (const RoutedFfn &expert : experts)
+    steps.push_back(expert.steps);
+  auto merged = mergeSteps(steps, why);
+  if (!merged)
+    return std::nullopt;
+  result.steps = *merged;
   auto merge = [&](auto product, RoutedProduct &into, SmallVectorImpl<Value> &weights, SmallVectorImpl<Value> &biases) {
     SmallVector<StoredSlice> weightParts, biasParts;
     for (const RoutedFfn &expert : experts) {

@@ -288,7 +288,7 @@ Value LayerBuilder::experts(OpBuilder &builder, Location loc, Value x, Assignmen
   Value up = stored(parts.up, "up"), upBias = stored(parts.upBias, "up_bias");
   Value down = stored(parts.down, "down"), downBias = stored(parts.downBias, "down_bias");
   auto expertsOp = ExpertsOp::create(builder, loc, rowsType, rows, slotOp.getOffset(), gate, gateBias, up, upBias, down, downBias, ValueRange{},
-                                     parts.ffn, parts.order, origin, PlanAttr());
+                                     parts.ffn, parts.order, origin, PlanAttr(), parts.steps);
   Value tokens = builder.createOrFold<tensor::DimOp>(loc, x, 0);
   Value combined = CombineOp::create(builder, loc, resultType, expertsOp.getResult(), list.token, list.expert, slotOp.getSlot(), slotOp.getKeep(),
                                      weights, tokens, Value());

@@ -47,6 +47,8 @@ struct ExpertWeights {
   mlir::Value gate, gateBias, up, upBias, down, downBias;
   FfnAttr ffn;
   WeightOrder order = WeightOrder::OutIn;
+  /// Of #moe.steps; null where no rows are rounded.
+  mlir::ArrayAttr steps = {};
 };
 
 /// The one result, of type `result`, of a new ONNX node.

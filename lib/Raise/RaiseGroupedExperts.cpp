@@ -364,13 +364,20 @@ std::optional<RoutedProduct> GroupedMatcher::matchProduct(Value value) {
   std::optional<Segment> first;
   RoutedProduct result;
   SmallVector<StoredSlice> matrices;
+  SmallVector<SmallVector<RowSteps, 1>> before, after;
+  auto takeOwn = [](Value value, SmallVector<SmallVector<RowSteps, 1>> &into) {
+    Value rows;
+    auto steps = matchSteps(value, rows);
+    into.push_back(steps ? SmallVector<RowSteps, 1>{*steps} : SmallVector<RowSteps, 1>());
+    return steps ? rows : value;
+  };
   for (auto [index, piece] : llvm::enumerate(concat.getInputs())) {
     const int64_t expert = static_cast<int64_t>(index);
-    OnnxOp product = piece.getDefiningOp<OnnxOp>();
+    OnnxOp product = takeOwn(piece, after).getDefiningOp<OnnxOp>();
     bool transposed = false;
     if (!isPieceProduct(product, transposed))
       return miss(product ? product.getOperation() : concat.getOperation(), "a piece of the Concat is no product of rows and a matrix");
-    auto segment = matchSegment(product.getInputs()[0]);
+    auto segment = matchSegment(takeOwn(product.getInputs()[0], before));
     if (!segment)
       return miss(product, "the rows of a product are no range of the sorted rows");
     sawSegments = true;
@@ -399,6 +406,13 @@ std::optional<RoutedProduct> GroupedMatcher::matchProduct(Value value) {
   SmallVector<Value> pieces;
   if (!first || !mergePart(matrices, pieces, result.weight, why))
     return miss(concat, first ? why : "a Concat of nothing");
+  for (auto [own, into] : {std::pair(&before, &result.rowSteps), std::pair(&after, &result.resultSteps)}) {
+    auto steps = mergeSteps(SmallVector<ArrayRef<RowSteps>>(own->begin(), own->end()), why);
+    if (!steps)
+      return miss(concat, why);
+    if (!steps->empty())
+      *into = steps->front();
+  }
   if (!pieces.empty())
     ownMatrices[value] = std::move(pieces);
   // The number of rows needs no proof: the ends cover as many as there are ids, and the rows are either gathered by the permutation or an
@@ -410,12 +424,23 @@ std::optional<RoutedProduct> GroupedMatcher::matchProduct(Value value) {
   return result;
 }
 
+namespace {
+/// An expert whose rows are a range of the sorted ones: those of its tokens.
+class SegmentMatcher : public ExpertMatcher {
+public:
+  using ExpertMatcher::ExpertMatcher;
+
+protected:
+  bool hasOwnRows() const override { return true; }
+};
+} // namespace
+
 /// A Concat of one whole expert per range of the sorted rows.
 std::optional<RoutedFfn> GroupedMatcher::matchWholeExperts(OnnxOp concat) {
   std::vector<RoutedFfn> experts;
   std::optional<Segment> first;
   for (auto [expert, piece] : llvm::enumerate(concat.getInputs())) {
-    ExpertMatcher matcher(proof);
+    SegmentMatcher matcher(proof);
     auto ffn = matcher.matchFfn(piece);
     if (!ffn)
       return miss(matcher.missedAt(), matcher.missed());
@@ -440,6 +465,12 @@ std::optional<RoutedFfn> GroupedMatcher::matchWholeExperts(OnnxOp concat) {
   if (merged->up)
     merged->up->rows = first->source;
   return matchEnds(first->ends, merged->gate.experts) ? merged : std::nullopt;
+}
+
+/// The rows that a pair rounds; `value` itself where none does.
+static Value withoutSteps(Value value) {
+  Value rows;
+  return matchSteps(value, rows) ? rows : value;
 }
 
 /// The Concat of whole experts that `rows` are; null where they are none, or products of each alone.
@@ -512,9 +543,9 @@ std::optional<RoutedLayer> GroupedMatcher::finish(const ChoiceSum &choices, Valu
   auto weighted = matchWeightedRows(peel(sorted, Views | FloatCasts), choices.hidden, proof);
   if (!weighted)
     return miss(sum, "the sorted rows are not weighted one by one");
-  OnnxOp concat = concatOfExperts(weighted->rows), piece = concat ? concat.getInputs()[0].getDefiningOp<OnnxOp>() : OnnxOp();
+  OnnxOp concat = concatOfExperts(weighted->rows), piece = concat ? withoutSteps(concat.getInputs()[0]).getDefiningOp<OnnxOp>() : OnnxOp();
   bool transposed = false;
-  const bool isWhole = piece && !(isPieceProduct(piece, transposed) && matchSegment(piece.getInputs()[0]));
+  const bool isWhole = piece && !(isPieceProduct(piece, transposed) && matchSegment(withoutSteps(piece.getInputs()[0])));
   auto ffn = isWhole ? matchWholeExperts(concat) : matchFfn(weighted->rows);
   if (!ffn)
     return std::nullopt;

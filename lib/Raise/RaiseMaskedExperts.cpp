@@ -175,7 +175,7 @@ std::optional<ExpertStep> MaskedMatcher::matchTerm(OnnxOp op, Value value) {
     const std::string reason = missed().str();
     auto ffn = matchFfn(rows);
     // Ids compared with a number tell an expert, whatever it computes; a column of some map may be anything.
-    sawColumn |= ffn || (step.k > 0 && step.weights);
+    sawColumn |= ffn || sawSharedSteps || (step.k > 0 && step.weights);
     if (!ffn)
       continue;
     if (!isWeighted)

@@ -1,5 +1,6 @@
 // Stored weights that a graph dequantises become moe.dequant, before anything looks for layers: what reads them then looks like any product
 // with a weight, and the codes stay in the file until weights are packed. Dequantised activations are left for the ordinary conversion.
+#include "IntegerProducts.h"
 #include "OnnxMatch.h"
 #include "LayerBuilder.h"
 #include "WeightViews.h"
@@ -283,6 +284,27 @@ void QuantizedRaiser::raiseDequantize(OnnxOp op) {
   eraseDead(op.getOperation());
 }
 
+/// Biases: a quantiser stores them as i32 with the scales of rows times those of weights. They are few numbers, which are known.
+static void foldBias(OnnxOp op) {
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  RankedTensorType codesType = tensorType(op.getInputs()[0]), scalesType = tensorType(op.getInputs()[1]);
+  if (!type || !type.getElementType().isF32() || !codesType || !codesType.getElementType().isSignlessInteger(32) || codesType.getRank() > 1 ||
+      !scalesType || !scalesType.getElementType().isF32() || scalesType.getRank() > 1)
+    return;
+  DenseElementsAttr codes = constantElements(op.getInputs()[0]), scales = constantElements(op.getInputs()[1]);
+  Value zero = inputOrNull(op, 2);
+  if (!codes || !scales || codes.empty() || scales.empty() || (scales.getNumElements() != 1 && scales.getNumElements() != codes.getNumElements()) ||
+      (zero && splatNumber(zero) != 0.0))
+    return;
+  const auto factors = llvm::to_vector(scales.getValues<float>());
+  SmallVector<float> numbers;
+  for (auto [i, code] : llvm::enumerate(codes.getValues<int32_t>()))
+    numbers.push_back(static_cast<float>(code) * factors[factors.size() == 1 ? 0 : i]);
+  OpBuilder builder(op);
+  op->getResult(0).replaceAllUsesWith(arith::ConstantOp::create(builder, op.getLoc(), DenseElementsAttr::get(type, ArrayRef<float>(numbers))));
+  eraseDead(op.getOperation());
+}
+
 //===-- Taken apart before they are dequantised ----------------------------===//
 
 /// Is it a node whose first result, or each of them, has elements of its first operand?
@@ -357,22 +379,27 @@ static bool sameSteps(OnnxOp a, OnnxOp b) {
 
 static bool isLinear(OnnxOp op, StringRef name) { return op && (isNode(op, name) || isNode(op, name, "com.microsoft")); }
 
-/// What `value` has the elements of, in another order or more than once; itself where it is computed.
-static Value movedFrom(Value value) {
-  while (movesElements(value.getDefiningOp<OnnxOp>()))
-    value = value.getDefiningOp<OnnxOp>().getInputs()[0];
+/// What `value` has the elements of, in another order or more than once; itself where it is computed. `picks`: by numbers that the run finds.
+static Value movedFrom(Value value, bool &picks) {
+  for (picks = false; movesElements(value.getDefiningOp<OnnxOp>()); value = value.getDefiningOp<OnnxOp>().getInputs()[0]) {
+    auto op = value.getDefiningOp<OnnxOp>();
+    picks |= (isNode(op, "Gather") || isNode(op, "GatherND")) && !constantInts(op.getInputs()[1]);
+  }
   return value;
 }
 
 /// Numbers that are on the steps already stay where they are when they are rounded to the same steps, however they were moved: quantisers put a pair
-/// around every node.
+/// around every node. Rows that tokens of one expert are picked from keep it: those of another expert may have other steps, and a layer has them all.
 static void dropSecondRounding(OnnxOp dequantize) {
   OnnxOp quantize = dequantize.getInputs()[0].getDefiningOp<OnnxOp>();
   if (!isLinear(quantize, "QuantizeLinear") || quantize->getResult(0).getType() != dequantize.getInputs()[0].getType() ||
       quantize.getInputs()[0].getType() != dequantize->getResult(0).getType() || !sameSteps(quantize, dequantize))
     return;
-  OnnxOp first = movedFrom(quantize.getInputs()[0]).getDefiningOp<OnnxOp>();
+  bool picks;
+  OnnxOp first = movedFrom(quantize.getInputs()[0], picks).getDefiningOp<OnnxOp>();
   if (!isLinear(first, "DequantizeLinear") || !sameSteps(first, dequantize))
+    return;
+  if (picks && !isa_and_nonnull<WeightRefOp, arith::ConstantOp>(first.getInputs()[0].getDefiningOp()))
     return;
   dequantize->getResult(0).replaceAllUsesWith(quantize.getInputs()[0]);
   eraseDead(dequantize.getOperation());
@@ -384,13 +411,15 @@ struct RaiseQuantizedWeights : impl::RaiseQuantizedWeightsBase<RaiseQuantizedWei
 
   void runOnOperation() override {
     QuantizedRaiser raiser(getOperation());
-    SmallVector<OnnxOp> products, dequants;
+    SmallVector<OnnxOp> products, integers, dequants;
     getOperation().walk([&](OnnxOp op) {
       if (isNode(op, "MatMulNBits", "com.microsoft"))
         products.push_back(op);
-      else if (isLinear(op, "DequantizeLinear"))
-        dequants.push_back(op);
+      else if (isNode(op, "MatMulInteger"))
+        integers.push_back(op);
     });
+    for (OnnxOp op : integers)
+      writeAsFloats(op);
     auto again = [&]() {
       dequants.clear();
       getOperation().walk([&](OnnxOp op) {
@@ -398,6 +427,7 @@ struct RaiseQuantizedWeights : impl::RaiseQuantizedWeightsBase<RaiseQuantizedWei
           dequants.push_back(op);
       });
     };
+    again();
     for (OnnxOp op : dequants)
       dropSecondRounding(op);
     again();
@@ -406,6 +436,9 @@ struct RaiseQuantizedWeights : impl::RaiseQuantizedWeightsBase<RaiseQuantizedWei
     again();
     for (OnnxOp op : dequants)
       raiser.raiseDequantize(op);
+    again();
+    for (OnnxOp op : dequants)
+      foldBias(op);
     bool wrong = false;
     for (OnnxOp op : products)
       wrong |= failed(raiser.raiseMatMul(op));

@@ -1,5 +1,5 @@
-// Layers whose rows are rounded to integers between the products: what quantisers of activations make of the forms that have all experts in one tensor.
-// No layer of ours rounds there, so they stay; here they are named, since no recogniser got far enough to say what it missed.
+// Layers whose rows are rounded to integers in other places than the recognisers of layers know (RowSteps.h): what quantisers of activations make of the
+// forms that have all experts in one tensor. They stay; here they are named, since no recogniser got far enough to say what it missed.
 //
 // Anchored at a choice of experts: what is computed from it, and the products that meet that, are looked at, up to a bound.
 #include "RoutedLayer.h"
@@ -82,6 +82,31 @@ static bool isRoundedProduct(OnnxOp op, int64_t experts, bool parts) {
   return (isIntegerProduct(op) || (isFloat && readsRounded(op))) && llvm::any_of(op.getInputs(), [&](Value matrix) { return holdsExperts(matrix, experts, parts); });
 }
 
+/// `value` without the pairs that round it.
+static Value withoutPairs(Value value) {
+  for (auto op = value.getDefiningOp<OnnxOp>(); op && (rounds(op) || isNode(op, "DequantizeLinear")); op = value.getDefiningOp<OnnxOp>())
+    value = op.getInputs()[0];
+  return value;
+}
+
+/// The product of rounded rows with a matrix of its own whose results `term` weighs, by one number for each row that `nodes` make; null where it is
+/// something else.
+static OnnxOp weighedProduct(Value term, const llvm::SetVector<Operation *> &nodes) {
+  OnnxOp weighed = definedBy(withoutPairs(term), "Mul");
+  for (unsigned side : {0u, 1u}) {
+    Value weights = weighed ? weighed.getInputs()[side] : Value();
+    if (!weights || staticDim(weights, -1) != 1 || !nodes.contains(weights.getDefiningOp()))
+      continue;
+    auto product = withoutPairs(weighed.getInputs()[1 - side]).getDefiningOp<OnnxOp>();
+    if (!isNamed(product, {"MatMul", "Gemm"}) || !readsRounded(product))
+      continue;
+    Value matrix = matricesOf(product.getInputs()[1]).stored;
+    if (matrix && tensorType(matrix).getRank() == 2)
+      return product;
+  }
+  return {};
+}
+
 /// How many experts the node chooses among: a TopK or ArgMax over the last dim; -1 where it is none.
 static int64_t chosenAmong(OnnxOp op) {
   if (!isNode(op, "TopK") && !isNode(op, "ArgMax"))
@@ -153,10 +178,19 @@ struct RaiseRoundedExperts : impl::RaiseRoundedExpertsBase<RaiseRoundedExperts> 
         OnnxOp product = isSum(sum, parts) && !(parts && findsTokens) ? productAbove(sum, experts, parts) : OnnxOp();
         if (!product)
           continue;
-        if (said.insert(product).second)
-          remarkMiss(remarks, sum, product, "rows are rounded to integers between the products, which no layer of ours does; its ops are computed as they stand");
-        return;
+        return say(sum, product, said);
       }
+    // Every expert on all tokens, with matrices of its own.
+    for (Operation *node : nodes)
+      if (auto sum = cast<OnnxOp>(node); !findsTokens && isNamed(sum, {"Add", "Sum"}))
+        for (Value term : sum.getInputs())
+          if (OnnxOp product = weighedProduct(term, nodes))
+            return say(sum, product, said);
+  }
+
+  void say(OnnxOp sum, OnnxOp product, DenseSet<Operation *> &said) {
+    if (said.insert(product).second)
+      remarkMiss(remarks, sum, product, "they are rounded elsewhere, too, or no form of a layer is known that is written like this");
   }
 };
 } // namespace

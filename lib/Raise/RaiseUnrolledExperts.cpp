@@ -53,6 +53,9 @@ public:
   /// Is what the match looked at the tokens of one expert?
   bool isOfOneExpert() const { return sawMask; }
 
+protected:
+  bool hasOwnRows() const override { return true; }
+
 private:
   std::optional<ScatterSum> matchMaskedSum(OnnxOp op);
   std::optional<Coordinate> matchCoordinate(Value value);

@@ -116,6 +116,8 @@ std::optional<RoutedProduct> RoutedMatcher::matchBiasedProduct(Value value) {
     auto product = matchProduct(seen(add.getInputs()[side]));
     if (product && product->bias)
       return miss(add, "a product has two biases");
+    if (product && product->resultSteps)
+      return miss(add, "rows are rounded between a product and its bias");
     if (!product || !takeBias(add, 1 - side, *product))
       return std::nullopt;
     return product;
@@ -465,8 +467,11 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
   auto gatePart = matchPart(gate, proof);
   if (!gatePart)
     return miss(at, "the gate is no half of a product");
-  auto gateProduct = matchBiasedProduct(gatePart->source);
-  if (!gateProduct)
+  Value gateRows = gatePart->source;
+  if (!takeSteps(gateRows, StepsPlace::Gate, result.steps))
+    return std::nullopt;
+  auto gateProduct = matchBiasedProduct(gateRows);
+  if (!gateProduct || !addSteps(gateProduct->resultSteps, StepsPlace::Gate, result.steps))
     return std::nullopt;
   result.gate = *gateProduct;
   firstRows = gateProduct->rows;
@@ -488,8 +493,11 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
       return miss(at, "gate and up are not halves, alternate columns or separate products");
     layout = *found;
     if (layout == GateLayout::Separate) {
-      result.up = matchBiasedProduct(upPart->source);
-      if (!result.up)
+      Value upRows = upPart->source;
+      if (!takeSteps(upRows, StepsPlace::Up, result.steps))
+        return std::nullopt;
+      result.up = matchBiasedProduct(upRows);
+      if (!result.up || !addSteps(result.up->resultSteps, StepsPlace::Up, result.steps))
         return std::nullopt;
     } else if (seen(gatePart->source) != seen(upPart->source) || columnsOf(upPart->source) != gateProduct->out) {
       return miss(at, "gate and up are not parts of the same product");
@@ -525,6 +533,53 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
   result.ffn = FfnAttr::get(context, activated.activation, layout, optionalNumber(context, activated.alpha, 1.0),
                             optionalNumber(context, offset, 0.0), optionalNumber(context, limit, infinity));
   return result;
+}
+
+//===-- Steps -------------------------------------------------------------===//
+
+/// Takes a pair that rounds `value` off it and remembers it. False where the rows that it rounds are not those of one expert.
+bool RoutedMatcher::takeSteps(Value &value, StepsPlace at, SmallVectorImpl<RowSteps> &steps) {
+  Value rows;
+  auto found = matchSteps(seen(value), rows);
+  if (!found)
+    return true;
+  if (found->isDynamic() && !hasOwnRows()) {
+    sawSharedSteps = true;
+    miss(seen(value).getDefiningOp(), "the steps are found from more rows than those of an expert's tokens");
+    return false;
+  }
+  found->at = at;
+  steps.push_back(*found);
+  value = rows;
+  return true;
+}
+
+/// Those that the form found at a product.
+bool RoutedMatcher::addSteps(const std::optional<RowSteps> &found, StepsPlace at, SmallVectorImpl<RowSteps> &steps) {
+  if (!found)
+    return true;
+  if (!steps.empty() && steps.back().at == at) {
+    miss(nullptr, "rows are rounded twice");
+    return false;
+  }
+  steps.push_back(*found);
+  steps.back().at = at;
+  return true;
+}
+
+/// Those of the rows that the first products read.
+bool RoutedMatcher::takeInputSteps(RoutedFfn &ffn) {
+  SmallVector<RowSteps> own, others;
+  if (!takeSteps(ffn.gate.rows, StepsPlace::Input, own) || !addSteps(ffn.gate.rowSteps, StepsPlace::Input, own) ||
+      (ffn.up && (!takeSteps(ffn.up->rows, StepsPlace::Input, others) || !addSteps(ffn.up->rowSteps, StepsPlace::Input, others))))
+    return false;
+  const bool same = !ffn.up || (own.size() == others.size() && (own.empty() || own.front().sameNumbers(others.front())));
+  if (!same) {
+    miss(ffn.down.rows.getDefiningOp(), "gate and up read rows that are rounded in different ways");
+    return false;
+  }
+  ffn.steps.insert(ffn.steps.begin(), own.begin(), own.end());
+  return true;
 }
 
 //===-- Scales ------------------------------------------------------------===//
@@ -585,16 +640,24 @@ std::optional<RoutedFfn> RoutedMatcher::matchFfn(Value value) {
   missedOp = nullptr;
   missedText.clear();
   firstRows = {};
+  sawSharedSteps = false;
   rowFactors.clear();
   Scales scales;
   value = takeScales(value, scales);
-  auto down = matchBiasedProduct(value);
-  if (!down)
+  SmallVector<RowSteps> steps;
+  if (!takeSteps(value, StepsPlace::Result, steps))
     return std::nullopt;
+  auto down = matchBiasedProduct(value);
+  Value hidden = down ? down->rows : Value();
+  if (!down || !addSteps(down->resultSteps, StepsPlace::Result, steps) || !takeSteps(hidden, StepsPlace::Hidden, steps) ||
+      !addSteps(down->rowSteps, StepsPlace::Hidden, steps))
+    return std::nullopt;
+  std::reverse(steps.begin(), steps.end());
   SmallVector<Value, 4> factors;
   double constant = 1.0;
   Operation *at = down->rows.getDefiningOp();
-  if (!collectFactors(down->rows, factors, constant, !down->bias, 0))
+  // A factor of a row that is rounded is none of its result.
+  if (!collectFactors(hidden, factors, constant, !down->bias && steps.empty(), 0))
     return miss(at, "what lies between the two products is too deep");
   auto activated = matchActivation(factors, constant);
   if (!activated)
@@ -607,8 +670,9 @@ std::optional<RoutedFfn> RoutedMatcher::matchFfn(Value value) {
     missedOp = nullptr;
     return miss(at, "no known activation lies between the two products");
   }
-  if (resolved && !applyScales(scales, *resolved))
+  if (!resolved || !applyScales(scales, *resolved) || !takeInputSteps(*resolved))
     return std::nullopt;
+  resolved->steps.append(steps);
   return resolved;
 }
 

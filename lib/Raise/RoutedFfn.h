@@ -6,6 +6,7 @@
 
 #include "LayerBuilder.h"
 #include "OnnxMatch.h"
+#include "RowSteps.h"
 #include "SizeProof.h"
 
 #include "llvm/ADT/SmallString.h"
@@ -34,6 +35,8 @@ struct RoutedProduct {
   ExpertPlace rowsPlace = {}, place = {};
   /// The product itself, without bias.
   mlir::Value result = {};
+  /// Where each expert's rows are multiplied apart: how they, and what comes out, are rounded there.
+  std::optional<RowSteps> rowSteps = {}, resultSteps = {};
 };
 
 /// A whole expert: first product(s), what is between, second product.
@@ -43,6 +46,8 @@ struct RoutedFfn {
   FfnAttr ffn;
   /// What the results of each expert are multiplied by; empty for nothing.
   llvm::SmallVector<double> scales = {};
+  /// Where rows are rounded on the way, in the order of the places.
+  llvm::SmallVector<RowSteps> steps = {};
 
   /// Multiplies `scales` by other numbers, one per expert or one for all.
   void scaleBy(llvm::ArrayRef<double> factors);
@@ -85,11 +90,16 @@ protected:
   /// says so multiplies its weights by them.
   virtual bool takesFactors() const { return false; }
 
+  /// Are the rows of an expert those of its tokens and no others? Then steps may be found from them as the model runs.
+  virtual bool hasOwnRows() const { return false; }
+
   const SizeProof &proof;
   /// Of the last matchFfn: […, 1] in the order of the rows.
   llvm::SmallVector<mlir::Value> rowFactors;
   /// Rows of the first product that the last matchFfn found above an activation and a second one, whether or not these make an expert.
   mlir::Value firstRows;
+  /// Did it meet rows that are rounded to steps found from more rows than an expert's?
+  bool sawSharedSteps = false;
 
 private:
   struct Activated;
@@ -100,6 +110,9 @@ private:
   bool collectFactors(mlir::Value value, llvm::SmallVectorImpl<mlir::Value> &factors, double &constant, bool isLinear, unsigned depth);
   std::optional<Activated> matchActivation(llvm::ArrayRef<mlir::Value> factors, double constant);
   std::optional<RoutedFfn> resolve(const Activated &activated, RoutedProduct down);
+  bool takeSteps(mlir::Value &value, StepsPlace at, llvm::SmallVectorImpl<RowSteps> &steps);
+  bool addSteps(const std::optional<RowSteps> &found, StepsPlace at, llvm::SmallVectorImpl<RowSteps> &steps);
+  bool takeInputSteps(RoutedFfn &ffn);
 
   mlir::Operation *missedOp = nullptr;
   llvm::SmallString<64> missedText;

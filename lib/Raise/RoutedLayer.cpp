@@ -339,6 +339,7 @@ ExpertWeights expertWeights(const RoutedFfn &ffn, const ExpertPieces &pieces, Op
     parts.up = part(*ffn.up, pieces.up, ".up");
     parts.upBias = bias(*ffn.up, pieces.upBias, ".up_bias");
   }
+  parts.steps = stepsAttr(builder.getContext(), ffn.steps, ffn.down.experts);
   return parts;
 }
 
@@ -408,7 +409,7 @@ static Value scaleWeights(const RoutedFfn &ffn, OpBuilder &builder, Location loc
 }
 
 /// Replaces the sum by the chain; returns what now takes the sum's place.
-static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
+static Value replaceRoutedLayer(RoutedLayer &layer, LayerBuilder &chain) {
   OnnxOp sum = layer.choices.sum;
   Location loc = sum.getLoc();
   OpBuilder builder(sum);
@@ -445,6 +446,9 @@ static Value replaceRoutedLayer(const RoutedLayer &layer, LayerBuilder &chain) {
     ids = chain.asMatrix(builder, loc, ids, 1);
     vector = chain.asF32Vector(builder, loc, onesFor(builder, loc, ids));
   }
+  // Once per token, where that is the same.
+  if (auto shared = takeSharedInput(layer.ffn.steps))
+    x = roundRows(builder, loc, x, *shared);
   vector = scaleWeights(ffn, builder, loc, chain, vector, ids);
   Assignments list = LayerBuilder::assign(builder, loc, ids);
   RankedTensorType sumType = tensorType(sum->getResult(0));
@@ -485,7 +489,7 @@ void replaceRoutedLayers(MutableArrayRef<RoutedLayer> layers, LayerBuilder &chai
 /// The nearest node behind which rows are integers, among those that `candidate` is made by; null where there is none.
 static OnnxOp roundedRows(Operation *candidate) {
   constexpr size_t most = 32; // nodes of one expert; beyond lies what is in front of the layer
-  static constexpr StringLiteral names[] = {"MatMulInteger", "QLinearMatMul", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QGemm", "QuantizeLinear"};
+  static constexpr StringLiteral names[] = {"MatMulInteger", "QLinearMatMul", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QGemm", "QuantizeLinear", "DynamicQuantizeLinear"};
   SmallVector<Operation *> nodes = {candidate};
   DenseSet<Operation *> seen = {candidate};
   for (size_t i = 0; i < nodes.size() && nodes.size() < most; ++i)
@@ -504,14 +508,14 @@ void remarkMiss(bool wanted, Operation *candidate, Operation *at, StringRef why,
   LLVM_DEBUG(llvm::dbgs() << "not a layer: " << why << " at " << *(at ? at : candidate) << "\n");
   if (!wanted || why.empty())
     return;
-  // Whatever else does not fit: with rows rounded between them the products are none of a layer.
-  // In a long sum the node that was missed is nearer to them.
+  // Rounding in a place where layers have none hides what is behind it, so that the reason alone may mislead.
+  // In a long sum the node that was missed is nearer to it.
   OnnxOp rounded = what == "router" ? OnnxOp() : roundedRows(candidate);
   if (!rounded && what != "router" && at)
     rounded = roundedRows(at);
   if (rounded) {
     InFlightDiagnostic remark = candidate->emitRemark() << what << " not raised: rows are rounded to integers as the model runs (" << rounded.getOpType()
-                                                        << "), which no layer of ours does; its ops are computed as they stand";
+                                                        << "), which a layer of ours does only in front of and behind its products: " << why << "; its ops are computed as they stand";
     remark.attachNote(rounded.getLoc()) << "at this node";
     return;
   }

@@ -153,7 +153,7 @@ static Value replaceSlotLayer(const SlotLayer &layer, LayerBuilder &chain) {
   Value y = ExpertsOp::create(builder, loc, tensorType(rows).clone(shape), rows, offset, stored(weights.gate, "gate"), stored(weights.gateBias, "gate_bias"),
                               stored(weights.up, "up"), stored(weights.upBias, "up_bias"), stored(weights.down, "down"),
                               stored(weights.downBias, "down_bias"), ValueRange{}, weights.ffn, weights.order,
-                              OriginAttr::get(builder.getContext(), name, layer.form), PlanAttr())
+                              OriginAttr::get(builder.getContext(), name, layer.form), PlanAttr(), weights.steps)
                 .getResult();
   RankedTensorType type = tensorType(op->getResult(0));
   y = layer.piece.empty() ? moveDim(builder, loc, splitRows(builder, loc, y, grouped), 0, layer.dim) : joinPieces(builder, loc, y, layer, type);

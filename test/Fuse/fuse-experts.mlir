@@ -78,3 +78,31 @@ func.func @f16_rows(%x: tensor<?x64xf16>, %off: tensor<9xi32>, %g: tensor<8x96x6
     {ffn = #moe.ffn<activation = silu, gate = halves>, plan = #moe.plan<packing = gate_up16, activations = "f32">} : tensor<?x64xf16>, tensor<9xi32> -> tensor<?x64xf16>
   return %0 : tensor<?x64xf16>
 }
+
+// -----
+
+// Rows that are rounded: the tokens' own steps are found from each expert's rows, what the first product gives has one scale, what the second reads one per expert.
+// CHECK-LABEL: func.func @steps(
+// CHECK-SAME: %[[ROWS:[^ :]+]]: tensor<?x64xf32>, %[[OFF:[^ :]+]]: tensor<3xi32>
+// CHECK: %[[EXPERT:.*]] = linalg.generic {{.*}} ins(%[[OFF]] : tensor<3xi32>) outs(%{{.*}} : tensor<?xi32>)
+// CHECK: arith.cmpi sle
+// CHECK: arith.maximumf
+// CHECK: arith.divf %{{.*}}, %cst{{.*}} : f32
+// CHECK: %[[X:.*]] = linalg.generic {{.*}} ins(%[[ROWS]], %{{.*}}, %{{.*}} : tensor<?x64xf32>, tensor<?xf32>, tensor<?xf32>)
+// CHECK: math.roundeven
+// CHECK: %[[G:.*]] = moe.grouped_matmul %[[X]] offsets(%[[OFF]] : tensor<3xi32>) weight({{.*}} : tensor<2x96x64xf32>)
+// CHECK-NOT: ffn
+// CHECK-SAME: plan = #moe.plan<packing = panel32
+// CHECK: %[[GR:.*]] = linalg.generic {{.*}} ins(%[[G]] : tensor<?x96xf32>)
+// CHECK: %[[A:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<?x48xf32>)
+// CHECK: tensor.extract %[[GR]]
+// CHECK: %[[H:.*]] = linalg.generic {{.*}} ins(%[[A]], %{{.*}}, %{{.*}} : tensor<?x48xf32>, tensor<?xf32>, tensor<?xf32>)
+// CHECK: %[[Y:.*]] = moe.grouped_matmul %[[H]] offsets(%[[OFF]] : tensor<3xi32>) weight({{.*}} : tensor<2x64x48xf32>)
+// CHECK: return %[[Y]]
+func.func @steps(%x: tensor<?x64xf32>, %off: tensor<3xi32>, %g: tensor<2x96x64xf32>, %d: tensor<2x64x48xf32>) -> tensor<?x64xf32> {
+  %0 = moe.experts %x, %off gate(%g : tensor<2x96x64xf32>) down(%d : tensor<2x64x48xf32>)
+    {ffn = #moe.ffn<activation = silu, gate = halves>, plan = #moe.plan<packing = gate_up16, activations = "f32">,
+     steps = [#moe.steps<at = input, lower = 0, upper = 255>, #moe.steps<at = gate, lower = -128, upper = 127, scales = [0.5, 0.5], zeros = [3, 3]>,
+              #moe.steps<at = hidden, lower = 0, upper = 255, scales = [0.5, 0.25], zeros = [0, 10]>]} : tensor<?x64xf32>, tensor<3xi32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

@@ -69,3 +69,28 @@ func.func private @blocks_c4() attributes {a = #moe.blocks<code = nf4, group = 3
 
 // expected-error @below {{expected no dictionary or, for ternary, one of at least 1 byte for a panel, got 96 (int4)}}
 func.func private @blocks_c5() attributes {a = #moe.blocks<code = int4, group = 32, scale = f32, dictionary = 96>}
+
+// -----
+
+// expected-error @below {{expected finite positive scales, got 0.000000e+00}}
+func.func private @steps_c1() attributes {a = #moe.steps<at = input, lower = 0, upper = 255, scales = [1.0, 0.0], zeros = [0, 0]>}
+
+// -----
+
+// expected-error @below {{expected as many zeros as scales, 2, got 1}}
+func.func private @steps_c1_zeros() attributes {a = #moe.steps<at = input, lower = 0, upper = 255, scales = [1.0, 1.0], zeros = [0]>}
+
+// -----
+
+// expected-error @below {{expected -32768 <= lower < upper <= 65535, got 7 and 7}}
+func.func private @steps_c2() attributes {a = #moe.steps<at = gate, lower = 7, upper = 7, scales = [1.0], zeros = [7]>}
+
+// -----
+
+// expected-error @below {{expected zeros of -128 to 127, got 128}}
+func.func private @steps_c2_zeros() attributes {a = #moe.steps<at = gate, lower = -128, upper = 127, scales = [1.0], zeros = [128]>}
+
+// -----
+
+// expected-error @below {{expected no zeros and codes of 0 to 255 where there are no scales}}
+func.func private @steps_c3() attributes {a = #moe.steps<at = result, lower = -128, upper = 127>}

@@ -169,6 +169,54 @@ func.func @experts_c9_activations(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g:
 
 // -----
 
+func.func @experts_c10(%x: tensor<?x64xf32>, %off: tensor<3xi32>, %g: tensor<2x96x64xf32>, %d: tensor<2x64x96xf32>) {
+  // expected-error @below {{expected steps only where there is an ffn and rows are f32, and not an empty list}}
+  %a = moe.experts %x, %off gate(%g : tensor<2x96x64xf32>) down(%d : tensor<2x64x96xf32>) {ffn = #moe.ffn<activation = relu>, steps = []} : tensor<?x64xf32>, tensor<3xi32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @experts_c10_halves(%x: tensor<?x64xf16>, %off: tensor<3xi32>, %g: tensor<2x96x64xf32>, %d: tensor<2x64x96xf32>) {
+  // expected-error @below {{expected steps only where there is an ffn and rows are f32}}
+  %a = moe.experts %x, %off gate(%g : tensor<2x96x64xf32>) down(%d : tensor<2x64x96xf32>) {ffn = #moe.ffn<activation = relu>, steps = [#moe.steps<at = input, lower = 0, upper = 255, scales = [0.5, 0.5], zeros = [0, 1]>]} : tensor<?x64xf16>, tensor<3xi32> -> tensor<?x64xf16>
+  return
+}
+
+// -----
+
+func.func @experts_c10_order(%x: tensor<?x64xf32>, %off: tensor<3xi32>, %g: tensor<2x96x64xf32>, %d: tensor<2x64x96xf32>) {
+  // expected-error @below {{expected steps in the order input, gate, up, hidden, result, each at most once, got gate behind hidden}}
+  %a = moe.experts %x, %off gate(%g : tensor<2x96x64xf32>) down(%d : tensor<2x64x96xf32>) {ffn = #moe.ffn<activation = relu>, steps = [#moe.steps<at = hidden, lower = 0, upper = 255, scales = [0.5, 0.5], zeros = [0, 1]>, #moe.steps<at = gate, lower = 0, upper = 255, scales = [0.5, 0.5], zeros = [0, 1]>]} : tensor<?x64xf32>, tensor<3xi32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @experts_c10_up(%x: tensor<?x64xf32>, %off: tensor<3xi32>, %g: tensor<2x96x64xf32>, %d: tensor<2x64x96xf32>) {
+  // expected-error @below {{expected steps of up only where up is given}}
+  %a = moe.experts %x, %off gate(%g : tensor<2x96x64xf32>) down(%d : tensor<2x64x96xf32>) {ffn = #moe.ffn<activation = relu>, steps = [#moe.steps<at = up, lower = 0, upper = 255, scales = [0.5, 0.5], zeros = [0, 1]>]} : tensor<?x64xf32>, tensor<3xi32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @experts_c10_scales(%x: tensor<?x64xf32>, %off: tensor<3xi32>, %g: tensor<2x96x64xf32>, %d: tensor<2x64x96xf32>) {
+  // expected-error @below {{expected 2 scales (experts) of the steps of hidden, got 1}}
+  %a = moe.experts %x, %off gate(%g : tensor<2x96x64xf32>) down(%d : tensor<2x64x96xf32>) {ffn = #moe.ffn<activation = relu>, steps = [#moe.steps<at = hidden, lower = 0, upper = 255, scales = [0.5], zeros = [0]>]} : tensor<?x64xf32>, tensor<3xi32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @experts_c10_padded(%x: tensor<2x?x64xf32>, %off: tensor<3xi32>, %g: tensor<2x96x64xf32>, %d: tensor<2x64x96xf32>) {
+  // expected-error @below {{expected scales of the steps of padded rows, got none}}
+  %a = moe.experts %x, %off gate(%g : tensor<2x96x64xf32>) down(%d : tensor<2x64x96xf32>) {ffn = #moe.ffn<activation = relu>, steps = [#moe.steps<at = hidden, lower = 0, upper = 255>]} : tensor<2x?x64xf32>, tensor<3xi32> -> tensor<2x?x64xf32>
+  return
+}
+
+// -----
+
 func.func @ffn_c1(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64xf32>, %d: tensor<8x64x96xf32>) {
   // expected-error @below {{expected alpha only with activation silu, got relu}}
   %a = moe.experts %x, %off gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu, alpha = 1.702 : f64>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>

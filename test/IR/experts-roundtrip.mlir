@@ -16,6 +16,9 @@ func.func @experts(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64
   %a4 = moe.experts %x, %off gate(%d : tensor<8x64x96xf32>) down(%g : tensor<8x96x64xf32>) {ffn = #moe.ffn<activation = relu2>, order = #moe<weight_order in_out>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   // CHECK: moe.experts %{{[^ ,:)]+}}, %{{[^ ,:)]+}} gate(%{{[^ ,:)]+}} : tensor<8x96x64xf32>) down(%{{[^ ,:)]+}} : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = identity>} : tensor<8x?x64xf32>, tensor<9xi32> -> tensor<8x?x64xf32>
   %a5 = moe.experts %y, %off gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = identity>} : tensor<8x?x64xf32>, tensor<9xi32> -> tensor<8x?x64xf32>
+  // CHECK: moe.experts %{{[^ ,:)]+}}, %{{[^ ,:)]+}} gate(%{{[^ ,:)]+}} : tensor<8x96x64xf32>) down(%{{[^ ,:)]+}} : tensor<8x64x96xf32>)
+  // CHECK-SAME: steps = [#moe.steps<at = input, lower = 0, upper = 255>, #moe.steps<at = hidden, lower = -128, upper = 127, scales = [0.03579999, 3.000000e-02, 1.000000e+00, 1.000000e+00, 1.000000e+00, 1.000000e+00, 1.000000e+00, 1.000000e+00], zeros = [-128, 0, 1, 2, 3, 4, 5, 127]>]
+  %a7 = moe.experts %x, %off gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>, steps = [#moe.steps<at = input, lower = 0, upper = 255>, #moe.steps<at = hidden, lower = -128, upper = 127, scales = [0.03579999, 0.03, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0], zeros = [-128, 0, 1, 2, 3, 4, 5, 127]>]} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
   // CHECK: moe.experts %{{[^ ,:)]+}}, %{{[^ ,:)]+}} parameters(%{{[^ ,:)]+}} : tensor<8x96x64xf32>) : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32> {
   %a6 = moe.experts %x, %off parameters(%g : tensor<8x96x64xf32>) : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32> {
   ^bb0(%rows: tensor<?x64xf32>, %w: tensor<96x64xf32>):

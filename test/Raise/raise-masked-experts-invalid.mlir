@@ -182,3 +182,123 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %sum1 = moe.onnx "Add"(%part0, %part1) version 14 {} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
   return %sum1 : tensor<?x8xf32>
 }
+
+// -----
+
+// The results of one of the experts are rounded.
+moe.weight @wr : tensor<2x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
+moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
+moe.weight @b1_0 : tensor<16xf32> source(#moe.file<"model.onnx", offset = 576, length = 64>)
+moe.weight @w2_0 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 640, length = 512>)
+moe.weight @w1_1 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 1152, length = 512>)
+moe.weight @b1_1 : tensor<16xf32> source(#moe.file<"model.onnx", offset = 1664, length = 64>)
+moe.weight @w2_1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 1728, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<0> : tensor<i64>
+  %c2 = arith.constant dense<1> : tensor<1xi64>
+  %c3 = arith.constant dense<1> : tensor<i64>
+  %s = arith.constant dense<0.0625> : tensor<f32>
+  %s0 = arith.constant dense<0.1> : tensor<f32>
+  %s1 = arith.constant dense<0.3> : tensor<f32>
+  %z = arith.constant dense<128> : tensor<ui8>
+  %z0 = arith.constant dense<0> : tensor<ui8>
+  %wr = moe.weight_ref @wr : tensor<2x8xf32>
+  %w1_0 = moe.weight_ref @w1_0 : tensor<16x8xf32>
+  %b1_0 = moe.weight_ref @b1_0 : tensor<16xf32>
+  %w2_0 = moe.weight_ref @w2_0 : tensor<8x16xf32>
+  %w1_1 = moe.weight_ref @w1_1 : tensor<16x8xf32>
+  %b1_1 = moe.weight_ref @b1_1 : tensor<16xf32>
+  %w2_1 = moe.weight_ref @w2_1 : tensor<8x16xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<2x8xf32>) -> tensor<?x2xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x2xf32>) -> tensor<?x2xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %mapshape = moe.onnx "Shape"(%probs) version 13 {} : (tensor<?x2xf32>) -> tensor<2xi64>
+  %none = moe.onnx "ConstantOfShape"(%mapshape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x2xf32>
+  %map = moe.onnx "ScatterElements"(%none, %ids, %values) version 18 {axis = 1 : i64} : (tensor<?x2xf32>, tensor<?x2xi64>, tensor<?x2xf32>) -> tensor<?x2xf32>
+  %q_x = moe.onnx "QuantizeLinear"(%x, %s, %z) version 13 {} : (tensor<?x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<?x8xui8>
+  %r_x = moe.onnx "DequantizeLinear"(%q_x, %s, %z) version 13 {} : (tensor<?x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<?x8xf32>
+  %g0 = moe.onnx "Gemm"(%r_x, %w1_0, %b1_0) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>, tensor<16xf32>) -> tensor<?x16xf32>
+  %a0 = moe.onnx "Relu"(%g0) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %q_a0 = moe.onnx "QuantizeLinear"(%a0, %s0, %z0) version 13 {} : (tensor<?x16xf32>, tensor<f32>, tensor<ui8>) -> tensor<?x16xui8>
+  %r_a0 = moe.onnx "DequantizeLinear"(%q_a0, %s0, %z0) version 13 {} : (tensor<?x16xui8>, tensor<f32>, tensor<ui8>) -> tensor<?x16xf32>
+  %y0 = moe.onnx "Gemm"(%r_a0, %w2_0) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  %col0 = moe.onnx "Gather"(%map, %c1) version 13 {axis = 1 : i64} : (tensor<?x2xf32>, tensor<i64>) -> tensor<?xf32>
+  %we0 = moe.onnx "Unsqueeze"(%col0, %c2) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %part0 = moe.onnx "Mul"(%y0, %we0) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %g1 = moe.onnx "Gemm"(%r_x, %w1_1, %b1_1) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>, tensor<16xf32>) -> tensor<?x16xf32>
+  %a1 = moe.onnx "Relu"(%g1) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %q_a1 = moe.onnx "QuantizeLinear"(%a1, %s1, %z0) version 13 {} : (tensor<?x16xf32>, tensor<f32>, tensor<ui8>) -> tensor<?x16xui8>
+  %r_a1 = moe.onnx "DequantizeLinear"(%q_a1, %s1, %z0) version 13 {} : (tensor<?x16xui8>, tensor<f32>, tensor<ui8>) -> tensor<?x16xf32>
+  %y1 = moe.onnx "Gemm"(%r_a1, %w2_1) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  // expected-note @+1 {{at this node}}
+  %q_y1 = moe.onnx "QuantizeLinear"(%y1, %s, %z) version 13 {} : (tensor<?x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<?x8xui8>
+  %r_y1 = moe.onnx "DequantizeLinear"(%q_y1, %s, %z) version 13 {} : (tensor<?x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<?x8xf32>
+  %col1 = moe.onnx "Gather"(%map, %c3) version 13 {axis = 1 : i64} : (tensor<?x2xf32>, tensor<i64>) -> tensor<?xf32>
+  %we1 = moe.onnx "Unsqueeze"(%col1, %c2) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %part1 = moe.onnx "Mul"(%r_y1, %we1) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  // expected-remark @+1 {{which a layer of ours does only in front of and behind its products: the rows of some experts are rounded where those of others are not, or to other codes}}
+  %sum1 = moe.onnx "Add"(%part0, %part1) version 14 {} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %sum1 : tensor<?x8xf32>
+}
+
+// -----
+
+// Steps that are found from the rows of all tokens, not from those of an expert.
+moe.weight @wr : tensor<2x8xf32> source(#moe.file<"model.onnx", offset = 0, length = 64>)
+moe.weight @w1_0 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 64, length = 512>)
+moe.weight @b1_0 : tensor<16xf32> source(#moe.file<"model.onnx", offset = 576, length = 64>)
+moe.weight @w2_0 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 640, length = 512>)
+moe.weight @w1_1 : tensor<16x8xf32> source(#moe.file<"model.onnx", offset = 1152, length = 512>)
+moe.weight @b1_1 : tensor<16xf32> source(#moe.file<"model.onnx", offset = 1664, length = 64>)
+moe.weight @w2_1 : tensor<8x16xf32> source(#moe.file<"model.onnx", offset = 1728, length = 512>)
+func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8xf32> {
+  %c0 = arith.constant dense<2> : tensor<1xi64>
+  %c1 = arith.constant dense<0> : tensor<i64>
+  %c2 = arith.constant dense<1> : tensor<1xi64>
+  %c3 = arith.constant dense<1> : tensor<i64>
+  %s = arith.constant dense<0.0625> : tensor<f32>
+  %s0 = arith.constant dense<0.1> : tensor<f32>
+  %s1 = arith.constant dense<0.3> : tensor<f32>
+  %z = arith.constant dense<128> : tensor<ui8>
+  %z0 = arith.constant dense<0> : tensor<ui8>
+  %wr = moe.weight_ref @wr : tensor<2x8xf32>
+  %w1_0 = moe.weight_ref @w1_0 : tensor<16x8xf32>
+  %b1_0 = moe.weight_ref @b1_0 : tensor<16xf32>
+  %w2_0 = moe.weight_ref @w2_0 : tensor<8x16xf32>
+  %w1_1 = moe.weight_ref @w1_1 : tensor<16x8xf32>
+  %b1_1 = moe.weight_ref @b1_1 : tensor<16xf32>
+  %w2_1 = moe.weight_ref @w2_1 : tensor<8x16xf32>
+  %logits = moe.onnx "Gemm"(%x, %wr) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<2x8xf32>) -> tensor<?x2xf32>
+  %probs = moe.onnx "Softmax"(%logits) version 13 {axis = -1 : i64} : (tensor<?x2xf32>) -> tensor<?x2xf32>
+  %values, %ids = moe.onnx "TopK"(%probs, %c0) version 11 {axis = -1 : i64} : (tensor<?x2xf32>, tensor<1xi64>) -> (tensor<?x2xf32>, tensor<?x2xi64>)
+  %mapshape = moe.onnx "Shape"(%probs) version 13 {} : (tensor<?x2xf32>) -> tensor<2xi64>
+  %none = moe.onnx "ConstantOfShape"(%mapshape) version 9 {value = dense<0.0> : tensor<1xf32>} : (tensor<2xi64>) -> tensor<?x2xf32>
+  %map = moe.onnx "ScatterElements"(%none, %ids, %values) version 18 {axis = 1 : i64} : (tensor<?x2xf32>, tensor<?x2xi64>, tensor<?x2xf32>) -> tensor<?x2xf32>
+  %q_x = moe.onnx "QuantizeLinear"(%x, %s, %z) version 13 {} : (tensor<?x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<?x8xui8>
+  %r_x = moe.onnx "DequantizeLinear"(%q_x, %s, %z) version 13 {} : (tensor<?x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<?x8xf32>
+  %g0 = moe.onnx "Gemm"(%r_x, %w1_0, %b1_0) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>, tensor<16xf32>) -> tensor<?x16xf32>
+  %a0 = moe.onnx "Relu"(%g0) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %q_a0, %s_a0, %z_a0 = moe.onnx "DynamicQuantizeLinear"(%a0) version 11 {} : (tensor<?x16xf32>) -> (tensor<?x16xui8>, tensor<f32>, tensor<ui8>)
+  %r_a0 = moe.onnx "DequantizeLinear"(%q_a0, %s_a0, %z_a0) version 13 {} : (tensor<?x16xui8>, tensor<f32>, tensor<ui8>) -> tensor<?x16xf32>
+  %y0 = moe.onnx "Gemm"(%r_a0, %w2_0) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  // expected-note @+1 {{at this node}}
+  %q_y0 = moe.onnx "QuantizeLinear"(%y0, %s, %z) version 13 {} : (tensor<?x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<?x8xui8>
+  %r_y0 = moe.onnx "DequantizeLinear"(%q_y0, %s, %z) version 13 {} : (tensor<?x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<?x8xf32>
+  %col0 = moe.onnx "Gather"(%map, %c1) version 13 {axis = 1 : i64} : (tensor<?x2xf32>, tensor<i64>) -> tensor<?xf32>
+  %we0 = moe.onnx "Unsqueeze"(%col0, %c2) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %part0 = moe.onnx "Mul"(%r_y0, %we0) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %g1 = moe.onnx "Gemm"(%r_x, %w1_1, %b1_1) version 13 {transB = 1 : i64} : (tensor<?x8xf32>, tensor<16x8xf32>, tensor<16xf32>) -> tensor<?x16xf32>
+  %a1 = moe.onnx "Relu"(%g1) version 13 {} : (tensor<?x16xf32>) -> tensor<?x16xf32>
+  %q_a1, %s_a1, %z_a1 = moe.onnx "DynamicQuantizeLinear"(%a1) version 11 {} : (tensor<?x16xf32>) -> (tensor<?x16xui8>, tensor<f32>, tensor<ui8>)
+  %r_a1 = moe.onnx "DequantizeLinear"(%q_a1, %s_a1, %z_a1) version 13 {} : (tensor<?x16xui8>, tensor<f32>, tensor<ui8>) -> tensor<?x16xf32>
+  %y1 = moe.onnx "Gemm"(%r_a1, %w2_1) version 13 {transB = 1 : i64} : (tensor<?x16xf32>, tensor<8x16xf32>) -> tensor<?x8xf32>
+  %q_y1 = moe.onnx "QuantizeLinear"(%y1, %s, %z) version 13 {} : (tensor<?x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<?x8xui8>
+  %r_y1 = moe.onnx "DequantizeLinear"(%q_y1, %s, %z) version 13 {} : (tensor<?x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<?x8xf32>
+  %col1 = moe.onnx "Gather"(%map, %c3) version 13 {axis = 1 : i64} : (tensor<?x2xf32>, tensor<i64>) -> tensor<?xf32>
+  %we1 = moe.onnx "Unsqueeze"(%col1, %c2) version 13 {} : (tensor<?xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+  %part1 = moe.onnx "Mul"(%r_y1, %we1) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  // expected-remark @+1 {{the steps are found from more rows than those of an expert's tokens}}
+  %sum1 = moe.onnx "Add"(%part0, %part1) version 14 {} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %sum1 : tensor<?x8xf32>
+}

@@ -100,3 +100,62 @@ func.func @whole(%x: tensor<4x8xf32>) -> (tensor<4x16xf32>, tensor<4x16xf32>, te
   %d2 = moe.onnx "DequantizeLinear"(%q2, %s, %z) version 13 {} : (tensor<32xui8>, tensor<f32>, tensor<ui8>) -> tensor<32xf32>
   return %y0, %y1, %d2 : tensor<4x16xf32>, tensor<4x16xf32>, tensor<32xf32>
 }
+
+// -----
+
+// A product of codes is that of what they stand for; who reads its sums otherwise keeps them.
+
+// CHECK-LABEL: func.func @integers
+// CHECK: %[[Q:.*]]:3 = moe.onnx "DynamicQuantizeLinear"
+// CHECK: %[[X:.*]] = moe.onnx "DequantizeLinear"(%[[Q]]#0, %[[Q]]#1, %[[Q]]#2)
+// CHECK: %[[W:.*]] = moe.dequant %{{.*}} scales(%{{.*}} : tensor<16xf32>) zeros(%{{.*}} : tensor<16xi8>) <format = int8_group, axis = -2> : tensor<32x16xi8> -> tensor<32x16xf32>
+// CHECK: %[[Y:.*]] = moe.onnx "MatMul"(%[[X]], %[[W]])
+// CHECK: %[[SUMS:.*]] = moe.onnx "MatMulInteger"
+// CHECK: return %[[Y]], %[[SUMS]]
+moe.weight @p : tensor<32x16xi8> source(#moe.file<"model.onnx", offset = 0, length = 512>)
+func.func @integers(%x: tensor<?x32xf32>) -> (tensor<?x16xf32>, tensor<?x16xi32>) {
+  %p = moe.weight_ref @p : tensor<32x16xi8>
+  %s = arith.constant dense<0.5> : tensor<16xf32>
+  %z = arith.constant dense<3> : tensor<16xi8>
+  %q:3 = moe.onnx "DynamicQuantizeLinear"(%x) version 11 {} : (tensor<?x32xf32>) -> (tensor<?x32xui8>, tensor<f32>, tensor<ui8>)
+  %scales = moe.onnx "Mul"(%q#1, %s) version 14 {} : (tensor<f32>, tensor<16xf32>) -> tensor<16xf32>
+  %sums = moe.onnx "MatMulInteger"(%q#0, %p, %q#2, %z) version 10 {} : (tensor<?x32xui8>, tensor<32x16xi8>, tensor<ui8>, tensor<16xi8>) -> tensor<?x16xi32>
+  %cast = moe.onnx "Cast"(%sums) version 13 {to = 1 : i64} : (tensor<?x16xi32>) -> tensor<?x16xf32>
+  %y = moe.onnx "Mul"(%cast, %scales) version 14 {} : (tensor<?x16xf32>, tensor<16xf32>) -> tensor<?x16xf32>
+  %others = moe.onnx "MatMulInteger"(%q#0, %p, %q#2, %z) version 10 {} : (tensor<?x32xui8>, tensor<32x16xi8>, tensor<ui8>, tensor<16xi8>) -> tensor<?x16xi32>
+  return %y, %others : tensor<?x16xf32>, tensor<?x16xi32>
+}
+
+// -----
+
+// A bias is stored as i32.
+
+// CHECK-LABEL: func.func @bias
+// CHECK: arith.constant dense<[5.000000e-01, -1.000000e+00]> : tensor<2xf32>
+// CHECK-NOT: DequantizeLinear
+func.func @bias() -> tensor<2xf32> {
+  %codes = arith.constant dense<[2, -4]> : tensor<2xi32>
+  %s = arith.constant dense<0.25> : tensor<1xf32>
+  %z = arith.constant dense<0> : tensor<1xi32>
+  %b = moe.onnx "DequantizeLinear"(%codes, %s, %z) version 13 {} : (tensor<2xi32>, tensor<1xf32>, tensor<1xi32>) -> tensor<2xf32>
+  return %b : tensor<2xf32>
+}
+
+// -----
+
+// Rows that are picked by numbers of the run keep their own pair, though its steps are those of the tensor they are picked from.
+
+// CHECK-LABEL: func.func @picked
+// CHECK: moe.onnx "Gather"
+// CHECK: moe.onnx "QuantizeLinear"
+// CHECK: moe.onnx "DequantizeLinear"
+// CHECK: return
+func.func @picked(%codes: tensor<?x8xui8>, %token: tensor<?xi64>) -> tensor<?x8xf32> {
+  %s = arith.constant dense<0.25> : tensor<f32>
+  %z = arith.constant dense<7> : tensor<ui8>
+  %x = moe.onnx "DequantizeLinear"(%codes, %s, %z) version 13 {} : (tensor<?x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<?x8xf32>
+  %rows = moe.onnx "Gather"(%x, %token) version 13 {axis = 0 : i64} : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+  %q = moe.onnx "QuantizeLinear"(%rows, %s, %z) version 13 {} : (tensor<?x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<?x8xui8>
+  %y = moe.onnx "DequantizeLinear"(%q, %s, %z) version 13 {} : (tensor<?x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}

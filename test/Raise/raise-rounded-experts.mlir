@@ -1,5 +1,5 @@
 // RUN: moe-opt %s -split-input-file -verify-diagnostics --moe-raise-rounded-experts=remarks=true | FileCheck %s
-// The example of the pass: rows are rounded in front of both products, and the ops stay.
+// The example of the pass: rows are rounded around every node, weighted ones, too, and the ops stay.
 
 // CHECK: moe.onnx "QuantizeLinear"
 // CHECK: moe.onnx "MatMul"
@@ -33,13 +33,15 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %dx = moe.onnx "DequantizeLinear"(%qx, %s, %z) version 13 {} : (tensor<3x?x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<3x?x8xf32>
   %g = moe.onnx "MatMul"(%dx, %w1) version 13 {} : (tensor<3x?x8xf32>, tensor<3x8x16xf32>) -> tensor<3x?x16xf32>
   %a = moe.onnx "Relu"(%g) version 13 {} : (tensor<3x?x16xf32>) -> tensor<3x?x16xf32>
-  // expected-note @+1 {{at this node}}
   %qa = moe.onnx "QuantizeLinear"(%a, %s, %z) version 13 {} : (tensor<3x?x16xf32>, tensor<f32>, tensor<ui8>) -> tensor<3x?x16xui8>
   %da = moe.onnx "DequantizeLinear"(%qa, %s, %z) version 13 {} : (tensor<3x?x16xui8>, tensor<f32>, tensor<ui8>) -> tensor<3x?x16xf32>
   %y = moe.onnx "MatMul"(%da, %w2) version 13 {} : (tensor<3x?x16xf32>, tensor<3x16x8xf32>) -> tensor<3x?x8xf32>
   %we = moe.onnx "Unsqueeze"(%mapT, %c0) version 13 {} : (tensor<3x?xf32>, tensor<1xi64>) -> tensor<3x?x1xf32>
   %weighted = moe.onnx "Mul"(%y, %we) version 14 {} : (tensor<3x?x8xf32>, tensor<3x?x1xf32>) -> tensor<3x?x8xf32>
+  // expected-note @+1 {{at this node}}
+  %qw = moe.onnx "QuantizeLinear"(%weighted, %s, %z) version 13 {} : (tensor<3x?x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<3x?x8xui8>
+  %dw = moe.onnx "DequantizeLinear"(%qw, %s, %z) version 13 {} : (tensor<3x?x8xui8>, tensor<f32>, tensor<ui8>) -> tensor<3x?x8xf32>
   // expected-remark @+1 {{MoE layer not raised: rows are rounded to integers as the model runs (QuantizeLinear)}}
-  %out = moe.onnx "ReduceSum"(%weighted, %c3) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
+  %out = moe.onnx "ReduceSum"(%dw, %c3) version 13 {keepdims = 0 : i64} : (tensor<3x?x8xf32>, tensor<1xi64>) -> tensor<?x8xf32>
   return %out : tensor<?x8xf32>
 }

@@ -53,8 +53,11 @@ def FuseExperts : Pass<"moe-fuse-experts", "::mlir::func::FuncOp"> {
     are multiplied where they lie, without gather and combine. Padded rows E×C×H
     are seen as (E·C)×H, with an expert's rows from e·C to (e+1)·C. Rows of a
     ragged result that belong to no expert are not written.
+
+    Rows that the op rounds (`steps`) are rounded by loops between the products; the
+    activation is a loop, too, where results of the first product are rounded.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def FuseDenseProducts : Pass<"moe-fuse-dense-products", "::mlir::func::FuncOp"> {

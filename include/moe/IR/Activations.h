@@ -1,4 +1,5 @@
 // The precision that a plan gives a product's rows, made visible: rows are rounded by an op of their own, which fuses into the loop before it.
+// And the rounding to codes that quantised models do themselves.
 #ifndef MOE_IR_ACTIVATIONS_H
 #define MOE_IR_ACTIVATIONS_H
 
@@ -15,6 +16,9 @@ mlir::Value roundActivations(mlir::OpBuilder &builder, mlir::Location loc, mlir:
 
 /// `values` rounded or widened to `element`, by a loop where they are not of that type.
 mlir::Value convertElements(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value values, mlir::Type element);
+
+/// The code of `x`: clip(round(x / scale) + zero, lower, upper), halves to even, as a float; a null zero is 0. All operands are f32 or f64 of one type.
+mlir::Value codeOf(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x, mlir::Value scale, mlir::Value zero, double lower, double upper);
 
 } // namespace moe
 

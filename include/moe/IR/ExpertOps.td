@@ -15,6 +15,7 @@ def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments, Moe_Reifi
     expert's rows and its slice of each of `parameters`; it ends in `moe.yield`.
     A row of the result must depend on that row alone: the region may be given
     more rows than the expert has, zeros after its own.
+    `steps` says which rows an expert rounds on the way, each place at most once.
     `origin` names the layer for reports; `plan` is what the plan stage chose.
 
     Constraints:
@@ -33,6 +34,10 @@ def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments, Moe_Reifi
       `parameters` (one rank less), and yields rows of the result.
     - experts-c9: `plan` says gate_up16 only where `ffn` is gated, and activations
       f32, bf16 or int8.
+    - experts-c10: `steps` is not empty and needs `ffn` and rows of f32; its places
+      are in the order input, gate, up, hidden, result, up only where the gate layout
+      is separate; scales are one per expert, and absent only where rows are ragged.
+    - steps-c1 to steps-c3 of `#moe.steps`.
     - ffn-c1: alpha other than 1 needs activation silu.
     - ffn-c2: up_offset and limit need a gate.
     - ffn-c3: alpha and up_offset are finite, limit is not negative.
@@ -55,9 +60,14 @@ def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments, Moe_Reifi
     Variadic<AnyRankedTensor>:$parameters,
     OptionalAttr<Moe_FfnAttr>:$ffn,
     DefaultValuedAttr<Moe_WeightOrderAttr, "::moe::WeightOrder::OutIn">:$order,
-    OptionalAttr<Moe_OriginAttr>:$origin, OptionalAttr<Moe_PlanAttr>:$plan);
+    OptionalAttr<Moe_OriginAttr>:$origin, OptionalAttr<Moe_PlanAttr>:$plan,
+    OptionalAttr<Moe_StepsArrayAttr>:$steps);
   let results = (outs Moe_FloatTensor:$result);
   let regions = (region AnyRegion:$body);
+  let extraClassDeclaration = [{
+    /// How rows are rounded at `place`; null where they are not.
+    ::moe::StepsAttr stepsAt(::moe::StepsPlace place);
+  }];
   let assemblyFormat = [{
     $rows `,` $offset oilist(`gate` `(` $gate `:` type($gate) `)` | `gate_bias` `(` $gate_bias `:` type($gate_bias) `)`
       | `up` `(` $up `:` type($up) `)` | `up_bias` `(` $up_bias `:` type($up_bias) `)`

@@ -158,6 +158,16 @@ def Moe_GateLayout : Moe_Enum<"GateLayout", "where the gate and up projections l
   I32EnumAttrCase<"UpFirstPairs", 5, "up_first_pairs">]>;
 def Moe_GateLayoutAttr : Moe_EnumAttr<Moe_GateLayout, "gate_layout">;
 
+def Moe_StepsPlace : Moe_Enum<"StepsPlace", "which rows of an expert are rounded to steps", [
+  // What the first products read.
+  I32EnumAttrCase<"Input", 0, "input">,
+  // What `gate` gives with its bias (both projections where they share a tensor), and what a separate `up` gives.
+  I32EnumAttrCase<"Gate", 1, "gate">,
+  I32EnumAttrCase<"Up", 2, "up">,
+  // What `down` reads, and what it gives with its bias.
+  I32EnumAttrCase<"Hidden", 3, "hidden">,
+  I32EnumAttrCase<"Result", 4, "result">]>;
+
 def Moe_WeightOrder : Moe_Enum<"WeightOrder", "order of the two inner dims of a weight", [
   I32EnumAttrCase<"OutIn", 0, "out_in">,
   I32EnumAttrCase<"InOut", 1, "in_out">]>;
@@ -226,6 +236,32 @@ def Moe_FfnAttr : Moe_Attr<"Ffn", "ffn"> {
     bool isGated() const { return getGate() != ::moe::GateLayout::None; }
   }];
 }
+
+def Moe_StepsAttr : Moe_Attr<"Steps", "steps"> {
+  let summary = "rows of experts are rounded to steps, as quantised models have it";
+  let description = [{
+    With scale s and zero point z of the row's expert, a number x of the rows at
+    the place `at` becomes `s·(clip(round(x/s) + z, lower, upper) - z)`, halves to
+    even, in f32: what a QuantizeLinear and a DequantizeLinear make of it.
+
+    Without `scales` they are found when the model runs, from all rows of an expert
+    at that place, as DynamicQuantizeLinear does it: from its greatest number g and
+    its least l, 0 counted among them, `s = (g - l)/255` and `z = round(-l/s)`.
+
+    Constraints:
+    - steps-c1: scales are finite and positive, and there are as many zeros.
+    - steps-c2: -32768 <= lower < upper <= 65535, and zeros are between them.
+    - steps-c3: without scales there are no zeros, and the codes are those of a byte, 0 to 255.
+  }];
+  let parameters = (ins
+    EnumParameter<Moe_StepsPlace>:$at, "int64_t":$lower, "int64_t":$upper,
+    OptionalParameter<"::mlir::DenseF32ArrayAttr">:$scales,
+    OptionalParameter<"::mlir::DenseI32ArrayAttr">:$zeros);
+  // Scales are written with all their digits, which the text of array<f32> has not.
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+def Moe_StepsArrayAttr : TypedArrayAttrBase<Moe_StepsAttr, "list of #moe.steps">;
 
 def Moe_OriginAttr : Moe_Attr<"Origin", "origin"> {
   let summary = "where a raised layer came from: its name and the export form";

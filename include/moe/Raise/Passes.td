@@ -33,7 +33,10 @@ def RaiseQuantizedWeights : Moe_RecogniserPass<"moe-raise-quantized-weights"> {
     per column, per expert, or in blocks along one of the last two dims) becomes a
     `moe.dequant`, also where an expert's codes are taken out first. One of a computed
     value, or in groups that `moe.dequant` cannot say, is left. A pair that rounds
-    numbers to steps that they are on already goes away.
+    numbers to steps that they are on already goes away. Biases stored as i32 become
+    the numbers they stand for. A MatMulInteger of the codes of a DynamicQuantizeLinear
+    and stored ones becomes the MatMul of what both stand for, the sums of which are
+    rounded where those of codes are exact.
   }];
 }
 
@@ -168,14 +171,17 @@ def RaisePaddedExperts : Moe_MatchingPass<"moe-raise-padded-experts"> {
 }
 
 def RaiseRoundedExperts : Moe_MatchingPass<"moe-raise-rounded-experts"> {
-  let summary = "says which layers stay because rows are rounded to integers between their products";
+  let summary = "says which layers stay because rows are rounded to integers where layers do not";
   let description = [{
-    Quantisers of activations (QuantizeLinear and DequantizeLinear around every node,
-    MatMulInteger, QLinearMatMul) leave experts whose rows are rounded in front of each
-    product, as no layer of ours computes them. Where all experts' matrices are one
-    tensor, that hides them from every other recogniser. This pass changes nothing: at
-    the sum behind such products it remarks, if asked, that they are a layer. Loops
-    over experts are remarked by their own recognisers.
+    Quantisers of activations leave experts whose rows are rounded. A pair of
+    QuantizeLinear (with one known scale) or DynamicQuantizeLinear (in loops over
+    experts, where the rows are those of an expert's tokens) and DequantizeLinear in
+    front of or behind a product becomes `steps` of `moe.experts` in every recogniser.
+    Other rounding (around every node, of the gathered matrices, QLinearMatMul) is no
+    part of a layer. Where all experts' matrices are one tensor, it hides them from
+    the recognisers. This pass changes nothing: at the sum behind such products it
+    remarks, if asked, that they are a layer. Loops over experts are remarked by
+    their own recognisers.
   }];
 }
 

@@ -44,7 +44,7 @@ def below_each_other(w, x, ids, weights):
     return y
 
 
-def rounded_loop(w, x, ids, weights):
+def rounded_loop(w, x, ids, weights, activation=lambda w, rows: w.node("Relu", rows)):
     """Rows that are rounded to integers in front of each product, as dynamic quantisation leaves them."""
     def product(rows, inputs, outputs):
         codes, scale, zero = w.node("DynamicQuantizeLinear", rows, outputs=3)
@@ -57,10 +57,18 @@ def rounded_loop(w, x, ids, weights):
         places = w.node("NonZero", equals(w, ids, number))
         token = w.node("Gather", places, w.array(0, np.int64), axis=0)
         factors = unsqueezed(w, w.node("GatherND", weights, w.node("Transpose", places, perm=[1, 0])), -1)
-        rows = product(w.node("Relu", product(w.node("Gather", x, token, axis=0), HIDDEN, INNER)), INNER, HIDDEN)
+        rows = product(activation(w, product(w.node("Gather", x, token, axis=0), HIDDEN, INNER)), INNER, HIDDEN)
         added = w.node("ScatterND", zeros(w, x), unsqueezed(w, token, -1), w.node("Mul", rows, factors))
         y = w.node("Add", y, added)
     return y
+
+
+def rounded_inside(w, x, ids, weights):
+    """The activation itself is rounded on the way, as a quantiser of all nodes leaves it."""
+    def silu(w, rows):
+        steps = [w.array(1 / 256), w.array(0, np.uint8)]
+        return w.node("Mul", rows, w.node("DequantizeLinear", w.node("QuantizeLinear", w.node("Sigmoid", rows), *steps), *steps))
+    return rounded_loop(w, x, ids, weights, silu)
 
 
 def sparse_dispatcher(w, x, ids, weights):
@@ -157,6 +165,7 @@ MERGED, CONVOLUTIONS = "experts are merged by gates", "the experts are convoluti
 LAYERS = {
     "masked_scatter": (matrix(masked_scatter), ['"unrolled"', "moe.select"]),
     "below_each_other": (matrix(below_each_other), ['"unrolled"', "moe.select"]),
+    "rounded_loop": (matrix(rounded_loop), ['"unrolled"', "#moe.steps<at = input, lower = 0, upper = 255>, #moe.steps<at = hidden,"]),
 }
 REFUSED = {
     "grouped_convolution": (matrix(grouped_convolution(sum_before_columns)), CONVOLUTIONS),
@@ -172,7 +181,7 @@ REFUSED = {
 }
 # The report gives this reason for each of their nodes.
 ALIKE = {
-    "rounded_loop": (matrix(rounded_loop), "rows are rounded to integers"),
+    "rounded_inside": (matrix(rounded_inside), "rows are rounded to integers"),
 }
 SILENT = {
     "codebook": matrix(codebook),
