@@ -68,7 +68,7 @@ moe_status CudaDevice::findDriver(const char *folder) {
       find(driver.libraryGetKernel, "cuLibraryGetKernel"), find(driver.kernelSetAttribute, "cuKernelSetAttribute"),
       find(driver.launchKernel, "cuLaunchKernel"), find(driver.memAlloc, "cuMemAlloc_v2"), find(driver.memFree, "cuMemFree_v2"),
       find(driver.copyToDevice, "cuMemcpyHtoDAsync_v2"), find(driver.copyToHost, "cuMemcpyDtoHAsync_v2"), find(driver.streamCreate, "cuStreamCreate"),
-      find(driver.streamDestroy, "cuStreamDestroy_v2"), find(driver.streamSynchronize, "cuStreamSynchronize"),
+      find(driver.streamDestroy, "cuStreamDestroy_v2"), find(driver.streamSynchronize, "cuStreamSynchronize"), find(driver.tensorMapEncode, "cuTensorMapEncodeTiled"),
       find(driver.getErrorName, "cuGetErrorName"), find(driver.getErrorString, "cuGetErrorString")};
   for (const char *symbol : found)
     missing = missing ? missing : symbol;
@@ -178,7 +178,22 @@ moe_status CudaDevice::open(const char *folder, const KernelProgram &program, co
   return copyWeights(info, sections);
 }
 
+/// The words of moe_rt_tensor_map.
+constexpr int mapRank = 4, mapWords = 1 + mapRank + mapRank - 1 + mapRank;
+
+struct CudaDevice::TensorMap {
+  alignas(64) unsigned char bytes[128];
+  const void *address;
+  int64_t words[mapWords];
+  TensorMap *next;
+};
+
 CudaDevice::~CudaDevice() {
+  for (TensorMap *map = maps; map;) {
+    TensorMap *next = map->next;
+    free(map);
+    map = next;
+  }
   if (!context) {
     free(kernels);
     return;
@@ -222,6 +237,41 @@ void *CudaDevice::scratch(int64_t bytes) {
   }
   kept = {reinterpret_cast<void *>(uintptr_t(place)), bytes};
   return kept.address;
+}
+
+const void *CudaDevice::tensorMap(const void *address, const int64_t *words) {
+  for (TensorMap *map = __atomic_load_n(&maps, __ATOMIC_ACQUIRE); map; map = map->next)
+    if (map->address == address && memcmp(map->words, words, sizeof(map->words)) == 0)
+      return map->bytes;
+  constexpr int swizzle128 = 3, promoteTo256 = 3;
+  unsigned long long sizes[mapRank], strides[mapRank - 1];
+  unsigned box[mapRank];
+  const unsigned ones[mapRank] = {1, 1, 1, 1};
+  for (int d = 0; d < mapRank; ++d) {
+    sizes[d] = static_cast<unsigned long long>(words[1 + d]);
+    box[d] = static_cast<unsigned>(words[mapRank * 2 + d]);
+    if (d > 0)
+      strides[d - 1] = static_cast<unsigned long long>(words[mapRank + d]);
+  }
+  auto *map = static_cast<TensorMap *>(aligned_alloc(alignof(TensorMap), sizeof(TensorMap)));
+  constexpr CudaDriver::Result outOfMemory = 2;
+  CudaDriver::Result code = map ? driver.tensorMapEncode(map->bytes, int(words[0]), mapRank, const_cast<void *>(address), sizes, strides, box, ones, 0, swizzle128, promoteTo256, 0)
+                                : outOfMemory;
+  if (code) {
+    free(map);
+    if (!current.error) {
+      current.error = code;
+      current.kernel = "that needs a tensor map of its weights";
+    }
+    return nullptr;
+  }
+  map->address = address;
+  memcpy(map->words, words, sizeof(map->words));
+  // Two threads that make the same one keep both.
+  map->next = __atomic_load_n(&maps, __ATOMIC_RELAXED);
+  while (!__atomic_compare_exchange_n(&maps, &map->next, map, /*weak=*/true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+  }
+  return map->bytes;
 }
 
 moe_status CudaDevice::finish() {
@@ -272,6 +322,8 @@ void moe_rt_launch(int64_t kernel, int64_t blocks_x, int64_t blocks_y, void **ar
 }
 
 int32_t moe_rt_has_kernel(int64_t kernel) { return moe::runtime::current.device->hasKernel(kernel); }
+
+const void *moe_rt_tensor_map(const void *address, const int64_t *words) { return moe::runtime::current.device->tensorMap(address, words); }
 
 void *moe_rt_scratch(int64_t bytes) { return moe::runtime::current.device->scratch(bytes); }
 

@@ -13,14 +13,15 @@ import tempfile
 
 # H200 SXM: multiprocessors, bytes of shared memory of one (a block takes 1 KiB besides its own), dense bf16 and HBM as the vendor gives them.
 SMS, SHARED, FLOPS, BANDWIDTH = 132, 233472, 989e12, 4.8e12
-# What is assumed, not measured: mma.sync reaches this part of the peak on Hopper (arXiv 2402.13499), HBM this part of what the vendor says, and a load
-# from it takes this long under traffic.
-MMA_PART, MEMORY_PART, LATENCY = 0.62, 0.875, 700e-9
+# What is assumed, not measured: mma.sync reaches this part of the peak on Hopper (arXiv 2402.13499), and wgmma this one (large dense products of others: 650 to 750 TFLOP/s);
+# HBM this part of what the vendor says, and a load from it takes this long under traffic.
+MMA_PART, WGMMA_PART, MEMORY_PART, LATENCY = 0.62, 0.75, 0.875, 700e-9
 # Qwen3-30B-A3B: hidden, inner, experts, experts of a token.
 HIDDEN, INNER, EXPERTS, CHOSEN = 2048, 768, 128, 8
-# Rows, rows of weights and stages of each tile, its warps, and the rows of both kinds that a warp reads from shared memory.
+# Rows, rows of weights and stages of each tile, its warps (of wgmma's the groups of four), and the rows of both kinds that each reads from shared memory.
 TILES = {"moe_product_swapped_8x32": (8, 32, 6, 2, 24), "moe_product_swapped_8x64": (8, 64, 5, 2, 40), "moe_product_mma_16x128": (16, 128, 4, 4, 48),
-         "moe_product_mma_64x128": (64, 128, 4, 8, 64), "moe_product_mma_128x128": (128, 128, 4, 8, 96)}
+         "moe_product_mma_64x128": (64, 128, 4, 8, 64), "moe_product_mma_128x128": (128, 128, 4, 8, 96),
+         "moe_product_wgmma_64x128": (64, 128, 4, 1, 192), "moe_product_wgmma_128x128": (128, 128, 4, 2, 192), "moe_product_wgmma_128x256": (128, 256, 4, 2, 320)}
 # Bytes in a second that a multiprocessor gets from the second level of cache and from its shared memory: 64 and 128 a cycle.
 CACHE, SHARED_SPEED = 64 * 1.755e9, 128 * 1.755e9
 
@@ -39,7 +40,7 @@ PRODUCTS = """
 By calculation, for one layer of Qwen3-30B-A3B in bf16 (hidden 2048, inner 768, 128 experts, 8 of a token) on one H200 (4.8 TB/s, 989 TFLOP/s dense bf16).
 Tokens choose experts evenly at random. *Roof* is the greater of bytes over bandwidth and flops over peak. *Expected* divides it by the greatest of four times:
 bytes over what the loads in flight can draw (all stages but one of each resident block, 700 ns each, 4.2 TB/s at most), and the flops of whole tiles over 62 % of the
-peak, which is what `mma.sync` is said to reach there, with the last wave as long as the others; twice 700 ns go before the first stage is there and after the last. Launches,
+peak, which is what `mma.sync` is said to reach there, or over 75 % for `wgmma`, with the last wave as long as the others; twice 700 ns go before the first stage is there and after the last. Launches,
 routing and the sort are not in it. The other two are what a multiprocessor copies at 64 bytes a cycle from the second level of cache, and what goes in and out of its shared memory at 128. The kernel is the best by this calculation; the compiler's own choice is by a finer one (`lib/Codegen/CUDA/ProductCost.cpp`).
 
 | tokens | product | kernel | bytes | flops | roof | expected share |
@@ -62,8 +63,8 @@ def output(*command):
 def kernels_of(sheet, name, source, work, *flags):
     """Rows of `ptxas -v` with the dynamic shared memory, which is not in PTX but in the table of kernels."""
     ptx = pathlib.Path(work, "kernels.ptx")
-    output("moe-compile", source, *flags, "--target=cuda", "--emit=ptx", "-o", ptx, "--quiet")
-    host = output("moe-compile", source, *flags, "--target=cuda", "--emit=mlir", "-o", "-", "--quiet")
+    output("moe-compile", source, *flags, "--target=cuda", "--gpu-arch=sm_90a", "--emit=ptx", "-o", ptx, "--quiet")
+    host = output("moe-compile", source, *flags, "--target=cuda", "--gpu-arch=sm_90a", "--emit=mlir", "-o", "-", "--quiet")
     dynamic = {kernel: int(shared) for kernel, shared in re.findall(r'name = "(\w+)", shared = (\d+) : i64', host)}
     ptxas = os.environ.get("MOE_PTXAS") or shutil.which("ptxas")
     if not ptxas:
@@ -109,11 +110,11 @@ def expected_of(tile, tokens, stored, depth, out_bytes, gathers, blocks_of):
     resident = blocks_of[tile]
     loading = min(blocks, SMS * resident) * (stages - 1) * (min(height, slots / active) + width) * 128
     memory = traffic / min(BANDWIDTH * MEMORY_PART, loading / LATENCY)
-    waves = math.ceil(blocks / (SMS * resident))
-    compute = waves * SMS * resident * 2 * height * width * depth / (FLOPS * MMA_PART)
+    waves, reached = math.ceil(blocks / (SMS * resident)), FLOPS * (WGMMA_PART if "wgmma" in tile else MMA_PART)
+    compute = waves * SMS * resident * 2 * height * width * depth / reached
     # One wave that does not fill the GPU takes as long as one of its blocks on a multiprocessor of its own.
     if waves == 1:
-        compute = math.ceil(blocks / SMS) * SMS * 2 * height * width * depth / (FLOPS * MMA_PART)
+        compute = math.ceil(blocks / SMS) * SMS * 2 * height * width * depth / reached
     copied, rounds = (min(height, slots / active) + width) * 128, math.ceil(blocks / SMS) * math.ceil(depth / 64)
     feeding = rounds * max(copied / CACHE, (copied + warps * warp_rows * 128) / SHARED_SPEED)
     roof = max(traffic / BANDWIDTH, flops / FLOPS)

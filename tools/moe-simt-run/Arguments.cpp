@@ -116,25 +116,36 @@ bool parseArgument(StringRef text, KernelArgument &argument, std::string &error)
   return false;
 }
 
+/// "64x256", the dense dim last, into `sizes`, the dense dim first.
+template <typename Size> static bool parseSizes(StringRef text, SmallVectorImpl<Size> &sizes) {
+  SmallVector<StringRef> parts;
+  text.split(parts, 'x');
+  for (StringRef part : llvm::reverse(parts))
+    if (part.getAsInteger(10, sizes.emplace_back()))
+      return false;
+  return true;
+}
+
 bool parseMap(StringRef text, const std::vector<KernelArgument> &before, KernelArgument &argument, std::string &error) {
   SmallVector<StringRef> parts;
   text.split(parts, ':');
   unsigned of = 0, swizzleBytes = 0;
-  uint64_t size[2] = {};
-  unsigned box[2] = {};
+  SmallVector<uint64_t> sizes, strides;
+  SmallVector<unsigned> box;
   const bool parsed = parts.size() == 5 && !parts[0].getAsInteger(10, of) && of < before.size() && !parts[4].getAsInteger(10, swizzleBytes) &&
-                      !parts[2].split('x').first.getAsInteger(10, size[1]) && !parts[2].split('x').second.getAsInteger(10, size[0]) &&
-                      !parts[3].split('x').first.getAsInteger(10, box[1]) && !parts[3].split('x').second.getAsInteger(10, box[0]);
+                      parseSizes(parts[2], sizes) && parseSizes(parts[3], box) && sizes.size() == box.size();
   const int type = parsed ? StringSwitch<int>(parts[1]).Case("f16", 6).Case("f32", 7).Case("bf16", 9).Default(-1) : -1;
   if (type < 0) {
-    error = "expected map=argument:type:rows x columns:box rows x columns:swizzle, found " + text.str();
+    error = "expected map=argument:type:sizes:box sizes:swizzle, each of the sizes like 64x256, found " + text.str();
     return false;
   }
-  const uint64_t stride = size[0] * (type == 7 ? 4 : 2);
-  const unsigned ones[] = {1, 1};
+  uint64_t stride = type == 7 ? 4 : 2;
+  for (uint64_t size : sizes)
+    strides.push_back(stride *= size);
+  const SmallVector<unsigned> ones(sizes.size(), 1);
   const int swizzle = swizzleBytes == 128 ? 3 : swizzleBytes == 64 ? 2 : swizzleBytes == 32 ? 1 : 0;
   argument.isMap = true;
-  if (cuTensorMapEncodeTiled(argument.map, type, 2, before[of].memory, size, &stride, box, ones, 0, swizzle, 0, 0) == 0)
+  if (cuTensorMapEncodeTiled(argument.map, type, sizes.size(), before[of].memory, sizes.data(), strides.data(), box.data(), ones.data(), 0, swizzle, 0, 0) == 0)
     return true;
   error = "the driver refuses the tensor map " + text.str();
   return false;

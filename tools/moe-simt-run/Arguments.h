@@ -27,7 +27,7 @@ struct KernelArgument {
   void print(llvm::raw_ostream &stream) const;
 };
 
-/// "map=0:bf16:64x256:64x64:128": a tensor map of argument 0 as a matrix of rows x columns, its box, and its swizzle in bytes. `before`: the
+/// "map=0:bf16:64x256:64x64:128": a tensor map of argument 0, dense, its sizes with the dense dim last, its box, and its swizzle in bytes. `before`: the
 /// arguments in front of this one. False and `error` if it is not that.
 bool parseMap(llvm::StringRef text, const std::vector<KernelArgument> &before, KernelArgument &argument, std::string &error);
 

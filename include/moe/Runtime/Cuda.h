@@ -37,6 +37,8 @@ struct CudaDriver {
   Result (*streamCreate)(void **stream, unsigned flags);
   Result (*streamDestroy)(void *stream);
   Result (*streamSynchronize)(void *stream);
+  Result (*tensorMapEncode)(void *map, int type, unsigned rank, void *address, const unsigned long long *sizes, const unsigned long long *strides, const unsigned *box,
+                            const unsigned *elementStrides, int interleave, int swizzle, int promotion, int fill);
   Result (*getErrorName)(Result error, const char **text);
   Result (*getErrorString)(Result error, const char **text);
 };
@@ -89,6 +91,8 @@ public:
   void *scratch(int64_t bytes);
   /// What moe_rt_has_kernel does.
   bool hasKernel(int64_t kernel) const { return kernels[kernel].handle; }
+  /// What moe_rt_tensor_map does. Maps are kept, so each is made once.
+  const void *tensorMap(const void *address, const int64_t *words);
   /// What moe_rt_launch does.
   void launch(int64_t kernel, int64_t blocksX, int64_t blocksY, void **arguments);
 
@@ -99,6 +103,7 @@ private:
     unsigned isOfSome;
     void *handle;
   };
+  struct TensorMap;
   moe_status findDriver(const char *folder);
   moe_status findDevice();
   moe_status loadKernels(const KernelProgram &program);
@@ -111,6 +116,7 @@ private:
   char deviceName[96] = "";
   void *context = nullptr, *library = nullptr, *stream = nullptr;
   Kernel *kernels = nullptr;
+  TensorMap *maps = nullptr; ///< A list that only grows, from several threads.
   int64_t numKernels = 0;
   const void **weights = nullptr; ///< Addresses on the GPU by section, null where not used.
   uint32_t numWeights = 0;

@@ -58,6 +58,11 @@ void moe_rt_launch(int64_t kernel, int64_t blocks_x, int64_t blocks_y, void **ar
 /// Not 0 where the code that the GPU of this run has taken from the model's has kernel `kernel`: some are for GPUs of one kind alone.
 int32_t moe_rt_has_kernel(int64_t kernel);
 
+/// A tensor map (128 bytes that stay where they are) of a tensor of four dims on the GPU at `address`, for copies of boxes to shared memory under a swizzle of 128 bytes. What is
+/// past the end of a dim is zero. words: CUtensorMapDataType; four sizes, from the dense dim on; bytes from one to the next in dims 1 to 3; four sizes of the box. Null where the
+/// driver refuses; the run reports it, and what is launched after it does nothing.
+const void *moe_rt_tensor_map(const void *address, const int64_t *words);
+
 /// On the GPU, the record of faults of the run that this thread is in: a word of 8 bytes whose low half is a lock, then a MoeFault.
 void *moe_rt_fault_record(void);
 

@@ -12,6 +12,7 @@ constexpr llvm::StringLiteral faultFunction = "moe_rt_fault";
 constexpr llvm::StringLiteral exchangeFunction = "moe_rt_exchange";
 constexpr llvm::StringLiteral launchFunction = "moe_rt_launch";
 constexpr llvm::StringLiteral hasKernelFunction = "moe_rt_has_kernel";
+constexpr llvm::StringLiteral tensorMapFunction = "moe_rt_tensor_map";
 constexpr llvm::StringLiteral faultRecordFunction = "moe_rt_fault_record";
 constexpr llvm::StringLiteral scratchFunction = "moe_rt_scratch";
 constexpr llvm::StringLiteral exchangeStartFunction = "moe_rt_exchange_start";

@@ -47,7 +47,7 @@ private:
   static LogicalResult verifyDeclaration(LLVM::LLVMFuncOp function) {
     StringRef name = function.getSymName();
     if (llvm::is_contained({barrierFunction, faultFunction, exchangeFunction, exchangeStartFunction, exchangeWaitFunction, gatherFunction, launchFunction,
-                            hasKernelFunction, faultRecordFunction, scratchFunction}, name) || name.starts_with("llvm.") || isLibraryFunction(name))
+                            hasKernelFunction, tensorMapFunction, faultRecordFunction, scratchFunction}, name) || name.starts_with("llvm.") || isLibraryFunction(name))
       return success();
     // An unused declaration does no harm: no symbol of it reaches the object.
     if (SymbolTable::symbolKnownUseEmpty(function, function->getParentOp()))

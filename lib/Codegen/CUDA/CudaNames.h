@@ -17,6 +17,8 @@ constexpr llvm::StringLiteral kernelArchAttrName = "moe.arch";
 /// The functions of the runtime that launch a kernel and that say whether the GPU's code has one (moe/Runtime/Kernel.h).
 constexpr llvm::StringLiteral launchFunction = "moe_rt_launch";
 constexpr llvm::StringLiteral hasKernelFunction = "moe_rt_has_kernel";
+/// That makes tensor maps.
+constexpr llvm::StringLiteral tensorMapFunction = "moe_rt_tensor_map";
 /// That gives the record of faults on the GPU, and the function of the kernels' module that writes it.
 constexpr llvm::StringLiteral faultRecordFunction = "moe_rt_fault_record";
 constexpr llvm::StringLiteral scratchFunction = "moe_rt_scratch";

@@ -59,6 +59,9 @@ private:
         return device.emitError() << kernelsAttrName << " names a kernel that is not in @" << kernelModule << ": " << row;
       function.setLinkage(LLVM::Linkage::External);
       function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
+      for (unsigned i = 0; i < function.getNumArguments(); ++i)
+        if (function.getArgAttr(i, LLVM::LLVMDialect::getByValAttrName()))
+          function.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(), b.getUnitAttr());
       if (auto only = row.getAs<StringAttr>(kernelArchAttrName))
         function->setAttr(kernelArchAttrName, only);
       function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(), b.getDenseI32ArrayAttr({static_cast<int32_t>(threads.getInt())}));

@@ -27,17 +27,23 @@ KernelEntry KernelTable::get(StringRef key, StringRef prefix, int64_t threads, i
   return entry;
 }
 
-void KernelTable::launch(OpBuilder &builder, Location loc, const KernelEntry &kernel, Value blocksX, Value blocksY, ValueRange arguments) {
+void KernelTable::launch(OpBuilder &builder, Location loc, const KernelEntry &kernel, Value blocksX, Value blocksY, ValueRange arguments,
+                         ValueRange byValue) {
   const Type pointer = LLVM::LLVMPointerType::get(builder.getContext()), i64 = builder.getI64Type();
   auto constant = [&](int64_t value) -> Value { return LLVM::ConstantOp::create(builder, loc, i64, builder.getI64IntegerAttr(value)); };
   Value one = constant(1);
-  Value places = LLVM::AllocaOp::create(builder, loc, pointer, pointer, constant(std::max<int64_t>(arguments.size(), 1)), 8);
+  Value places = LLVM::AllocaOp::create(builder, loc, pointer, pointer, constant(std::max<int64_t>(arguments.size() + byValue.size(), 1)), 8);
+  auto setPlace = [&](size_t number, Value place) {
+    Value slot = LLVM::GEPOp::create(builder, loc, pointer, pointer, places, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(number)});
+    LLVM::StoreOp::create(builder, loc, place, slot);
+  };
   for (auto [number, argument] : llvm::enumerate(arguments)) {
     Value place = LLVM::AllocaOp::create(builder, loc, pointer, argument.getType(), one, 8);
     LLVM::StoreOp::create(builder, loc, argument, place);
-    Value slot = LLVM::GEPOp::create(builder, loc, pointer, pointer, places, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(number)});
-    LLVM::StoreOp::create(builder, loc, place, slot);
+    setPlace(number, place);
   }
+  for (auto [number, place] : llvm::enumerate(byValue))
+    setPlace(arguments.size() + number, place);
   auto toI64 = [&](Value value) -> Value { return arith::IndexCastOp::create(builder, loc, i64, value); };
   SmallVector<Value> operands = {constant(kernel.number), toI64(blocksX), toI64(blocksY), places};
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {i64, i64, i64, pointer});
@@ -50,6 +56,18 @@ Value KernelTable::isThere(OpBuilder &builder, Location loc, const KernelEntry &
   Value found = LLVM::CallOp::create(builder, loc, runtimeFunction(loc, hasKernelFunction, LLVM::LLVMFunctionType::get(i32, {i64})), ValueRange{number}).getResult();
   Value zero = LLVM::ConstantOp::create(builder, loc, i32, builder.getI32IntegerAttr(0));
   return LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, found, zero);
+}
+
+Value KernelTable::tensorMap(OpBuilder &builder, Location loc, Value address, ArrayRef<int64_t> words) {
+  const Type pointer = LLVM::LLVMPointerType::get(builder.getContext()), i64 = builder.getI64Type();
+  auto constant = [&](int64_t value) -> Value { return LLVM::ConstantOp::create(builder, loc, i64, builder.getI64IntegerAttr(value)); };
+  Value places = LLVM::AllocaOp::create(builder, loc, pointer, i64, constant(words.size()), 8);
+  for (auto [number, word] : llvm::enumerate(words)) {
+    Value place = LLVM::GEPOp::create(builder, loc, pointer, i64, places, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(number)});
+    LLVM::StoreOp::create(builder, loc, constant(word), place);
+  }
+  const auto type = LLVM::LLVMFunctionType::get(pointer, {pointer, pointer});
+  return LLVM::CallOp::create(builder, loc, runtimeFunction(loc, tensorMapFunction, type), ValueRange{address, places}).getResult();
 }
 
 LLVM::LLVMFuncOp KernelTable::runtimeFunction(Location loc, StringRef name, LLVM::LLVMFunctionType type) {

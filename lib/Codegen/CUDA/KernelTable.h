@@ -15,6 +15,8 @@ struct KernelEntry {
   int64_t number = 0;
   /// Threads of a block, and bytes of dynamic shared memory.
   int64_t threads = 0, sharedBytes = 0;
+  /// Whether its last arguments are tensor maps.
+  bool hasMaps = false;
 };
 
 /// The architectures that kernels are emitted for.
@@ -37,9 +39,12 @@ public:
   /// On the host, whether the code that the GPU took has this kernel (i1).
   mlir::Value isThere(mlir::OpBuilder &builder, mlir::Location loc, const KernelEntry &kernel);
 
-  /// On the host, a launch of blocksX × blocksY blocks (index) with `arguments` (pointers and integers).
+  /// On the host, a launch of blocksX × blocksY blocks (index) with `arguments` (pointers and integers), then what `byValue` (pointers) point to.
   void launch(mlir::OpBuilder &builder, mlir::Location loc, const KernelEntry &kernel, mlir::Value blocksX, mlir::Value blocksY,
-              mlir::ValueRange arguments);
+              mlir::ValueRange arguments, mlir::ValueRange byValue = {});
+
+  /// On the host, a pointer to the tensor map of a matrix at `address` as `words` says (moe/Runtime/Kernel.h).
+  mlir::Value tensorMap(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value address, llvm::ArrayRef<int64_t> words);
 
   /// Writes `moe.kernels` on the host module.
   void finish();

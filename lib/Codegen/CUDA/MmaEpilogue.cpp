@@ -5,28 +5,35 @@ using namespace mlir;
 namespace moe {
 
 void ProductKernels::storeMma(MmaState &s, ValueRange sums) {
-  // Copies that were started past the end must not land on what is written now.
-  NVVM::CpAsyncWaitGroupOp::create(b, 0);
-  b.sync();
+  meet(s);
   if (s.shape.isSwapped())
     stageSwappedSums(s, sums);
   else
     stageSums(s, sums);
-  b.sync();
+  meet(s);
   copyStaged(s);
+}
+
+void ProductKernels::meet(MmaState &s) {
+  if (s.shape.isGroup())
+    NVVM::BarrierOp::create(b, TypeRange(), b.i32(1), b.i32(s.shape.workers()), NVVM::BarrierReductionAttr(), Value());
+  else
+    b.sync();
 }
 
 void ProductKernels::stageSums(MmaState &s, ValueRange sums) {
   // Lane l has columns 2·(l % 4) and the next of rows l / 4 and 8 more.
   Value row = b.add(s.warpRow, b.div(s.lane, 4)), pairColumn = b.mul(b.rem(s.lane, 4), 2);
-  const int64_t step = spec.isGated() ? 2 : 1;
-  Value firstColumn = b.add(b.div(s.warpColumn, step), pairColumn);
+  const int64_t parts = spec.isGated() ? 2 : 1, fragments = s.across() / parts;
+  // Ups follow their gates by eights; of wgmma's tiles all ups follow all gates.
+  const int64_t step = s.shape.isGroup() ? 1 : parts, toUp = s.shape.isGroup() ? fragments : 1;
+  Value firstColumn = b.add(b.div(s.warpColumn, parts), pairColumn);
   for (int64_t i = 0; i < s.down(); ++i)
-    for (int64_t j = 0; j < s.across(); j += step)
+    for (int64_t j = 0; j < fragments; ++j)
       for (int64_t half = 0; half < 2; ++half) {
-        const int64_t first = (i * s.across() + j) * 4 + half * 2;
-        ValueRange up = spec.isGated() ? sums.slice(first + 4, 2) : ValueRange();
-        stagePair(s, b.add(row, i * 16 + half * 8), j / step, firstColumn, sums.slice(first, 2), up);
+        const int64_t first = (i * s.across() + j * step) * 4 + half * 2;
+        ValueRange up = spec.isGated() ? sums.slice(first + toUp * 4, 2) : ValueRange();
+        stagePair(s, b.add(row, i * 16 + half * 8), j, firstColumn, sums.slice(first, 2), up);
       }
 }
 
@@ -50,7 +57,7 @@ void ProductKernels::copyStaged(MmaState &s) {
   const int64_t results = s.results(spec), bytes = spec.out.getIntOrFloatBitWidth() / 8;
   const int64_t perChunk = 16 / bytes, chunks = results / perChunk;
   const auto type = VectorType::get({4}, b.getI32Type());
-  b.forLoop(s.thread, b.i32(s.shape.rows * chunks), b.i32(s.shape.threads()), [&](Value number) {
+  b.forLoop(s.thread, b.i32(s.shape.rows * chunks), b.i32(s.shape.workers()), [&](Value number) {
     Value row = b.div(number, chunks), local = b.mul(b.rem(number, chunks), perChunk);
     Value slot = b.add(s.tile.first, row), column = b.add(s.firstColumn, local);
     b.ifTrue(b.bitAnd(b.less(slot, s.tile.end), b.less(column, b.i32(spec.columns))), [&] {

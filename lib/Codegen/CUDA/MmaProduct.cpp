@@ -7,14 +7,17 @@ using namespace mlir;
 namespace moe {
 
 KernelEntry ProductKernels::mmaKernel(const MmaTile &shape) {
-  const std::string kind = llvm::formatv("{0}_{1}x{2}", shape.isGroup() ? "wgmma" : shape.isSwapped() ? "swapped" : "mma", shape.rows, shape.columns);
-  return kernel(kind, shape.threads(), mmaSharedBytes(shape), [&](Arguments &a) { emitMma(a, shape); }, shape.isGroup() ? "sm_90a" : "");
+  if (shape.isGroup())
+    return groupKernel(shape);
+  const std::string kind = llvm::formatv("{0}_{1}x{2}", shape.isSwapped() ? "swapped" : "mma", shape.rows, shape.columns);
+  return kernel(kind, shape.threads(), mmaSharedBytes(shape), [&](Arguments &a) { emitMma(a, shape); });
 }
 
-/// Stages, or the tile of results that takes their place at the end.
+/// Stages, or the tile of results that takes their place at the end; behind them the mbarriers of wgmma's tiles, two of 8 bytes for a stage.
 int64_t ProductKernels::mmaSharedBytes(const MmaTile &shape) const {
   const int64_t results = spec.isGated() ? shape.columns / 2 : shape.columns;
-  return std::max(shape.stages * (shape.rows + shape.columns) * stageRowBytes, shape.rows * (results * spec.out.getIntOrFloatBitWidth() / 8 + 16));
+  const int64_t bytes = std::max(shape.stages * (shape.rows + shape.columns) * stageRowBytes, shape.rows * (results * spec.out.getIntOrFloatBitWidth() / 8 + 16));
+  return bytes + (shape.isGroup() ? 16 * shape.stages : 0);
 }
 
 void ProductKernels::emitMma(Arguments &a, const MmaTile &shape) {
@@ -35,7 +38,10 @@ void ProductKernels::emitMma(Arguments &a, const MmaTile &shape) {
     const int64_t ahead = shape.stages - 1;
     for (int64_t stage = 0; stage < ahead; ++stage)
       loadStage(s, b.i32(stage * stageDepth), b.i32(stage));
-    storeMma(s, shape.isGroup() ? multiplyGroupRounds(s) : multiplyRounds(s));
+    const SmallVector<Value> sums = multiplyRounds(s);
+    // Copies that were started past the end must not land on what is written now.
+    NVVM::CpAsyncWaitGroupOp::create(b, 0);
+    storeMma(s, sums);
   });
 }
 
@@ -45,16 +51,11 @@ SmallVector<Value> ProductKernels::multiplyRounds(MmaState &s) {
   return b.forLoop(b.i32(0), b.i32(s.rounds(spec)), b.i32(1), sums, [&](Value round, ValueRange now) -> SmallVector<Value> {
     NVVM::CpAsyncWaitGroupOp::create(b, s.shape.stages - 2);
     b.sync(); // The stage of this round is there, that of the round before has been read.
-    loadAhead(s, round);
+    Value next = b.add(round, s.shape.stages - 1);
+    loadStage(s, b.mul(next, stageDepth), b.rem(next, s.shape.stages));
     Value stage = b.rem(round, s.shape.stages);
     return s.shape.isSwapped() ? multiplySwappedStage(s, stage, now) : multiplyStage(s, stage, now);
   });
-}
-
-/// Starts the copies for the round that takes the stage of the one before.
-void ProductKernels::loadAhead(MmaState &s, Value round) {
-  Value next = b.add(round, s.shape.stages - 1);
-  loadStage(s, b.mul(next, stageDepth), b.rem(next, s.shape.stages));
 }
 
 void ProductKernels::prepareRows(MmaState &s) {
@@ -122,24 +123,25 @@ void ProductKernels::loadLines(MmaState &s, Value k, Value stage) {
   }
 }
 
-/// Starts the copies of 64 of k from `k` on; what is not there becomes zero.
-void ProductKernels::loadStage(MmaState &s, Value k, Value stage) {
+/// Starts the copies of 64 of k of rows, `sources`, which lie from `offset` on in a stage; what is not there becomes zero.
+void ProductKernels::loadRows(MmaState &s, Value k, Value stage, ArrayRef<Value> sources, ArrayRef<Value> present, int64_t offset) {
   Value column = b.add(k, b.mul(s.chunk, 8)), isInside = b.less(column, b.i32(spec.depth));
   column = b.select(isInside, column, b.i32(0));
-  Value rowPlace = b.at(s.memory, b.getI8Type(), b.add(b.mul(stage, s.stageBytes()), s.place));
+  Value place = b.at(s.memory, b.getI8Type(), b.add(b.mul(stage, s.stageBytes()), s.place));
   const int64_t step = s.rowsPerCopy() * stageRowBytes;
-  auto copy = [&](ArrayRef<Value> sources, ArrayRef<Value> present, int64_t offset) {
-    for (auto [number, source] : llvm::enumerate(sources)) {
-      Value bytes = b.select(b.bitAnd(present[number], isInside), b.i32(16), b.i32(0));
-      NVVM::CpAsyncOp::create(b, b.at(rowPlace, b.getI8Type(), offset + number * step), b.at(source, spec.x, column), 16,
-                              NVVM::LoadCacheModifierKind::CG, bytes);
-    }
-  };
-  copy(s.rows, s.hasRow, 0);
+  for (auto [number, source] : llvm::enumerate(sources)) {
+    Value bytes = b.select(b.bitAnd(present[number], isInside), b.i32(16), b.i32(0));
+    NVVM::CpAsyncOp::create(b, b.at(place, b.getI8Type(), offset + number * step), b.at(source, spec.x, column), 16, NVVM::LoadCacheModifierKind::CG, bytes);
+  }
+}
+
+/// Starts the copies of 64 of k from `k` on.
+void ProductKernels::loadStage(MmaState &s, Value k, Value stage) {
+  loadRows(s, k, stage, s.rows, s.hasRow, 0);
   if (spec.isInOut())
     loadLines(s, k, stage);
   else
-    copy(s.weights, s.hasWeight, s.shape.rows * stageRowBytes);
+    loadRows(s, k, stage, s.weights, s.hasWeight, s.shape.rows * stageRowBytes);
   NVVM::CpAsyncCommitGroupOp::create(b);
 }
 

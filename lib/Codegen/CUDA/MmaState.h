@@ -32,7 +32,7 @@ struct ProductKernels::MmaState {
   /// fragment start in different banks.
   int64_t results(const ProductSpec &spec) const { return spec.isGated() ? shape.columns / 2 : shape.columns; }
   int64_t stagedPitch(const ProductSpec &spec) const { return results(spec) * spec.out.getIntOrFloatBitWidth() / 8 + 16; }
-  int64_t rowsPerCopy() const { return shape.threads() / rowChunks; }
+  int64_t rowsPerCopy() const { return (shape.isGroup() ? groupThreads : shape.threads()) / rowChunks; }
   /// Of in-out weights: chunks of one k, bytes of it, and how many of k all threads copy at once.
   int64_t lineChunks() const { return shape.columns / 8; }
   int64_t lineBytes() const { return shape.columns * 2; }

@@ -25,7 +25,7 @@ double productCycles(const GpuDescription &gpu, const ProductSpec &spec, const M
   const double active = spec.hasOffsets ? experts * (1 - std::pow(1 - 1 / experts, rows)) : 1;
   const double tilesOfExpert = std::ceil(rows / active / tile.rows), gates = spec.isGated() ? 2 : 1;
   const double across = std::ceil(spec.columns * gates / tile.columns), blocks = std::ceil(active * tilesOfExpert * across);
-  const int64_t sums = tile.rows * tile.columns / tile.threads();
+  const int64_t sums = tile.rows * tile.columns / tile.workers();
   const double held = static_cast<double>(std::max<int64_t>(1, residentBlocks(gpu, tile.threads(), otherRegisters + sums, sharedBytes)));
   const double ofOne = std::ceil(blocks / gpu.multiprocessors), together = std::min(ofOne, held), waves = std::ceil(ofOne / held);
   const double rounds = std::ceil(double(spec.depth) / stageDepthOfTile);

@@ -115,21 +115,30 @@ void ProductKernels::launchTiles(OpBuilder &host, Location loc, const KernelEntr
   Value tiles = arith::CeilDivUIOp::create(host, loc, slots, index(rows));
   tiles = arith::MinUIOp::create(host, loc, slots, Value(arith::AddIOp::create(host, loc, tiles, index(spec.experts - 1))));
   const int64_t across = llvm::divideCeil(spec.columns, resultColumns(spec, columns));
-  table.launch(host, loc, entry, tiles, index(across), arguments);
+  table.launch(host, loc, entry, tiles, index(across), arguments, entry.hasMaps ? weightMaps(host, loc, columns, arguments) : SmallVector<Value>());
 }
 
 KernelEntry ProductKernels::kernel(StringRef kind, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(Arguments &)> body,
-                                   StringRef arch) {
+                                   bool isGroup) {
   const std::string key = (kind + " " + spec.key()).str();
-  return table.get(key, ("moe_product_" + kind).str(), threads, sharedBytes, [&](StringRef name) {
+  KernelEntry entry = table.get(key, ("moe_product_" + kind).str(), threads, sharedBytes, [&](StringRef name) {
     OpBuilder::InsertionGuard guard(b);
     SmallVector<Type> types(8, b.pointer());
     types.push_back(b.getI32Type());
+    const size_t plain = types.size();
+    types.append(isGroup ? spec.mapCount() : 0, b.pointer());
     func::FuncOp function = b.beginKernel(table.device, name, types);
+    for (size_t i = plain; i < types.size(); ++i) {
+      // A tensor map of 128 bytes lies among the parameters; moe-cuda-wrap-kernels says that nobody writes it.
+      function.setArgAttr(i, LLVM::LLVMDialect::getByValAttrName(), TypeAttr::get(LLVM::LLVMArrayType::get(b.getI8Type(), 128)));
+      function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(64));
+    }
     Arguments arguments(function.getArguments());
     body(arguments);
     func::ReturnOp::create(b);
-  }, arch);
+  }, isGroup ? "sm_90a" : "");
+  entry.hasMaps = isGroup;
+  return entry;
 }
 
 // A warp looks at 32 experts at once: tiles of each, their sum up to each, and the one that this block's number falls into.

@@ -11,6 +11,9 @@
 
 namespace moe {
 
+/// Threads that a wgmma is of.
+constexpr int64_t groupThreads = 128;
+
 /// Which instruction a tile multiplies with: mma.sync; mma.sync with weights as the 16 rows of a matrix product and rows of x as its 8 columns; wgmma, for which a warp
 /// has all columns of 16 rows.
 enum class TileKind { Plain, Swapped, Group };
@@ -22,7 +25,9 @@ struct MmaTile {
 
   bool isSwapped() const { return kind == TileKind::Swapped; }
   bool isGroup() const { return kind == TileKind::Group; }
-  int64_t threads() const { return warpsDown * warpsAcross * warpSize; }
+  /// Threads that multiply. Of wgmma's tiles four warps more copy, and nothing else.
+  int64_t workers() const { return warpsDown * warpsAcross * warpSize; }
+  int64_t threads() const { return workers() + (isGroup() ? groupThreads : 0); }
   int64_t warpRows() const { return rows / warpsDown; }
   int64_t warpColumns() const { return columns / warpsAcross; }
 };
@@ -47,11 +52,12 @@ private:
   using Value = mlir::Value;
   using ValueRange = mlir::ValueRange;
 
-  /// The arguments of every product kernel; those that the spec does not have are null.
+  /// The arguments of every product kernel; those that the spec does not have are null. Kernels of wgmma have the tensor maps of weights besides.
   struct Arguments {
     Value x, rows, offsets, weight, up, bias, upBias, out, slots;
+    llvm::SmallVector<Value> maps;
     explicit Arguments(ValueRange a)
-        : x(a[0]), rows(a[1]), offsets(a[2]), weight(a[3]), up(a[4]), bias(a[5]), upBias(a[6]), out(a[7]), slots(a[8]) {}
+        : x(a[0]), rows(a[1]), offsets(a[2]), weight(a[3]), up(a[4]), bias(a[5]), upBias(a[6]), out(a[7]), slots(a[8]), maps(a.drop_front(9)) {}
   };
   /// A block's part: rows [first, end) of an expert, at most those of a tile.
   struct Tile {
@@ -66,7 +72,7 @@ private:
                   ValueRange arguments);
   /// Launches the tile that the number of slots takes.
   void launchRanges(mlir::OpBuilder &host, mlir::Location loc, llvm::ArrayRef<TileRange> ranges, Value slots, ValueRange arguments);
-  KernelEntry kernel(llvm::StringRef kind, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(Arguments &)> body, llvm::StringRef arch = "");
+  KernelEntry kernel(llvm::StringRef kind, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(Arguments &)> body, bool isGroup = false);
   void launchTiles(mlir::OpBuilder &host, mlir::Location loc, const KernelEntry &kernel, int64_t rows, int64_t columns, Value slots,
                    ValueRange arguments);
   /// Runs `body` on the tile of this block, if there is one.
@@ -99,6 +105,9 @@ private:
   // Tensor cores (MmaProduct.cpp, MmaEpilogue.cpp).
   struct MmaState;
   KernelEntry mmaKernel(const MmaTile &shape);
+  llvm::SmallVector<Value> multiplyRounds(MmaState &s);
+  /// All threads that multiply meet.
+  void meet(MmaState &s);
   int64_t mmaSharedBytes(const MmaTile &shape) const;
   void emitMma(Arguments &a, const MmaTile &shape);
   void prepareRows(MmaState &s);
@@ -107,7 +116,7 @@ private:
   void loadLines(MmaState &s, Value k, Value stage);
   llvm::SmallVector<llvm::SmallVector<Value>> loadColumns(MmaState &s, Value stageBase, int64_t step);
   void loadStage(MmaState &s, Value k, Value stage);
-  void loadAhead(MmaState &s, Value round);
+  void loadRows(MmaState &s, Value k, Value stage, llvm::ArrayRef<Value> sources, llvm::ArrayRef<Value> present, int64_t offset);
   llvm::SmallVector<Value> multiplyStage(MmaState &s, Value stage, ValueRange sums);
   llvm::SmallVector<Value> loadFragments(Value address, bool turned = false);
   llvm::SmallVector<Value> multiply(llvm::ArrayRef<Value> rows, llvm::ArrayRef<Value> columns, ValueRange sums);
@@ -122,10 +131,16 @@ private:
   void stageSwappedSums(MmaState &s, ValueRange sums);
 
   // wgmma, sm_90a (WarpgroupProduct.cpp).
-  llvm::SmallVector<Value> multiplyRounds(MmaState &s);
-  llvm::SmallVector<Value> multiplyGroupRounds(MmaState &s);
-  Value multiplyGroupStage(MmaState &s, Value stage, Value sums);
+  struct GroupState;
+  KernelEntry groupKernel(const MmaTile &shape);
+  void emitGroup(Arguments &a, const MmaTile &shape);
+  void produceStages(GroupState &s);
+  void copyWeights(GroupState &s, Value round, Value stage);
+  void consumeStages(GroupState &s);
+  Value multiplyGroupStage(GroupState &s, Value stage, Value sums);
   Value descriptorOf(Value address);
+  /// On the host, tensor maps of the weights for boxes of a tile with `columns` rows of weights.
+  llvm::SmallVector<Value> weightMaps(mlir::OpBuilder &host, mlir::Location loc, int64_t columns, ValueRange arguments);
 
   KernelTable &table;
   GpuBuilder b;

@@ -34,6 +34,8 @@ struct ProductSpec {
   }
   /// wgmma reads weights as they lie in shared memory: here rows of k.
   bool fitsGroups() const { return fitsTensorCores() && !isInOut(); }
+  /// Tensor maps of the weights: one for each tensor.
+  int64_t mapCount() const { return gate == GateLayout::Separate ? 2 : 1; }
   void readPanels(GroupedMatmulOp op, BlocksAttr packed);
   /// All of it as text.
   std::string key() const;

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 MODEL = """
 moe.weight @gate_up : tensor<{W1}x{type}> source(#moe.file<"weights.bin", offset = 0, length = {first}>)
-moe.weight @down : tensor<{W2}x{type}> source(#moe.file<"weights.bin", offset = {first}, length = {second}>)
+{UPWEIGHT}moe.weight @down : tensor<{W2}x{type}> source(#moe.file<"weights.bin", offset = {both}, length = {second}>)
 
 func.func @main(%x: tensor<?x{H}x{type}> {{moe.name = "x", moe.dims = ["tokens", "{H}"]}},
                 %logits: tensor<?x{E}xf32> {{moe.name = "logits", moe.dims = ["tokens", "{E}"]}})
@@ -23,7 +23,7 @@ func.func @main(%x: tensor<?x{H}x{type}> {{moe.name = "x", moe.dims = ["tokens",
   %c0 = arith.constant 0 : index
   %k = arith.constant {K} : index
   %w1 = moe.weight_ref @gate_up : tensor<{W1}x{type}>
-  %w2 = moe.weight_ref @down : tensor<{W2}x{type}>
+{UPREF}  %w2 = moe.weight_ref @down : tensor<{W2}x{type}>
   %tokens = tensor.dim %x, %c0 : tensor<?x{H}x{type}>
   %slots = arith.muli %tokens, %k : index
   %i = tensor.empty(%slots) : tensor<?xi32>
@@ -34,7 +34,7 @@ func.func @main(%x: tensor<?x{H}x{type}> {{moe.name = "x", moe.dims = ["tokens",
       {{experts = {E} : i64, router = #moe.router<function = {function}, k = {K}, source = {source}, norm = {norm}>}}
       -> tensor<?xi32>, tensor<?xf32>, tensor<{E1}xi32>, tensor<?xi32>, tensor<?xf32>
   %e = tensor.empty(%slots) : tensor<?x{I}x{type}>
-  %h = moe.grouped_matmul %x rows(%r#0 : tensor<?xi32>) offsets(%r#2 : tensor<{E1}xi32>) weight(%w1 : tensor<{W1}x{type}>)
+  %h = moe.grouped_matmul %x rows(%r#0 : tensor<?xi32>) offsets(%r#2 : tensor<{E1}xi32>) weight(%w1 : tensor<{W1}x{type}>){UP}
       outs(%e : tensor<?x{I}x{type}>) {{ffn = #moe.ffn<activation = {activation}, gate = {gate}>, order = #moe<weight_order {order}>{plan1}}} : tensor<?x{H}x{type}> -> tensor<?x{I}x{type}>
   %d = tensor.empty(%tokens) : tensor<?x{H}xf32>
   %y = moe.grouped_matmul %h offsets(%r#2 : tensor<{E1}xi32>) weight(%w2 : tensor<{W2}x{type}>)
@@ -78,7 +78,7 @@ def main():
     parser.add_argument("--tokens", default="5")
     parser.add_argument("--exact", action="store_true")
     parser.add_argument("--order", choices=["out_in", "in_out"], default="out_in")
-    parser.add_argument("--gate", choices=["halves", "interleaved", "up_first", "up_first_pairs"], default="halves")
+    parser.add_argument("--gate", choices=["halves", "interleaved", "up_first", "up_first_pairs", "separate"], default="halves")
     for name, default in {"experts": 8, "k": 2, "hidden": 64, "inner": 48}.items():
         parser.add_argument("--" + name, type=int, default=default)
     options = parser.parse_args()
@@ -94,14 +94,19 @@ def main():
 
     gate_up, down = numbers(E, 2 * I, H), numbers(E, H, I)
     options.folder.mkdir(parents=True, exist_ok=True)
-    stored = [gate_up, down] if options.order == "out_in" else [np.swapaxes(gate_up, 1, 2), np.swapaxes(down, 1, 2)]
+    first = np.split(gate_up, 2, axis=1) if options.gate == "separate" else [gate_up]
+    stored = [*first, down] if options.order == "out_in" else [np.swapaxes(weight, 1, 2) for weight in (*first, down)]
     (options.folder / "weights.bin").write_bytes(b"".join(weight.tobytes() for weight in stored))
     shapes = ["x".join(map(str, weight.shape)) for weight in stored]
     router = ("identity", "one", "none", "relu") if options.exact else ("softmax", "gather", "l1", "silu")
+    w1, bytes1 = f"tensor<{shapes[0]}x{options.type}>", first[0].nbytes
+    ups = {"UPWEIGHT": f'moe.weight @up : {w1} source(#moe.file<"weights.bin", offset = {bytes1}, length = {bytes1}>)\n',
+           "UPREF": f"  %wu = moe.weight_ref @up : {w1}\n", "UP": f" up(%wu : {w1})"}
     (options.folder / "layer.mlir").write_text(
-        MODEL.format(E=E, E1=E + 1, K=K, H=H, I=I, W1=shapes[0], W2=shapes[1], order=options.order, type=options.type, first=gate_up.nbytes, second=down.nbytes, function=router[0],
+        MODEL.format(E=E, E1=E + 1, K=K, H=H, I=I, W1=shapes[0], W2=shapes[-1], order=options.order, type=options.type, first=bytes1, both=gate_up.nbytes, second=down.nbytes, function=router[0],
                      source=router[1], norm=router[2], activation=router[3], gate=options.gate,
-                     plan1=plan("gate_up16") if options.type == "f32" else "", plan2=plan("panel32") if options.type == "f32" else ""))
+                     plan1=plan("gate_up16") if options.type == "f32" else "", plan2=plan("panel32") if options.type == "f32" else "",
+                     **{name: text if options.gate == "separate" else "" for name, text in ups.items()}))
     for number, tokens in enumerate(map(int, options.tokens.split(","))):
         data = options.folder / f"test_data_set_{number}"
         data.mkdir(exist_ok=True)

@@ -61,7 +61,8 @@ def CudaWrapKernels : Pass<"moe-cuda-wrap-kernels", "::mlir::ModuleOp"> {
   let description = [{
     After the kernels of `@moe_kernels` are in the LLVM dialect: functions that
     `moe.kernels` names get `nvvm.kernel` and their block size, the others are
-    internal. Anything but the LLVM dialect and `nvvm` is an error. The module's
+    internal. Arguments by value are constant for the grid: a copy of a tensor
+    map would be none. Anything but the LLVM dialect and `nvvm` is an error. The module's
     target is the newest architecture that it is for; a kernel that is for one
     of them alone says so in `moe.arch`.
   }];

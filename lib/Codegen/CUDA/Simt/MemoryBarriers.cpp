@@ -30,7 +30,7 @@ void finishCopy(MemoryBarrier &barrier, const TrackedCopy &copy) {
       std::memcpy(piece.destination, piece.source, piece.size);
     else
       std::memset(piece.destination, 0, piece.size);
-    recordArrival(*copy.issuer, copy.clock, piece.destination, piece.size, /*isBulk=*/true, copy.site);
+    recordArrival(*copy.issuer, copy.clock, piece.destination, piece.size, copy.isBulk, copy.site);
   }
   barrier.gathered = joined(barrier.gathered, copy.known);
   barrier.bytes -= static_cast<int64_t>(copy.bytes);
@@ -127,6 +127,7 @@ MOE_SIMT_EXPORT void simt_mbarrier_arrive_copies(void *address, uint32_t noIncre
   copy.issuer = &thread;
   copy.site = site;
   copy.bytes = 0;
+  copy.isBulk = false;
   for (const AsyncCopy &one : thread.copies) {
     if (one.sourceSize)
       copy.pieces.push_back({one.destination, one.source, one.sourceSize});

@@ -72,6 +72,8 @@ void threadMain(void *argument) {
   execution->launch->kernel->run(execution->launch->parameters);
   if (!thread->stores.empty())
     fault(thread->stores.front().site, "exits before it has waited for this copy to global memory");
+  if (!thread->operands.empty())
+    fault(thread->operands.front().site, "exits before it has waited for this product");
   thread->exited = true;
   execution->idle = 0;
   thread->warp->live &= ~(1u << thread->lane);

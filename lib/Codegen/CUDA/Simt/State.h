@@ -69,6 +69,8 @@ struct TrackedCopy {
   };
   std::vector<Piece> pieces;
   uint64_t bytes;
+  /// Bulk copies write past the generic proxy, cp.async does not.
+  bool isBulk = true;
 };
 
 /// The state of an mbarrier; the eight bytes themselves are nobody's to read.
