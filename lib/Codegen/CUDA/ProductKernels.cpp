@@ -15,6 +15,8 @@ static int64_t resultColumns(const ProductSpec &spec, int64_t columns) { return 
 // threads at once, eight threads a row.
 static constexpr int64_t floatRows = 64, floatColumns = 64, panelTileColumns = 128;
 static constexpr MmaTile mmaTiles[] = {{8, 32, 1, 2, 6, true}, {8, 64, 1, 2, 5, true}, {16, 128, 1, 4, 4}, {64, 128, 2, 4, 4}, {128, 128, 2, 4, 4}};
+// Of quantised panels. A warp has 32 rows of weights, which it unpacks, and, of the larger tiles, as many rows of x as its registers hold sums of.
+static constexpr MmaTile panelMmaTiles[] = {{8, 64, 1, 2, 6, true}, {32, 128, 1, 4, 5}, {64, 128, 1, 4, 4}, {128, 128, 2, 4, 4}};
 
 // The GPU that costs are calculated for.
 static constexpr const GpuDescription &costGpu = gpuDescriptions[1];
@@ -40,7 +42,7 @@ LogicalResult ProductKernels::replace(GroupedMatmulOp op) {
     launchTiles(inside, loc, entry, rows, columns, slots, arguments);
     host.setInsertionPoint(branch.elseBlock()->getTerminator());
   };
-  if (!spec.fitsTensorCores()) {
+  if (!spec.fitsTensorCores() && !spec.fitsPanelTensorCores()) {
     if (spec.isPacked())
       // The lower tile holds the average rows of an expert.
       launchUpTo(panelTileRows * spec.experts, panelKernel(), panelTileRows, panelTileColumns);
@@ -52,9 +54,9 @@ LogicalResult ProductKernels::replace(GroupedMatmulOp op) {
   if (failed(ranges))
     return failure();
   for (const TileRange &range : ArrayRef(*ranges).drop_back())
-    launchUpTo(range.mostSlots, mmaKernel(*range.tile), range.tile->rows, range.tile->columns);
+    launchUpTo(range.mostSlots, tensorCoreKernel(*range.tile), range.tile->rows, range.tile->columns);
   const MmaTile &last = *ranges->back().tile;
-  launchTiles(host, loc, mmaKernel(last), last.rows, last.columns, slots, arguments);
+  launchTiles(host, loc, tensorCoreKernel(last), last.rows, last.columns, slots, arguments);
   op.erase();
   return success();
 }
@@ -62,7 +64,15 @@ LogicalResult ProductKernels::replace(GroupedMatmulOp op) {
 /// The tensor core tiles of this product by the number of slots.
 FailureOr<SmallVector<TileRange>> ProductKernels::tilesOf(GroupedMatmulOp op) {
   // Of in-out weights a line of 32 columns has too few chunks for its swizzle.
-  const ArrayRef<MmaTile> tiles = spec.isInOut() ? ArrayRef(mmaTiles).drop_front() : ArrayRef(mmaTiles);
+  const ArrayRef<MmaTile> plain = spec.isInOut() ? ArrayRef(mmaTiles).drop_front() : ArrayRef(mmaTiles);
+  const ArrayRef<MmaTile> tiles = spec.isPacked() ? ArrayRef(panelMmaTiles) : plain;
+  if (table.tile.empty() && spec.isPacked()) {
+    // Each holds the average rows of an expert: what a tile multiplies for nothing costs less than to unpack a panel twice.
+    SmallVector<TileRange> ranges;
+    for (const MmaTile &tile : tiles)
+      ranges.push_back({&tile, &tile == &tiles.back() ? std::numeric_limits<int64_t>::max() : tile.rows * spec.experts});
+    return ranges;
+  }
   if (table.tile.empty())
     return chooseTiles(costGpu, spec, tiles, [&](const MmaTile &tile) { return mmaSharedBytes(tile); });
   std::string names;

@@ -1,5 +1,6 @@
 // Reading of moe.grouped_matmul. What the op's verifier holds for is taken as given; checked is what the kernels assume beyond it.
-#include "ProductSpec.h"
+#include "MmaState.h"
+#include "PanelCodes.h"
 
 using namespace mlir;
 namespace moe {
@@ -68,6 +69,13 @@ FailureOr<ProductSpec> ProductSpec::read(GroupedMatmulOp op) {
   spec.depth = spec.order == WeightOrder::OutIn ? last : before;
   spec.stored = spec.order == WeightOrder::OutIn ? before : last;
   return spec;
+}
+
+bool ProductSpec::fitsPanelTensorCores() const {
+  if (!blocks || !(x.isF16() || x.isBF16()) || depth % 8 != 0 || columns % 8 != 0 || !PanelCodes::areExact(blocks))
+    return false;
+  const int64_t group = blocks.getGroup();
+  return group % stageDepth == 0 || stageDepth % group == 0 || blocks.blockCount(depth) == 1;
 }
 
 std::string ProductSpec::key() const {

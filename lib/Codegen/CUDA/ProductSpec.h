@@ -32,6 +32,8 @@ struct ProductSpec {
     return (x.isF16() || x.isBF16()) && x == weight && !isPacked() && depth % 8 == 0 && columns % 8 == 0 &&
            (!isInOut() || (!isInPairs(gate) && stored % 8 == 0));
   }
+  /// And they take rows of such a type by quantised panels whose codes less zero points it holds. A stage of the pipeline has whole groups, or a group whole stages.
+  bool fitsPanelTensorCores() const;
   void readPanels(GroupedMatmulOp op, BlocksAttr packed);
   /// All of it as text.
   std::string key() const;
