@@ -19,7 +19,7 @@ bool PanelCodes::areExact(BlocksAttr blocks) {
   case PanelCode::Ternary:
     return false;
   }
-  return !blocks.getQuads() && (!blocks.getZero() || blocks.getZero().isInteger(8)) && blocks.getGroup() % 16 == 0;
+  return !blocks.getQuads() && (!blocks.getZero() || blocks.getZero().isInteger(8));
 }
 
 Value PanelCodes::asVector(Value bits) { return LLVM::BitcastOp::create(b, VectorType::get({2}, element), bits); }

@@ -6,7 +6,7 @@
 #define MOE_CODEGEN_CUDA_PANELCODES_H
 
 #include "GpuBuilder.h"
-#include "moe/IR/MoeDialect.h"
+#include "ProductSpec.h"
 
 namespace moe {
 
@@ -21,8 +21,10 @@ public:
   /// `element` is f16 or bf16.
   PanelCodes(GpuBuilder &b, BlocksAttr blocks, Type element) : b(b), blocks(blocks), element(element) {}
 
-  /// Codes less zero points are numbers of 16-bit floats, and groups are whole steps of a matrix product.
+  /// Codes less zero points are numbers of 16-bit floats.
   static bool areExact(BlocksAttr blocks);
+  /// Groups of `group` of `depth` k are whole steps of a matrix product; a stage of the pipeline has whole ones, or one of them whole stages.
+  static bool areWhole(int64_t group, int64_t depth) { return group % 16 == 0 && (group % stageDepth == 0 || stageDepth % group == 0 || group >= depth); }
   /// Bytes of one k, of two of which the codes of 2 bits share theirs.
   static int64_t lineBytes(BlocksAttr blocks) { return 4 * blocks.bits(); }
 

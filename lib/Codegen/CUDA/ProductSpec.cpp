@@ -1,5 +1,4 @@
 // Reading of moe.grouped_matmul. What the op's verifier holds for is taken as given; checked is what the kernels assume beyond it.
-#include "MmaState.h"
 #include "PanelCodes.h"
 
 using namespace mlir;
@@ -72,10 +71,7 @@ FailureOr<ProductSpec> ProductSpec::read(GroupedMatmulOp op) {
 }
 
 bool ProductSpec::fitsPanelTensorCores() const {
-  if (!blocks || !(x.isF16() || x.isBF16()) || depth % 8 != 0 || columns % 8 != 0 || !PanelCodes::areExact(blocks))
-    return false;
-  const int64_t group = blocks.getGroup();
-  return group % stageDepth == 0 || stageDepth % group == 0 || blocks.blockCount(depth) == 1;
+  return blocks && (x.isF16() || x.isBF16()) && depth % 8 == 0 && columns % 8 == 0 && PanelCodes::areExact(blocks) && PanelCodes::areWhole(blocks.getGroup(), depth);
 }
 
 std::string ProductSpec::key() const {

@@ -6,6 +6,9 @@
 
 namespace moe {
 
+/// k of a stage of the tensor core kernels' pipelines.
+constexpr int64_t stageDepth = 64;
+
 struct ProductSpec {
   /// Experts (1 for a dense product), columns of x, columns of one stored weight, columns of the result.
   int64_t experts = 1, depth = 0, stored = 0, columns = 0;
@@ -32,7 +35,7 @@ struct ProductSpec {
     return (x.isF16() || x.isBF16()) && x == weight && !isPacked() && depth % 8 == 0 && columns % 8 == 0 &&
            (!isInOut() || (!isInPairs(gate) && stored % 8 == 0));
   }
-  /// And they take rows of such a type by quantised panels whose codes less zero points it holds. A stage of the pipeline has whole groups, or a group whole stages.
+  /// And they take rows of such a type by quantised panels whose codes it holds (PanelCodes.h).
   bool fitsPanelTensorCores() const;
   void readPanels(GroupedMatmulOp op, BlocksAttr packed);
   /// All of it as text.
