@@ -236,8 +236,12 @@ LogicalResult Session::runStages() {
     PassManager manager(&context);
     StageOptions stageOptions = options.stages;
     stageOptions.raise.remarks = true; // They go into the report; see run().
+    // What kernels of a GPU take in bf16, moe-cuda-narrow-rows knows.
+    if (options.target == Target::Cuda && stageOptions.plan.activations == "bf16")
+      stageOptions.plan.activations = "auto";
     if (options.target == Target::Cuda && info.stage == Stage::Lower) {
       manager.addPass(createCudaStoreConstants());
+      manager.addNestedPass<func::FuncOp>(createCudaNarrowRows({options.stages.plan.activations}));
       manager.addNestedPass<func::FuncOp>(createCudaSplitProducts());
     }
     info.build(manager, stageOptions);

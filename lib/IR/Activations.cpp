@@ -1,6 +1,5 @@
 // Rounding of rows to the precision of a plan.
 #include "moe/IR/Activations.h"
-#include "moe/IR/Layers.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -17,11 +16,9 @@ Type moe::activationElement(PlanAttr plan, Type element) {
 
 Value moe::roundActivations(OpBuilder &builder, Location loc, Value rows, PlanAttr plan) {
   const Type element = activationElement(plan, getElementTypeOrSelf(rows));
-  if (element.isBF16()) {
-    auto collapse = rows.getDefiningOp<tensor::CollapseShapeOp>();
-    if (Value narrow = bfloat16Behind(collapse ? collapse.getSrc() : rows))
-      return collapse ? tensor::CollapseShapeOp::create(builder, loc, narrow, collapse.getReassociationIndices()).getResult() : narrow;
-  }
+  if (element.isBF16())
+    if (Value narrow = narrowRowsBehind(builder, loc, rows, element))
+      return narrow;
   return convertElements(builder, loc, rows, element);
 }
 
@@ -31,6 +28,33 @@ Value moe::codeOf(OpBuilder &builder, Location loc, Value x, Value scale, Value 
     code = arith::AddFOp::create(builder, loc, code, zero);
   auto bound = [&](double value) -> Value { return arith::ConstantOp::create(builder, loc, builder.getFloatAttr(code.getType(), value)); };
   return arith::MinimumFOp::create(builder, loc, arith::MaximumFOp::create(builder, loc, code, bound(lower)), bound(upper));
+}
+
+static bool isNarrow(Value values) {
+  const Type element = getElementTypeOrSelf(values);
+  return element.isF16() || element.isBF16();
+}
+
+Value moe::narrowBehind(Value rows) {
+  if (isNarrow(rows))
+    return rows;
+  auto loop = rows.getDefiningOp<linalg::GenericOp>();
+  if (!loop || loop.getNumDpsInputs() != 1 || loop.getNumDpsInits() != 1 || !getElementTypeOrSelf(rows).isF32() || !linalg::isElementwise(loop) ||
+      !llvm::all_of(loop.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
+    return {};
+  const Value source = loop.getDpsInputs()[0];
+  Block *body = loop.getBody();
+  auto wide = dyn_cast<arith::ExtFOp>(body->front());
+  const bool onlyWidens = wide && wide.getIn() == body->getArgument(0) && body->getTerminator()->getOperand(0) == wide.getResult();
+  return onlyWidens && isNarrow(source) ? source : Value();
+}
+
+Value moe::narrowRowsBehind(OpBuilder &builder, Location loc, Value rows, Type element) {
+  auto collapse = rows.getDefiningOp<tensor::CollapseShapeOp>();
+  Value narrow = narrowBehind(collapse ? collapse.getSrc() : rows);
+  if (!narrow || getElementTypeOrSelf(narrow) != element)
+    return {};
+  return collapse ? tensor::CollapseShapeOp::create(builder, loc, narrow, collapse.getReassociationIndices()).getResult() : narrow;
 }
 
 Value moe::convertElements(OpBuilder &builder, Location loc, Value values, Type element) {

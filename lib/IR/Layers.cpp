@@ -1,5 +1,6 @@
 // Questions that several stages ask about an op. No stage may include another; what they share about the dialect is here.
 #include "moe/IR/Layers.h"
+#include "moe/IR/Activations.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -24,17 +25,8 @@ std::string moe::describeOp(Operation *op) {
 }
 
 Value moe::bfloat16Behind(Value rows) {
-  if (getElementTypeOrSelf(rows).isBF16())
-    return rows;
-  auto loop = rows.getDefiningOp<linalg::GenericOp>();
-  if (!loop || loop.getNumDpsInputs() != 1 || loop.getNumDpsInits() != 1 || !getElementTypeOrSelf(rows).isF32() || !linalg::isElementwise(loop) ||
-      !llvm::all_of(loop.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
-    return {};
-  const Value source = loop.getDpsInputs()[0];
-  Block *body = loop.getBody();
-  auto wide = dyn_cast<arith::ExtFOp>(body->front());
-  const bool onlyWidens = wide && wide.getIn() == body->getArgument(0) && body->getTerminator()->getOperand(0) == wide.getResult();
-  return onlyWidens && getElementTypeOrSelf(source).isBF16() ? source : Value();
+  Value narrow = narrowBehind(rows);
+  return narrow && getElementTypeOrSelf(narrow).isBF16() ? narrow : Value();
 }
 
 bool moe::holdBfloat16(Value rows) {

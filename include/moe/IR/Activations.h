@@ -14,6 +14,12 @@ mlir::Type activationElement(PlanAttr plan, mlir::Type element);
 /// they were before.
 mlir::Value roundActivations(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value rows, PlanAttr plan);
 
+/// The rows of 16 bits behind `rows`, where those are f16 or bf16 or hold the same numbers as f32 (a loop that only widens); null otherwise.
+mlir::Value narrowBehind(mlir::Value rows);
+
+/// The same, of type `element` alone and in the shape of `rows`, which may be that loop's collapsed.
+mlir::Value narrowRowsBehind(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value rows, mlir::Type element);
+
 /// `values` rounded or widened to `element`, by a loop where they are not of that type.
 mlir::Value convertElements(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value values, mlir::Type element);
 

@@ -52,7 +52,7 @@ struct CudaSplitProducts : impl::CudaSplitProductsBase<CudaSplitProducts> {
   }
 
 private:
-  /// A quantised weight is packed in panels, which kernels unpack in registers for rows of f32; others stay as they are stored.
+  /// A quantised weight is packed in panels, which kernels unpack in registers; others stay as they are stored.
   LogicalResult plan(GroupedMatmulOp op) {
     auto dequant = op.getWeight().getDefiningOp<DequantOp>();
     op.removePlanAttr();

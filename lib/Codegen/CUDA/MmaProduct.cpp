@@ -123,25 +123,25 @@ void ProductKernels::loadLines(MmaState &s, Value k, Value stage) {
   }
 }
 
-/// Starts the copies of 64 of k of rows, `sources`, which lie from `offset` on in a stage; what is not there becomes zero.
-void ProductKernels::loadRows(MmaState &s, Value k, Value stage, ArrayRef<Value> sources, ArrayRef<Value> present, int64_t offset) {
+/// Starts the copies of this thread's chunk of 64 of k from `k` on, of each of `sources`; what is not there becomes zero.
+void ProductKernels::copyChunks(MmaState &s, Value k, Value place, ArrayRef<Value> sources, ArrayRef<Value> present) {
   Value column = b.add(k, b.mul(s.chunk, 8)), isInside = b.less(column, b.i32(spec.depth));
   column = b.select(isInside, column, b.i32(0));
-  Value place = b.at(s.memory, b.getI8Type(), b.add(b.mul(stage, s.stageBytes()), s.place));
-  const int64_t step = s.rowsPerCopy() * stageRowBytes;
   for (auto [number, source] : llvm::enumerate(sources)) {
     Value bytes = b.select(b.bitAnd(present[number], isInside), b.i32(16), b.i32(0));
-    NVVM::CpAsyncOp::create(b, b.at(place, b.getI8Type(), offset + number * step), b.at(source, spec.x, column), 16, NVVM::LoadCacheModifierKind::CG, bytes);
+    NVVM::CpAsyncOp::create(b, b.at(place, b.getI8Type(), number * s.rowsPerCopy() * stageRowBytes), b.at(source, spec.x, column), 16,
+                            NVVM::LoadCacheModifierKind::CG, bytes);
   }
 }
 
 /// Starts the copies of 64 of k from `k` on.
 void ProductKernels::loadStage(MmaState &s, Value k, Value stage) {
-  loadRows(s, k, stage, s.rows, s.hasRow, 0);
+  Value rowPlace = b.at(s.memory, b.getI8Type(), b.add(b.mul(stage, s.stageBytes()), s.place));
+  copyChunks(s, k, rowPlace, s.rows, s.hasRow);
   if (spec.isInOut())
     loadLines(s, k, stage);
   else
-    loadRows(s, k, stage, s.weights, s.hasWeight, s.shape.rows * stageRowBytes);
+    copyChunks(s, k, b.at(rowPlace, b.getI8Type(), s.shape.rows * stageRowBytes), s.weights, s.hasWeight);
   NVVM::CpAsyncCommitGroupOp::create(b);
 }
 
@@ -179,20 +179,23 @@ SmallVector<SmallVector<Value>> ProductKernels::loadColumns(MmaState &s, Value s
   return fragments;
 }
 
+/// Of 16 of k: the matrices of each fragment of 16 rows of x.
+SmallVector<SmallVector<Value>> ProductKernels::loadRows(MmaState &s, Value stageBase, int64_t step) {
+  const Type i8 = b.getI8Type();
+  // The row whose address this lane gives, of 16 for a fragment of x.
+  Value row = b.add(s.warpRow, b.rem(s.lane, 16)), chunk = b.bitXor(b.add(b.div(s.lane, 16), step * 2), b.rem(s.lane, 8));
+  Value address = b.at(b.at(stageBase, i8, b.mul(row, stageRowBytes)), i8, b.mul(chunk, 16));
+  SmallVector<SmallVector<Value>> fragments;
+  for (int64_t i = 0; i < s.down(); ++i)
+    fragments.push_back(loadFragments(b.at(address, i8, i * 16 * stageRowBytes)));
+  return fragments;
+}
+
 SmallVector<Value> ProductKernels::multiplyStage(MmaState &s, Value stage, ValueRange sums) {
   SmallVector<Value> now(sums.begin(), sums.end());
   Value base = b.at(s.memory, b.getI8Type(), b.mul(stage, s.stageBytes()));
-  // The row whose address this lane gives, of 16 for a fragment of x.
-  Value low = b.rem(s.lane, 8);
-  Value row = b.add(s.warpRow, b.rem(s.lane, 16));
-  Value rowBase = b.at(base, b.getI8Type(), b.mul(row, stageRowBytes));
-  Value rowChunk = b.div(s.lane, 16);
-  auto swizzled = [&](Value chunk, int64_t step) { return b.mul(b.bitXor(b.add(chunk, step * 2), low), 16); };
   for (int64_t step = 0; step < stageDepth / 16; ++step) {
-    Value rowOffset = swizzled(rowChunk, step);
-    SmallVector<SmallVector<Value>> left, right = loadColumns(s, base, step);
-    for (int64_t i = 0; i < s.down(); ++i)
-      left.push_back(loadFragments(b.at(b.at(rowBase, b.getI8Type(), rowOffset), b.getI8Type(), i * 16 * stageRowBytes)));
+    const SmallVector<SmallVector<Value>> right = loadColumns(s, base, step), left = loadRows(s, base, step);
     for (int64_t i = 0; i < s.down(); ++i)
       for (int64_t j = 0; j < s.across(); ++j) {
         const int64_t first = (i * s.across() + j) * 4;

@@ -9,8 +9,8 @@
 
 namespace moe {
 
-/// k of a stage, bytes of its rows, chunks of 16 bytes in one.
-constexpr int64_t stageDepth = 64, stageRowBytes = 128, rowChunks = 8;
+/// Bytes of a stage's rows, chunks of 16 bytes in one.
+constexpr int64_t stageRowBytes = 128, rowChunks = 8;
 
 struct ProductKernels::MmaState {
   MmaState(Arguments &a, Tile &tile, const MmaTile &shape, Value memory) : a(a), tile(tile), shape(shape), memory(memory) {}

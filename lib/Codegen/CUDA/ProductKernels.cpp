@@ -18,6 +18,8 @@ static constexpr MmaTile mmaTiles[] = {{8, 32, 1, 2, 6, TileKind::Swapped}, {8, 
 // Those of sm_90a: from 64 rows on by wgmma.
 static constexpr MmaTile groupTiles[] = {{8, 32, 1, 2, 6, TileKind::Swapped},  {8, 64, 1, 2, 5, TileKind::Swapped},  {16, 128, 1, 4, 4},
                                          {64, 128, 4, 1, 4, TileKind::Group}, {128, 128, 8, 1, 4, TileKind::Group}, {128, 256, 8, 1, 4, TileKind::Group}};
+// Of quantised panels. A warp has 32 rows of weights, which it unpacks, and, of the larger tiles, as many rows of x as its registers hold sums of.
+static constexpr MmaTile panelMmaTiles[] = {{8, 64, 1, 2, 6, TileKind::Swapped}, {32, 128, 1, 4, 5}, {64, 128, 1, 4, 4}, {128, 128, 2, 4, 4}};
 
 // The GPU that costs are calculated for.
 static constexpr const GpuDescription &costGpu = gpuDescriptions[1];
@@ -35,7 +37,7 @@ LogicalResult ProductKernels::replace(GroupedMatmulOp op) {
   const SmallVector<Value> arguments = {pointer(op.getX()),      pointer(op.getRows()),   pointer(op.getOffsets()),
                                         pointer(op.getWeight()), pointer(op.getUp()),     pointer(op.getBias()),
                                         pointer(op.getUpBias()), pointer(op.getOuts()[0]), arith::IndexCastOp::create(host, loc, host.getI32Type(), slots)};
-  if (spec.fitsTensorCores()) {
+  if (spec.fitsTensorCores() || spec.fitsPanelTensorCores()) {
     if (failed(launchTensorCores(host, op, slots, arguments)))
       return failure();
   } else {
@@ -74,9 +76,9 @@ LogicalResult ProductKernels::launchTensorCores(OpBuilder &host, GroupedMatmulOp
 
 void ProductKernels::launchRanges(OpBuilder &host, Location loc, ArrayRef<TileRange> ranges, Value slots, ValueRange arguments) {
   for (const TileRange &range : ranges.drop_back())
-    launchUpTo(host, loc, range.mostSlots, mmaKernel(*range.tile), range.tile->rows, range.tile->columns, slots, arguments);
+    launchUpTo(host, loc, range.mostSlots, tensorCoreKernel(*range.tile), range.tile->rows, range.tile->columns, slots, arguments);
   const MmaTile &last = *ranges.back().tile;
-  launchTiles(host, loc, mmaKernel(last), last.rows, last.columns, slots, arguments);
+  launchTiles(host, loc, tensorCoreKernel(last), last.rows, last.columns, slots, arguments);
 }
 
 void ProductKernels::launchUpTo(OpBuilder &host, Location loc, int64_t mostSlots, const KernelEntry &entry, int64_t rows, int64_t columns, Value slots,
@@ -91,11 +93,19 @@ void ProductKernels::launchUpTo(OpBuilder &host, Location loc, int64_t mostSlots
 
 FailureOr<SmallVector<TileRange>> ProductKernels::tilesOf(GroupedMatmulOp op, bool hasGroups) {
   ArrayRef<MmaTile> tiles = hasGroups ? ArrayRef(groupTiles) : ArrayRef(mmaTiles);
-  // Of in-out weights a line of 32 columns has too few chunks for its swizzle.
-  if (spec.isInOut())
+  if (spec.isPacked())
+    tiles = panelMmaTiles;
+  else if (spec.isInOut()) // A line of 32 columns has too few chunks for its swizzle.
     tiles = tiles.drop_front();
   // A tile of wgmma that tests ask for is for the GPUs that have it.
   const bool isAsked = !table.tile.empty() && (hasGroups || table.archs != KernelArchs::Both || !StringRef(table.tile).starts_with("wgmma"));
+  if (!isAsked && spec.isPacked()) {
+    // Each holds the average rows of an expert: what a tile multiplies for nothing costs less than to unpack a panel twice.
+    SmallVector<TileRange> ranges;
+    for (const MmaTile &tile : tiles)
+      ranges.push_back({&tile, &tile == &tiles.back() ? std::numeric_limits<int64_t>::max() : tile.rows * spec.experts});
+    return ranges;
+  }
   if (!isAsked)
     return chooseTiles(costGpu, spec, tiles, [&](const MmaTile &tile) { return mmaSharedBytes(tile); });
   std::string names;

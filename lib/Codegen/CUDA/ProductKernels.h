@@ -1,4 +1,4 @@
-// Kernels of moe.grouped_matmul. Two families: tensor cores (mma.sync, cp.async) for rows and weights of one 16-bit type, and f32 multiply-adds for
+// Kernels of moe.grouped_matmul. Two families: tensor cores (mma.sync, cp.async) for rows of 16 bits and weights of the same type or of codes, and f32 multiply-adds for
 // everything else. In both a block has a tile of rows of one expert: block x finds its expert from the offsets, and those beyond the last
 // tile end at once, so that the grid depends on the number of slots alone.
 #ifndef MOE_CODEGEN_CUDA_PRODUCTKERNELS_H
@@ -72,6 +72,7 @@ private:
                   ValueRange arguments);
   /// Launches the tile that the number of slots takes.
   void launchRanges(mlir::OpBuilder &host, mlir::Location loc, llvm::ArrayRef<TileRange> ranges, Value slots, ValueRange arguments);
+  KernelEntry tensorCoreKernel(const MmaTile &tile) { return spec.isPacked() ? panelMmaKernel(tile) : mmaKernel(tile); }
   KernelEntry kernel(llvm::StringRef kind, int64_t threads, int64_t sharedBytes, llvm::function_ref<void(Arguments &)> body, bool isGroup = false);
   void launchTiles(mlir::OpBuilder &host, mlir::Location loc, const KernelEntry &kernel, int64_t rows, int64_t columns, Value slots,
                    ValueRange arguments);
@@ -115,8 +116,9 @@ private:
   void prepareLines(MmaState &s);
   void loadLines(MmaState &s, Value k, Value stage);
   llvm::SmallVector<llvm::SmallVector<Value>> loadColumns(MmaState &s, Value stageBase, int64_t step);
+  void copyChunks(MmaState &s, Value k, Value place, llvm::ArrayRef<Value> sources, llvm::ArrayRef<Value> present);
   void loadStage(MmaState &s, Value k, Value stage);
-  void loadRows(MmaState &s, Value k, Value stage, llvm::ArrayRef<Value> sources, llvm::ArrayRef<Value> present, int64_t offset);
+  llvm::SmallVector<llvm::SmallVector<Value>> loadRows(MmaState &s, Value stageBase, int64_t step);
   llvm::SmallVector<Value> multiplyStage(MmaState &s, Value stage, ValueRange sums);
   llvm::SmallVector<Value> loadFragments(Value address, bool turned = false);
   llvm::SmallVector<Value> multiply(llvm::ArrayRef<Value> rows, llvm::ArrayRef<Value> columns, ValueRange sums);
@@ -126,6 +128,7 @@ private:
   void copyStaged(MmaState &s);
 
   // Swapped operands, few rows (SwappedProduct.cpp).
+  llvm::SmallVector<Value> loadSwappedRows(MmaState &s, Value stageBase, int64_t step);
   llvm::SmallVector<Value> multiplySwappedStage(MmaState &s, Value stage, ValueRange sums);
   llvm::SmallVector<Value> loadSwappedWeights(MmaState &s, Value stageBase, int64_t step, int64_t fragment);
   void stageSwappedSums(MmaState &s, ValueRange sums);
@@ -141,6 +144,17 @@ private:
   Value descriptorOf(Value address);
   /// On the host, tensor maps of the weights for boxes of a tile with `columns` rows of weights.
   llvm::SmallVector<Value> weightMaps(mlir::OpBuilder &host, mlir::Location loc, int64_t columns, ValueRange arguments);
+  // Packed weights on tensor cores (PanelMma.cpp).
+  struct PanelMmaState;
+  KernelEntry panelMmaKernel(const MmaTile &shape);
+  void emitPanelMma(Arguments &a, const MmaTile &shape);
+  void preparePanels(PanelMmaState &s);
+  void loadPanelStage(PanelMmaState &s, Value round, Value stage);
+  llvm::SmallVector<Value> multiplyGroups(PanelMmaState &s);
+  llvm::SmallVector<Value> multiplyLines(PanelMmaState &s, Value stage, Value block, int64_t first, llvm::SmallVector<Value> sums);
+  llvm::SmallVector<Value> scaled(PanelMmaState &s, Value block, llvm::ArrayRef<Value> ofGroup, llvm::ArrayRef<Value> sums);
+  void storePanelMma(PanelMmaState &s, ValueRange sums);
+  void stageNeighbours(PanelMmaState &s, Value row, Value column, llvm::ArrayRef<Value> sums, llvm::ArrayRef<Value> ups);
 
   KernelTable &table;
   GpuBuilder b;

@@ -1,5 +1,5 @@
 // Reading of moe.grouped_matmul. What the op's verifier holds for is taken as given; checked is what the kernels assume beyond it.
-#include "ProductSpec.h"
+#include "PanelCodes.h"
 
 using namespace mlir;
 namespace moe {
@@ -68,6 +68,10 @@ FailureOr<ProductSpec> ProductSpec::read(GroupedMatmulOp op) {
   spec.depth = spec.order == WeightOrder::OutIn ? last : before;
   spec.stored = spec.order == WeightOrder::OutIn ? before : last;
   return spec;
+}
+
+bool ProductSpec::fitsPanelTensorCores() const {
+  return blocks && (x.isF16() || x.isBF16()) && depth % 8 == 0 && columns % 8 == 0 && PanelCodes::areExact(blocks) && PanelCodes::areWhole(blocks.getGroup(), depth);
 }
 
 std::string ProductSpec::key() const {

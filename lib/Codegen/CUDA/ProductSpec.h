@@ -6,6 +6,9 @@
 
 namespace moe {
 
+/// k of a stage of the tensor core kernels' pipelines.
+constexpr int64_t stageDepth = 64;
+
 struct ProductSpec {
   /// Experts (1 for a dense product), columns of x, columns of one stored weight, columns of the result.
   int64_t experts = 1, depth = 0, stored = 0, columns = 0;
@@ -36,6 +39,8 @@ struct ProductSpec {
   bool fitsGroups() const { return fitsTensorCores() && !isInOut(); }
   /// Tensor maps of the weights: one for each tensor.
   int64_t mapCount() const { return gate == GateLayout::Separate ? 2 : 1; }
+  /// And they take rows of such a type by quantised panels whose codes it holds (PanelCodes.h).
+  bool fitsPanelTensorCores() const;
   void readPanels(GroupedMatmulOp op, BlocksAttr packed);
   /// All of it as text.
   std::string key() const;

@@ -21,16 +21,20 @@ SmallVector<Value> ProductKernels::loadSwappedWeights(MmaState &s, Value stageBa
   return loadFragments(b.at(base, i8, b.add(b.mul(row, stageRowBytes), b.mul(chunk, 16))));
 }
 
+/// Four matrices of eight rows of x: 32 of k, from step `step` on.
+SmallVector<Value> ProductKernels::loadSwappedRows(MmaState &s, Value stageBase, int64_t step) {
+  const Type i8 = b.getI8Type();
+  Value low = b.rem(s.lane, 8), chunk = b.bitXor(b.add(b.div(s.lane, 8), step * 2), low);
+  return loadFragments(b.at(b.at(stageBase, i8, b.mul(low, stageRowBytes)), i8, b.mul(chunk, 16)));
+}
+
 SmallVector<Value> ProductKernels::multiplySwappedStage(MmaState &s, Value stage, ValueRange sums) {
   SmallVector<Value> now(sums.begin(), sums.end());
-  const Type i8 = b.getI8Type();
-  Value base = b.at(s.memory, i8, b.mul(stage, s.stageBytes()));
-  // Four matrices of eight rows of x: 32 of k.
-  Value low = b.rem(s.lane, 8), rowBase = b.at(base, i8, b.mul(low, stageRowBytes)), matrix = b.div(s.lane, 8);
+  Value base = b.at(s.memory, b.getI8Type(), b.mul(stage, s.stageBytes()));
   SmallVector<Value> rows;
   for (int64_t step = 0; step < stageDepth / 16; ++step) {
     if (step % 2 == 0)
-      rows = loadFragments(b.at(rowBase, i8, b.mul(b.bitXor(b.add(matrix, step * 2), low), 16)));
+      rows = loadSwappedRows(s, base, step);
     for (int64_t i = 0; i < s.weightFragments(); ++i) {
       const SmallVector<Value> next = multiply(loadSwappedWeights(s, base, step, i), ArrayRef(rows).slice(step % 2 * 2, 2), ValueRange(now).slice(i * 4, 4));
       llvm::copy(next, now.begin() + i * 4);

@@ -75,7 +75,7 @@ void ProductKernels::produceStages(GroupState &s) {
     // The phase before the first counts as over.
     NVVM::MBarrierTryWaitParityOp::create(b, s.empty(b, stage), b.bitXor(b.rem(use, 2), b.i32(1)), b.i32(sleepHint));
     b.ifTrue(b.equal(s.thread, b.i32(0)), [&] { copyWeights(s, round, stage); });
-    loadRows(s, b.mul(round, stageDepth), stage, s.rows, s.hasRow, 0);
+    copyChunks(s, b.mul(round, stageDepth), b.at(s.memory, b.getI8Type(), b.add(b.mul(stage, s.stageBytes()), s.place)), s.rows, s.hasRow);
     NVVM::CpAsyncMBarrierArriveOp::create(b, s.full(b, stage), /*noinc=*/true);
   });
 }

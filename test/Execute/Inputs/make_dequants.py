@@ -1,5 +1,6 @@
 """Writes model.mlir with a `moe.dequant` for every format of weights and every way to store its parts, each read twice: as the numbers themselves and
-as the right side of a product with the unit matrix; its weights; and test data from numpy and ml_dtypes: make_dequants.py FOLDER.
+as the right side of a product with the unit matrix; its weights; and test data from numpy and ml_dtypes: make_dequants.py FOLDER [TYPE].
+With TYPE (f16 or bf16), the type of the matrix, there are the formats that kernels for tensor cores take, in products as the fuse stage leaves them.
 Formulas: OCP Microscaling 1.0 (e2m1, e8m0), the FP8 paper (e4m3, arXiv 2209.05433), QLoRA (nf4, arXiv 2305.14314) and section 15.2 of the reference.
 """
 
@@ -11,7 +12,8 @@ import numpy as np
 from onnx import numpy_helper
 
 FOLDER = pathlib.Path(sys.argv[1])
-OUT, IN, EXPERTS = 11, 37, 3  # The last group of every size below is cut off.
+ROWS = sys.argv[2] if len(sys.argv) > 2 else "f32"
+OUT, IN, EXPERTS = (11, 37, 3) if ROWS == "f32" else (40, 208, 3)  # The last group of most sizes below is cut off.
 rng = np.random.default_rng(3)
 
 E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6], np.float32)
@@ -110,49 +112,77 @@ def case(name, format, group=0, axis=-1, payload="bytes", scale="f32", zeros=Non
     attributes = f"format = {format}" + (f", group_size = {group}" if group else "") + (", axis = -2" if axis == -2 else "")
     full = "x".join(map(str, shape))
     lines.append(f"  %{name} = moe.dequant {codes} scales({s} : {s_type}){parts} <{attributes}> : {codes_type} -> tensor<{full}xf32>")
-    results.append((f"%{name}", f"tensor<{full}xf32>", f"{name}_numbers"))
-    expected[f"{name}_numbers"] = numbers
+    if ROWS == "f32":
+        results.append((f"%{name}", f"tensor<{full}xf32>", f"{name}_numbers"))
+        expected[f"{name}_numbers"] = numbers
     if not experts:
-        lines.append(f"""  %{name}_product = linalg.matmul indexing_maps = [#rows, #weight, #product] ins(%x, %{name} : !x, tensor<{full}xf32>)
+        fused = f"""  %{name}_product = moe.grouped_matmul %x weight(%{name} : tensor<{full}xf32>) outs(%init : !y) : !x -> !y"""
+        lines.append(fused if ROWS != "f32" else f"""  %{name}_product = linalg.matmul indexing_maps = [#rows, #weight, #product] ins(%x, %{name} : !x, tensor<{full}xf32>)
       outs(%init : !y) -> !y""")
         results.append((f"%{name}_product", "!y", f"{name}_product"))
         expected[f"{name}_product"] = numbers.T
 
 
-x = np.eye(IN, dtype=np.float32)
-case("int8", "int8_channel", payload="i8")
-case("int8_bytes", "int8_channel", scale="bf16")
-case("int8_zeros", "int8_channel", zeros="codes", scale="f16")
-case("int8_floats", "int8_channel", zeros="f32")
-case("int8_in", "int8_channel", axis=-2, payload="i8")
-case("int8_group", "int8_group", group=16, zeros="codes")
-case("int4", "int4_group", group=16)
-case("int4_zeros", "int4_group", group=16, zeros="codes", scale="f16")
-case("int4_floats", "int4_group", group=32, zeros="bf16", scale="bf16", fill=True)
-case("int4_filled", "int4_group", group=8, fill=True)
-case("int4_whole", "int4_group")
-case("int4_in", "int4_group", group=4, axis=-2, zeros="codes")
-case("int4_experts", "int4_group", group=16, zeros="codes", experts=True)
-case("int2", "int2_group", group=16)
-case("int2_zeros", "int2_group", group=16, zeros="codes")
-case("mxfp4", "mxfp4", group=32, scale="ui8")
-case("mxfp4_filled", "mxfp4", group=32, scale="f8E8M0FNU", fill=True)
-case("nvfp4", "nvfp4", group=16, scale="f8E4M3FN")
-case("fp8", "fp8_block", group=8, payload="f8E4M3FN")
-case("fp8_bytes", "fp8_block", group=16)
-case("fp8_experts", "fp8_block", group=16, experts=True)
-case("nf4", "nf4", group=16)
-case("nf4_half", "nf4", group=8, scale="f16")
+def narrow_cases():
+    """Groups that a stage of 64 of k has several of, that take several, and that are the whole of k."""
+    case("int8", "int8_channel", payload="i8")
+    case("int8_zeros", "int8_channel", zeros="codes", scale="f16")
+    case("int8_group", "int8_group", group=16, zeros="codes")
+    case("int8_long", "int8_group", group=128, scale="bf16")
+    case("int4", "int4_group", group=16)
+    case("int4_zeros", "int4_group", group=32, zeros="codes", scale="f16")
+    case("int4_stage", "int4_group", group=64, zeros="codes")
+    case("int4_long", "int4_group", group=128, zeros="codes", scale="bf16")
+    case("int4_whole", "int4_group", zeros="codes")
+    case("int2", "int2_group", group=16)
+    case("int2_long", "int2_group", group=64, zeros="codes")
+    case("mxfp4", "mxfp4", group=32, scale="ui8")
+    case("nvfp4", "nvfp4", group=16, scale="f8E4M3FN")
+    case("fp8", "fp8_block", group=16, payload="f8E4M3FN")
+    case("fp8_long", "fp8_block", group=128)
+    # And those that stay with the kernel of multiply-adds: zero points of floats, tables, groups that are no whole steps of a matrix product.
+    case("int4_floats", "int4_group", group=32, zeros="f32")
+    case("int4_short", "int4_group", group=8)
+    case("nf4", "nf4", group=16)
 
+
+def all_cases():
+    case("int8", "int8_channel", payload="i8")
+    case("int8_bytes", "int8_channel", scale="bf16")
+    case("int8_zeros", "int8_channel", zeros="codes", scale="f16")
+    case("int8_floats", "int8_channel", zeros="f32")
+    case("int8_in", "int8_channel", axis=-2, payload="i8")
+    case("int8_group", "int8_group", group=16, zeros="codes")
+    case("int4", "int4_group", group=16)
+    case("int4_zeros", "int4_group", group=16, zeros="codes", scale="f16")
+    case("int4_floats", "int4_group", group=32, zeros="bf16", scale="bf16", fill=True)
+    case("int4_filled", "int4_group", group=8, fill=True)
+    case("int4_whole", "int4_group")
+    case("int4_in", "int4_group", group=4, axis=-2, zeros="codes")
+    case("int4_experts", "int4_group", group=16, zeros="codes", experts=True)
+    case("int2", "int2_group", group=16)
+    case("int2_zeros", "int2_group", group=16, zeros="codes")
+    case("mxfp4", "mxfp4", group=32, scale="ui8")
+    case("mxfp4_filled", "mxfp4", group=32, scale="f8E8M0FNU", fill=True)
+    case("nvfp4", "nvfp4", group=16, scale="f8E4M3FN")
+    case("fp8", "fp8_block", group=8, payload="f8E4M3FN")
+    case("fp8_bytes", "fp8_block", group=16)
+    case("fp8_experts", "fp8_block", group=16, experts=True)
+    case("nf4", "nf4", group=16)
+    case("nf4_half", "nf4", group=8, scale="f16")
+
+
+x = np.eye(IN).astype(NUMPY[ROWS])
+(all_cases if ROWS == "f32" else narrow_cases)()
 returned = ", ".join(f'{type} {{moe.name = "{name}"}}' for _, type, name in results)
-(FOLDER / "model.mlir").write_text(f"""!x = tensor<{IN}x{IN}xf32>
+(FOLDER / "model.mlir").write_text(f"""!x = tensor<{IN}x{IN}x{ROWS}>
 !y = tensor<{IN}x{OUT}xf32>
 #rows = affine_map<(m, n, k) -> (m, k)>
 #weight = affine_map<(m, n, k) -> (n, k)>
 #product = affine_map<(m, n, k) -> (m, n)>
 {chr(10).join(weights)}
 
-func.func @main(%x: !x {{moe.name = "x"}}) -> ({returned}) {{
+func.func @main(%x: !x {{moe.name = "x"}}) -> ({returned}) attributes {{moe.entry}} {{
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : !y
   %init = linalg.fill ins(%zero : f32) outs(%empty : !y) -> !y

@@ -16,6 +16,21 @@ def CudaStoreConstants : Pass<"moe-cuda-store-constants", "::mlir::ModuleOp"> {
   }];
 }
 
+def CudaNarrowRows : Pass<"moe-cuda-narrow-rows", "::mlir::func::FuncOp"> {
+  let summary = "products read rows of 16 bits where tensor cores take them";
+  let description = [{
+    Between fuse and lower, for a GPU, whose tensor cores multiply rows of 16 bits
+    by weights of their type or by quantised ones; products of f32 rows have none.
+    With `activations` auto or int8 a product whose rows were widened from f16 or
+    bf16 reads those: the same numbers. With bf16, other rows of products that
+    tensor cores would take are rounded to that, and rows between a product and one
+    that alone reads them to the type of its own rows, but for products of routers.
+    With f32 nothing is changed.
+  }];
+  let options = [Option<"activations", "activations", "std::string", "\"auto\"", "precision of activations: auto, f32, bf16 or int8, as the plan's">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def CudaSplitProducts : Pass<"moe-cuda-split-products", "::mlir::func::FuncOp"> {
   let summary = "products keep plain weights, and the combine becomes moe.sum_slots";
   let description = [{
@@ -25,7 +40,7 @@ def CudaSplitProducts : Pass<"moe-cuda-split-products", "::mlir::func::FuncOp"> 
     the slots of a token, `places`, one more out of the routing that the product
     reads. Plans of packings, which are those of CPU kernels, are dropped, so
     that lower leaves weights as they are stored; quantised ones are packed in
-    panels, for rows of f32.
+    panels.
 
     A combine whose slots come from anything but a `moe.route_permute` is an error,
     and so is a weight of ternary_dict.
