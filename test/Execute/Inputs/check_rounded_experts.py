@@ -1,7 +1,9 @@
 """Layers whose activations ONNX Runtime's own quantiser has rounded, static and dynamic, in the forms that exporters write: raised where the dialect says
 the same, left with a reason where it does not, and computed as ONNX Runtime computes the quantised graph as it is written.
 
-    check_rounded_experts.py RAISE_INPUTS_FOLDER WORK_FOLDER [CASE...]
+    check_rounded_experts.py RAISE_INPUTS_FOLDER WORK_FOLDER [--write] [CASE...]
+
+With --write the quantised models and data for moe-run are written and nothing is compiled.
 """
 
 import logging
@@ -12,7 +14,7 @@ import sys
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import TensorProto, helper
+from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -139,6 +141,10 @@ CASES = {
 }
 
 
+# ONNX Runtime's optimiser makes a QLinearMatMul of the first that its own kernel refuses, and crashes on an expert without rows in the second.
+NOT_OPTIMISED = ["tiled_columns", "any_choice_all"]
+
+
 # ===-- Checks ----------------------------------------------------------------------------------------------------------------===
 
 
@@ -151,16 +157,16 @@ def session(path, optimised):
 
 def compare(name, path, compiled):
     """A number that lies between two steps may fall on either side, where sums are added in another order: few do, and not far."""
-    plain, optimised = session(path, False), session(path, True)
+    sessions = [session(path, False)] + ([session(path, True)] if name not in NOT_OPTIMISED else [])
     random = np.random.default_rng(5)
     apart, total = 0, 0
     for tokens in (37, 1, 5, 130):
         x = random.standard_normal((tokens, HIDDEN)).astype(np.float32)
-        want, other = plain.run(None, {"x": x})[0], optimised.run(None, {"x": x})[0]
+        references = [session.run(None, {"x": x})[0] for session in sessions]
         found = next(iter(compiled.run({"x": x}).values()))
-        scale = np.abs(want).max()
-        for reference, most in ((want, 0.05), (other, 0.05)):
-            if not np.abs(found - reference).max() <= most * scale:
+        want, scale = references[0], np.abs(references[0]).max()
+        for reference in references:
+            if not np.abs(found - reference).max() <= 0.05 * scale:
                 sys.exit(f"{name}: {tokens} tokens are off by {np.abs(found - reference).max():.3g} of {scale:.3g}")
         apart, total = apart + np.count_nonzero(np.abs(found - want) > 1e-5 * scale), total + want.size
     if apart > 0.02 * total:
@@ -168,11 +174,26 @@ def compare(name, path, compiled):
     return apart
 
 
-def check(name, work):
-    make, quantise, expected, places = CASES[name]
+def write(name, work):
+    make, quantise = CASES[name][:2]
     path, quantised = str(work / f"{name}.onnx"), str(work / f"{name}.quantised.onnx")
     make(path)
     quantise(path, quantised)
+    return quantised
+
+
+def write_data(name, work):
+    plain = session(write(name, work), False)
+    x = np.random.default_rng(5).standard_normal((7, HIDDEN)).astype(np.float32)
+    folder = work / name / "test_data_set_0"
+    folder.mkdir(parents=True)
+    onnx.save_tensor(numpy_helper.from_array(x, "x"), folder / "input_0.pb")
+    onnx.save_tensor(numpy_helper.from_array(plain.run(None, {"x": x})[0], plain.get_outputs()[0].name), folder / "output_0.pb")
+
+
+def check(name, work):
+    expected, places = CASES[name][2:]
+    quantised = write(name, work)
     compiled = moe_opt.compile(quantised)
     report = compiled.report
     forms = [layer["export_form"] for layer in report["moe_layers"]]
@@ -197,8 +218,9 @@ def main():
     logging.disable(logging.WARNING)
     work = pathlib.Path(sys.argv[2])
     work.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[3:] or CASES:
-        check(name, work)
+    only_writes = sys.argv[3:4] == ["--write"]
+    for name in sys.argv[4 if only_writes else 3:] or CASES:
+        (write_data if only_writes else check)(name, work)
 
 
 if __name__ == "__main__":
