@@ -29,11 +29,11 @@ public:
     const PlanAttr plan = op.getPlanAttr();
     rows = roundActivations(builder, loc, rows, plan);
     // The first product rounds what the second reads; the result is what the graph had.
-    Value hidden = product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), plan,
+    Value hidden = product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), op.getOrder(), plan,
                            activationElement(plan, type.getElementType()));
     // Kernels write f32 and bf16.
     const Type element = type.getElementType(), written = element.isF16() ? Type(builder.getF32Type()) : element;
-    Value result = product(hidden, offset, op.getDown(), op.getDownBias(), Value(), Value(), FfnAttr(), secondPlan(), written);
+    Value result = product(hidden, offset, op.getDown(), op.getDownBias(), Value(), Value(), FfnAttr(), op.orderOfDown(), secondPlan(), written);
     result = convertElements(builder, loc, result, element);
     if (padded)
       result = expand(result);
@@ -44,15 +44,15 @@ public:
 private:
   static SmallVector<ReassociationIndices> joined() { return {{0, 1}, {2}}; }
 
-  Value product(Value rows, Value offset, Value weight, Value bias, Value up, Value upBias, FfnAttr ffn, PlanAttr plan,
+  Value product(Value rows, Value offset, Value weight, Value bias, Value up, Value upBias, FfnAttr ffn, WeightOrder order, PlanAttr plan,
                 Type element) {
-    int64_t columns = cast<ShapedType>(weight.getType()).getDimSize(op.getOrder() == WeightOrder::OutIn ? 1 : 2);
+    int64_t columns = cast<ShapedType>(weight.getType()).getDimSize(order == WeightOrder::OutIn ? 1 : 2);
     if (ffn && isOneTensor(ffn.getGate()))
       columns /= 2;
     const SmallVector<OpFoldResult> sizes = {tensor::getMixedSize(builder, loc, rows, 0), builder.getIndexAttr(columns)};
     const Value out = tensor::EmptyOp::create(builder, loc, sizes, element);
     return GroupedMatmulOp::create(builder, loc, out.getType(), rows, /*rows=*/Value(), offset, weight, bias, up, upBias,
-                                   /*combine_rows=*/Value(), /*combine_weights=*/Value(), /*codebook=*/Value(), out, ffn, op.getOrder(), PackingFamily::Plain,
+                                   /*combine_rows=*/Value(), /*combine_weights=*/Value(), /*codebook=*/Value(), out, ffn, order, PackingFamily::Plain,
                                    /*columns=*/IntegerAttr(), op.getOriginAttr(), plan, /*blocks=*/BlocksAttr(), /*out_blocks=*/BlocksAttr())
         .getResults()[0];
   }
