@@ -102,7 +102,7 @@ private:
     builder.setInsertionPoint(op);
     cutWeight(op.getGateMutable(), outIn ? 1 : 2, isInHalves(op.getFfn()->getGate()));
     cutWeight(op.getUpMutable(), outIn ? 1 : 2, false);
-    cutWeight(op.getDownMutable(), outIn ? 2 : 1, false);
+    cutWeight(op.getDownMutable(), op.orderOfDown() == WeightOrder::OutIn ? 2 : 1, false);
     const PlanAttr plan = *op.getPlan();
     op.setPlanAttr(PlanAttr::get(op.getContext(), plan.getPacking(), plan.getActivations(), sharding));
     builder.setInsertionPointAfter(op);

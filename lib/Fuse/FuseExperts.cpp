@@ -32,11 +32,11 @@ public:
     rows = roundActivations(builder, loc, rounder.round(rows, StepsPlace::Input), plan);
     // The first product rounds what the second reads; the result is what the graph had.
     Value hidden = op.getStepsAttr() ? steppedHidden(rounder, rows, offset)
-                                     : product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), plan,
+                                     : product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), op.getOrder(), plan,
                                                activationElement(plan, type.getElementType()));
     // Kernels write f32 and bf16.
     const Type element = type.getElementType(), written = element.isF16() ? Type(builder.getF32Type()) : element;
-    Value result = product(hidden, offset, op.getDown(), op.getDownBias(), Value(), Value(), FfnAttr(), secondPlan(), written);
+    Value result = product(hidden, offset, op.getDown(), op.getDownBias(), Value(), Value(), FfnAttr(), op.orderOfDown(), secondPlan(), written);
     result = rounder.round(convertElements(builder, loc, result, element), StepsPlace::Result);
     if (padded)
       result = expand(result);
@@ -47,15 +47,15 @@ public:
 private:
   static SmallVector<ReassociationIndices> joined() { return {{0, 1}, {2}}; }
 
-  Value product(Value rows, Value offset, Value weight, Value bias, Value up, Value upBias, FfnAttr ffn, PlanAttr plan,
+  Value product(Value rows, Value offset, Value weight, Value bias, Value up, Value upBias, FfnAttr ffn, WeightOrder order, PlanAttr plan,
                 Type element) {
-    int64_t columns = cast<ShapedType>(weight.getType()).getDimSize(op.getOrder() == WeightOrder::OutIn ? 1 : 2);
+    int64_t columns = cast<ShapedType>(weight.getType()).getDimSize(order == WeightOrder::OutIn ? 1 : 2);
     if (ffn && isOneTensor(ffn.getGate()))
       columns /= 2;
     const SmallVector<OpFoldResult> sizes = {tensor::getMixedSize(builder, loc, rows, 0), builder.getIndexAttr(columns)};
     const Value out = tensor::EmptyOp::create(builder, loc, sizes, element);
     return GroupedMatmulOp::create(builder, loc, out.getType(), rows, /*rows=*/Value(), offset, weight, bias, up, upBias,
-                                   /*combine_rows=*/Value(), /*combine_weights=*/Value(), /*codebook=*/Value(), out, ffn, op.getOrder(), PackingFamily::Plain,
+                                   /*combine_rows=*/Value(), /*combine_weights=*/Value(), /*codebook=*/Value(), out, ffn, order, PackingFamily::Plain,
                                    /*columns=*/IntegerAttr(), op.getOriginAttr(), plan, /*blocks=*/BlocksAttr(), /*out_blocks=*/BlocksAttr())
         .getResults()[0];
   }
@@ -66,13 +66,13 @@ private:
     Value hidden;
     if (op.stepsAt(StepsPlace::Gate) || op.stepsAt(StepsPlace::Up)) {
       auto first = [&](Value weight, Value bias, StepsPlace place) {
-        return rounder.round(product(rows, offset, weight, bias, Value(), Value(), FfnAttr(), secondPlan(), f32), place);
+        return rounder.round(product(rows, offset, weight, bias, Value(), Value(), FfnAttr(), op.getOrder(), secondPlan(), f32), place);
       };
       Value gate = first(op.getGate(), op.getGateBias(), StepsPlace::Gate);
       Value up = op.getUp() ? first(op.getUp(), op.getUpBias(), StepsPlace::Up) : Value();
       hidden = rounder.activate(gate, up);
     } else {
-      hidden = product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), op.getPlanAttr(), f32);
+      hidden = product(rows, offset, op.getGate(), op.getGateBias(), op.getUp(), op.getUpBias(), op.getFfnAttr(), op.getOrder(), op.getPlanAttr(), f32);
     }
     return roundActivations(builder, loc, rounder.round(hidden, StepsPlace::Hidden), op.getPlanAttr());
   }

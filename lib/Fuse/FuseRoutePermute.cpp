@@ -76,14 +76,14 @@ private:
     ExpertsOp op = chain.experts;
     const Location loc = chain.combine.getLoc();
     auto resultType = chain.combine.getResult().getType();
-    const int64_t columns = op.getDown().getType().getDimSize(op.getOrder() == WeightOrder::OutIn ? 1 : 2);
+    const int64_t columns = op.getDown().getType().getDimSize(op.orderOfDown() == WeightOrder::OutIn ? 1 : 2);
     const int64_t rows = resultType.getDimSize(0);
     // Sums over the experts of a token are f32, rounded once.
     const Value out = empty(loc, {rows, columns}, builder.getF32Type(),
                             ShapedType::isDynamic(rows) ? Value(chain.combine.getTokens()) : Value());
     auto product = GroupedMatmulOp::create(builder, loc, out.getType(), hidden, /*rows=*/Value(), route.getResults()[2], op.getDown(),
                                            op.getDownBias(), /*up=*/Value(), /*up_bias=*/Value(), route.getResults()[0],
-                                           route.getResults()[1], /*codebook=*/Value(), out, /*ffn=*/FfnAttr(), op.getOrder(), PackingFamily::Plain,
+                                           route.getResults()[1], /*codebook=*/Value(), out, /*ffn=*/FfnAttr(), op.orderOfDown(), PackingFamily::Plain,
                                            /*columns=*/IntegerAttr(), op.getOriginAttr(), secondPlan(), /*blocks=*/BlocksAttr(), /*out_blocks=*/BlocksAttr());
     const Value result = convertElements(builder, loc, product.getResults()[0], resultType.getElementType());
     return result.getType() == resultType ? result : tensor::CastOp::create(builder, loc, resultType, result).getResult();

@@ -18,11 +18,14 @@ struct LayerSizes {
 };
 } // namespace
 
+static WeightOrder orderOfDown(ExpertsOp op) { return op.orderOfDown(); }
+static WeightOrder orderOfDown(LayerOp op) { return op.getOrder(); }
+
 /// Checks one weight against E, out and in, and its bias against E and out (experts-c4, experts-c6).
 template <typename OpTy>
-static LogicalResult verifyWeight(OpTy op, StringRef name, Type weight, Type bias, int64_t experts, int64_t out, int64_t in) {
+static LogicalResult verifyWeight(OpTy op, StringRef name, Type weight, Type bias, WeightOrder order, int64_t experts, int64_t out, int64_t in) {
   // experts-c4
-  const bool outIn = op.getOrder() == WeightOrder::OutIn;
+  const bool outIn = order == WeightOrder::OutIn;
   if (failed(rank(op, name, weight, 3)) || failed(size(op, name, weight, 0, experts, "experts")) ||
       failed(size(op, name, weight, outIn ? 1 : 2, out, "columns of the product")) ||
       failed(size(op, name, weight, outIn ? 2 : 1, in, "columns of its rows")))
@@ -57,12 +60,12 @@ static LogicalResult verifyWeights(OpTy op, FfnAttr ffn, LayerSizes &sizes) {
   if (shared && !ShapedType::isDynamic(columns) && columns % 2 != 0)
     return op.emitOpError("expected an even number of gate and up columns, got ") << columns;
   sizes.intermediate = shared && !ShapedType::isDynamic(columns) ? columns / 2 : columns;
-  if (failed(verifyWeight(op, "gate", gate, typeOf(op.getGateBias()), sizes.experts, columns, sizes.hidden)))
+  if (failed(verifyWeight(op, "gate", gate, typeOf(op.getGateBias()), op.getOrder(), sizes.experts, columns, sizes.hidden)))
     return failure();
   if (op.getUp() &&
-      failed(verifyWeight(op, "up", typeOf(op.getUp()), typeOf(op.getUpBias()), sizes.experts, sizes.intermediate, sizes.hidden)))
+      failed(verifyWeight(op, "up", typeOf(op.getUp()), typeOf(op.getUpBias()), op.getOrder(), sizes.experts, sizes.intermediate, sizes.hidden)))
     return failure();
-  return verifyWeight(op, "down", typeOf(op.getDown()), typeOf(op.getDownBias()), sizes.experts, sizes.result, sizes.intermediate);
+  return verifyWeight(op, "down", typeOf(op.getDown()), typeOf(op.getDownBias()), orderOfDown(op), sizes.experts, sizes.result, sizes.intermediate);
 }
 
 /// experts-c8.

@@ -224,7 +224,7 @@ LogicalResult ExpertsOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShap
   if (!getDown() && ShapedType::isDynamic(columns))
     return failure(); // A region says what it yields by its type alone.
   SmallVector<OpFoldResult> sizes = w.sizesOf(getRows());
-  sizes.back() = getDown() ? columnsOf(w, getDown(), getOrder()) : w.constant(columns);
+  sizes.back() = getDown() ? columnsOf(w, getDown(), orderOfDown()) : w.constant(columns);
   shapes = {sizes};
   return success();
 }

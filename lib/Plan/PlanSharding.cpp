@@ -152,7 +152,7 @@ LayerShape PlanSharding::shapeOf(const RaggedLayer &ops) const {
   shape.experts = experts.getOffset().getType().getDimSize(0) - 1;
   shape.topK = ops.topK;
   shape.hidden = rows.getDimSize(1);
-  shape.intermediate = down.getDimSize(experts.getOrder() == WeightOrder::OutIn ? 2 : 1);
+  shape.intermediate = down.getDimSize(experts.orderOfDown() == WeightOrder::OutIn ? 2 : 1);
   shape.matrices = experts.getFfn()->isGated() ? 3 : 2;
   shape.tokens = std::max(1.0, double(planTokens) / double(machines.devices()));
   const std::string activations = experts.getPlan()->getActivations().str();

@@ -66,6 +66,7 @@ std::optional<RoutedLayer> layerOf(const ExpertChain &chain, StringRef form, std
     return std::nullopt;
   }
   const auto count = static_cast<int64_t>(chain.steps.size());
+  const int64_t passing = llvm::count_if(chain.steps, [](const ExpertStep &step) { return step.passes; });
   std::vector<RoutedFfn> experts(count);
   std::vector<bool> seen(count);
   for (const ExpertStep &step : chain.steps) {
@@ -75,13 +76,22 @@ std::optional<RoutedLayer> layerOf(const ExpertChain &chain, StringRef form, std
     }
     seen[step.expert] = true;
     experts[step.expert] = step.ffn;
+    if (step.passes != (step.expert >= count - passing)) {
+      why = "experts that compute nothing are not the last";
+      return std::nullopt;
+    }
+  }
+  experts.resize(count - passing);
+  if (passing > 0 && (experts.empty() || first.mask || first.gated || first.replaces || !first.weights || first.weightsAreMap)) {
+    why = "experts that compute nothing stand in a loop whose weights are not one for each choice";
+    return std::nullopt;
   }
   if (first.experts > 0 && first.experts != count) {
     why = "the router chooses among " + std::to_string(first.experts) + " experts, the graph computes " + std::to_string(count);
     return std::nullopt;
   }
   RoutedLayer layer;
-  auto ffn = mergeExperts(experts, layer.pieces, why);
+  auto ffn = mergeExperts(experts, layer.pieces, why, /*mayHaveMore=*/passing > 0);
   if (!ffn)
     return std::nullopt;
   layer.ffn = *ffn;
@@ -91,6 +101,7 @@ std::optional<RoutedLayer> layerOf(const ExpertChain &chain, StringRef form, std
   layer.mask = first.mask;
   layer.weights = first.weights;
   layer.gated = first.gated;
+  layer.passing = passing;
   layer.positive = first.positive;
   layer.form = form;
   layer.compared = true;

@@ -30,6 +30,8 @@ struct ExpertStep {
   bool gated = false;
   /// Then: a weight below 0 is no choice.
   bool positive = false;
+  /// The expert hands its rows on as they are, and `ffn` says nothing (the zero-computation experts of LongCat-Flash).
+  bool passes = false;
 };
 
 /// Nodes that look like steps of a chain and could not be read.

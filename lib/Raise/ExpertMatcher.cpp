@@ -1,6 +1,8 @@
 // One expert of a layer that is written expert by expert: products with a matrix of its own or with a slice of a stored tensor.
 #include "ExpertMatcher.h"
 
+#include "WeightViews.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -172,7 +174,7 @@ static bool mayStack(Value a, Value b) {
                    llvm::all_of(right->getOperands(), isStored));
 }
 
-bool mergePart(ArrayRef<StoredSlice> parts, SmallVectorImpl<Value> &pieces, Value &whole, std::string &why) {
+bool mergePart(ArrayRef<StoredSlice> parts, SmallVectorImpl<Value> &pieces, Value &whole, std::string &why, bool mayHaveMore) {
   const auto count = static_cast<int64_t>(parts.size());
   whole = parts.front().stored;
   if (!whole) {
@@ -185,7 +187,7 @@ bool mergePart(ArrayRef<StoredSlice> parts, SmallVectorImpl<Value> &pieces, Valu
       if (part.stored != whole || part.index != static_cast<int64_t>(expert))
         return false;
     why = "a stored tensor has slices for more experts than the layer";
-    return staticDim(whole, 0) == count;
+    return staticDim(whole, 0) == count || (mayHaveMore && hasFirstSlices(whole, count));
   }
   why = "the experts' tensors have different types";
   for (const StoredSlice &part : parts) {
@@ -201,7 +203,7 @@ static StoredSlice biasOf(const RoutedProduct &product) { return {product.bias, 
 
 static bool sameForm(const RoutedProduct &a, const RoutedProduct &b) { return a.order == b.order && a.in == b.in && a.out == b.out; }
 
-std::optional<RoutedFfn> mergeExperts(ArrayRef<RoutedFfn> experts, ExpertPieces &pieces, std::string &why) {
+std::optional<RoutedFfn> mergeExperts(ArrayRef<RoutedFfn> experts, ExpertPieces &pieces, std::string &why, bool mayHaveMore) {
   RoutedFfn result = experts.front();
   result.scales.clear();
   if (llvm::any_of(experts, [](const RoutedFfn &expert) { return !expert.scales.empty(); }))
@@ -227,7 +229,7 @@ std::optional<RoutedFfn> mergeExperts(ArrayRef<RoutedFfn> experts, ExpertPieces 
       biasParts.push_back(biasOf(product(expert)));
     }
     into.experts = static_cast<int64_t>(experts.size());
-    return mergePart(weightParts, weights, into.weight, why) && mergePart(biasParts, biases, into.bias, why);
+    return mergePart(weightParts, weights, into.weight, why, mayHaveMore) && mergePart(biasParts, biases, into.bias, why, mayHaveMore);
   };
   if (!merge([](const RoutedFfn &expert) { return expert.gate; }, result.gate, pieces.gate, pieces.gateBias) ||
       !merge([](const RoutedFfn &expert) { return expert.down; }, result.down, pieces.down, pieces.downBias) ||

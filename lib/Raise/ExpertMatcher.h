@@ -43,8 +43,9 @@ std::optional<ScalarUse> matchScaled(mlir::Value value, const SizeProof &proof);
 StoredSlice matchStoredMatrix(mlir::Value value, bool &transposed, const SizeProof &proof);
 
 /// Puts one part of all experts together: `whole` is the tensor whose slice e is expert e's, or the first of the tensors that are put into `pieces`, one
-/// per expert. Where neither fits, false and the reason in `why`.
-bool mergePart(llvm::ArrayRef<StoredSlice> parts, llvm::SmallVectorImpl<mlir::Value> &pieces, mlir::Value &whole, std::string &why);
+/// per expert. Where neither fits, false and the reason in `why`. `mayHaveMore`: the tensor may have slices behind those of the experts, if firstSlices
+/// can leave them out.
+bool mergePart(llvm::ArrayRef<StoredSlice> parts, llvm::SmallVectorImpl<mlir::Value> &pieces, mlir::Value &whole, std::string &why, bool mayHaveMore = false);
 
 /// The stored tensors of a layer whose experts have one each, in the order of the experts; empty where one tensor holds all.
 struct ExpertPieces {
@@ -53,7 +54,7 @@ struct ExpertPieces {
 
 /// Puts experts 0 … E-1 together. The result's products have E experts; where `pieces` has tensors, the weight is the first of them. Fails, and says
 /// why, where experts compute different things or a tensor is used out of order.
-std::optional<RoutedFfn> mergeExperts(llvm::ArrayRef<RoutedFfn> experts, ExpertPieces &pieces, std::string &why);
+std::optional<RoutedFfn> mergeExperts(llvm::ArrayRef<RoutedFfn> experts, ExpertPieces &pieces, std::string &why, bool mayHaveMore = false);
 
 } // namespace moe::raise
 

@@ -264,6 +264,11 @@ Value LayerBuilder::stackWeights(OpBuilder &builder, ArrayRef<Value> parts, Arra
   return WeightRefOp::create(builder, parts.front().getLoc(), type, FlatSymbolRefAttr::get(symbol));
 }
 
+WeightOrderAttr orderOfDown(OpBuilder &builder, const ExpertWeights &weights) {
+  const WeightOrder down = weights.downOrder.value_or(weights.order);
+  return down == weights.order ? WeightOrderAttr() : WeightOrderAttr::get(builder.getContext(), down);
+}
+
 Value LayerBuilder::experts(OpBuilder &builder, Location loc, Value x, Assignments list, Value weights, ExpertWeights parts,
                             OriginAttr origin, RankedTensorType resultType) {
   // Kernels compute in f32; rows of f16 and bf16 are widened once, and the sum over a token's experts is rounded once.
@@ -288,7 +293,7 @@ Value LayerBuilder::experts(OpBuilder &builder, Location loc, Value x, Assignmen
   Value up = stored(parts.up, "up"), upBias = stored(parts.upBias, "up_bias");
   Value down = stored(parts.down, "down"), downBias = stored(parts.downBias, "down_bias");
   auto expertsOp = ExpertsOp::create(builder, loc, rowsType, rows, slotOp.getOffset(), gate, gateBias, up, upBias, down, downBias, ValueRange{},
-                                     parts.ffn, parts.order, origin, PlanAttr(), parts.steps);
+                                     parts.ffn, parts.order, orderOfDown(builder, parts), origin, PlanAttr(), parts.steps);
   Value tokens = builder.createOrFold<tensor::DimOp>(loc, x, 0);
   Value combined = CombineOp::create(builder, loc, resultType, expertsOp.getResult(), list.token, list.expert, slotOp.getSlot(), slotOp.getKeep(),
                                      weights, tokens, Value());

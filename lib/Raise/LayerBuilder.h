@@ -47,9 +47,14 @@ struct ExpertWeights {
   mlir::Value gate, gateBias, up, upBias, down, downBias;
   FfnAttr ffn;
   WeightOrder order = WeightOrder::OutIn;
+  /// Of `down`, where it is another.
+  std::optional<WeightOrder> downOrder = {};
   /// Of #moe.steps; null where no rows are rounded.
   mlir::ArrayAttr steps = {};
 };
+
+/// `down_order` of a moe.experts with these weights: null where it is that of all.
+WeightOrderAttr orderOfDown(mlir::OpBuilder &builder, const ExpertWeights &weights);
 
 /// The one result, of type `result`, of a new ONNX node.
 mlir::Value makeNode(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef type, int64_t version, mlir::ValueRange inputs,

@@ -427,15 +427,19 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
     if (staticDim(rows, -1) != hidden || staticDim(weights, -1) != 1)
       continue;
     auto ffn = matchFfn(rows);
-    if (!ffn)
+    Value passed = ffn ? Value() : matchRows(rows, *token, hidden);
+    if (!ffn && !passed)
       return std::nullopt;
-    ExpertStep step{op, sum.before, mask->expert, *ffn, {}, mask->hot.ids, mask->hot.mask, {}, mask->k, mask->hot.experts};
+    ExpertStep step{op, sum.before, mask->expert, ffn.value_or(RoutedFfn()), passed, mask->hot.ids, mask->hot.mask, {}, mask->k, mask->hot.experts};
+    step.passes = !ffn;
     step.replaces = sum.assigns;
     step.gated = gates.has_value();
     step.positive = gates && gates->positive;
+    if (scale != 1.0 && !ffn)
+      return miss(op, "rows of an expert that computes nothing are scaled");
     if (scale != 1.0)
       step.ffn.scaleBy(scale);
-    if (!readTokens(step, *token, hidden))
+    if (ffn && !readTokens(step, *token, hidden))
       return std::nullopt;
     step.weights = mask->anyChoice ? matchColumnAt(weights, *token, *mask, step.weightsAreMap) : matchWeights(weights, *token, choice, mask->k);
     return step.weights ? std::optional<ExpertStep>(step) : std::nullopt;

@@ -526,8 +526,8 @@ std::optional<RoutedFfn> RoutedMatcher::resolve(const Activated &activated, Rout
     return miss(at, "the products do not keep the rows in the same order");
   if (result.gate.experts != down.experts || (result.up && result.up->experts != down.experts))
     return miss(at, "the products have weights for different numbers of experts");
-  if (result.gate.order != down.order || (result.up && result.up->order != down.order))
-    return miss(at, "the weights are stored in different orders");
+  if (result.up && result.up->order != result.gate.order)
+    return miss(at, "the weights of gate and up are stored in different orders");
   if (result.up && !storedAlike(result.gate.weight, result.up->weight))
     return miss(at, "gate and up weights are stored in different ways");
   result.ffn = FfnAttr::get(context, activated.activation, layout, optionalNumber(context, activated.alpha, 1.0),

@@ -1,6 +1,8 @@
 // The frame that the forms share: the weighted sum at the end, and the chain that takes its place.
 #include "RoutedLayer.h"
 
+#include "WeightViews.h"
+
 #include "llvm/Support/Debug.h"
 
 #include <cmath>
@@ -324,17 +326,21 @@ static void requireEqualCounts(OpBuilder &builder, Location loc, StringRef name,
 }
 
 ExpertWeights expertWeights(const RoutedFfn &ffn, const ExpertPieces &pieces, OpBuilder &builder, LayerBuilder &chain, StringRef name) {
+  // Stored tensors may have more slices, of experts that compute nothing.
+  auto used = [&](Value whole, const RoutedProduct &product) {
+    return whole && staticDim(whole, 0) > product.experts ? firstSlices(builder, whole, product.experts) : whole;
+  };
   auto part = [&](const RoutedProduct &product, ArrayRef<Value> own, StringRef suffix) {
     const bool outIn = product.order == WeightOrder::OutIn;
-    return own.empty() ? product.weight
+    return own.empty() ? used(product.weight, product)
                        : chain.stackWeights(builder, own, {outIn ? product.out : product.in, outIn ? product.in : product.out}, (name + suffix).str());
   };
   auto bias = [&](const RoutedProduct &product, ArrayRef<Value> own, StringRef suffix) {
-    return own.empty() ? chain.storedAs(builder, product.bias, {product.experts, product.out})
+    return own.empty() ? chain.storedAs(builder, used(product.bias, product), {product.experts, product.out})
                        : chain.stackWeights(builder, own, {product.out}, (name + suffix).str());
   };
   ExpertWeights parts{part(ffn.gate, pieces.gate, ".gate"), bias(ffn.gate, pieces.gateBias, ".gate_bias"), {}, {},
-                      part(ffn.down, pieces.down, ".down"), bias(ffn.down, pieces.downBias, ".down_bias"), ffn.ffn, ffn.gate.order};
+                      part(ffn.down, pieces.down, ".down"), bias(ffn.down, pieces.downBias, ".down_bias"), ffn.ffn, ffn.gate.order, ffn.down.order};
   if (ffn.up) {
     parts.up = part(*ffn.up, pieces.up, ".up");
     parts.upBias = bias(*ffn.up, pieces.upBias, ".up_bias");
@@ -408,6 +414,24 @@ static Value scaleWeights(const RoutedFfn &ffn, OpBuilder &builder, Location loc
   return makeNode(builder, loc, "Mul", 14, {weights, vector}, tensorType(weights).hasStaticShape() ? tensorType(weights) : tensorType(vector));
 }
 
+/// `result` and what experts without weights add: each token times the weights of its choices that name one of them. `ids` are [T, K], as they were.
+static Value addPassed(const RoutedLayer &layer, OpBuilder &builder, Location loc, LayerBuilder &chain, Value result, Value x, Value ids, Value weights) {
+  const int64_t experts = layer.ffn.gate.experts;
+  RankedTensorType type = tensorType(ids), flags = type.clone(builder.getI1Type());
+  auto number = [&](Type element, TypedAttr value) { return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({}, element), Attribute(value))); };
+  auto id = [&](int64_t value) { return number(type.getElementType(), builder.getIntegerAttr(type.getElementType(), value)); };
+  Value passes = makeNode(builder, loc, "And", 7, {makeNode(builder, loc, "GreaterOrEqual", 16, {ids, id(experts)}, flags),
+                                                   makeNode(builder, loc, "Less", 13, {ids, id(experts + layer.passing)}, flags)}, flags);
+  weights = chain.asMatrix(builder, loc, weights, layer.choices.k);
+  Value own = makeNode(builder, loc, "Where", 16, {passes, weights, number(builder.getF32Type(), builder.getF32FloatAttr(0))}, tensorType(weights));
+  const int64_t rows = tensorType(x).getDimSize(0);
+  Value factor = makeNode(builder, loc, "ReduceSum", 13, {own, makeInts(builder, loc, {1})}, RankedTensorType::get({rows, 1}, builder.getF32Type()),
+                          builder.getNamedAttr("keepdims", builder.getI64IntegerAttr(1)));
+  Value wide = chain.asF32(builder, loc, x);
+  Value passed = makeNode(builder, loc, "Mul", 14, {wide, factor}, tensorType(wide));
+  return makeNode(builder, loc, "Add", 14, {result, LayerBuilder::castTo(builder, loc, passed, tensorType(result).getElementType())}, tensorType(result));
+}
+
 /// Replaces the sum by the chain; returns what now takes the sum's place.
 static Value replaceRoutedLayer(RoutedLayer &layer, LayerBuilder &chain) {
   OnnxOp sum = layer.choices.sum;
@@ -424,6 +448,7 @@ static Value replaceRoutedLayer(RoutedLayer &layer, LayerBuilder &chain) {
   Value ids = layer.gated  ? idsOfGates(builder, loc, chain, layer, weights)
               : layer.mask ? idsOfMask(builder, loc, layer.mask, k, ffn.gate.experts)
                            : chain.asMatrix(builder, loc, choiceRoot(layer.indices, Views | IntCasts, k), k);
+  const Value given = ids;
   if (layer.gated)
     weights = chain.asMatrix(builder, loc, weights, k);
   else if (!layer.compared)
@@ -463,6 +488,8 @@ static Value replaceRoutedLayer(RoutedLayer &layer, LayerBuilder &chain) {
                       RankedTensorType::get({rows, hidden}, resultType.getElementType()),
                       builder.getNamedAttr("keepdims", builder.getI64IntegerAttr(0)));
   }
+  if (layer.passing > 0)
+    result = addPassed(layer, builder, loc, chain, result, x, given, vector);
   result = finishResult(layer, builder, chain, result);
   sum->getResult(0).replaceAllUsesWith(result);
   eraseDead(sum.getOperation());

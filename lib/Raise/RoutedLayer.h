@@ -51,6 +51,8 @@ struct RoutedLayer {
   bool gated = false, positive = false;
   /// With `gated`: ids of different experts, one per token each, outside of which the map is 0. None: any expert may be chosen.
   llvm::SmallVector<mlir::Value> picks = {};
+  /// Ids behind those of the experts that have weights: so many experts hand a token on as it is.
+  int64_t passing = 0;
   /// What is computed from the weights of a token's choices.
   MapFunction function = MapFunction::None;
   /// The weights scale the rows on the way in, and the results are added as they are.

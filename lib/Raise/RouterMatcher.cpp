@@ -197,7 +197,15 @@ Value RouterMatcher::matchLookedUp(Value value) {
 
 /// What is left of `weight` without the numbers that it is multiplied by: of all experts, or one of each.
 Value RouterMatcher::takeScales(Value weight) {
-  while (OnnxOp product = definedBy(weight, "Mul")) {
+  for (;;) {
+    if (auto divided = matchScalar(weight, "Div"); divided && divided->scalar != 0.0) {
+      router.routing.scale /= divided->scalar;
+      weight = scoreRoot(divided->operand);
+      continue;
+    }
+    OnnxOp product = definedBy(weight, "Mul");
+    if (!product)
+      break;
     Value lhs = product.getInputs()[0], rhs = product.getInputs()[1];
     if (auto scaled = matchScalar(weight, "Mul")) {
       router.routing.scale *= scaled->scalar;

@@ -152,7 +152,7 @@ static Value replaceSlotLayer(const SlotLayer &layer, LayerBuilder &chain) {
   shape.back() = ffn.down.out;
   Value y = ExpertsOp::create(builder, loc, tensorType(rows).clone(shape), rows, offset, stored(weights.gate, "gate"), stored(weights.gateBias, "gate_bias"),
                               stored(weights.up, "up"), stored(weights.upBias, "up_bias"), stored(weights.down, "down"),
-                              stored(weights.downBias, "down_bias"), ValueRange{}, weights.ffn, weights.order,
+                              stored(weights.downBias, "down_bias"), ValueRange{}, weights.ffn, weights.order, orderOfDown(builder, weights),
                               OriginAttr::get(builder.getContext(), name, layer.form), PlanAttr(), weights.steps)
                 .getResult();
   RankedTensorType type = tensorType(op->getResult(0));

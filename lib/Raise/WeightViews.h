@@ -12,6 +12,12 @@ namespace moe {
 /// A weight_ref of the same elements with static type `type`, if `value` is a weight_ref of a weight that has a source; else null.
 mlir::Value viewWeight(mlir::OpBuilder &builder, mlir::Value value, mlir::RankedTensorType type);
 
+/// The first `count` slices of a stored tensor along its first dim (`value` itself where it has no more): of a constant, or of a weight_ref of a weight
+/// whose source is one file range or elements, of whole bytes each. Null for anything else.
+mlir::Value firstSlices(mlir::OpBuilder &builder, mlir::Value value, int64_t count);
+/// Would firstSlices give them?
+bool hasFirstSlices(mlir::Value value, int64_t count);
+
 /// A constant of elements of less than a byte as bytes, one for each element.
 mlir::DenseElementsAttr constantBytes(mlir::DenseElementsAttr elements, mlir::RankedTensorType type);
 

@@ -106,3 +106,17 @@ func.func @steps(%x: tensor<?x64xf32>, %off: tensor<3xi32>, %g: tensor<2x96x64xf
               #moe.steps<at = hidden, lower = 0, upper = 255, scales = [0.5, 0.25], zeros = [0, 10]>]} : tensor<?x64xf32>, tensor<3xi32> -> tensor<?x64xf32>
   return %0 : tensor<?x64xf32>
 }
+
+// -----
+
+// The second weight is stored in another order than the first (DBRX).
+// CHECK-LABEL: func.func @orders
+// CHECK: moe.grouped_matmul {{.*}} weight({{.*}} : tensor<8x48x64xf32>) outs({{.*}} : tensor<?x48xf32>)
+// CHECK-NOT: in_out
+// CHECK: moe.grouped_matmul {{.*}} weight({{.*}} : tensor<8x48x64xf32>) outs({{.*}} : tensor<?x64xf32>)
+// CHECK-SAME: order = #moe<weight_order in_out>
+func.func @orders(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x48x64xf32>, %d: tensor<8x48x64xf32>) -> tensor<?x64xf32> {
+  %0 = moe.experts %x, %off gate(%g : tensor<8x48x64xf32>) down(%d : tensor<8x48x64xf32>)
+    {ffn = #moe.ffn<activation = relu>, down_order = #moe<weight_order in_out>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
+  return %0 : tensor<?x64xf32>
+}

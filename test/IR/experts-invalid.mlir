@@ -81,6 +81,14 @@ func.func @experts_c4_down(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor
 
 // -----
 
+func.func @experts_c4_down_order(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64xf32>, %d: tensor<8x64x96xf32>) {
+  // expected-error @below {{expected dim 2 of down to be 64 (columns of the product), got 96}}
+  %a = moe.experts %x, %off gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = relu>, down_order = #moe<weight_order in_out>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
 func.func @experts_c4_halves(%x: tensor<?x64xf32>, %off: tensor<9xi32>, %g: tensor<8x96x64xf32>, %d: tensor<8x64x96xf32>) {
   // expected-error @below {{expected dim 2 of down to be 48 (columns of its rows), got 96}}
   %a = moe.experts %x, %off gate(%g : tensor<8x96x64xf32>) down(%d : tensor<8x64x96xf32>) {ffn = #moe.ffn<activation = silu, gate = halves>} : tensor<?x64xf32>, tensor<9xi32> -> tensor<?x64xf32>

@@ -115,11 +115,12 @@ func.func @main(%x: tensor<?x8xf32> {moe.dims = ["tokens", "8"]}) -> tensor<?x8x
   %found2 = moe.onnx "NonZero"(%mask2) version 13 {} : (tensor<2x?xi64>) -> tensor<2x?xi64>
   %pairs2 = moe.onnx "Transpose"(%found2) version 13 {perm = array<i64: 1, 0>} : (tensor<2x?xi64>) -> tensor<?x2xi64>
   %choice2, %token2 = moe.onnx "Split"(%pairs2) version 18 {axis = 1 : i64, num_outputs = 2 : i64} : (tensor<?x2xi64>) -> (tensor<?x1xi64>, tensor<?x1xi64>)
-  // expected-note @+1 {{at this node}}
   %rows2 = moe.onnx "GatherND"(%x, %token2) version 13 {} : (tensor<?x8xf32>, tensor<?x1xi64>) -> tensor<?x8xf32>
+  // expected-note @+1 {{at this node}}
+  %y2 = moe.onnx "Tanh"(%rows2) version 13 {} : (tensor<?x8xf32>) -> tensor<?x8xf32>
   %at2 = moe.onnx "Concat"(%token2, %choice2) version 13 {axis = -1 : i64} : (tensor<?x1xi64>, tensor<?x1xi64>) -> tensor<?x2xi64>
   %we2 = moe.onnx "GatherND"(%w3, %at2) version 13 {} : (tensor<?x2x1xf32>, tensor<?x2xi64>) -> tensor<?x1xf32>
-  %part2 = moe.onnx "Mul"(%rows2, %we2) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  %part2 = moe.onnx "Mul"(%y2, %we2) version 14 {} : (tensor<?x8xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
   // expected-remark @+1 {{no product of rows with a stored matrix}}
   %sum2 = moe.onnx "ScatterND"(%sum1, %token2, %part2) version 18 {reduction = "add"} : (tensor<?x8xf32>, tensor<?x1xi64>, tensor<?x8xf32>) -> tensor<?x8xf32>
   return %sum2 : tensor<?x8xf32>

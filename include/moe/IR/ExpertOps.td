@@ -10,8 +10,9 @@ def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments, Moe_Reifi
     `rows` is R×H (ragged, expert e has rows offset[e] to offset[e+1]) or
     E×C×H (padded). The standard forms are given by `ffn` and the weights:
     `gate` E×F·I×H (F = 2 where gate and up share a tensor), `up` E×I×H where
-    they are separate, `down` E×H×I; `order = in_out` swaps the two inner dims.
-    Without `ffn` the region computes one expert's rows: its arguments are the
+    they are separate, `down` E×H×I; `order = in_out` swaps the two inner dims,
+    of `down` only where `down_order` does not say otherwise (DBRX stores all
+    three as E×I×H). Without `ffn` the region computes one expert's rows: its arguments are the
     expert's rows and its slice of each of `parameters`; it ends in `moe.yield`.
     A row of the result must depend on that row alone: the region may be given
     more rows than the expert has, zeros after its own.
@@ -60,6 +61,7 @@ def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments, Moe_Reifi
     Variadic<AnyRankedTensor>:$parameters,
     OptionalAttr<Moe_FfnAttr>:$ffn,
     DefaultValuedAttr<Moe_WeightOrderAttr, "::moe::WeightOrder::OutIn">:$order,
+    OptionalAttr<Moe_WeightOrderAttr>:$down_order,
     OptionalAttr<Moe_OriginAttr>:$origin, OptionalAttr<Moe_PlanAttr>:$plan,
     OptionalAttr<Moe_StepsArrayAttr>:$steps);
   let results = (outs Moe_FloatTensor:$result);
@@ -67,6 +69,8 @@ def Moe_ExpertsOp : Moe_Op<"experts", [Pure, AttrSizedOperandSegments, Moe_Reifi
   let extraClassDeclaration = [{
     /// How rows are rounded at `place`; null where they are not.
     ::moe::StepsAttr stepsAt(::moe::StepsPlace place);
+    /// The order of `down`.
+    ::moe::WeightOrder orderOfDown() { return getDownOrder().value_or(getOrder()); }
   }];
   let assemblyFormat = [{
     $rows `,` $offset oilist(`gate` `(` $gate `:` type($gate) `)` | `gate_bias` `(` $gate_bias `:` type($gate_bias) `)`

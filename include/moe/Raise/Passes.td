@@ -118,9 +118,10 @@ def RaiseUnrolledExperts : Moe_MatchingPass<"moe-raise-unrolled-experts"> {
     Form D: for each expert a mask of its choices, NonZero, the rows of its tokens,
     two products, the weights of these choices, and a sum at the tokens' places
     (ScatterND or ScatterElements, with or without a reduction). The mask may be
-    that of weights in a map which are not 0, or greater, where they cannot be
-    negative (noisy top-k). Experts have
-    tensors of their own or slices of one. Choices that a mask takes out (a
+    that of weights in a map which are not 0, or greater (noisy top-k); where nothing
+    is known of the map each expert with such a weight is a choice. Experts have
+    tensors of their own or slices of one; the last may have none and hand their
+    rows on (LongCat-Flash). Choices that a mask takes out (a
     capacity) become ids that are no expert. A known number that scales an expert's
     rows goes into the weights. A loop that lacks experts was
     traced with an input that did not hit them: an error that says how to export.
@@ -208,7 +209,7 @@ def RaiseRouter : Moe_MatchingPass<"moe-raise-router"> {
     one-hot rows) or a product; as
     weights the chosen scores, their Softmax or Sigmoid, or a constant, perhaps
     divided by their sum or norm (plus an epsilon, or clamped to one), times a
-    factor; and the sparse mixer's two rounds. In f16 and bf16 models the router
+    factor, or a stored one of each expert (Gemma 4); and the sparse mixer's two rounds. In f16 and bf16 models the router
     runs in f32. Any other router stays and its layer keeps `moe.assign`.
   }];
 }

@@ -163,6 +163,39 @@ def for_gates(gates_of, test=None, others=False):
     return layer
 
 
+# ===-- Experts in stored tensors of all, and some that compute nothing ---------------------------------------------------===
+
+
+def stored_expert(w, number, inner, outer, orders):
+    """Expert `number` of gate, up and down; `orders` say which of them are stored [E, in, out] (True) or [E, out, in]."""
+    def product(rows, whole, in_out):
+        own = w.node("Gather", whole, w.array(number, np.int64), axis=0)
+        return w.node("MatMul", rows, own) if in_out else w.node("Gemm", rows, own, transB=1)
+    first, second = orders
+    return lambda rows: product(w.node("Mul", silu(w, product(rows, inner[0], first)), product(rows, inner[1], first)), outer, second)
+
+
+def for_stored(orders, passing=0, between=False):
+    """The rows of each choice that is the expert. The last `passing` experts hand their rows on (`between`: those that stand in front do)."""
+    def layer(w, x, ids, weights):
+        first, second = orders
+        computing = EXPERTS - passing
+        inner = [w.weight(EXPERTS, HIDDEN, INNER) if first else w.weight(EXPERTS, INNER, HIDDEN) for _ in range(2)]
+        outer = w.weight(computing, INNER, HIDDEN) if second else w.weight(computing, HIDDEN, INNER)
+        mask = w.node("Transpose", w.node("OneHot", ids, w.ints(EXPERTS), w.ints(0, 1), axis=-1), perm=[2, 1, 0])
+        y = zeros(w, x)
+        for number in range(EXPERTS):
+            choice, token = w.node("Split", found(w, w.node("Gather", mask, w.array(number, np.int64), axis=0)), w.ints(1, 1), outputs=2, axis=1)
+            rows = w.node("GatherND", x, token)
+            passes = number < passing if between else number >= computing
+            if not passes:
+                rows = stored_expert(w, number - passing if between else number, inner, outer, orders)(rows)
+            factors = w.node("GatherND", unsqueezed(w, weights, 2), w.node("Concat", token, choice, axis=-1))
+            y = w.node("ScatterND", y, token, w.node("Mul", rows, factors), reduction="add")
+        return y
+    return layer
+
+
 # ===-- Rows of Switch Transformer, by the TorchScript exporter -----------------------------------------------------------===
 
 
@@ -201,9 +234,13 @@ LAYERS = {
     "gates_in_turn": (matrix(for_gates(two_in_turn())), [UNROLLED, "moe.assign", "tensor<?x2xi64>"]),
     "gates_not_in_turn": (matrix(for_gates(two_in_turn(distinct=False))), [UNROLLED, "moe.assign", "tensor<?x8xi64>"]),
     "switch_of_batches": (batches(switch_of_batches), [UNROLLED]),
+    "orders_mixed": (matrix(for_stored((False, True))), [UNROLLED, "moe.select", "down_order = #moe<weight_order in_out>"]),
+    "orders_mixed_other": (matrix(for_stored((True, False))), [UNROLLED, "moe.select", "down_order = #moe<weight_order out_in>"]),
+    "experts_passing": (matrix(for_stored((False, False), passing=3)), [UNROLLED, "experts = 5 : i64"]),
     "casts_of_its_own": (matrix(for_tokens(at_elements, cast=True)), [UNROLLED, "moe.select"]),
 }
 REFUSED = {
+    "experts_passing_first": (matrix(for_stored((False, False), passing=3, between=True)), "experts that compute nothing are not the last"),
     "gates_of_another_map": (matrix(for_gates(signed, others=True)), "the weights of an expert's rows are not those of its tokens"),
     "all_choices_of_some": (matrix(for_all_choices(start=0.25), hashed_twice), "rows are put in the place of others by ids that may name none"),
     "weights_of_the_first_twice": (matrix(for_tokens(at_first()), twice), "the weights of an expert's rows are not those of its tokens"),

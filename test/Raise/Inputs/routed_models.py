@@ -233,6 +233,7 @@ ROUTERS = {
     "groups_one_hot": (lambda w, x: deepseek_one_hot(w, x, -1e30), ["score sigmoid", "bias(", "top_r = 2, mask = neg_inf>"]),
     "groups_one_hot_sum": (lambda w, x: deepseek_one_hot(w, x, -INF, "ReduceSum"), ["bias(", "mask = neg_inf>"]),
     "argmax": (argmax, ["score softmax", "select top_k"]),
+    "divided_by_number": (lambda w, x: (lambda ids, weights: (ids, w.node("Div", weights, w.array(4.0))))(*topk_softmax(w, x)), ["weigh softmax_selected", "scale = 2.500000e-01"]),
     "scaled_by_expert": (scaled_by_expert, ["score softmax", "weight_norm l1", "scale = 2.500000e+00"]),
     "scaled_by_expert_nd": (lambda w, x: scaled_by_expert(w, x, "GatherND"), ["score softmax", "weight_norm l1", "scale = 2.500000e+00"]),
 }
