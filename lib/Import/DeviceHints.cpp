@@ -70,9 +70,13 @@ private:
       return {};
     }
     SmallVector<Attribute> specs;
+    llvm::SmallDenseSet<StringRef> tensors;
+    for (const auto *names : {&node.inputs, &node.outputs})
+      for (std::string_view tensor : *names)
+        tensors.insert(tensor);
     for (const wire::ShardingSpec &spec : devices.specs) {
       std::string why;
-      if (DictionaryAttr kept = describe(node, spec, configuration->second, why))
+      if (DictionaryAttr kept = describe(tensors, spec, configuration->second, why))
         specs.push_back(kept);
       else
         emitWarning(file) << "node '" << name << "': the sharding of '" << StringRef(spec.tensor) << "' is ignored: " << why;
@@ -83,9 +87,11 @@ private:
     return builder.getDictionaryAttr(said);
   }
 
-  DictionaryAttr describe(const wire::Node &node, const wire::ShardingSpec &spec, int64_t devices, std::string &why) {
-    if (spec.tensor.empty() || (!llvm::is_contained(node.inputs, spec.tensor) && !llvm::is_contained(node.outputs, spec.tensor)))
+  DictionaryAttr describe(const llvm::SmallDenseSet<StringRef> &tensors, const wire::ShardingSpec &spec, int64_t devices, std::string &why) {
+    if (spec.tensor.empty() || !tensors.contains(spec.tensor))
       return why = "it is no input or output of the node", DictionaryAttr();
+    if (spec.devices.size() > maxDevices || spec.groups.size() > maxDevices || static_cast<int64_t>(spec.axes.size()) > mostAxes)
+      return why = "it has more than " + std::to_string(maxDevices) + " devices or groups, or more than " + std::to_string(mostAxes) + " axes", DictionaryAttr();
     const auto isDevice = [&](int64_t device) { return device >= 0 && device < devices; };
     const auto failDevice = [&](int64_t device) { return why = "expected devices from 0 to " + std::to_string(devices - 1) + ", found " + std::to_string(device), DictionaryAttr(); };
     SmallVector<Attribute> groups, axes;

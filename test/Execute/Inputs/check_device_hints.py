@@ -141,6 +141,8 @@ def check_refusals(folder):
     broken(bad("moe", "four", "fc1", [(-4, 2)], [0, 1]), "expected an axis from -3 to 2, found -4")
     broken(bad("moe", "four", "fc1", [(0, 2), (-3, 2)], [0, 1, 2, 3]), "is sharded twice")
     broken(bad("moe", "four", "fc1", [(0, [])], [0]), "axis 0 has no number of shards")
+    broken(bad("moe", "four", "fc1", [(0, 1)] * 65, [0]), "more than 64 axes")
+    broken(bad("moe", "four", "fc1", [], [0] * 4097), "more than 4096 devices or groups")
     broken(bad("moe", "four", "fc1", [(0, 0)], []), "expected 1 to 4096 shards in all, found 0 of axis 0")
     broken(bad("moe", "four", "fc1", [(0, [(1, 4096), (1, 4096), (1, 2**62)])], [0]), "expected 1 to 4096 shards in all, found 4096 of axis 0")
     broken(lambda model: configure(model, "four", 2), "the device configuration 'four' is ignored: another has that name")
