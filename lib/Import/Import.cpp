@@ -1,7 +1,9 @@
 // The import stage: open, parse, check what concerns the whole file, build the module.
 #include "moe/Import/Import.h"
 
+#include "DeviceHints.h"
 #include "GraphImporter.h"
+#include "moe/IR/Layers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Verifier.h"
@@ -58,6 +60,8 @@ OwningOpRef<ModuleOp> importOnnx(MLIRContext &context, StringRef path, const Imp
   OwningOpRef<ModuleOp> module = ModuleOp::create(file);
   (*module)->setAttr("moe.model", describeSource(context, *model));
   GraphImporter importer(*module, file, path, mapped->bytes(), *model, options);
+  if (const DictionaryAttr hints = deviceHints(context, file, *model))
+    (*module)->setAttr(deviceHintsAttrName, hints);
   if (failed(importer.run()) || failed(verify(*module)))
     return nullptr;
   return module;

@@ -2,6 +2,7 @@
 // what came out. Before: plans with a packing (moe-plan-single-machine).
 #include "Between.h"
 #include "Heads.h"
+#include "Hints.h"
 #include "KeepOld.h"
 #include "MeshText.h"
 #include "PlanReport.h"
@@ -74,6 +75,11 @@ private:
   LayerShape shapeOf(const RaggedLayer &ops) const;
   /// Reads --pin and gives each layer what is pinned of it; the rest is searched.
   LogicalResult givePins(std::vector<PlannedLayer> &free);
+  /// Gives layers what the source model asks for, where nothing else was asked for and a plan can have it; a remark says what is followed and what is not, and why.
+  void takeHints(std::vector<PlannedLayer> &free);
+  /// Gives the layers that read the weight what `hint` asks for. False where none reads it.
+  bool giveHint(const WeightHint &hint, std::vector<PlannedLayer> &free, std::vector<PlannedLayer *> &hinted);
+  bool giveHintToProducts(const WeightHint &hint);
   LogicalResult search(std::vector<PlannedLayer> &layers);
   /// Decides who computes what lies between the layers, and plans the layers for that.
   LogicalResult chooseBetween(std::vector<PlannedLayer> &free, std::vector<PlannedLayer> &pinned);
@@ -103,6 +109,7 @@ private:
   std::pair<double, double> bytesSent(const PlannedLayer &planned) const;
 
   SmallVector<const PlannedLayer *> explained;
+  llvm::SmallDenseSet<Operation *> hintedProducts; ///< Whose columns the source model wants to be shared out.
   SearchOptions options;
   Mesh machines;
   MeshOp meshOp;
@@ -210,6 +217,79 @@ LogicalResult PlanSharding::givePins(std::vector<PlannedLayer> &free) {
     }
   }
   return success();
+}
+
+bool PlanSharding::giveHint(const WeightHint &hint, std::vector<PlannedLayer> &free, std::vector<PlannedLayer *> &hinted) {
+  bool isRead = false;
+  for (PlannedLayer &planned : free) {
+    ExpertsOp op = planned.ops.experts;
+    const SmallVector<Value> weights = {op.getGate(), op.getUp(), op.getDown()};
+    if (llvm::none_of(weights, [&](Value weight) { return storedName(weight) == hint.tensor; }))
+      continue;
+    isRead = true;
+    PlanLayer &layer = planned.layer, wanted = layer;
+    std::string why;
+    int64_t ep = 1, etp = 1;
+    if (asksForExperts(hint, op, machines.devices(), ep, etp, why)) {
+      wanted.pinnedEp = ep;
+      wanted.pinnedEtp = etp;
+      const bool isHinted = llvm::is_contained(hinted, &planned);
+      if ((layer.pinnedEp && layer.pinnedEp != ep) || (layer.pinnedEtp && layer.pinnedEtp != etp) || (!isHinted && layer.pinnedSlots))
+        why = isHinted ? "another weight of the layer asks for something else" : "the layer is pinned";
+      else if (expertParallel != 0 && expertParallel != ep)
+        why = "expert-parallel asks for " + std::to_string(expertParallel) + " devices";
+      else if (etp > 1 && !layer.isCuttable)
+        why = whyNotCut(op).str();
+      else if (scoreCandidates(machines, wanted, options).scored.empty())
+        why = std::to_string(ep) + " devices with " + std::to_string(etp) + " parts of each expert are none that a plan can have";
+    }
+    InFlightDiagnostic remark = op.emitRemark() << describeOp(op) << (why.empty() ? ": as node '" : ": not as node '") << hint.node << "' asks for '" << hint.tensor << "'";
+    if (!why.empty()) {
+      remark << ": " << why;
+      continue;
+    }
+    remark << ": experts over " << ep << (ep == 1 ? " device" : " devices");
+    if (etp > 1)
+      remark << ", each in " << etp << " parts";
+    layer = wanted;
+    if (!llvm::is_contained(hinted, &planned))
+      hinted.push_back(&planned);
+  }
+  return isRead;
+}
+
+bool PlanSharding::giveHintToProducts(const WeightHint &hint) {
+  bool isRead = false;
+  getOperation().walk([&](linalg::MatmulOp op) {
+    const Value weight = storedWeightOf(op);
+    if (!weight || storedName(weight) != hint.tensor)
+      return;
+    isRead = true;
+    std::string why;
+    const bool isFollowed = asksForColumns(hint, op, machines.devices(), why) && llvm::is_contained({"auto", "columns", "heads"}, betweenLayers);
+    if (isFollowed)
+      hintedProducts.insert(op);
+    InFlightDiagnostic remark = op.emitRemark() << describeOp(op) << (isFollowed ? ": as node '" : ": not as node '") << hint.node << "' asks for '" << hint.tensor << "'";
+    remark << ": " << (isFollowed ? "its columns over all devices" : !why.empty() ? why : "between-layers is " + betweenLayers);
+  });
+  return isRead;
+}
+
+void PlanSharding::takeHints(std::vector<PlannedLayer> &free) {
+  std::vector<std::string> ignored;
+  std::vector<PlannedLayer *> hinted;
+  int64_t others = 0;
+  for (const WeightHint &hint : weightHints(getOperation(), machines.devices(), ignored))
+    others += !giveHint(hint, free, hinted) && !giveHintToProducts(hint);
+  for (const std::string &what : ignored)
+    getOperation().emitRemark("what the model says of devices is not followed: ") << what;
+  if (others)
+    getOperation().emitRemark("what the model says of devices is not followed: the sharding of ") << others << " tensors that are no stored weights of layers or products";
+  if (hinted.empty() || fitsBeside(free, 0))
+    return;
+  for (PlannedLayer *planned : hinted)
+    planned->layer.pinnedEp = planned->layer.pinnedEtp = 0;
+  getOperation().emitRemark("what the model says of devices is not followed: so shared out, the layers do not fit the memory of a device");
 }
 
 LogicalResult PlanSharding::readProfileFile() {
@@ -328,6 +408,9 @@ SharedWork PlanSharding::workToShare(func::FuncOp function, ArrayRef<PlannedLaye
   }
   const SharedWork all = work;
   work.keepGains();
+  for (const ColumnProduct &product : all.products)
+    if (hintedProducts.contains(product.op) && llvm::none_of(work.products, [&](const ColumnProduct &kept) { return kept.op == product.op; }))
+      work.products.push_back(product);
   const double caches = cachesWith(function, work.attentions), fewest = cachesWith(function, all.attentions);
   if (fewest >= caches || fitsBeside(free, caches) || !fitsBeside(free, fewest))
     return work;
@@ -681,6 +764,7 @@ LogicalResult PlanSharding::plan() {
   if (planTokens < 1)
     return fail("plan-tokens: expected at least 1, found " + Twine(planTokens));
   explained.clear();
+  hintedProducts.clear();
   loads.reset();
   options.onlyRunnable = true;
   options.cost.sumsOnTheWay = false; // Duplicates are left out on the way to the experts; results come back one by one.
@@ -700,6 +784,7 @@ LogicalResult PlanSharding::plan() {
     for (PlannedLayer &planned : *layers)
       if (loads && failed(giveLoads(*loads, planned)))
         return failure();
+  takeHints(free);
   if (failed(chooseBetween(free, pinned)))
     return failure();
   for (PlannedLayer &planned : free)

@@ -131,11 +131,12 @@ static moe_status checkCount(const char *kind, const moe_tensor *tensors, int32_
 static moe_status checkInputDim(const ModelInfo &info, const DimTable &table, uint32_t flat, int32_t d, const int64_t *dims) {
   const moe_tensor_info &input = info.inputs[table.inputOf[flat]];
   char dim[96], other[96];
-  const PartInfo *part = info.partOf(table.inputOf[flat]);
-  if (part && part->axis == uint32_t(d) && dims[flat] != input.dims[d].size)
+  const bool isWrong = input.dims[d].size >= 0 && dims[flat] != input.dims[d].size;
+  const PartInfo *part = isWrong ? info.partOf(table.inputOf[flat]) : nullptr;
+  if (part && part->axis == uint32_t(d))
     return fail(MOE_STATUS_BAD_SHAPE, "input '%s', %s: expected this rank's %" PRId64 " of %" PRIu32 ", from %" PRId64 " on, found %" PRId64, input.name,
                 dimName(input, d, dim), input.dims[d].size, part->heads * part->unit, part->first, dims[flat]);
-  if (input.dims[d].size >= 0 && dims[flat] != input.dims[d].size)
+  if (isWrong)
     return fail(MOE_STATUS_BAD_SHAPE, "input '%s', %s: expected %" PRId64 ", found %" PRId64, input.name, dimName(input, d, dim),
                 input.dims[d].size, dims[flat]);
   const uint32_t first = table.sameAs[flat];

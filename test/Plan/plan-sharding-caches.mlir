@@ -5,7 +5,7 @@
 // RUN: moe-opt %s --moe-plan-sharding="between-layers=heads plan-tokens=4 plan-keys=65536 explain=true" 2>&1 | FileCheck %s --check-prefix=FREE
 // FREE: note: of 'tensor<64x512xf32>': 0.0 us,
 // Where somebody else reads the cache, too, it stays whole, and so does what makes it.
-// RUN: sed -e 's/copy ins(%new/copy ins(%k/' %s | moe-opt --moe-plan-sharding="between-layers=heads plan-tokens=4 plan-keys=65536 explain=true" 2>&1 | FileCheck %s --check-prefix=GATHERED
+// RUN: sed -e '/linalg.copy/s/pe :/k :/' %s | moe-opt --moe-plan-sharding="between-layers=heads plan-tokens=4 plan-keys=65536 explain=true" 2>&1 | FileCheck %s --check-prefix=GATHERED
 // GATHERED: share the heads of 1 attention: {{.*}}; bitwise{{$}}
 // GATHERED: note: of 'tensor<64x512xf32>': {{[1-9][0-9]*\.[0-9]}} us,
 
@@ -74,6 +74,6 @@ func.func @layer(%a: tensor<?x64xf32>, %past: tensor<1x4x?x128xf32>, %keys: inde
   %out = moe.combine %y, %tok, %ex, %slot, %keep, %w tokens(%T)
     : tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi1>, tensor<?xf32> -> tensor<?x64xf32>
   %sum = tensor.empty(%keys) : tensor<1x4x?x128xf32>
-  %other = linalg.copy ins(%new : tensor<1x4x?x128xf32>) outs(%sum : tensor<1x4x?x128xf32>) -> tensor<1x4x?x128xf32>
+  %other = linalg.copy ins(%pe : tensor<1x4x?x128xf32>) outs(%sum : tensor<1x4x?x128xf32>) -> tensor<1x4x?x128xf32>
   return %out, %k : tensor<?x64xf32>, tensor<1x4x?x128xf32>
 }

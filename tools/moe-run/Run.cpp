@@ -7,6 +7,7 @@
 #include "Loads.h"
 #include "Npy.h"
 #include "Parts.h"
+#include "Team.h"
 
 #include <algorithm>
 #include <cmath>
@@ -226,10 +227,27 @@ void describeOutputs(const Session &session, const Options &options, JsonList &j
     std::printf("(not written; --output-dir DIR writes them)\n");
 }
 
+/// Ranks with other commands would wait for each other without end: each says what it is asked for. Answers whether outputs are written, by the rank that speaks and
+/// with all others' parts.
+bool agreeOnCommand(const Session &session, const Options &options) {
+  if (session.ranks() == 1)
+    return !options.outputDir.empty();
+  struct Command {
+    int32_t benches, writes;
+  };
+  const Command mine = {options.bench, !options.outputDir.empty()};
+  const std::vector<Command> all = Team().gather(mine);
+  for (size_t rank = 1; rank < all.size(); ++rank)
+    if (all[rank].benches != all[0].benches)
+      throw Failure("expected --bench on all ranks or on none, found it on rank " + std::to_string(all[0].benches ? 0 : rank) + " and not on rank " + std::to_string(all[0].benches ? rank : 0));
+  return all[0].writes;
+}
+
 } // namespace
 
 bool runModel(const Options &options) {
   Session session(options.folder, options.session);
+  const bool writes = agreeOnCommand(session, options);
   // Everything that can be wrong with files comes before the run.
   Slots wanted;
   if (!options.testData.empty()) {
@@ -245,7 +263,7 @@ bool runModel(const Options &options) {
   if (!options.outputDir.empty() && session.speaks())
     paths = outputPaths(session, options.outputDir);
   session.run();
-  if (!options.outputDir.empty())
+  if (writes)
     writeOutputs(session, paths);
   if (!options.recordLoad.empty() && session.speaks())
     writeFile(options.recordLoad, profileText(session), {});

@@ -21,6 +21,10 @@ inline constexpr llvm::StringLiteral shardingAttrName = "moe.sharding";
 /// The name of the discardable attribute of a function whose sequences are shared out: its #moe.batch_split.
 inline constexpr llvm::StringLiteral batchSplitAttrName = "moe.batch_split";
 
+/// Of a module: what the source model says of devices, as the planner's hints. A dictionary of `configurations` (name, devices, names) and `nodes` (node, configuration,
+/// stage, specs: tensor, devices, groups, axes), as ONNX's protos have them.
+inline constexpr llvm::StringLiteral deviceHintsAttrName = "moe.device_hints";
+
 /// The name of the discardable attribute of a module (i64) that says how many memory nodes (NUMA) it is planned for; absent: one. And the most of them.
 inline constexpr llvm::StringLiteral memoryNodesAttrName = "moe.memory_nodes";
 inline constexpr int64_t mostMemoryNodes = 64;

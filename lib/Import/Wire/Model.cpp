@@ -182,6 +182,119 @@ static bool readAttribute(MessageReader &reader, Attribute &attribute) {
   return reader.ok();
 }
 
+static bool readFactor(MessageReader &reader, ShardedAxis::Factor &factor) {
+  using F = SimpleShardedDimProtoField;
+  Field field;
+  while (reader.next(field)) {
+    bool ok = true;
+    int64_t shards = 0;
+    switch (field.number) {
+    case F::DimValue:
+      ok = reader.read(field, "dim_value", factor.size.value);
+      factor.size.kind = Dimension::Kind::Value;
+      break;
+    case F::DimParam:
+      ok = reader.read(field, "dim_param", factor.size.param);
+      factor.size.kind = Dimension::Kind::Param;
+      break;
+    case F::NumShards:
+      ok = reader.read(field, "num_shards", shards);
+      factor.shards = shards;
+      break;
+    default: break;
+    }
+    if (!ok)
+      return false;
+  }
+  return reader.ok();
+}
+
+static bool readShardedAxis(MessageReader &reader, ShardedAxis &sharded) {
+  Field field;
+  while (reader.next(field)) {
+    if (field.number == ShardedDimProtoField::Axis) {
+      int64_t axis = 0;
+      if (!reader.read(field, "axis", axis))
+        return false;
+      sharded.axis = axis;
+    } else if (field.number == ShardedDimProtoField::SimpleSharding && !readElement(reader, field, "simple_sharding", sharded.factors, readFactor)) {
+      return false;
+    }
+  }
+  return reader.ok();
+}
+
+static bool readGroup(MessageReader &reader, ShardingSpec::Group &group) {
+  Field field;
+  while (reader.next(field)) {
+    if (field.number == IntIntListEntryProtoField::Key && !reader.read(field, "key", group.key))
+      return false;
+    if (field.number == IntIntListEntryProtoField::Value && !reader.append(field, "value", group.devices))
+      return false;
+  }
+  return reader.ok();
+}
+
+static bool readShardingSpec(MessageReader &reader, ShardingSpec &spec) {
+  using F = ShardingSpecProtoField;
+  Field field;
+  while (reader.next(field)) {
+    bool ok = true;
+    switch (field.number) {
+    case F::TensorName: ok = reader.read(field, "tensor_name", spec.tensor); break;
+    case F::Device: ok = reader.append(field, "device", spec.devices); break;
+    case F::IndexToDeviceGroupMap: ok = readElement(reader, field, "index_to_device_group_map", spec.groups, readGroup); break;
+    case F::ShardedDim: ok = readElement(reader, field, "sharded_dim", spec.axes, readShardedAxis); break;
+    default: break;
+    }
+    if (!ok)
+      return false;
+  }
+  return reader.ok();
+}
+
+static bool readNodeDevices(MessageReader &reader, NodeDevices &devices) {
+  using F = NodeDeviceConfigurationProtoField;
+  Field field;
+  while (reader.next(field)) {
+    bool ok = true;
+    int32_t stage = 0;
+    switch (field.number) {
+    case F::ConfigurationId: ok = reader.read(field, "configuration_id", devices.configuration); break;
+    case F::ShardingSpec: ok = readElement(reader, field, "sharding_spec", devices.specs, readShardingSpec); break;
+    case F::PipelineStage:
+      ok = reader.read(field, "pipeline_stage", stage);
+      devices.stage = stage;
+      break;
+    default: break;
+    }
+    if (!ok)
+      return false;
+  }
+  return reader.ok();
+}
+
+static bool readConfiguration(MessageReader &reader, DeviceConfiguration &configuration) {
+  using F = DeviceConfigurationProtoField;
+  Field field;
+  while (reader.next(field)) {
+    bool ok = true;
+    int32_t devices = 0;
+    switch (field.number) {
+    case F::Name: ok = reader.read(field, "name", configuration.name); break;
+    case F::NumDevices:
+      ok = reader.read(field, "num_devices", devices);
+      configuration.devices = devices;
+      break;
+    case F::Device: ok = reader.append(field, "device", configuration.names); break;
+    default: break;
+    }
+    if (!ok)
+      return false;
+  }
+  return reader.ok();
+}
+
 static bool readNode(MessageReader &reader, Node &node) {
   using F = NodeProtoField;
   Field field;
@@ -195,6 +308,7 @@ static bool readNode(MessageReader &reader, Node &node) {
     case F::Domain: ok = reader.read(field, "domain", node.domain); break;
     case F::Overload: ok = reader.read(field, "overload", node.overload); break;
     case F::Attribute: ok = readElement(reader, field, "attribute", node.attributes, readAttribute); break;
+    case F::DeviceConfigurations: ok = readElement(reader, field, "device_configurations", node.devices, readNodeDevices); break;
     default: break;
     }
     if (!ok)
@@ -283,6 +397,7 @@ static bool readModel(MessageReader &reader, Model &model) {
     case F::DocString: ok = reader.read(field, "doc_string", model.docString); break;
     case F::MetadataProps: ok = readElement(reader, field, "metadata_props", model.metadata, readStringPair); break;
     case F::OpsetImport: ok = readElement(reader, field, "opset_import", model.opsets, readOpset); break;
+    case F::Configuration: ok = readElement(reader, field, "configuration", model.configurations, readConfiguration); break;
     case F::Functions: ok = readElement(reader, field, "functions", model.functions, readFunction); break;
     case F::Graph: {
       MessageReader graph(reader, field, "graph");

@@ -82,7 +82,28 @@ def functions():
     yield "functions-cycle", model(call, [value("x")], [value("y")], functions=[itself])
 
 
+def devices():
+    """Sharding specs: a group, an axis made of two, a configuration that is not there."""
+    node = helper.make_node("Neg", ["x"], ["y"])
+    for configuration, axes in (("c", [[(0, None, 2)]]), ("c", [[(1, "n", 2), (2, 2, 1)]]), ("d", [])):
+        entry = node.device_configurations.add(configuration_id=configuration, pipeline_stage=1)
+        spec = entry.sharding_spec.add(tensor_name="x", device=[7, 1])
+        spec.index_to_device_group_map.add(key=7, value=[0])
+        for factors in axes:
+            dim = spec.sharded_dim.add(axis=factors[0][0])
+            for _, size, shards in factors:
+                simple = dim.simple_sharding.add(num_shards=shards)
+                if isinstance(size, int):
+                    simple.dim_value = size
+                elif size:
+                    simple.dim_param = size
+    proto = model([node], [value("x")], [value("y")])
+    proto.configuration.add(name="c", num_devices=2, device=["a", "b"])
+    yield "devices", proto
+
+
 def own_models():
+    yield from devices()
     yield from tensors()
     yield from outside()
     yield from functions()

@@ -1,6 +1,6 @@
 //===- Model.h - an ONNX model as it lies in the file -----------*- C++ -*-===//
-// The messages of an ONNX model as plain structs of views into the file: nothing is copied, nothing is interpreted. Doc strings,
-// metadata and device configurations are skipped: they are hints. No LLVM here.
+// The messages of an ONNX model as plain structs of views into the file: nothing is copied, nothing is interpreted. Doc strings
+// and metadata of parts are skipped. No LLVM here.
 #ifndef MOE_IMPORT_WIRE_MODEL_H
 #define MOE_IMPORT_WIRE_MODEL_H
 
@@ -48,10 +48,47 @@ struct Attribute {
   std::vector<Graph> graph, graphs;
 };
 
+/// ShardedDimProto: an axis, and into how many shards its factors are divided.
+struct ShardedAxis {
+  struct Factor {
+    Dimension size;
+    std::optional<int64_t> shards;
+  };
+  std::optional<int64_t> axis;
+  std::vector<Factor> factors;
+};
+
+/// ShardingSpecProto: a tensor of a node and who has which shard of it. A device that is a key of `groups` stands for those of its group.
+struct ShardingSpec {
+  struct Group {
+    int64_t key = 0;
+    std::vector<int64_t> devices;
+  };
+  std::string_view tensor;
+  std::vector<int64_t> devices;
+  std::vector<Group> groups;
+  std::vector<ShardedAxis> axes;
+};
+
+/// NodeDeviceConfigurationProto.
+struct NodeDevices {
+  std::string_view configuration;
+  std::vector<ShardingSpec> specs;
+  std::optional<int32_t> stage;
+};
+
+/// DeviceConfigurationProto.
+struct DeviceConfiguration {
+  std::string_view name;
+  std::optional<int32_t> devices;
+  std::vector<std::string_view> names;
+};
+
 struct Node {
   std::string_view name, opType, domain, overload;
   std::vector<std::string_view> inputs, outputs;
   std::vector<Attribute> attributes;
+  std::vector<NodeDevices> devices;
 };
 
 struct Graph {
@@ -85,6 +122,7 @@ struct Model {
   std::vector<std::pair<std::string_view, std::string_view>> metadata; ///< Keys and values.
   std::vector<OpsetImport> opsets;
   std::vector<Function> functions;
+  std::vector<DeviceConfiguration> configurations;
   bool hasGraph = false;
   Graph graph;
 };
