@@ -75,7 +75,14 @@ std::vector<moe::KernelInfo> moe::kernelTable(ModuleOp module) {
   return table;
 }
 
+namespace {
+struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
+  Option<std::string> tile{*this, "tile", llvm::cl::desc("as of moe-cuda-emit-kernels")};
+  Option<std::string> arch{*this, "arch", llvm::cl::desc("as of moe-cuda-emit-kernels"), llvm::cl::init("sm_80")};
+};
+} // namespace
+
 void moe::registerCudaKernelPipeline() {
-  PassPipelineRegistration<>("moe-cuda-kernel-pipeline", "kernels of a lowered module as a gpu.module of the LLVM dialect and nvvm",
-                             [](OpPassManager &pm) { buildCudaKernelPipeline(pm); });
+  PassPipelineRegistration<PipelineOptions>("moe-cuda-kernel-pipeline", "kernels of a lowered module as a gpu.module of the LLVM dialect and nvvm",
+                                            [](OpPassManager &pm, const PipelineOptions &options) { buildCudaKernelPipeline(pm, {options.tile, options.arch}); });
 }

@@ -62,7 +62,9 @@ void ProductKernels::emitGroup(Arguments &a, const MmaTile &shape) {
       NVVM::FenceMbarrierInitOp::create(b);
     });
     b.sync();
-    b.ifTrue(b.less(s.thread, b.i32(groupThreads)), [&] { produceStages(s); }, [&] { consumeStages(s); });
+    // Through a shuffle, so that ptxas knows it to be one for the warp.
+    Value warp = b.shuffleFrom(b.div(s.thread, warpSize), b.i32(0));
+    b.ifTrue(b.less(warp, b.i32(groupThreads / warpSize)), [&] { produceStages(s); }, [&] { consumeStages(s); });
   });
 }
 
@@ -112,10 +114,15 @@ void ProductKernels::consumeStages(GroupState &s) {
     // What cp.async wrote is read past the generic proxy.
     NVVM::FenceProxyOp::create(b, NVVM::ProxyKind::async_shared, NVVM::SharedSpaceAttr::get(context, NVVM::SharedSpace::shared_cta));
     Value next = multiplyGroupStage(s, stage, now[0]);
+    // The products of the round before are done, those of this one go on.
     b.syncWarp();
-    b.ifTrue(b.equal(s.lane, b.i32(0)), [&] { NVVM::MBarrierArriveOp::create(b, Type(), s.empty(b, stage), Value(), NVVM::MemScopeKind::CTA, /*relaxed=*/false); });
+    Value before = b.rem(b.add(round, s.shape.stages - 1), s.shape.stages), hasBefore = b.less(b.i32(0), round);
+    b.ifTrue(b.bitAnd(hasBefore, b.equal(s.lane, b.i32(0))), [&] {
+      NVVM::MBarrierArriveOp::create(b, Type(), s.empty(b, before), Value(), NVVM::MemScopeKind::CTA, /*relaxed=*/false);
+    });
     return {next};
   })[0];
+  NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
   SmallVector<Value> all;
   for (int64_t i = 0; i < s.sums(); ++i)
     all.push_back(LLVM::ExtractValueOp::create(b, sums, i));
@@ -150,7 +157,7 @@ Value ProductKernels::multiplyGroupStage(GroupState &s, Value stage, Value sums)
                                          NVVM::MMAIntOverflowAttr());
   }
   NVVM::WgmmaGroupSyncAlignedOp::create(b);
-  NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
+  NVVM::WgmmaWaitGroupSyncOp::create(b, 1);
   return sums;
 }
 
