@@ -1,9 +1,12 @@
 // See WarpRows.h.
 #include "WarpRows.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include <limits>
 
 using namespace mlir;
 namespace moe {
@@ -65,6 +68,31 @@ bool hasOwnPlaces(scf::ForOp loop, llvm::function_ref<Value(Value)> rootOf) {
   return true;
 }
 
+/// What a loop carries from round to round: a sum, a product's sum or an extreme.
+enum class Reduction { Sum, Max, Min };
+
+/// How the result `number` of `loop` comes about; nothing where lanes could not each have a part of it.
+std::optional<Reduction> reductionOf(scf::ForOp loop, unsigned number) {
+  const Value carried = loop.getRegionIterArg(number), yielded = loop.getBody()->getTerminator()->getOperand(number);
+  Operation *op = yielded.getDefiningOp();
+  if (!op || op->getBlock() != loop.getBody() || !getElementTypeOrSelf(carried).isF32() || !carried.hasOneUse() || !yielded.hasOneUse() ||
+      *carried.user_begin() != op)
+    return std::nullopt;
+  if (auto type = dyn_cast<VectorType>(carried.getType()); type && type.getRank() != 1)
+    return std::nullopt;
+  if (auto fma = dyn_cast<math::FmaOp>(op))
+    return fma.getC() == carried ? std::optional(Reduction::Sum) : std::nullopt;
+  if (isa<arith::AddFOp>(op))
+    return Reduction::Sum;
+  if (isa<arith::MaximumFOp>(op))
+    return Reduction::Max;
+  return isa<arith::MinimumFOp>(op) ? std::optional(Reduction::Min) : std::nullopt;
+}
+
+bool hasReductions(scf::ForOp loop) {
+  return llvm::all_of(llvm::seq<unsigned>(0, loop->getNumResults()), [&](unsigned number) { return reductionOf(loop, number).has_value(); });
+}
+
 } // namespace
 
 /// What canShareRows finds out while it walks.
@@ -75,21 +103,20 @@ struct Walk {
 
 /// Lanes share the rounds of `loop`.
 static bool isShared(scf::ForOp loop, llvm::function_ref<Value(Value)> rootOf) {
-  return isInnermost(loop) && hasOwnPlaces(loop, rootOf);
+  return isInnermost(loop) && hasReductions(loop) && hasOwnPlaces(loop, rootOf);
 }
 
 static bool canShare(Block &body, Walk &walk) {
   return llvm::all_of(body.without_terminator(), [&](Operation &op) {
     auto loop = dyn_cast<scf::ForOp>(op);
-    if (loop && !loop->getNumResults() && hasWrites(loop)) {
-      const bool isFine = canShare(*loop.getBody(), walk);
-      walk.hasShared |= isFine && isShared(loop, walk.rootOf);
+    if (loop && (loop->getNumResults() || hasWrites(loop))) {
+      const bool sharesLoop = isShared(loop, walk.rootOf), isFine = (sharesLoop || !loop->getNumResults()) && canShare(*loop.getBody(), walk);
+      walk.hasShared |= isFine && sharesLoop;
       return isFine;
     }
     const std::optional<Access> access = accessOf(&op);
     auto parent = dyn_cast<scf::ForOp>(body.getParentOp());
     walk.hasVectorOfOne |= access && access->writes && access->elements != 1 && !(parent && isShared(parent, walk.rootOf));
-    // A sum along a row is left to the threads of other kernels: all lanes would do it.
     return access || (op.getNumRegions() == 0 && isMemoryEffectFree(&op));
   });
 }
@@ -99,26 +126,72 @@ bool canShareRows(Block &body, llvm::function_ref<Value(Value)> rootOf) {
   return canShare(body, walk) && walk.hasShared && !walk.hasVectorOfOne;
 }
 
+/// `value` of all lanes, combined.
+static Value combineLanes(GpuBuilder &b, Value value, Reduction reduction) {
+  auto two = [&](Value left, Value right) -> Value {
+    switch (reduction) {
+    case Reduction::Sum:
+      return b.addf(left, right);
+    case Reduction::Max:
+      return arith::MaximumFOp::create(b, left, right);
+    case Reduction::Min:
+      return arith::MinimumFOp::create(b, left, right);
+    }
+    llvm_unreachable("covered switch");
+  };
+  auto type = dyn_cast<VectorType>(value.getType());
+  if (!type)
+    return b.reduceWarp(value, two);
+  SmallVector<Value> elements;
+  for (int64_t i = 0; i < type.getNumElements(); ++i)
+    elements.push_back(b.reduceWarp(vector::ExtractOp::create(b, value, i), two));
+  return vector::FromElementsOp::create(b, type, elements);
+}
+
+/// Lanes take the rounds of `loop` in turn; what it carries begins with its first value in lane 0 alone.
+static void shareRounds(GpuBuilder &b, scf::ForOp loop, Value lane, Value isFirst) {
+  SmallVector<Reduction> reductions;
+  for (unsigned number = 0; number < loop->getNumResults(); ++number)
+    reductions.push_back(*reductionOf(loop, number));
+  for (auto [number, reduction] : llvm::enumerate(reductions)) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const double none = reduction == Reduction::Sum ? 0.0 : reduction == Reduction::Max ? -infinity : infinity;
+    Value first = loop.getInitArgs()[number], neutral = b.f32(none);
+    if (auto type = dyn_cast<VectorType>(first.getType()))
+      neutral = vector::BroadcastOp::create(b, type, neutral);
+    loop.getInitArgsMutable()[number].assign(b.select(isFirst, first, neutral));
+  }
+  loop.setLowerBound(b.add(loop.getLowerBound(), b.mul(lane, loop.getStep())));
+  loop.setStep(b.mul(loop.getStep(), warpSize));
+  b.setInsertionPointAfter(loop);
+  for (auto [number, reduction] : llvm::enumerate(reductions)) {
+    Value result = loop->getResult(number);
+    const SmallVector<OpOperand *> uses = llvm::map_to_vector(result.getUses(), [](OpOperand &use) { return &use; });
+    Value all = combineLanes(b, result, reduction);
+    for (OpOperand *use : uses)
+      use->set(all);
+  }
+}
+
 static void shareRows(GpuBuilder &b, Block &body, llvm::function_ref<Value(Value)> rootOf, Value lane, Value isFirst) {
   for (Operation &op : llvm::make_early_inc_range(body.without_terminator())) {
-    if (!hasWrites(&op))
-      continue;
     auto loop = dyn_cast<scf::ForOp>(op);
-    const bool sharesLoop = loop && isShared(loop, rootOf);
-    if (loop && !sharesLoop) {
+    const bool writes = hasWrites(&op), sharesLoop = loop && isShared(loop, rootOf) && (writes || loop->getNumResults());
+    if (loop && !sharesLoop && writes)
       shareRows(b, *loop.getBody(), rootOf, lane, isFirst);
+    if (!sharesLoop && (loop || !writes))
       continue;
-    }
     b.setInsertionPoint(&op);
-    b.syncWarp();
+    if (writes)
+      b.syncWarp();
     if (sharesLoop) {
-      loop.setLowerBound(b.add(loop.getLowerBound(), b.mul(lane, loop.getStep())));
-      loop.setStep(b.mul(loop.getStep(), warpSize));
+      shareRounds(b, loop, lane, isFirst);
     } else {
       b.ifTrue(isFirst, [&] { op.moveBefore(b.getInsertionBlock(), b.getInsertionPoint()); });
+      b.setInsertionPointAfter(op.getParentOp());
     }
-    b.setInsertionPointAfter(sharesLoop ? &op : op.getParentOp());
-    b.syncWarp();
+    if (writes)
+      b.syncWarp();
   }
 }
 

@@ -7,12 +7,13 @@
 
 namespace moe {
 
-/// Whether a warp may take the part of a thread in `body`, and has something of it: its ops are loads, stores, loops of them without results and what has no effects, and of some loop
-/// lanes can share the rounds. Kernels with sums along a row have one thread for each row: a warp would do each sum 32 times. `rootOf` gives the buffer that a memref is a view of.
+/// Whether a warp may take the part of a thread in `body`, and has something of it: its ops are loads, stores, loops of them and what has no effects, and of some loop lanes can
+/// share the rounds. Loops with results are sums or extremes that lanes share: else a warp would do each 32 times. `rootOf` gives the buffer that a memref is a view of.
 bool canShareRows(mlir::Block &body, llvm::function_ref<mlir::Value(mlir::Value)> rootOf);
 
 /// Rewrites `body`, of which canShareRows is true. Lanes share the rounds of innermost loops that write to places which the loop's counter tells apart and read of what they write only
-/// those. Other writes, of single numbers, are done by lane 0; lanes meet before and after both.
+/// those, and carry at most sums and extremes of f32. These are combined when the rounds are over, in an order that the number of rounds fixes: lane l has rounds l, l + 32 and so on, and
+/// lanes that differ in the highest bit of their numbers are combined first; all lanes have the result. Other writes, of single numbers, are done by lane 0; lanes meet before and after both.
 void shareRows(GpuBuilder &b, mlir::Block &body, llvm::function_ref<mlir::Value(mlir::Value)> rootOf);
 
 } // namespace moe

@@ -91,3 +91,74 @@ module {
     return
   }
 }
+
+// -----
+
+// A sum along a row: lanes have rounds of it, and butterflies combine what they have, each element of a vector. The greatest value begins with the first one in lane 0 and with -inf elsewhere.
+// CHECK-LABEL: moe.kernels
+// CHECK: module @moe_kernels
+// CHECK: arith.index_castui
+// CHECK: %[[FIRST:.*]] = arith.cmpi eq
+// CHECK: %[[SUM:.*]] = scf.for %{{.*}} to %c64 step %c128 iter_args(%{{.*}}) -> (vector<4xf32>)
+// CHECK: %[[PART:.*]] = vector.extract %[[SUM]][0]
+// CHECK-COUNT-20: nvvm.shfl.sync bfly
+// CHECK: %[[START:.*]] = arith.select %[[FIRST]], %{{.*}}, %{{.*}} : f32
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[START]]) -> (f32)
+// CHECK-COUNT-5: nvvm.shfl.sync bfly
+// CHECK: nvvm.bar.warp.sync
+// CHECK: scf.if %[[FIRST]]
+// CHECK-NEXT: memref.store
+module {
+  func.func @moe_entry(%x: memref<?x64xf32> {moe.input = 0 : i64}, %s: memref<?xf32> {moe.output = 0 : i64}, %arena: memref<?xi8> {moe.arena}) attributes {moe.entry} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c4 = arith.constant 4 : index
+    %c64 = arith.constant 64 : index
+    %zeros = arith.constant dense<0.0> : vector<4xf32>
+    %n = memref.dim %x, %c0 : memref<?x64xf32>
+    %t = moe.thread_id
+    %count = moe.num_threads
+    scf.for %i = %t to %n step %count {
+      %sums = scf.for %j = %c0 to %c64 step %c4 iter_args(%now = %zeros) -> (vector<4xf32>) {
+        %a = vector.load %x[%i, %j] : memref<?x64xf32>, vector<4xf32>
+        %b = math.fma %a, %a, %now : vector<4xf32>
+        scf.yield %b : vector<4xf32>
+      }
+      %sum = vector.extract %sums[0] : f32 from vector<4xf32>
+      %most = scf.for %j = %c0 to %c64 step %c1 iter_args(%now = %sum) -> (f32) {
+        %a = memref.load %x[%i, %j] : memref<?x64xf32>
+        %b = arith.maximumf %now, %a : f32
+        scf.yield %b : f32
+      }
+      memref.store %most, %s[%i] : memref<?xf32>
+    }
+    return
+  }
+}
+
+// -----
+
+// What a round carries to the next that is no sum: one thread does them all.
+// CHECK-LABEL: moe.kernels
+// CHECK: module @moe_kernels
+// CHECK-NOT: nvvm.bar.warp.sync
+module {
+  func.func @moe_entry(%x: memref<?x64xf32> {moe.input = 0 : i64}, %s: memref<?xf32> {moe.output = 0 : i64}, %arena: memref<?xi8> {moe.arena}) attributes {moe.entry} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %half = arith.constant 0.5 : f32
+    %n = memref.dim %x, %c0 : memref<?x64xf32>
+    %t = moe.thread_id
+    %count = moe.num_threads
+    scf.for %i = %t to %n step %count {
+      %last = scf.for %j = %c0 to %c64 step %c1 iter_args(%now = %half) -> (f32) {
+        %a = memref.load %x[%i, %j] : memref<?x64xf32>
+        %b = math.fma %now, %half, %a : f32
+        scf.yield %b : f32
+      }
+      memref.store %last, %s[%i] : memref<?xf32>
+    }
+    return
+  }
+}
