@@ -29,10 +29,6 @@ bool RaiseReport::take(Diagnostic &diagnostic) {
   if (diagnostic.getSeverity() != DiagnosticSeverity::Remark || reason.empty())
     return false;
   NotRaisedInfo miss{nodeText(diagnostic.getLocation()), what.str(), reason.str(), {}};
-  // The recogniser that got farthest comes first.
-  for (auto [other, place] : llvm::zip(misses, places))
-    if (place == diagnostic.getLocation() && other.what == miss.what)
-      return true;
   for (Diagnostic &note : diagnostic.getNotes())
     if (miss.at.empty())
       miss.at = nodeText(note.getLocation());
