@@ -204,7 +204,8 @@ std::optional<GateMask> matchGateMask(Value value, const SizeProof &proof) {
   result.map = peelNonZero(column->map, result.positive);
   result.expert = column->expert;
   result.experts = staticDim(result.map, -1);
-  const bool isMap = isa<FloatType>(tensorType(result.map).getElementType()) && result.experts > 1 && staticDim(column->map, -1) == result.experts;
+  const Type element = tensorType(result.map).getElementType();
+  const bool isMap = (isa<FloatType>(element) || element.isInteger(1)) && result.experts > 1 && staticDim(column->map, -1) == result.experts;
   return isMap ? std::optional<GateMask>(result) : std::nullopt;
 }
 

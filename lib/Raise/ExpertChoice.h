@@ -36,7 +36,7 @@ struct ExpertMask {
 };
 std::optional<ExpertMask> matchExpertMask(mlir::Value value, const SizeProof &proof);
 
-/// The tokens whose weight for one expert is not 0 (`positive`: is above it), in a map […, E] that anything may have made.
+/// The tokens whose element for one expert is not 0 (`positive`: is above it), in a map […, E] of floats or of bool that anything may have made.
 struct GateMask {
   mlir::Value map;
   int64_t expert = 0, experts = 0;

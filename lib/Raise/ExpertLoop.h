@@ -26,7 +26,7 @@ struct ExpertStep {
   bool weightsAreMap = false;
   /// The expert's rows take the place of what `before` has there.
   bool replaces = false;
-  /// `weights` are such a map and nothing else says who chose whom: `indices` are the map, too.
+  /// `weights` are such a map, and so are `indices`: where it is not 0 the expert is chosen.
   bool gated = false;
   /// Then: a weight below 0 is no choice.
   bool positive = false;

@@ -68,7 +68,7 @@ static void replaceRouter(AssignOp assign, CombineOp combine, int64_t experts, c
   Assignments list = LayerBuilder::route(builder, loc, logits, routing, weights);
   Value oldWeights = combine.getWeights(), ids = assign.getIndices();
   // The tables may be made later than the choice.
-  OpBuilder atLayer(assign);
+  OpBuilder atLayer(combine);
   for (Value table : router.expertScales)
     weights = scaleByExpert(atLayer, loc, chain, weights, table, list);
   assign.replaceAllUsesWith(ValueRange{list.token, list.expert, list.rank, list.valid});

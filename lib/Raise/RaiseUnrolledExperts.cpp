@@ -397,7 +397,8 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
   auto mask = matchExpertMask(token->read, proof);
   auto gates = mask ? std::nullopt : matchGateMask(token->read, proof);
   if (gates)
-    mask = ExpertMask{OneHot{gates->map, {}, gates->experts}, gates->expert, 0, -1, gates->experts, /*anyChoice=*/true, gates->map};
+    // Steps may have maps of their own, so that one step says nothing of the number of others.
+    mask = ExpertMask{OneHot{gates->map, {}, -1}, gates->expert, 0, -1, gates->experts, /*anyChoice=*/true, gates->map};
   if (!mask)
     return miss(token->read.getDefiningOp(), "the mask of an expert does not compare the chosen ids with its number");
   sawPlaces = sawMask = true;
@@ -441,6 +442,8 @@ std::optional<ExpertStep> UnrolledMatcher::matchStep(OnnxOp op, const ScatterSum
       step.ffn.scaleBy(scale);
     if (ffn && !readTokens(step, *token, hidden))
       return std::nullopt;
+    if (gates)
+      mask->weightedBy = {}; // The weights may be those of another map.
     step.weights = mask->anyChoice ? matchColumnAt(weights, *token, *mask, step.weightsAreMap) : matchWeights(weights, *token, choice, mask->k);
     return step.weights ? std::optional<ExpertStep>(step) : std::nullopt;
   }
@@ -495,9 +498,9 @@ struct RaiseUnrolledExperts : impl::RaiseUnrolledExpertsBase<RaiseUnrolledExpert
     return true;
   }
 
-  /// Who chose whom by nothing but a map of weights: at most as many choices as it is made of, or all experts.
+  /// Who chose whom by nothing but a map: at most as many choices as it is made of, or all experts.
   static void readGates(RoutedLayer &layer) {
-    layer.picks = matchGatePicks(layer.weights);
+    layer.picks = matchGatePicks(layer.indices);
     layer.choices.k = layer.picks.empty() ? layer.ffn.gate.experts : static_cast<int64_t>(layer.picks.size());
   }
 

@@ -160,7 +160,7 @@ bool checkRoutedLayer(RoutedLayer &layer, const SizeProof &proof, std::string &w
   };
   Value ids = layer.gated ? layer.weights : choiceRoot(layer.indices, Views | IntCasts, k);
   if (layer.gated) {
-    if (!proof.sameRowsTimes(layer.x, layer.ffn.gate.experts, layer.weights))
+    if (!proof.sameRowsTimes(layer.x, layer.ffn.gate.experts, layer.weights) || !proof.sameRowsTimes(layer.x, layer.ffn.gate.experts, layer.indices))
       return fail("the weights of all experts are not one row per token");
     if (!llvm::all_of(layer.picks, [&](Value pick) { return proof.sameRowsTimes(layer.x, 1, pick); }))
       return fail("the choices may be more or fewer than the tokens");
@@ -259,29 +259,33 @@ static Value idsOfMask(OpBuilder &builder, Location loc, Value mask, int64_t k, 
   return makeNode(builder, loc, "Sub", 14, {sum, makeInts(builder, loc, {1})}, tensorType(sum));
 }
 
-/// The choices that a map of weights makes, [T, K]: each expert (or pick) that has one, -1 for those without. `weights` become theirs.
+/// The choices that a map makes, [T, K]: each expert (or pick) that it marks, -1 for the others. `weights` become theirs.
 static Value idsOfGates(OpBuilder &builder, Location loc, LayerBuilder &chain, const RoutedLayer &layer, Value &weights) {
   const int64_t experts = layer.ffn.gate.experts;
   Type i64 = builder.getI64Type();
-  Value map = chain.asMatrix(builder, loc, layer.weights, experts);
+  Value map = chain.asMatrix(builder, loc, layer.indices, experts);
   const int64_t rows = tensorType(map).getDimSize(0);
   SmallVector<int64_t> numbers = llvm::to_vector(llvm::seq<int64_t>(0, experts));
   Value ids = makeInts(builder, loc, numbers);
-  weights = map;
+  weights = chain.asMatrix(builder, loc, layer.weights, experts);
   if (!layer.picks.empty()) {
     SmallVector<Value> columns;
     for (Value pick : layer.picks)
       columns.push_back(LayerBuilder::castTo(builder, loc, chain.asMatrix(builder, loc, pick, 1), i64));
     auto type = RankedTensorType::get({rows, static_cast<int64_t>(columns.size())}, i64);
     ids = makeNode(builder, loc, "Concat", 13, columns, type, builder.getNamedAttr("axis", builder.getI64IntegerAttr(1)));
-    weights = makeNode(builder, loc, "GatherElements", 13, {map, ids}, type.clone(tensorType(map).getElementType()),
-                       builder.getNamedAttr("axis", builder.getI64IntegerAttr(1)));
+    for (Value *of : {&map, &weights})
+      *of = makeNode(builder, loc, "GatherElements", 13, {*of, ids}, type.clone(tensorType(*of).getElementType()),
+                     builder.getNamedAttr("axis", builder.getI64IntegerAttr(1)));
   }
-  RankedTensorType flags = tensorType(weights).clone(builder.getI1Type());
-  Value zero = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({}, tensorType(map).getElementType()),
-                                                                            builder.getFloatAttr(tensorType(map).getElementType(), 0.0)));
-  Value isChosen = layer.positive ? makeNode(builder, loc, "Greater", 13, {weights, zero}, flags)
-                                  : makeNode(builder, loc, "Not", 1, {makeNode(builder, loc, "Equal", 13, {weights, zero}, flags)}, flags);
+  Type element = tensorType(map).getElementType();
+  RankedTensorType flags = tensorType(map).clone(builder.getI1Type());
+  Value isChosen = map;
+  if (isa<FloatType>(element)) {
+    Value zero = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(RankedTensorType::get({}, element), builder.getFloatAttr(element, 0.0)));
+    isChosen = layer.positive ? makeNode(builder, loc, "Greater", 13, {map, zero}, flags)
+                              : makeNode(builder, loc, "Not", 1, {makeNode(builder, loc, "Equal", 13, {map, zero}, flags)}, flags);
+  }
   return makeNode(builder, loc, "Where", 16, {isChosen, ids, makeInts(builder, loc, {-1})}, flags.clone(i64));
 }
 

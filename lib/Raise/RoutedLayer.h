@@ -47,7 +47,7 @@ struct RoutedLayer {
   llvm::SmallVector<mlir::Value> factors = {};
   /// The elements of `weights` are [T, E], and a choice has that of its expert.
   bool scored = false;
-  /// A map [T, E] in `weights`, whose element for an expert is not 0 (`positive`: is above it), is all that says who chose whom. `indices` are the map.
+  /// A map [T, E] in `indices`, whose element for an expert is not 0 (`positive`: is above it), is all that says who chose whom; `weights` are [T, E], too.
   bool gated = false, positive = false;
   /// With `gated`: ids of different experts, one per token each, outside of which the map is 0. None: any expert may be chosen.
   llvm::SmallVector<mlir::Value> picks = {};

@@ -125,6 +125,10 @@ def above_threshold(w, x, ids, weights):
     return w.node("Relu", w.node("Sub", w.node("Softmax", w.node("MatMul", x, w.weight(HIDDEN, EXPERTS)), axis=-1), w.array(0.11)))
 
 
+def softmax_of_all(w, x, ids, weights):
+    return w.node("Softmax", w.node("MatMul", x, w.weight(HIDDEN, EXPERTS)), axis=-1)
+
+
 def signed(w, x, ids, weights):
     """As many below 0 as above."""
     return w.node("MatMul", x, w.weight(HIDDEN, EXPERTS))
@@ -147,15 +151,20 @@ def two_in_turn(capacity=3, distinct=True):
     return gates
 
 
-def for_gates(gates_of, test=None, others=False):
-    """The rows where `test` holds of the expert's column of the gates, times that column (`others`: of another map)."""
+def for_gates(gates_of, test=None, others=False, bound=0.0, apart=False):
+    """The rows where `test` holds of the expert's column of the gates, times that column (`others`: of another map). With a bound the test is of all,
+    by one node or (`apart`) by one for each expert."""
     def layer(w, x, ids, weights):
         gates = gates_of(w, x, ids, weights)
         factors = w.node("Relu", gates) if others else gates
         y = zeros(w, x)
+        above = [w.node("Greater", gates, w.array(bound)) for _ in range(EXPERTS if apart else 1)] if bound else []
         for number in range(EXPERTS):
             column = lambda of: w.node("Gather", of, w.array(number, np.int64), axis=1)
-            mask = w.node("Greater", column(gates), w.array(0.0)) if test else w.node("Not", w.node("Equal", column(gates), w.array(0.0)))
+            if bound:
+                mask = column(above[number if apart else 0])
+            else:
+                mask = w.node("Greater", column(gates), w.array(0.0)) if test else w.node("Not", w.node("Equal", column(gates), w.array(0.0)))
             token = found(w, mask)
             weight = w.node("GatherND", unsqueezed(w, column(factors), 1), token)
             y = w.node("ScatterND", y, token, w.node("Mul", expert(w, w.node("GatherND", x, token)), weight), reduction="add")
@@ -231,6 +240,8 @@ LAYERS = {
     "gates_above_threshold": (matrix(for_gates(above_threshold)), [UNROLLED, "tensor<?x8xi64>"]),
     "gates_signed": (matrix(for_gates(signed)), [UNROLLED]),
     "gates_signed_above": (matrix(for_gates(signed, "Greater")), [UNROLLED]),
+    "gates_of_another_map": (matrix(for_gates(signed, others=True)), [UNROLLED]),
+    "gates_over_bound": (matrix(for_gates(softmax_of_all, "Greater", bound=0.11)), [UNROLLED]),
     "gates_in_turn": (matrix(for_gates(two_in_turn())), [UNROLLED, "moe.assign", "tensor<?x2xi64>"]),
     "gates_not_in_turn": (matrix(for_gates(two_in_turn(distinct=False))), [UNROLLED, "moe.assign", "tensor<?x8xi64>"]),
     "switch_of_batches": (batches(switch_of_batches), [UNROLLED]),
@@ -240,8 +251,8 @@ LAYERS = {
     "casts_of_its_own": (matrix(for_tokens(at_elements, cast=True)), [UNROLLED, "moe.select"]),
 }
 REFUSED = {
+    "gates_apart": (matrix(for_gates(softmax_of_all, "Greater", bound=0.11, apart=True)), "one expert stands alone"),
     "experts_passing_first": (matrix(for_stored((False, False), passing=3, between=True)), "experts that compute nothing are not the last"),
-    "gates_of_another_map": (matrix(for_gates(signed, others=True)), "the weights of an expert's rows are not those of its tokens"),
     "all_choices_of_some": (matrix(for_all_choices(start=0.25), hashed_twice), "rows are put in the place of others by ids that may name none"),
     "weights_of_the_first_twice": (matrix(for_tokens(at_first()), twice), "the weights of an expert's rows are not those of its tokens"),
     "weights_of_another_row": (matrix(for_tokens(at_first(last_row))), "the weights of an expert's rows are not those of its tokens"),
