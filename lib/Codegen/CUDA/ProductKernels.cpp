@@ -54,7 +54,7 @@ LogicalResult ProductKernels::launchTensorCores(OpBuilder &host, GroupedMatmulOp
   const Location loc = op.getLoc();
   // A tile that tests ask for is one of all GPUs, or of wgmma.
   const bool mayAsk = table.archs != KernelArchs::Both || table.tile.empty() || StringRef(table.tile).starts_with("wgmma");
-  const bool hasGroups = table.archs != KernelArchs::Sm80 && spec.fitsGroups() && mayAsk;
+  const bool hasGroups = table.archs != KernelArchs::Sm80 && mayAsk;
   const FailureOr<SmallVector<TileRange>> ranges = tilesOf(op, hasGroups);
   if (failed(ranges))
     return failure();

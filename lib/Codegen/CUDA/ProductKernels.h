@@ -141,7 +141,7 @@ private:
   void copyWeights(GroupState &s, Value round, Value stage);
   void consumeStages(GroupState &s);
   Value multiplyGroupStage(GroupState &s, Value stage, Value sums);
-  Value descriptorOf(Value address);
+  Value descriptorOf(Value address, int64_t betweenParts);
   /// On the host, tensor maps of the weights for boxes of a tile with `columns` rows of weights.
   llvm::SmallVector<Value> weightMaps(mlir::OpBuilder &host, mlir::Location loc, int64_t columns, ValueRange arguments);
   // Packed weights on tensor cores (PanelMma.cpp).

@@ -35,8 +35,6 @@ struct ProductSpec {
     return (x.isF16() || x.isBF16()) && x == weight && !isPacked() && depth % 8 == 0 && columns % 8 == 0 &&
            (!isInOut() || (!isInPairs(gate) && stored % 8 == 0));
   }
-  /// wgmma reads weights as they lie in shared memory: here rows of k.
-  bool fitsGroups() const { return fitsTensorCores() && !isInOut(); }
   /// Tensor maps of the weights: one for each tensor.
   int64_t mapCount() const { return gate == GateLayout::Separate ? 2 : 1; }
   /// And they take rows of such a type by quantised panels whose codes it holds (PanelCodes.h).

@@ -126,11 +126,12 @@ LogicalResult SimtCalls::convertGroupOp(Operation *op, bool &done) {
     const std::optional<uint32_t> a = typeOf(product.getTypeA()), b = typeOf(product.getTypeB()), d = typeOf(product.getTypeD());
     if (!a || !b || d != simtF32)
       return op->emitError("the SIMT executor has wgmma of f16, bf16 and tf32 with sums in f32 only");
-    if (product.getLayoutA() != NVVM::MMALayout::row || product.getLayoutB() != NVVM::MMALayout::col)
-      return op->emitError("the SIMT executor has wgmma of K-major operands only: A by rows, B by columns");
+    const bool isTurned = product.getLayoutB() == NVVM::MMALayout::row;
+    if (product.getLayoutA() != NVVM::MMALayout::row || (isTurned && (*b == simtTF32)))
+      return op->emitError("the SIMT executor has wgmma of K-major operands, and of f16 and bf16 with B by rows too");
     const uint32_t n = product.getShape().getN(), k = product.getShape().getK();
     const uint32_t flags = (product.getScaleD() == NVVM::WGMMAScaleOut::one ? 1 : 0) | (product.getScaleA() == NVVM::WGMMAScaleIn::neg ? 2 : 0) |
-                           (product.getScaleB() == NVVM::WGMMAScaleIn::neg ? 4 : 0);
+                           (product.getScaleB() == NVVM::WGMMAScaleIn::neg ? 4 : 0) | (isTurned ? 8 : 0);
     Value words = frameWords(op, n / 2);
     SmallVector<Value> sums;
     for (auto [i, type] : llvm::enumerate(cast<LLVM::LLVMStructType>(product.getInouts().getType()).getBody()))

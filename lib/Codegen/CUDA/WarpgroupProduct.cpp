@@ -10,6 +10,8 @@ namespace moe {
 
 /// k of one wgmma of 16-bit numbers, and its rows of x.
 constexpr int64_t groupDepth = 16, groupRows = 64;
+/// Columns of in-out weights that lie side by side in shared memory, 128 bytes for each k.
+constexpr int64_t turnedColumns = 64;
 /// Nanoseconds that a thread sleeps at most before it looks at an mbarrier again.
 constexpr int64_t sleepHint = 10000000;
 /// Registers of threads that copy and of those that multiply, where 128 sums of a thread need more than all have at first. Of the 65,536 of a multiprocessor 384 threads
@@ -31,14 +33,18 @@ KernelEntry ProductKernels::groupKernel(const MmaTile &shape) {
   return kernel(kind, shape.threads(), mmaSharedBytes(shape), [&](Arguments &a) { emitGroup(a, shape); }, /*isGroup=*/true);
 }
 
-/// Dims of a weight: k, columns of the result, gate and up, experts. So every layout of gates is one box of each part.
+/// Dims of a weight: k, columns of the result, gate and up, experts; in-out the first two the other way round. So every layout of gates is one box of each part, or in-out
+/// one for 64 columns, as a swizzle has.
 SmallVector<Value> ProductKernels::weightMaps(OpBuilder &host, Location loc, int64_t columns, ValueRange arguments) {
   constexpr int64_t f16 = 6, bf16 = 9, bytesOfNumber = 2; // CUtensorMapDataType
   const bool isOneOfTwo = spec.gate == GateLayout::Separate, hasParts = spec.isGated() && !isOneOfTwo;
   const int64_t rowBytes = spec.depth * bytesOfNumber, resultColumns = spec.isGated() ? columns / 2 : columns;
   const int64_t fromColumn = isInPairs(spec.gate) ? 2 * rowBytes : rowBytes, fromPart = isInPairs(spec.gate) ? rowBytes : spec.columns * rowBytes;
-  const int64_t words[] = {spec.x.isBF16() ? bf16 : f16, spec.depth, spec.columns, hasParts ? 2 : 1, spec.experts, fromColumn, fromPart, spec.stored * rowBytes,
-                           stageDepth, resultColumns, 1, 1};
+  const int64_t type = spec.x.isBF16() ? bf16 : f16, parts = hasParts ? 2 : 1;
+  const int64_t outIn[] = {type, spec.depth, spec.columns, parts, spec.experts, fromColumn, fromPart, spec.stored * rowBytes, stageDepth, resultColumns, 1, 1};
+  const int64_t inOut[] = {type, spec.columns, spec.depth, parts, spec.experts, spec.stored * bytesOfNumber, spec.columns * bytesOfNumber, spec.stored * rowBytes,
+                           turnedColumns, stageDepth, 1, 1};
+  const ArrayRef<int64_t> words = spec.isInOut() ? ArrayRef(inOut) : ArrayRef(outIn);
   SmallVector<Value> maps = {table.tensorMap(host, loc, Arguments(arguments).weight, words)};
   if (isOneOfTwo)
     maps.push_back(table.tensorMap(host, loc, Arguments(arguments).up, words));
@@ -82,20 +88,24 @@ void ProductKernels::produceStages(GroupState &s) {
   });
 }
 
-/// One thread's: the box of gates, then that of ups. What is past the end of a dim becomes zero.
+/// One thread's: the boxes of gates, then those of ups. What is past the end of a dim becomes zero.
 void ProductKernels::copyWeights(GroupState &s, Value round, Value stage) {
-  const int64_t parts = spec.isGated() ? 2 : 1, boxBytes = s.shape.columns / parts * stageRowBytes;
+  const int64_t parts = spec.isGated() ? 2 : 1, columns = s.shape.columns / parts, boxColumns = spec.isInOut() ? turnedColumns : columns;
   Value full = s.full(b, stage);
-  NVVM::MBarrierArriveExpectTxOp::create(b, Type(), full, b.i32(parts * boxBytes), NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
+  NVVM::MBarrierArriveExpectTxOp::create(b, Type(), full, b.i32(s.shape.columns * stageRowBytes), NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
   Value place = b.at(s.memory, b.getI8Type(), b.add(b.mul(stage, s.stageBytes()), s.shape.rows * stageRowBytes));
   for (int64_t part = 0; part < parts; ++part) {
     const bool isSecondTensor = spec.gate == GateLayout::Separate && part == 1, isTurned = spec.gate == GateLayout::UpFirst || spec.gate == GateLayout::UpFirstPairs;
     const int64_t stored = spec.gate == GateLayout::Separate ? 0 : isTurned ? 1 - part : part;
-    const Value coordinates[] = {b.mul(round, stageDepth), s.firstColumn, b.i32(stored), s.tile.expert};
-    // A block is a cluster of one.
-    Value target = LLVM::AddrSpaceCastOp::create(b, b.pointer(7), b.at(place, b.getI8Type(), part * boxBytes));
-    NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(b, target, s.a.maps[isSecondTensor ? 1 : 0], coordinates, full,
-                                                           ValueRange(), Value(), Value(), NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false, NVVM::CTAGroupKindAttr(), Value());
+    for (int64_t column = 0; column < columns; column += boxColumns) {
+      Value coordinates[] = {b.mul(round, stageDepth), b.add(s.firstColumn, column), b.i32(stored), s.tile.expert};
+      if (spec.isInOut())
+        std::swap(coordinates[0], coordinates[1]);
+      // A block is a cluster of one.
+      Value target = LLVM::AddrSpaceCastOp::create(b, b.pointer(7), b.at(place, b.getI8Type(), (part * columns + column) * stageRowBytes));
+      NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(b, target, s.a.maps[isSecondTensor ? 1 : 0], coordinates, full, ValueRange(), Value(), Value(),
+                                                             NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false, NVVM::CTAGroupKindAttr(), Value());
+    }
   }
 }
 
@@ -129,9 +139,11 @@ void ProductKernels::consumeStages(GroupState &s) {
   storeMma(s, all);
 }
 
-/// The matrix descriptor (PTX ISA, "Matrix-Descriptor Format") of rows of 128 swizzled bytes at `address`: its 18 bits by 16, then 1024 bytes between groups of eight rows.
-Value ProductKernels::descriptorOf(Value address) {
-  constexpr int64_t between = (8 * stageRowBytes / 16) << 32, leading = int64_t(1) << 16, swizzle = int64_t(1) << 62;
+/// The matrix descriptor (PTX ISA, "Matrix-Descriptor Format") of rows of 128 swizzled bytes at `address`: its 18 bits by 16, then bytes from one part of a matrix to the next
+/// where its rows are in several, and 1024 bytes between groups of eight rows.
+Value ProductKernels::descriptorOf(Value address, int64_t betweenParts) {
+  constexpr int64_t between = (8 * stageRowBytes / 16) << 32, swizzle = int64_t(1) << 62;
+  const int64_t leading = betweenParts / 16 << 16;
   Value place = LLVM::PtrToIntOp::create(b, b.getI64Type(), address);
   place = b.shiftRight(b.bitAnd(place, b.i64((1 << 18) - 1)), b.i64(4));
   return b.bitOr(place, b.i64(between | leading | swizzle));
@@ -142,7 +154,9 @@ Value ProductKernels::multiplyGroupStage(GroupState &s, Value stage, Value sums)
   Value base = b.at(s.memory, i8, b.mul(stage, s.stageBytes()));
   // The rows of these four warps.
   Value group = b.div(s.warpRow, groupRows);
-  Value rows = descriptorOf(b.at(base, i8, b.mul(group, groupRows * stageRowBytes))), weights = descriptorOf(b.at(base, i8, s.shape.rows * stageRowBytes));
+  // Rows of k are in one part; a descriptor has 1 there.
+  Value rows = descriptorOf(b.at(base, i8, b.mul(group, groupRows * stageRowBytes)), 16);
+  Value weights = descriptorOf(b.at(base, i8, s.shape.rows * stageRowBytes), spec.isInOut() ? stageDepth * stageRowBytes : 16);
   MLIRContext *context = b.getContext();
   const auto element = NVVM::WGMMATypesAttr::get(context, spec.x.isBF16() ? NVVM::WGMMATypes::bf16 : NVVM::WGMMATypes::f16);
   const auto f32 = NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32);
@@ -150,10 +164,11 @@ Value ProductKernels::multiplyGroupStage(GroupState &s, Value stage, Value sums)
   const auto positive = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
   NVVM::WgmmaFenceAlignedOp::create(b);
   for (int64_t step = 0; step < stageDepth / groupDepth; ++step) {
-    const int64_t units = step * groupDepth * 2 / 16;
-    sums = NVVM::WgmmaMmaAsyncOp::create(b, sums.getType(), sums, b.add(rows, units), b.add(weights, units), shape, element, element, f32,
+    // 16 of k are 32 bytes of each row, or 16 rows.
+    const int64_t units = step * groupDepth * 2 / 16, weightUnits = spec.isInOut() ? step * groupDepth * stageRowBytes / 16 : units;
+    sums = NVVM::WgmmaMmaAsyncOp::create(b, sums.getType(), sums, b.add(rows, units), b.add(weights, weightUnits), shape, element, element, f32,
                                          NVVM::WGMMAScaleOutAttr::get(context, NVVM::WGMMAScaleOut::one), positive, positive,
-                                         NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row), NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::col),
+                                         NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row), NVVM::MMALayoutAttr::get(context, spec.isInOut() ? NVVM::MMALayout::row : NVVM::MMALayout::col),
                                          NVVM::MMAIntOverflowAttr());
   }
   NVVM::WgmmaGroupSyncAlignedOp::create(b);

@@ -70,8 +70,8 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   llvm.func @transposed(%a: i64, %d: !llvm.struct<(f32, f32, f32, f32)>) attributes {nvvm.kernel} {
-    // expected-error@+1 {{the SIMT executor has wgmma of K-major operands only: A by rows, B by columns}}
-    %0 = nvvm.wgmma.mma_async %a, %a, %d, <m = 64, n = 8, k = 16>, D [<f32>, <one>], A [<bf16>, <one>, <row>], B [<bf16>, <one>, <row>]
+    // expected-error@+1 {{the SIMT executor has wgmma of K-major operands, and of f16 and bf16 with B by rows too}}
+    %0 = nvvm.wgmma.mma_async %a, %a, %d, <m = 64, n = 8, k = 16>, D [<f32>, <one>], A [<bf16>, <one>, <col>], B [<bf16>, <one>, <col>]
       : !llvm.struct<(f32, f32, f32, f32)> -> !llvm.struct<(f32, f32, f32, f32)>
     llvm.return
   }

@@ -15,11 +15,15 @@ namespace {
 
 constexpr uint32_t groupThreads = 128, groupRows = 64;
 
-/// A matrix of `rows` rows, K-major, in shared memory.
+/// A matrix in shared memory: rows of k, or turned, N-major, a row of memory for each k.
 struct Operand {
   uintptr_t start;
-  uint32_t leading, stride; // bytes between core matrices along K, and between groups of 8 rows
+  uint32_t leading, stride; // bytes between core matrices along K, and between groups of 8 rows; turned: between parts of a row of memory, and between groups of 8 k
   uint32_t swizzle;
+
+  uintptr_t addressOfTurned(uint32_t k, uint32_t byte) const {
+    return swizzled(start + byte / swizzle * leading + k / 8 * stride + k % 8 * swizzle + byte % swizzle, swizzle);
+  }
 
   uintptr_t addressOf(uint32_t row, uint32_t byte) const {
     if (swizzle == 0)
@@ -38,12 +42,15 @@ Operand decodeDescriptor(uint64_t descriptor, const char *site) {
   return operand;
 }
 
-/// Reads a matrix with the checks that its reader is due.
+/// Reads a matrix with the checks that its reader is due. numbers: `rows` rows of `depth`.
 void load(const Operand &operand, uint32_t rows, uint32_t depth, uint32_t type, uint32_t elementBytes, Number *numbers, const char *site,
-          GroupOperands &kept) {
-  for (uint32_t row = 0; row < rows; ++row)
-    for (uint32_t byte = 0; byte < depth * elementBytes; byte += 16) {
-      auto *address = reinterpret_cast<char *>(operand.addressOf(row, byte));
+          GroupOperands &kept, bool isTurned) {
+  if (isTurned && operand.swizzle == 0)
+    fault(site, "an N-major operand without a swizzle, which the executor does not have");
+  const uint32_t outer = isTurned ? depth : rows, inner = isTurned ? rows : depth;
+  for (uint32_t row = 0; row < outer; ++row)
+    for (uint32_t byte = 0; byte < inner * elementBytes; byte += 16) {
+      auto *address = reinterpret_cast<char *>(isTurned ? operand.addressOfTurned(row, byte) : operand.addressOf(row, byte));
       if (!isShared(*self().block, address, 16))
         checkAccess(address, 16, 16, simtRead, 3, site, /*counts=*/false);
       recordProxyRead(self(), address, 16, site);
@@ -52,7 +59,8 @@ void load(const Operand &operand, uint32_t rows, uint32_t depth, uint32_t type, 
       for (uint32_t i = 0; i < 16; i += elementBytes) {
         uint32_t bits = 0;
         std::memcpy(&bits, address + i, elementBytes);
-        numbers[row * depth + (byte + i) / elementBytes] = decode(type, bits);
+        const uint32_t column = (byte + i) / elementBytes;
+        numbers[isTurned ? column * depth + row : row * depth + column] = decode(type, bits);
       }
     }
 }
@@ -65,8 +73,8 @@ void groupProduct(Block &block, uint32_t firstThread) {
   std::vector<Number> a(groupRows * k), b(n * k);
   const char *site = request.site;
   GroupOperands kept = {block.threads[firstThread].productGroup, site, {}, {}};
-  load(decodeDescriptor(request.value, site), groupRows, k, typeA, elementBytes, a.data(), site, kept);
-  load(decodeDescriptor(reinterpret_cast<uint64_t>(request.a), site), n, k, typeB, elementBytes, b.data(), site, kept);
+  load(decodeDescriptor(request.value, site), groupRows, k, typeA, elementBytes, a.data(), site, kept, /*isTurned=*/false);
+  load(decodeDescriptor(reinterpret_cast<uint64_t>(request.a), site), n, k, typeB, elementBytes, b.data(), site, kept, (flags & 8) != 0);
   block.threads[firstThread].operands.push_back(std::move(kept));
   if (flags & 2)
     for (Number &number : a)

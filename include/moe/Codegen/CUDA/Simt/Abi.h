@@ -136,7 +136,7 @@ void simt_tensor_store(const void *map, const void *source, const int32_t *coord
 void simt_fence_proxy();
 
 /// wgmma.mma_async of a warpgroup: d += a * b, a and b in shared memory by descriptors. shape: n in bits 0 to 15, k in 16 to 23. types: those of A,
-/// B and D in bits 0, 8, 16. flags: 1: d is added to; 2 and 4: a and b are negated. accumulators: n / 2 words, in and out.
+/// B and D in bits 0, 8, 16. flags: 1: d is added to; 2 and 4: a and b are negated; 8: b is N-major. accumulators: n / 2 words, in and out.
 void simt_wgmma(uint64_t descriptorA, uint64_t descriptorB, uint32_t shape, uint32_t types, uint32_t flags, uint32_t *accumulators, const char *site);
 void simt_wgmma_commit();
 /// Waits until at most `pending` groups are left: what they read may be written again.
