@@ -1,4 +1,4 @@
-// moe.attention on a GPU, the plain way: correct for everything that the op may say, with no tensor cores and no reuse of keys among queries.
+// moe.attention on a GPU: which kernel, and the plain one, correct for everything that the op may say, with no tensor cores and no reuse of keys among queries.
 #include "AttentionKernels.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -10,6 +10,8 @@ using namespace mlir;
 namespace moe {
 
 static constexpr int64_t warpsOfBlock = 4;
+// Fewer queries of a sequence would leave most of a tile empty.
+static constexpr int64_t leastFlashQueries = 16;
 static constexpr double infinity = std::numeric_limits<double>::infinity();
 
 LogicalResult AttentionKernels::replace(AttentionOp op) {
@@ -30,35 +32,61 @@ LogicalResult AttentionKernels::replace(AttentionOp op) {
   stream << "attention " << op->getAttrDictionary() << bool(op.getMask()) << bool(op.getCounts()) << bool(op.getSink());
   for (Value operand : operands)
     stream << ' ' << operand.getType();
-  const KernelEntry entry =
-      table.get(key, "moe_attention", warpsOfBlock * warpSize, 0, [&](StringRef name) { emit(op, name, ValueRange(operands).getTypes()); });
-  Value queries = sizeOf(host, loc, op.getQ(), 0);
-  for (int64_t dim : {1, 2})
-    queries = arith::MulIOp::create(host, loc, queries, sizeOf(host, loc, op.getQ(), dim));
-  Value warps = arith::ConstantIndexOp::create(host, loc, warpsOfBlock), one = arith::ConstantIndexOp::create(host, loc, 1);
   SmallVector<Value> arguments;
   for (Value operand : operands)
     appendArgument(host, loc, operand, arguments);
-  table.launch(host, loc, entry, arith::CeilDivUIOp::create(host, loc, queries, warps), one, arguments);
+  Value tokens = sizeOf(host, loc, op.getQ(), 2);
+  Value heads = arith::MulIOp::create(host, loc, sizeOf(host, loc, op.getQ(), 0), sizeOf(host, loc, op.getQ(), 1));
+  auto launch = [&](OpBuilder &at, const KernelEntry &entry, Value work, int64_t ofBlock) {
+    Value size = arith::ConstantIndexOp::create(at, loc, ofBlock), one = arith::ConstantIndexOp::create(at, loc, 1);
+    table.launch(at, loc, entry, arith::CeilDivUIOp::create(at, loc, work, size), one, arguments);
+  };
+  const int64_t staticTokens = cast<MemRefType>(op.getQ().getType()).getDimSize(2);
+  const bool mayBeMany = fitsTensorCores(op) && (ShapedType::isDynamic(staticTokens) || staticTokens >= leastFlashQueries);
+  if (mayBeMany) {
+    const KernelEntry flash = table.get("flash " + key, "moe_attention_mma", flashQueries / 16 * warpSize, 0,
+                                        [&](StringRef name) { emitFlash(op, name, ValueRange(operands).getTypes()); });
+    auto launchFlash = [&](OpBuilder &at) {
+      Value tiles = arith::CeilDivUIOp::create(at, loc, tokens, Value(arith::ConstantIndexOp::create(at, loc, flashQueries)));
+      launch(at, flash, arith::MulIOp::create(at, loc, heads, tiles), 1);
+    };
+    if (!ShapedType::isDynamic(staticTokens)) {
+      launchFlash(host);
+      op.erase();
+      return success();
+    }
+    Value isMany = arith::CmpIOp::create(host, loc, arith::CmpIPredicate::uge, tokens, Value(arith::ConstantIndexOp::create(host, loc, leastFlashQueries)));
+    auto branch = scf::IfOp::create(host, loc, isMany, /*withElseRegion=*/true);
+    OpBuilder inside = branch.getThenBodyBuilder();
+    launchFlash(inside);
+    host.setInsertionPoint(branch.elseBlock()->getTerminator());
+  }
+  const KernelEntry entry =
+      table.get(key, "moe_attention", warpsOfBlock * warpSize, 0, [&](StringRef name) { emit(op, name, ValueRange(operands).getTypes()); });
+  launch(host, entry, arith::MulIOp::create(host, loc, heads, tokens), warpsOfBlock);
   op.erase();
   return success();
 }
 
-void AttentionKernels::emit(AttentionOp op, StringRef name, TypeRange types) {
-  OpBuilder::InsertionGuard guard(b);
+AttentionKernels::Operands AttentionKernels::begin(AttentionOp op, StringRef name, TypeRange types) {
   func::FuncOp function = b.beginKernel(table.device, name, types);
   unsigned next = 3;
   auto take = [&](bool isThere) { return isThere ? function.getArgument(next++) : Value(); };
   const Value q = function.getArgument(0), k = function.getArgument(1), v = function.getArgument(2);
   const Value mask = take(bool(op.getMask())), counts = take(bool(op.getCounts())), sink = take(bool(op.getSink()));
   const Value out = take(true), before = take(bool(op.getBefore()));
-  const Operands o = {q, k, v, mask, counts, sink, out, before};
+  return {q, k, v, mask, counts, sink, out, before};
+}
+
+void AttentionKernels::emit(AttentionOp op, StringRef name, TypeRange types) {
+  OpBuilder::InsertionGuard guard(b);
+  const Operands o = begin(op, name, types);
   Value thread = b.threadX(), lane = arith::IndexCastOp::create(b, b.getIndexType(), b.rem(thread, warpSize));
   Value warp = b.add(b.mul(b.blockX(), warpsOfBlock), b.div(thread, warpSize));
   Value number = arith::IndexCastOp::create(b, b.getIndexType(), warp);
-  Value queries = sizeOf(b, b.getLoc(), q, 0);
+  Value queries = sizeOf(b, b.getLoc(), o.q, 0);
   for (int64_t dim : {1, 2})
-    queries = b.mul(queries, sizeOf(b, b.getLoc(), q, dim));
+    queries = b.mul(queries, sizeOf(b, b.getLoc(), o.q, dim));
   b.ifTrue(b.less(number, queries), [&] { emitQuery(op, o, number, lane); });
   func::ReturnOp::create(b);
 }
@@ -118,8 +146,11 @@ Value AttentionKernels::score(AttentionOp op, const Operands &o, const Query &qu
   Value sum = b.f32(0.0);
   for (auto [left, right] : llvm::zip(q, loadRow(o.k, query.batch, query.keyHead, key, lane)))
     sum = b.fma(left, right, sum);
-  sum = b.reduceWarp(sum, [&](Value x, Value y) { return b.addf(x, y); });
-  Value score = b.mulf(sum, b.f32(op.getScale().convertToDouble()));
+  return scoreOf(op, o, query, b.reduceWarp(sum, [&](Value x, Value y) { return b.addf(x, y); }), key);
+}
+
+Value AttentionKernels::scoreOf(AttentionOp op, const Operands &o, const Query &query, Value product, Value key) {
+  Value score = b.mulf(product, b.f32(op.getScale().convertToDouble()));
   if (const double cap = op.getSoftcap().convertToDouble(); cap > 0)
     score = b.mulf(math.tanh(b.divf(score, b.f32(cap))), b.f32(cap));
   if (!o.mask)
@@ -128,15 +159,21 @@ Value AttentionKernels::score(AttentionOp op, const Operands &o, const Query &qu
   return mask.getType().isInteger() ? b.select(mask, score, b.f32(-infinity)) : b.addf(score, b.widen(mask));
 }
 
+/// The head of keys and values that a head of queries reads.
+Value AttentionKernels::keyHeadOf(const Operands &o, Value head) {
+  const auto q = cast<MemRefType>(o.q.getType()), v = cast<MemRefType>(o.v.getType());
+  if (!q.isDynamicDim(1) && !v.isDynamicDim(1))
+    return b.div(head, q.getDimSize(1) / v.getDimSize(1));
+  return b.div(head, b.div(sizeOf(b, b.getLoc(), o.q, 1), sizeOf(b, b.getLoc(), o.v, 1)));
+}
+
 void AttentionKernels::emitQuery(AttentionOp op, const Operands &o, Value number, Value lane) {
   Value tokens = sizeOf(b, b.getLoc(), o.q, 2), heads = sizeOf(b, b.getLoc(), o.q, 1);
   Query query;
   query.token = b.rem(number, tokens);
   query.head = b.rem(b.div(number, tokens), heads);
   query.batch = b.div(number, b.mul(tokens, heads));
-  const auto q4 = cast<MemRefType>(o.q.getType()), v4 = cast<MemRefType>(o.v.getType());
-  const bool isStatic = !q4.isDynamicDim(1) && !v4.isDynamicDim(1);
-  query.keyHead = isStatic ? b.div(query.head, q4.getDimSize(1) / v4.getDimSize(1)) : b.div(query.head, b.div(heads, sizeOf(b, b.getLoc(), o.v, 1)));
+  query.keyHead = keyHeadOf(o, query.head);
   findKeys(op, o, query);
   const SmallVector<Value> q = loadRow(o.q, query.batch, query.head, query.token, lane);
   // The greatest score so far, the sum of powers, and the sums of values.

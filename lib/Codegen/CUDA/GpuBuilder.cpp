@@ -70,6 +70,34 @@ Value GpuBuilder::scanWarp(Value value, Value lane) {
   return value;
 }
 
+static SmallVector<Value> unpacked(GpuBuilder &b, Value structure) {
+  SmallVector<Value> parts;
+  for (int64_t i = 0; i < 4; ++i)
+    parts.push_back(LLVM::ExtractValueOp::create(b, structure, i));
+  return parts;
+}
+
+SmallVector<Value> GpuBuilder::loadMatrices(Value address, bool turned) {
+  const Type i32 = getI32Type();
+  auto type = LLVM::LLVMStructType::getLiteral(getContext(), {i32, i32, i32, i32});
+  return unpacked(*this, NVVM::LdMatrixOp::create(*this, type, address, 4, turned ? NVVM::MMALayout::col : NVVM::MMALayout::row,
+                                                  NVVM::LdStMatrixShapeAttr::get(getContext(), 8, 8), NVVM::LdStMatrixEltType::B16));
+}
+
+SmallVector<Value> GpuBuilder::multiplyMatrices(Type element, ArrayRef<Value> rows, ArrayRef<Value> columns, ValueRange sums) {
+  const Type f32 = getF32Type();
+  auto type = LLVM::LLVMStructType::getLiteral(getContext(), {f32, f32, f32, f32});
+  auto operands = [&](ArrayRef<Value> values) {
+    return llvm::map_to_vector(values, [&](Value value) -> Value {
+      return element.isF16() ? Value(LLVM::BitcastOp::create(*this, VectorType::get({2}, element), value)) : value;
+    });
+  };
+  const auto kind = element.isF16() ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+  return unpacked(*this, NVVM::MmaOp::create(*this, type, operands(rows), operands(columns), sums, ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
+                                             std::array<NVVM::MMATypes, 2>{kind, kind},
+                                             std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col}));
+}
+
 SmallVector<Value> GpuBuilder::ifElse(Value condition, TypeRange types, llvm::function_ref<SmallVector<Value>()> then,
                                       llvm::function_ref<SmallVector<Value>()> otherwise) {
   auto branch = scf::IfOp::create(*this, types, condition, /*withElseRegion=*/true);

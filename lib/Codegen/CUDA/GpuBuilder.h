@@ -84,6 +84,11 @@ public:
   /// Sum over this lane and those below.
   Value scanWarp(Value value, Value lane);
 
+  /// ldmatrix: four 8x8 matrices of 16-bit numbers, i32 each; lane l gives the address (shared memory, 16 bytes) of row l mod 8 of matrix l / 8. Rows of memory are rows or, turned, columns.
+  llvm::SmallVector<Value> loadMatrices(Value address, bool turned);
+  /// mma.sync m16n8k16: `rows` (4 registers of `element`, f16 or bf16) times `columns` (2) plus `sums` (4 of f32).
+  llvm::SmallVector<Value> multiplyMatrices(Type element, mlir::ArrayRef<Value> rows, mlir::ArrayRef<Value> columns, ValueRange sums);
+
   llvm::SmallVector<Value> ifElse(Value condition, mlir::TypeRange types, llvm::function_ref<llvm::SmallVector<Value>()> then,
                                   llvm::function_ref<llvm::SmallVector<Value>()> otherwise);
 

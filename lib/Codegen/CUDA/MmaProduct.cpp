@@ -145,18 +145,7 @@ void ProductKernels::loadStage(MmaState &s, Value k, Value stage) {
   NVVM::CpAsyncCommitGroupOp::create(b);
 }
 
-/// Four 8x8 matrices, rows of memory as rows or, turned, as columns.
-SmallVector<Value> ProductKernels::loadFragments(Value address, bool turned) {
-  const Type i32 = b.getI32Type();
-  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, i32, i32});
-  MLIRContext *context = b.getContext();
-  Value loaded = NVVM::LdMatrixOp::create(b, type, address, 4, turned ? NVVM::MMALayout::col : NVVM::MMALayout::row, NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
-                                          NVVM::LdStMatrixEltType::B16);
-  SmallVector<Value> parts;
-  for (int64_t i = 0; i < 4; ++i)
-    parts.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
-  return parts;
-}
+SmallVector<Value> ProductKernels::loadFragments(Value address, bool turned) { return b.loadMatrices(address, turned); }
 
 /// Of 16 of k: for each two fragments of eight columns their four matrices, those of the lower eight of k first.
 SmallVector<SmallVector<Value>> ProductKernels::loadColumns(MmaState &s, Value stageBase, int64_t step) {
@@ -208,22 +197,7 @@ SmallVector<Value> ProductKernels::multiplyStage(MmaState &s, Value stage, Value
 }
 
 SmallVector<Value> ProductKernels::multiply(ArrayRef<Value> rows, ArrayRef<Value> columns, ValueRange sums) {
-  const Type f32 = b.getF32Type();
-  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {f32, f32, f32, f32});
-  const bool isHalf = spec.x.isF16();
-  auto operands = [&](ArrayRef<Value> values) {
-    return llvm::map_to_vector(values, [&](Value value) -> Value {
-      return isHalf ? Value(LLVM::BitcastOp::create(b, VectorType::get({2}, b.getF16Type()), value)) : value;
-    });
-  };
-  const auto element = isHalf ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
-  Value product = NVVM::MmaOp::create(b, type, operands(rows), operands(columns), sums, ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
-                                      std::array<NVVM::MMATypes, 2>{element, element},
-                                      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
-  SmallVector<Value> next;
-  for (int64_t i = 0; i < 4; ++i)
-    next.push_back(LLVM::ExtractValueOp::create(b, product, i));
-  return next;
+  return b.multiplyMatrices(spec.x, rows, columns, sums);
 }
 
 } // namespace moe
