@@ -416,8 +416,7 @@ SharedWork PlanSharding::workToShare(func::FuncOp function, ArrayRef<PlannedLaye
   const double caches = cachesWith(function, work.attentions), fewest = cachesWith(function, all.attentions);
   if (fewest >= caches || fitsBeside(free, caches) || !fitsBeside(free, fewest))
     return work;
-  // Slower, and the only way that there is room for.
-  work.attentions = all.attentions;
+  work.attentions = all.attentions; // Slower, and the only way that there is room for.
   work.freeFedProducts();
   return work;
 }
