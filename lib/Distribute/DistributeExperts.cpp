@@ -7,6 +7,7 @@
 #include "moe/IR/Layers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 using namespace mlir;
 
@@ -96,6 +97,36 @@ private:
     weight.assign(PartExpertsOp::create(builder, loc, RankedTensorType::get(sizes, type.getElementType()), weight[0].get(), parts, dim, halves).getResult());
   }
 
+  /// Parts of a bias of what gate and up give, cut as the rows of the weight are: E×N, a part after the other E·p×N/p. In halves each half is cut.
+  void cutBias(MutableOperandRange bias, bool halves) {
+    if (bias.empty())
+      return;
+    const auto type = cast<RankedTensorType>(bias[0].get().getType());
+    const int64_t experts = type.getDimSize(0), outer = halves ? 2 : 1, columns = type.getDimSize(1) / (outer * parts);
+    const SmallVector<ReassociationIndices> split = {{0}, {1, 2, 3}}, join = {{0, 1}, {2, 3}};
+    const Type element = type.getElementType();
+    const Value apart = tensor::ExpandShapeOp::create(builder, loc, RankedTensorType::get({experts, outer, parts, columns}, element), bias[0].get(), split);
+    const Value empty = tensor::EmptyOp::create(builder, loc, {experts, parts, outer, columns}, element);
+    const Value byPart = linalg::TransposeOp::create(builder, loc, apart, empty, {0, 2, 1, 3}).getResult()[0];
+    bias.assign(tensor::CollapseShapeOp::create(builder, loc, byPart, join).getResult());
+  }
+
+  /// The bias of results, which are sums over the parts, belongs to the first part of each expert: E×H, with zeros for the others E·p×H.
+  void giveBiasToFirst(MutableOperandRange bias) {
+    if (bias.empty())
+      return;
+    const auto type = cast<RankedTensorType>(bias[0].get().getType());
+    const int64_t experts = type.getDimSize(0), columns = type.getDimSize(1);
+    const auto index = [&](int64_t value) -> OpFoldResult { return builder.getIndexAttr(value); };
+    const Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type.getElementType()));
+    const Value empty = tensor::EmptyOp::create(builder, loc, {experts, parts, columns}, type.getElementType());
+    const Value zeros = linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
+    const SmallVector<OpFoldResult> offsets = {index(0), index(0), index(0)}, sizes = {index(experts), index(1), index(columns)}, steps(3, index(1));
+    const Value all = tensor::InsertSliceOp::create(builder, loc, bias[0].get(), zeros, offsets, sizes, steps);
+    const SmallVector<ReassociationIndices> join = {{0, 1}, {2}};
+    bias.assign(tensor::CollapseShapeOp::create(builder, loc, all, join).getResult());
+  }
+
   /// Each part of an expert as one of its own.
   void cutExperts(ExpertsOp op) {
     const bool outIn = op.getOrder() == WeightOrder::OutIn;
@@ -103,6 +134,9 @@ private:
     cutWeight(op.getGateMutable(), outIn ? 1 : 2, isInHalves(op.getFfn()->getGate()));
     cutWeight(op.getUpMutable(), outIn ? 1 : 2, false);
     cutWeight(op.getDownMutable(), op.orderOfDown() == WeightOrder::OutIn ? 2 : 1, false);
+    cutBias(op.getGateBiasMutable(), isInHalves(op.getFfn()->getGate()));
+    cutBias(op.getUpBiasMutable(), false);
+    giveBiasToFirst(op.getDownBiasMutable());
     const PlanAttr plan = *op.getPlan();
     op.setPlanAttr(PlanAttr::get(op.getContext(), plan.getPacking(), plan.getActivations(), sharding));
     builder.setInsertionPointAfter(op);

@@ -46,8 +46,11 @@ std::string bytesText(double value) {
 
 /// Why the experts of `op` cannot be cut into parts; empty where they can.
 StringRef whyNotCut(ExpertsOp op) {
-  if (!op.getFfn() || op.getGateBias() || op.getUpBias() || op.getDownBias())
-    return "experts with biases or a region are not cut";
+  if (!op.getFfn())
+    return "experts with a region are not cut";
+  for (Value bias : {op.getGateBias(), op.getUpBias(), op.getDownBias()})
+    if (auto type = bias ? dyn_cast<RankedTensorType>(bias.getType()) : RankedTensorType(); bias && !(type && type.hasStaticShape() && type.getElementType().isF32()))
+      return "experts with biases that are not f32 are not cut";
   for (Value weight : {op.getGate(), op.getUp(), op.getDown()})
     if (weight && !weight.getDefiningOp<WeightRefOp>())
       return "experts whose weights are not stored as floats are not cut";
@@ -269,8 +272,7 @@ bool PlanSharding::giveHintToProducts(const WeightHint &hint) {
     const bool isFollowed = asksForColumns(hint, op, machines.devices(), why) && llvm::is_contained({"auto", "columns", "heads"}, betweenLayers);
     if (isFollowed)
       hintedProducts.insert(op);
-    InFlightDiagnostic remark = op.emitRemark() << describeOp(op) << (isFollowed ? ": as node '" : ": not as node '") << hint.node << "' asks for '" << hint.tensor << "'";
-    remark << ": " << (isFollowed ? "its columns over all devices" : !why.empty() ? why : "between-layers is " + betweenLayers);
+    op.emitRemark() << describeOp(op) << (isFollowed ? ": as node '" : ": not as node '") << hint.node << "' asks for '" << hint.tensor << "': " << (isFollowed ? "its columns over all devices" : !why.empty() ? why : "between-layers is " + betweenLayers);
   });
   return isRead;
 }
@@ -414,8 +416,7 @@ SharedWork PlanSharding::workToShare(func::FuncOp function, ArrayRef<PlannedLaye
   const double caches = cachesWith(function, work.attentions), fewest = cachesWith(function, all.attentions);
   if (fewest >= caches || fitsBeside(free, caches) || !fitsBeside(free, fewest))
     return work;
-  // Slower, and the only way that there is room for.
-  work.attentions = all.attentions;
+  work.attentions = all.attentions; // Slower, and the only way that there is room for.
   work.freeFedProducts();
   return work;
 }

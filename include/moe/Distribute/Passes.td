@@ -29,7 +29,7 @@ def DistributeExperts : Pass<"moe-distribute-experts", "::mlir::ModuleOp"> {
     rows go where. The program is one for any rank and any number of ranks that
     divides the devices: with one, everything stays where it is.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def DistributeBatch : Pass<"moe-distribute-batch", "::mlir::ModuleOp"> {

@@ -3,7 +3,7 @@
 The model takes rows and logits, so that the inputs decide who computes what: loads at random, all tokens on one rank, fewer tokens than ranks, none. Flags are moe-compile's; --skewed makes a profile with two experts that
 most tokens choose, so that they get several slots. With --expert-split results may differ as sums of other orders do, unless --integers: then rows and weights are
 small integers, the activation is relu and a token's weight is 1 or 1/2, so that every sum is exact. With --up-first the first half of the
-first product is up, not gate.
+first product is up, not gate. With --biased the experts have biases.
 """
 
 import json
@@ -17,10 +17,20 @@ import numpy as np
 HIDDEN, INTERMEDIATE = 48, 40
 
 
-def model_text(experts, top_k, ffn):
+def model_text(experts, top_k, ffn, biased):
     gate, down = f"{experts}x{2 * INTERMEDIATE}x{HIDDEN}", f"{experts}x{HIDDEN}x{INTERMEDIATE}"
     gate_bytes, down_bytes = experts * 2 * INTERMEDIATE * HIDDEN * 4, experts * HIDDEN * INTERMEDIATE * 4
+    weights, references, gate_bias, down_bias = "", "", "", ""
+    if biased:
+        wide, narrow, begin = f"{experts}x{2 * INTERMEDIATE}", f"{experts}x{HIDDEN}", gate_bytes + down_bytes
+        wide_bytes, narrow_bytes = experts * 2 * INTERMEDIATE * 4, experts * HIDDEN * 4
+        weights = f"""moe.weight @gb : tensor<{wide}xf32> source(#moe.file<"weights.bin", offset = {begin}, length = {wide_bytes}>)
+moe.weight @db : tensor<{narrow}xf32> source(#moe.file<"weights.bin", offset = {begin + wide_bytes}, length = {narrow_bytes}>)"""
+        references = f"""  %gb = moe.weight_ref @gb : tensor<{wide}xf32>
+  %db = moe.weight_ref @db : tensor<{narrow}xf32>"""
+        gate_bias, down_bias = f" gate_bias(%gb : tensor<{wide}xf32>)", f" down_bias(%db : tensor<{narrow}xf32>)"
     return f"""
+{weights}
 moe.weight @g : tensor<{gate}xf32> source(#moe.file<"weights.bin", offset = 0, length = {gate_bytes}>)
 moe.weight @d : tensor<{down}xf32> source(#moe.file<"weights.bin", offset = {gate_bytes}, length = {down_bytes}>)
 func.func @main(%x: tensor<?x{HIDDEN}xf32> {{moe.name = "x", moe.dims = ["tokens", "{HIDDEN}"]}},
@@ -28,7 +38,8 @@ func.func @main(%x: tensor<?x{HIDDEN}xf32> {{moe.name = "x", moe.dims = ["tokens
     -> (tensor<?x{HIDDEN}xf32> {{moe.name = "y", moe.dims = ["tokens", "{HIDDEN}"]}}) attributes {{moe.entry}} {{
   %g = moe.weight_ref @g : tensor<{gate}xf32>
   %d = moe.weight_ref @d : tensor<{down}xf32>
-  %y = moe.layer %x, %logits gate(%g : tensor<{gate}xf32>) down(%d : tensor<{down}xf32>)
+{references}
+  %y = moe.layer %x, %logits gate(%g : tensor<{gate}xf32>){gate_bias} down(%d : tensor<{down}xf32>){down_bias}
       router(<function = softmax, k = {top_k}, source = gather, norm = l1>) ffn(<{ffn}>)
       {{origin = #moe.origin<"layer", "mlir">}} : tensor<?x{HIDDEN}xf32>, tensor<?x{experts}xf32> -> tensor<?x{HIDDEN}xf32>
   return %y : tensor<?x{HIDDEN}xf32>
@@ -57,13 +68,14 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(7)
     isInteger, isCut = "--integers" in sys.argv, any(flag.startswith("--expert-split") or "=etp" in flag or ":etp" in flag for flag in sys.argv)
-    weights = random.standard_normal(experts * 3 * HIDDEN * INTERMEDIATE) * HIDDEN**-0.5
+    count = experts * (3 * HIDDEN * INTERMEDIATE + (2 * INTERMEDIATE + HIDDEN if "--biased" in sys.argv else 0))
+    weights = random.standard_normal(count) * HIDDEN**-0.5
     if isInteger:
-        weights = random.integers(-2, 3, experts * 3 * HIDDEN * INTERMEDIATE)
+        weights = random.integers(-2, 3, count)
     (folder / "weights.bin").write_bytes(weights.astype(np.float32).tobytes())
-    (folder / "model.mlir").write_text(model_text(experts, top_k, f"activation = {'relu' if isInteger else 'silu'}, gate = {'up_first' if '--up-first' in sys.argv else 'halves'}"))
+    (folder / "model.mlir").write_text(model_text(experts, top_k, f"activation = {'relu' if isInteger else 'silu'}, gate = {'up_first' if '--up-first' in sys.argv else 'halves'}", "--biased" in sys.argv))
     run(["moe-compile", folder / "model.mlir", "-o", folder / "whole", "--quiet", "--cpu-features=avx2"])
-    flags = [flag for flag in sys.argv[7:] if flag.startswith("--") and flag not in ("--skewed", "--integers", "--up-first")]
+    flags = [flag for flag in sys.argv[7:] if flag.startswith("--") and flag not in ("--skewed", "--integers", "--up-first", "--biased")]
     if "--skewed" in sys.argv:
         loads = [12 if e < 2 else 5 + e % 3 for e in range(experts)]
         (folder / "load.json").write_text(json.dumps({"version": 1, "layers": [{"name": "layer", "experts": experts, "top_k": top_k, "windows": [loads]}]}))
