@@ -208,7 +208,7 @@ def check(name, work):
             sys.exit(f"{name}: expected steps at {places}, found {found}")
     else:
         reasons = [entry["reason"] for entry in report["not_raised"] if entry["what"] == "MoE layer"]
-        if forms or not reasons or not all(expected in reason for reason in reasons):
+        if forms or not any(expected in reason for reason in reasons):
             sys.exit(f"{name}: expected no layer and the reason {expected!r}, found {forms} and {report['not_raised']}")
     apart = compare(name, quantised, compiled)
     print(f"{name}: {places and f'{expected}, {stored} quantised weights' or 'refused'}; {apart} numbers beside")

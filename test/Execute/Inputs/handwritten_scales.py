@@ -103,9 +103,9 @@ LAYERS = {
     "scaled_loop": (matrix(loop(of_rows)), ['"unrolled"', "gate_bias"]),
     "scaled_loop_terms": (matrix(loop(of_terms)), ['"unrolled"']),
     "scaled_dense": (matrix(dense((EXPERTS, 1, 1), bias=True)), [TILED, "down_bias"]),
-    "scaled_dense_all": (matrix(dense((1,))), [TILED, "moe.assign"]),
+    "scaled_dense_all": (matrix(dense((1,))), [TILED, "moe.weigh softmax_selected"]),
     "scaled_dense_last": (matrix(dense_last), [TILED]),
-    "scaled_grouped": (matrix(grouped()), [GROUPED, "moe.assign"]),
+    "scaled_grouped": (matrix(grouped()), [GROUPED, "moe.weigh softmax_selected"]),
     "scaled_map": (matrix(dense((EXPERTS,), of_map=True)), [TILED]),
     "scaled_map_all": (matrix(dense((1, 1), of_map=True)), [TILED]),
 }
