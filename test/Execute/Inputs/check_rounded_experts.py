@@ -194,7 +194,7 @@ def write_data(name, work):
 def check(name, work):
     expected, places = CASES[name][2:]
     quantised = write(name, work)
-    compiled = moe_opt.compile(quantised)
+    compiled = moe_opt.compile(quantised, cpu_features="avx2")
     report = compiled.report
     forms = [layer["export_form"] for layer in report["moe_layers"]]
     if places:
