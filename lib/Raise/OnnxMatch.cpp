@@ -18,6 +18,8 @@ bool isNode(OnnxOp op, StringRef type, StringRef domain) {
   return found == domain || (domain.empty() && found == "ai.onnx");
 }
 
+bool isLinear(OnnxOp op, StringRef type) { return op && (isNode(op, type) || isNode(op, type, "com.microsoft")); }
+
 OnnxOp definedBy(Value value, StringRef type, StringRef domain) {
   auto op = value ? value.getDefiningOp<OnnxOp>() : OnnxOp();
   return op && isNode(op, type, domain) ? op : OnnxOp();

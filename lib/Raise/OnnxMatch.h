@@ -22,6 +22,8 @@ namespace moe::raise {
 OnnxOp definedBy(mlir::Value value, llvm::StringRef type, llvm::StringRef domain = "");
 /// Is `op` the ONNX node `type` of `domain`? The default domain is "" or "ai.onnx".
 bool isNode(OnnxOp op, llvm::StringRef type, llvm::StringRef domain = "");
+/// Is `op`, which may be null, the node QuantizeLinear or DequantizeLinear (`type`) of ONNX or of com.microsoft, which had narrow codes first?
+bool isLinear(OnnxOp op, llvm::StringRef type);
 
 /// A node attribute, or `otherwise` where it is absent or of another kind.
 int64_t intAttribute(OnnxOp op, llvm::StringRef name, int64_t otherwise);

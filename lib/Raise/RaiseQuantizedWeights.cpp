@@ -377,8 +377,6 @@ static bool sameSteps(OnnxOp a, OnnxOp b) {
          otherZero.getNumElements() == 1 && zero.getValues<APInt>()[0] == otherZero.getValues<APInt>()[0];
 }
 
-static bool isLinear(OnnxOp op, StringRef name) { return op && (isNode(op, name) || isNode(op, name, "com.microsoft")); }
-
 /// What `value` has the elements of, in another order or more than once; itself where it is computed. `picks`: by numbers that the run finds.
 static Value movedFrom(Value value, bool &picks) {
   for (picks = false; movesElements(value.getDefiningOp<OnnxOp>()); value = value.getDefiningOp<OnnxOp>().getInputs()[0]) {

@@ -10,8 +10,6 @@ using namespace mlir;
 
 namespace moe::raise {
 
-static bool isLinear(OnnxOp op, StringRef name) { return op && (isNode(op, name) || isNode(op, name, "com.microsoft")); }
-
 /// The one positive scale of a node; none where it has more or is not known.
 static std::optional<float> scaleOf(OnnxOp op) {
   RankedTensorType type = tensorType(op.getInputs()[1]);
