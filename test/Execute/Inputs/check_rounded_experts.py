@@ -208,7 +208,9 @@ def check(name, work):
             sys.exit(f"{name}: expected steps at {places}, found {found}")
     else:
         reasons = [entry["reason"] for entry in report["not_raised"] if entry["what"] == "MoE layer"]
-        if forms or not any(expected in reason for reason in reasons):
+        # Who looks for rounding alone comes last, and says of the whole layer that it found some.
+        known = [reason for reason in reasons if "they are rounded elsewhere, too" not in reason or expected in reason]
+        if forms or not known or not all(expected in reason for reason in known):
             sys.exit(f"{name}: expected no layer and the reason {expected!r}, found {forms} and {report['not_raised']}")
     apart = compare(name, quantised, compiled)
     print(f"{name}: {places and f'{expected}, {stored} quantised weights' or 'refused'}; {apart} numbers beside")
